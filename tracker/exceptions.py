@@ -1,0 +1,100 @@
+"""The errors a user of the tracker can meet.
+
+* TrackerError
+    * DatabaseError              the file cannot be opened, read or written
+        * NotADatabaseError
+        * IncompatibleDatabaseError
+        * DatabaseLockedError
+        * ReadOnlyError
+        * DiskFullError
+    * NotFoundError              no such experiment, run, metric or artifact
+    * AlreadyExistsError         the name is taken
+    * InvalidValueError          a key, value, name or argument breaks a rule  (also a ValueError)
+        * ParamConflictError     a parameter was logged before with another value
+        * FilterError            a search filter or order that cannot be read
+    * InvalidStateError          the run or experiment is deleted, or another run is active
+    * ArtifactError              a file of a run cannot be read or written
+        * UnsafePathError        a path or link that leaves the run's artifacts
+    * UnsupportedError           MLflow has it, the tracker does not       (also an AttributeError)
+"""
+
+from __future__ import annotations
+
+
+class TrackerError(Exception):
+    """The root of every error the tracker raises on purpose."""
+
+
+class DatabaseError(TrackerError):
+    """The tracking database cannot be opened, read or written."""
+
+
+class NotADatabaseError(DatabaseError):
+    """The file is damaged or is not an SQLite database."""
+
+
+class IncompatibleDatabaseError(DatabaseError):
+    """The database has a shape this release cannot write."""
+
+
+class DatabaseLockedError(DatabaseError):
+    """Another process held the database longer than the busy timeout."""
+
+
+class ReadOnlyError(DatabaseError):
+    """The database or its folder cannot be written."""
+
+
+class DiskFullError(DatabaseError):
+    """There is no room left for the database."""
+
+
+class NotFoundError(TrackerError):
+    """There is no such experiment, run, metric or artifact."""
+
+
+class AlreadyExistsError(TrackerError):
+    """The name is taken."""
+
+
+class InvalidValueError(TrackerError, ValueError):
+    """A key, value, name or argument breaks a rule."""
+
+
+class ParamConflictError(InvalidValueError):
+    """A parameter was logged before with another value."""
+
+
+class FilterError(InvalidValueError):
+    """A search filter or order cannot be read.
+
+    Args:
+        reason: What is wrong, one sentence.
+        text: The whole filter as the user wrote it.
+        position: Index into `text` where the trouble starts.
+    """
+
+    def __init__(self, reason: str, text: str, position: int) -> None:
+        super().__init__(reason, text, position)
+        self.reason = reason
+        self.text = text
+        self.position = position
+
+    def __str__(self) -> str:
+        return f"{self.reason}\n  {self.text}\n  {' ' * self.position}^"
+
+
+class InvalidStateError(TrackerError):
+    """The run or experiment is deleted, or another run is active."""
+
+
+class ArtifactError(TrackerError):
+    """A file of a run cannot be read or written."""
+
+
+class UnsafePathError(ArtifactError):
+    """A path or link leads out of the run's artifacts."""
+
+
+class UnsupportedError(TrackerError, AttributeError):
+    """MLflow has this name, the tracker does not."""
