@@ -1,0 +1,165 @@
+"""An experiment tracker on plain SQLite whose file is a real MLflow database.
+
+>>> import tracker
+>>> tracker.best_step.__name__
+'best_step'
+
+`import tracker as mlflow` runs a script written for MLflow's tracking API. Names of MLflow that
+have no counterpart here raise `UnsupportedError` and say so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracker.client import MlflowClient, PagedList, TrackingClient
+from tracker.entities import (
+    Dataset,
+    DatasetInput,
+    Experiment,
+    ExperimentTag,
+    FileInfo,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    Param,
+    Run,
+    RunData,
+    RunInfo,
+    RunInputs,
+    RunStatus,
+    RunTag,
+    SourceType,
+    ViewType,
+)
+from tracker.exceptions import TrackerError, UnsupportedError
+from tracker.fluent import (
+    ActiveRun,
+    active_run,
+    best_step,
+    create_experiment,
+    delete_experiment,
+    delete_experiment_tag,
+    delete_run,
+    delete_tag,
+    download_artifacts,
+    end_run,
+    get_artifact_uri,
+    get_client,
+    get_experiment,
+    get_experiment_by_name,
+    get_metric_history,
+    get_parent_run,
+    get_run,
+    get_tracking_uri,
+    last_active_run,
+    list_artifacts,
+    load_table,
+    log_artifact,
+    log_artifacts,
+    log_dict,
+    log_figure,
+    log_history,
+    log_image,
+    log_input,
+    log_metric,
+    log_metrics,
+    log_param,
+    log_params,
+    log_table,
+    log_text,
+    rename_experiment,
+    restore_experiment,
+    restore_run,
+    search_experiments,
+    search_runs,
+    set_experiment,
+    set_experiment_tag,
+    set_experiment_tags,
+    set_tag,
+    set_tags,
+    set_tracking_uri,
+    start_run,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ActiveRun",
+    "Dataset",
+    "DatasetInput",
+    "Experiment",
+    "ExperimentTag",
+    "FileInfo",
+    "InputTag",
+    "LifecycleStage",
+    "Metric",
+    "MlflowClient",
+    "PagedList",
+    "Param",
+    "Run",
+    "RunData",
+    "RunInfo",
+    "RunInputs",
+    "RunStatus",
+    "RunTag",
+    "SourceType",
+    "TrackerError",
+    "TrackingClient",
+    "UnsupportedError",
+    "ViewType",
+    "active_run",
+    "best_step",
+    "create_experiment",
+    "delete_experiment",
+    "delete_experiment_tag",
+    "delete_run",
+    "delete_tag",
+    "download_artifacts",
+    "end_run",
+    "get_artifact_uri",
+    "get_client",
+    "get_experiment",
+    "get_experiment_by_name",
+    "get_metric_history",
+    "get_parent_run",
+    "get_run",
+    "get_tracking_uri",
+    "last_active_run",
+    "list_artifacts",
+    "load_table",
+    "log_artifact",
+    "log_artifacts",
+    "log_dict",
+    "log_figure",
+    "log_history",
+    "log_image",
+    "log_input",
+    "log_metric",
+    "log_metrics",
+    "log_param",
+    "log_params",
+    "log_table",
+    "log_text",
+    "rename_experiment",
+    "restore_experiment",
+    "restore_run",
+    "search_experiments",
+    "search_runs",
+    "set_experiment",
+    "set_experiment_tag",
+    "set_experiment_tags",
+    "set_tag",
+    "set_tags",
+    "set_tracking_uri",
+    "start_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    raise UnsupportedError(
+        f"ml-tracker has no {name!r}: it keeps experiments, runs, metrics, parameters, tags, data "
+        f"sets and artifacts; models, traces, evaluation and autologging need MLflow itself."
+    )

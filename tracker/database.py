@@ -1,0 +1,302 @@
+"""Opens the tracking database: pragmas, schema, transaction scopes, error translation.
+
+The transaction policy, stated once: connections run in autocommit mode, `Database.read` opens a
+deferred transaction for a consistent picture, `Database.write` takes the write lock at once
+(`BEGIN IMMEDIATE`), and both roll back on any exception, Ctrl-C included.
+
+In WAL mode with `synchronous=NORMAL` a committed transaction is in the operating system's hands:
+it survives `kill -9` of the process; power loss may take the last moments.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from tracker import mounts, shape
+from tracker.exceptions import (
+    DatabaseError,
+    DatabaseLockedError,
+    DiskFullError,
+    NotADatabaseError,
+    ReadOnlyError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Synchronous = Literal["NORMAL", "FULL"]
+
+BUSY_TIMEOUT_SECONDS: Final = 60.0
+UNLINK_CHECK_SECONDS: Final = 1.0
+BUSY_CODES: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
+
+
+class Database:
+    """One tracking database, with a connection of its own for every thread and process.
+
+    Args:
+        path: The SQLite file; created with its folder and schema where it does not exist.
+        synchronous: `NORMAL` survives a killed process, `FULL` a power loss too.
+        read_only: Never write, not even the schema; the file must exist.
+        busy_timeout_seconds: How long to wait for another writer.
+
+    Raises:
+        DatabaseError: The file cannot be opened; the subclass and the message say why.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        synchronous: Synchronous = "NORMAL",
+        read_only: bool = False,
+        busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS,
+    ) -> None:
+        self.path = Path(path).absolute()
+        self.read_only = read_only
+        self._synchronous = synchronous
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self._local = _PerThread()
+        self._inode: int | None = None
+        self._next_unlink_check = 0.0
+        self._prepare()
+
+    @property
+    def folder(self) -> Path:
+        """The folder against which relative artifact locations are resolved."""
+        return self.path.parent
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection, opened at its first use."""
+        local = self._local
+        if local.connection is None or local.pid != os.getpid():
+            # A connection inherited through fork is put aside, never closed: closing it would
+            # touch the parent's write-ahead log.
+            if local.connection is not None:
+                _inherited.append(local.connection)
+            local.connection, local.pid = self._connect(), os.getpid()
+        return local.connection
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """One consistent picture of the database.
+
+        Raises:
+            DatabaseError: What sqlite3 reported, translated.
+        """
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that holds the write lock from its first moment; nests as one.
+
+        Raises:
+            DatabaseError: What sqlite3 reported, translated; nothing was written.
+        """
+        connection = self.connection
+        if connection.in_transaction:
+            yield connection
+            return
+        if time.monotonic() > self._next_unlink_check:
+            self._refuse_removed_file()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            _roll_back(connection)
+            raise translate(error, self.path) from error
+        except BaseException:
+            _roll_back(connection)
+            raise
+
+    def close(self) -> None:
+        """Close this thread's connection; the next use opens another."""
+        if self._local.connection is not None and self._local.pid == os.getpid():
+            self._local.connection.close()
+        self._local.connection = None
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        connection = self.connection
+        if connection.in_transaction:
+            yield connection
+            return
+        try:
+            connection.execute(begin)
+            yield connection
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        finally:
+            _roll_back(connection)
+
+    def _prepare(self) -> None:
+        if not self.read_only:
+            _make_folder(self.path)
+        try:
+            connection = self.connection
+            if not self.read_only and not shape.has_tables(connection):
+                with self.write():
+                    _create_schema(connection)
+            shape.check(connection, self.path)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        self._inode = self.path.stat().st_ino
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                self._uri(),
+                uri=True,
+                timeout=self._busy_timeout_seconds,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+            self._set_pragmas(connection)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        return connection
+
+    def _uri(self) -> str:
+        uri = self.path.as_uri()
+        if not self.read_only:
+            return uri
+        if not self.path.exists():
+            raise DatabaseError(f"There is no tracking database at {str(self.path)!r}.")
+        wal = Path(f"{self.path}-wal")
+        # SQLite cannot create the shared-memory file of a WAL database in a read-only folder.
+        frozen = not os.access(self.folder, os.W_OK) and not wal.exists()
+        return f"{uri}?immutable=1" if frozen else f"{uri}?mode=ro"
+
+    def _set_pragmas(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA foreign_keys = ON")
+        if self.read_only:
+            connection.execute("PRAGMA query_only = ON")
+            return
+        _set_journal_mode(connection, self.path, self._busy_timeout_seconds)
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+
+    def _refuse_removed_file(self) -> None:
+        self._next_unlink_check = time.monotonic() + UNLINK_CHECK_SECONDS
+        try:
+            gone = self._inode is not None and self.path.stat().st_ino != self._inode
+        except OSError:
+            gone = True
+        if gone:
+            raise DatabaseError(
+                f"The tracking database {str(self.path)!r} was removed or replaced while in use; "
+                f"what is logged now would be lost. Restore the file, then start again."
+            )
+
+
+class _PerThread(threading.local):
+    connection: sqlite3.Connection | None = None
+    pid: int = 0
+
+
+_inherited: list[sqlite3.Connection] = []
+
+
+def translate(error: sqlite3.Error, path: Path) -> DatabaseError:
+    """Turn sqlite3's error into the tracker's, with a sentence that says what to do."""
+    name = str(getattr(error, "sqlite_errorname", ""))
+    where = repr(str(path))
+    if name.startswith(BUSY_CODES):
+        return DatabaseLockedError(
+            f"{where} stayed locked by another process: close the program that holds a "
+            f"transaction open, then try again."
+        )
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return NotADatabaseError(
+            f"{where} is not an SQLite database or is damaged ({error}): name another file, or "
+            f"recover it with `sqlite3 FILE .recover`."
+        )
+    if name.startswith("SQLITE_FULL"):
+        return DiskFullError(f"There is no room left on the disk of {where}: free some space.")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN")):
+        return ReadOnlyError(
+            f"{where} cannot be opened or written ({error}): check that the file and its folder "
+            f"exist and that you may write them."
+        )
+    return DatabaseError(f"{where}: {error}")
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _make_folder(path: Path) -> None:
+    if path.is_dir():
+        raise DatabaseError(f"{str(path)!r} is a folder: name a database file.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReadOnlyError(
+            f"The folder of {str(path)!r} cannot be created ({error.strerror}): name a folder "
+            f"that you may write."
+        ) from error
+
+
+def _set_journal_mode(connection: sqlite3.Connection, path: Path, timeout_seconds: float) -> None:
+    """Switch to WAL where it works.
+
+    SQLite does not call its busy handler for this switch: processes that open one new file
+    together get SQLITE_BUSY at once, so the wait is here.
+    """
+    mode = "TRUNCATE" if mounts.is_network(path.parent) else "WAL"
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            connection.execute(f"PRAGMA journal_mode = {mode}")
+        except sqlite3.OperationalError as error:
+            busy = str(error.sqlite_errorname).startswith(BUSY_CODES)
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
+
+
+def _create_schema(connection: sqlite3.Connection) -> None:
+    if shape.has_tables(connection):  # Another process was faster.
+        return
+    for statement in _statements(_schema_text()):
+        connection.execute(statement)
+    now = time.time_ns() // 1_000_000
+    connection.execute(
+        """
+        INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,
+                                 creation_time, last_update_time)
+        VALUES (0, 'Default', 'artifacts/0', 'active', ?, ?)
+        """,
+        (now, now),
+    )
+
+
+def _schema_text() -> str:
+    """The schema from the installed package, or from the repository in an editable install."""
+    packaged = files("tracker").joinpath("schema.sql")
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parent.parent / "schema.sql").read_text(encoding="utf-8")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: `executescript` would commit before it starts."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

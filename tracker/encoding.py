@@ -1,0 +1,163 @@
+"""Turns what users log (dicts, images, figures, tables) into the bytes of an artifact."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from tracker.exceptions import InvalidValueError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+YAML_SUFFIXES: Final = frozenset({".yaml", ".yml"})
+
+
+def from_dict(dictionary: Mapping[str, Any] | list[Any], artifact_file: str) -> bytes:
+    """YAML for `.yaml` and `.yml`, JSON for every other name.
+
+    Raises:
+        InvalidValueError: The dictionary holds something that JSON cannot say.
+    """
+    if PurePosixPath(artifact_file).suffix in YAML_SUFFIXES:
+        return _yaml(dictionary)
+    try:
+        return json.dumps(dictionary, indent=2, default=_plain).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(f"{artifact_file!r} cannot be written as JSON: {error}.") from error
+
+
+def from_image(image: Any, artifact_file: str) -> bytes:
+    """The bytes of an image in the format its name says, PNG where it says none.
+
+    Args:
+        image: A PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): integers and
+            booleans in [0, 255], floats in [0, 1].
+        artifact_file: Its name.
+
+    Raises:
+        InvalidValueError: It is no such image.
+        UnsupportedError: Pillow is not installed.
+    """
+    try:
+        from PIL import Image  # noqa: PLC0415
+    except ImportError as error:
+        raise UnsupportedError("log_image needs Pillow: `pip install pillow`.") from error
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(_pixels(image))
+    suffix = PurePosixPath(artifact_file).suffix.lower() or ".png"
+    kind = Image.registered_extensions().get(suffix)
+    if kind is None:
+        raise InvalidValueError(f"{artifact_file!r} names no image format: end it with '.png'.")
+    if kind == "JPEG":
+        picture = picture.convert("RGB")
+    stream = io.BytesIO()
+    picture.save(stream, format=kind)
+    return stream.getvalue()
+
+
+def from_figure(figure: Any, artifact_file: str, save_kwargs: Mapping[str, Any]) -> bytes:
+    """The bytes of a matplotlib or plotly figure in the format its name says.
+
+    Raises:
+        InvalidValueError: The figure can neither be saved nor written.
+    """
+    suffix = PurePosixPath(artifact_file).suffix.lower()
+    if hasattr(figure, "savefig"):
+        stream = io.BytesIO()
+        figure.savefig(stream, **{"format": suffix.lstrip(".") or "png", **save_kwargs})
+        return stream.getvalue()
+    if hasattr(figure, "to_html") and suffix in {".html", ""}:
+        return str(figure.to_html(**save_kwargs)).encode()
+    if hasattr(figure, "to_image"):
+        return bytes(figure.to_image(**{"format": suffix.lstrip("."), **save_kwargs}))
+    raise InvalidValueError(
+        f"log_figure takes a matplotlib or plotly figure, not {type(figure).__name__}."
+    )
+
+
+def from_table(data: Any, earlier: bytes | None) -> bytes:
+    """A table as MLflow writes it: JSON with `columns` and `data`, below the rows logged earlier.
+
+    Args:
+        data: A mapping of columns to values or lists of values, or a pandas DataFrame.
+        earlier: The table as it stands, None for a new one.
+
+    Raises:
+        InvalidValueError: The data is no table, or its columns differ from the earlier ones.
+    """
+    columns, rows = _table(data)
+    if earlier is not None:
+        known = json.loads(earlier)
+        if known["columns"] != columns:
+            raise InvalidValueError(
+                f"The table has the columns {known['columns']}, not {columns}: log the same "
+                f"columns again or choose another file."
+            )
+        rows = known["data"] + rows
+    return json.dumps({"columns": columns, "data": rows}, default=_plain).encode()
+
+
+def read_table(content: bytes) -> pd.DataFrame:
+    """The DataFrame behind a logged table."""
+    import pandas as pd  # noqa: PLC0415
+
+    table = json.loads(content)
+    return pd.DataFrame(table["data"], columns=table["columns"])
+
+
+def _table(data: Any) -> tuple[list[str], list[list[Any]]]:
+    if hasattr(data, "to_dict") and hasattr(data, "columns"):
+        data = data.to_dict(orient="list")
+    if not isinstance(data, dict):
+        raise InvalidValueError(
+            f"log_table takes a dict of columns or a DataFrame, not {type(data).__name__}."
+        )
+    columns = {
+        str(name): list(values)
+        if hasattr(values, "__len__") and not isinstance(values, str)
+        else [values]
+        for name, values in data.items()
+    }
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        raise InvalidValueError("The columns of a table must be of one length.")
+    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
+
+
+def _pixels(image: Any) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    array = np.asarray(image)
+    if array.ndim == 3 and array.shape[2] == 1:  # noqa: PLR2004
+        array = array[:, :, 0]
+    if array.ndim not in {2, 3} or (array.ndim == 3 and array.shape[2] not in {3, 4}):  # noqa: PLR2004
+        raise InvalidValueError(
+            f"An image has the shape (H, W), (H, W, 3) or (H, W, 4), not {array.shape}."
+        )
+    if array.dtype.kind == "f":
+        array = np.clip(np.nan_to_num(array), 0, 1) * 255
+    elif array.dtype.kind == "b":
+        array = array * 255
+    if array.min(initial=0) < 0 or array.max(initial=0) > 255:  # noqa: PLR2004
+        raise InvalidValueError("Integer pixels lie in [0, 255], float pixels in [0, 1].")
+    return array.astype(np.uint8)
+
+
+def _plain(value: Any) -> Any:
+    """JSON's idea of a numpy number or array, a path, a date."""
+    for convert in ("tolist", "item"):
+        if hasattr(value, convert):
+            return getattr(value, convert)()
+    return str(value)
+
+
+def _yaml(dictionary: Mapping[str, Any] | list[Any]) -> bytes:
+    try:
+        import yaml  # noqa: PLC0415
+    except ImportError as error:
+        raise UnsupportedError("YAML needs PyYAML: `pip install pyyaml`.") from error
+    return yaml.safe_dump(dictionary, sort_keys=False, allow_unicode=True).encode()

@@ -1,0 +1,113 @@
+"""Turns rows into pandas DataFrames with MLflow's column names, column by column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tracker.store import metrics, runs
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+
+    from tracker.entities import RunInfo, ViewType
+    from tracker.store import Store
+
+
+def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
+    """The history of one metric.
+
+    Returns:
+        Columns `step` int64, `timestamp` int64 (ms), `value` float64, by (step, timestamp).
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    import numpy as np  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    fields = [("step", "i8"), ("timestamp", "i8"), ("value", "f8"), ("is_nan", "i1")]
+    with store.database.read() as connection:
+        runs.get_info(connection, run_id)
+        rows = np.fromiter(metrics.history_rows(connection, run_id, key), dtype=fields)
+    values = np.where(rows["is_nan"], np.nan, _with_infinity(rows["value"]))
+    return pd.DataFrame(
+        {"step": rows["step"].copy(), "timestamp": rows["timestamp"].copy(), "value": values}
+    )
+
+
+def search_runs(
+    store: Store,
+    experiment_ids: Sequence[str],
+    filter_string: str | None,
+    view: ViewType,
+    limit: int,
+    order_by: Sequence[str] | None,
+) -> pd.DataFrame:
+    """The runs that match, one a row, as MLflow's `search_runs` returns them.
+
+    Returns:
+        Columns `run_id`, `experiment_id`, `status`, `artifact_uri`, `start_time` and `end_time`
+        (datetime64, UTC), then `metrics.*` (NaN where missing), `params.*` and `tags.*` (None
+        where missing).
+
+    Raises:
+        FilterError: The filter or the order cannot be read.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    with store.database.read() as connection:
+        infos = store.search_run_infos(experiment_ids, filter_string, view, limit, 0, order_by)
+        columns = _attributes(infos)
+        columns |= _logged(connection, infos)
+    return pd.DataFrame(columns)
+
+
+def _attributes(infos: Sequence[RunInfo]) -> dict[str, Any]:
+    return {
+        "run_id": [info.run_id for info in infos],
+        "experiment_id": [info.experiment_id for info in infos],
+        "status": [info.status for info in infos],
+        "artifact_uri": [info.artifact_uri for info in infos],
+        "start_time": _moments(info.start_time for info in infos),
+        "end_time": _moments(info.end_time for info in infos),
+    }
+
+
+def _moments(milliseconds: Iterable[int | None]) -> Any:
+    import pandas as pd  # noqa: PLC0415
+
+    return pd.to_datetime(pd.array(list(milliseconds), dtype="Int64"), unit="ms", utc=True)
+
+
+def _logged(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> dict[str, Any]:
+    import numpy as np  # noqa: PLC0415
+
+    count = len(infos)
+    position = {info.run_id: index for index, info in enumerate(infos)}
+    numbers: dict[str, Any] = {}
+    for run_id, key, value, is_nan in runs.latest_metrics(connection, infos):
+        column = numbers.get(key)
+        if column is None:
+            column = numbers[key] = [np.nan] * count
+        if not is_nan:
+            column[position[run_id]] = value
+    columns = {
+        f"metrics.{key}": _with_infinity(np.array(numbers[key], dtype="f8"))
+        for key in sorted(numbers)
+    }
+    for table in ("params", "tags"):
+        texts: dict[str, list[str | None]] = {}
+        for run_id, key, value in runs.texts(connection, table, infos):
+            texts.setdefault(key, [None] * count)[position[run_id]] = value
+        columns |= {f"{table}.{key}": np.array(texts[key], dtype=object) for key in sorted(texts)}
+    return columns
+
+
+def _with_infinity(values: Any) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    largest = np.finfo("f8").max
+    return np.where(np.abs(values) >= largest, np.copysign(np.inf, values), values)

@@ -1,0 +1,126 @@
+"""Tells whether the process behind a running run is still there.
+
+A process that works on a run holds a shared `flock` on `<database>-live/<run_id>`. The operating
+system releases it when the process ends, however it ends; whoever then gets the exclusive lock
+knows that nobody is left and marks the run FAILED. No heartbeat, no server. A RUNNING run without
+a lock file was started by another program (MLflow, say) and is left alone, as is everything where
+the platform or the file system has no `flock`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tracker.validation import check_run_id
+
+try:
+    import fcntl
+except ImportError:  # Windows.
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from tracker.store import Store
+
+REASON_TAG: Final = "tracker.failure_reason"
+
+# (lock file, descriptor) of the runs this process works on.
+_held: dict[Path, int] = {}
+
+
+def lock_folder(database_path: Path) -> Path:
+    """Where the lock files of a database's running runs are."""
+    return Path(f"{database_path}-live")
+
+
+def hold(database_path: Path, run_id: str) -> None:
+    """Say that this process works on a run, until `release` or the end of the process."""
+    path = lock_folder(database_path) / check_run_id(run_id)
+    if fcntl is None or path in _held:
+        return
+    try:
+        _held[path] = _shared_lock(path)
+    except OSError:  # A read-only folder, or a file system without locks: liveness is unknown.
+        return
+
+
+def release(database_path: Path, run_id: str) -> None:
+    """Say that this process no longer works on a run; the last one removes the lock file."""
+    path = lock_folder(database_path) / run_id
+    descriptor = _held.pop(path, None)
+    if descriptor is None:
+        return
+    if _try_exclusive(descriptor):
+        path.unlink(missing_ok=True)
+    os.close(descriptor)
+
+
+def reap(store: Store) -> list[str]:
+    """Mark every run FAILED whose processes are all gone.
+
+    Returns:
+        The ids of the runs that were marked. A database opened read-only marks none.
+    """
+    if fcntl is None or store.database.read_only:
+        return []
+    try:
+        names = [path.name for path in lock_folder(store.database.path).iterdir()]
+    except OSError:
+        return []
+    return [name for name in names if _reap_one(store, name)]
+
+
+def _reap_one(store: Store, run_id: str) -> bool:
+    path = lock_folder(store.database.path) / run_id
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        if path in _held or not _try_exclusive(descriptor) or not os.fstat(descriptor).st_nlink:
+            return False
+        owner = os.read(descriptor, 200).decode(errors="replace") or "its process"
+        marked = store.fail_abandoned(
+            run_id,
+            f"{owner} ended without closing the run",
+            REASON_TAG,
+            time.time_ns() // 1_000_000,
+        )
+        path.unlink(missing_ok=True)
+        return marked
+    finally:
+        os.close(descriptor)
+
+
+def _shared_lock(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if os.fstat(descriptor).st_nlink:
+            owner = f"process {os.getpid()} on {socket.gethostname()}"
+            os.pwrite(descriptor, owner.encode(), 0)
+            return descriptor
+        os.close(descriptor)  # Removed between opening and locking: take the new file.
+
+
+def _try_exclusive(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _forget_inherited() -> None:
+    """A forked child must not keep its parent's runs alive; closing keeps the parent's lock."""
+    for descriptor in _held.values():
+        os.close(descriptor)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_inherited)

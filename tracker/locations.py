@@ -1,0 +1,54 @@
+"""Where the database is: tracking URIs and plain paths."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from tracker.exceptions import InvalidValueError
+
+DEFAULT: Final = "sqlite:///tracking.db"
+ENVIRONMENT_VARIABLE: Final = "TRACKER_URI"
+
+
+def default_uri() -> str:
+    """The environment's tracking URI, else a file in the working directory."""
+    return os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT
+
+
+def database_path(uri: str | os.PathLike[str]) -> Path:
+    """The absolute path of the database that a tracking URI or a plain path names.
+
+    >>> database_path("sqlite:////data/tracking.db").as_posix()
+    '/data/tracking.db'
+
+    Raises:
+        InvalidValueError: It names no local SQLite file; says what to write instead.
+    """
+    text = os.fspath(uri)
+    if not text:
+        raise InvalidValueError("The tracking URI is empty: name a file, such as 'tracking.db'.")
+    scheme = urlsplit(text).scheme
+    if scheme == "sqlite":
+        return _sqlite_path(text)
+    if scheme == "file":
+        return Path(unquote(urlsplit(text).path)).absolute()
+    if scheme in {"http", "https", "databricks"} or "://" in text:
+        raise InvalidValueError(
+            f"The tracker writes a local SQLite file and cannot reach {text!r}: name a file, such "
+            f"as 'sqlite:///tracking.db'. To send runs to an MLflow server, use MLflow itself; it "
+            f"opens the file that the tracker wrote."
+        )
+    return Path(text).absolute()
+
+
+def _sqlite_path(text: str) -> Path:
+    prefix = "sqlite:///"
+    path = text.removeprefix(prefix).split("?")[0]
+    if not text.startswith(prefix) or path in {"", ":memory:"}:
+        raise InvalidValueError(
+            f"{text!r} names no file: write 'sqlite:///tracking.db' or 'sqlite:////full/path.db'."
+        )
+    return Path(path).absolute()

@@ -1,0 +1,25 @@
+"""Random run names for runs that were given none, such as 'brisk-otter-417'."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+ADJECTIVES: Final = """
+amber bold brisk calm clever crisp daring eager fair fancy gentle glad golden happy honest jolly
+keen kind lively lucky mellow merry mighty neat nimble noble plucky polite proud quick quiet rapid
+serene sharp shiny silent smart snowy solid steady sunny swift tidy upbeat vivid warm wise witty
+"""
+NOUNS: Final = """
+badger beetle bison cobra condor crane dingo dolphin eagle falcon ferret finch fox gecko gopher
+hare heron ibex jackal jaguar kestrel koala lark lemur lynx magpie marten mole moose newt ocelot
+orca otter owl panda pelican puffin quail raven robin seal shrew sloth stoat swan tapir toad trout
+vole walrus weasel wombat wren yak zebra
+"""
+
+
+def random_name() -> str:
+    """An adjective, an animal and a number below 1000."""
+    adjective = secrets.choice(ADJECTIVES.split())
+    noun = secrets.choice(NOUNS.split())
+    return f"{adjective}-{noun}-{secrets.randbelow(1000)}"

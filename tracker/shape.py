@@ -1,0 +1,87 @@
+"""Whether a database has the tables and columns the tracker reads and writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tracker.exceptions import IncompatibleDatabaseError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+SCHEMA_VERSION: Final = 1
+
+# What the tracker names in its statements; MLflow may add more.
+COLUMNS: Final = {
+    "experiments": "experiment_id name artifact_location lifecycle_stage creation_time "
+    "last_update_time",
+    "experiment_tags": "key value experiment_id",
+    "runs": "run_uuid name source_type source_name entry_point_name user_id status start_time "
+    "end_time source_version lifecycle_stage artifact_uri experiment_id deleted_time",
+    "metrics": "key value timestamp run_uuid step is_nan",
+    "latest_metrics": "key value timestamp step is_nan run_uuid",
+    "params": "key value run_uuid",
+    "tags": "key value run_uuid",
+    "datasets": "dataset_uuid experiment_id name digest dataset_source_type dataset_source "
+    "dataset_schema dataset_profile",
+    "inputs": "input_uuid source_type source_id destination_type destination_id",
+    "input_tags": "input_uuid name value",
+}
+
+
+def has_tables(connection: sqlite3.Connection) -> bool:
+    """Whether the database holds any table at all."""
+    row = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()
+    return bool(row[0])
+
+
+def check(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that the tracker could not read or write.
+
+    Raises:
+        IncompatibleDatabaseError: No tracking database, too old, or too new; says the way out.
+    """
+    where = repr(str(path))
+    found = {table: _columns(connection, table) for table in COLUMNS}
+    if not found["experiments"] or not found["runs"]:
+        raise IncompatibleDatabaseError(
+            f"{where} is an SQLite database but holds no experiments: name another file."
+        )
+    _check_version(connection, where)
+    for table, text in COLUMNS.items():
+        known = set(text.split())
+        missing = known - found[table].keys()
+        if missing:
+            raise IncompatibleDatabaseError(
+                f"{where} was made by an MLflow older than 2.4 ({table} lacks "
+                f"{', '.join(sorted(missing))}): run `mlflow db upgrade sqlite:///FILE` "
+                f"with MLflow 2.4 or later, on a copy."
+            )
+        unwritable = [name for name, required in found[table].items() if required]
+        if set(unwritable) - known:
+            raise IncompatibleDatabaseError(
+                f"{where} comes from a newer MLflow whose table {table} needs "
+                f"{', '.join(sorted(set(unwritable) - known))}: update ml-tracker."
+            )
+
+
+def _check_version(connection: sqlite3.Connection, where: str) -> None:
+    if not _columns(connection, "tracker_meta"):
+        return
+    row = connection.execute(
+        "SELECT value FROM tracker_meta WHERE key = 'schema_version'"
+    ).fetchone()
+    if row is not None and int(row[0]) > SCHEMA_VERSION:
+        raise IncompatibleDatabaseError(
+            f"{where} was written by a newer ml-tracker (schema {row[0]}, this one knows "
+            f"{SCHEMA_VERSION}): run `pip install --upgrade ml-tracker`."
+        )
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> dict[str, bool]:
+    """Each column of a table, and whether an INSERT must name it."""
+    rows = connection.execute(
+        'SELECT name, "notnull" AND dflt_value IS NULL FROM pragma_table_info(?)', (table,)
+    )
+    return {name: bool(required) for name, required in rows}

@@ -1,0 +1,5 @@
+"""Every statement that reads or writes rows, one module a group of tables."""
+
+from tracker.store.tracking import Store
+
+__all__ = ["Store"]

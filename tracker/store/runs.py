@@ -1,0 +1,195 @@
+"""Rows of `runs`, and whole runs put together from all their tables."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+from tracker.entities import LifecycleStage, Run, RunData, RunInfo, ViewType
+from tracker.exceptions import InvalidStateError, NotFoundError
+from tracker.store import inputs
+from tracker.store.experiments import stages
+from tracker.validation import read_value
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from tracker.search import Search
+
+COLUMNS = """
+    runs.run_uuid, runs.name, runs.experiment_id, runs.user_id, runs.status, runs.start_time,
+    runs.end_time, runs.lifecycle_stage, runs.artifact_uri
+"""
+
+
+def insert(connection: sqlite3.Connection, info: RunInfo) -> None:
+    """Add a run's row, with what MLflow writes into the columns the tracker does not use."""
+    connection.execute(
+        """
+        INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id,
+                          status, start_time, end_time, source_version, lifecycle_stage,
+                          artifact_uri, experiment_id)
+        VALUES (?, ?, 'UNKNOWN', '', '', ?, ?, ?, ?, '', ?, ?, ?)
+        """,
+        (
+            info.run_id,
+            info.run_name,
+            info.user_id,
+            info.status,
+            info.start_time,
+            info.end_time,
+            info.lifecycle_stage,
+            info.artifact_uri,
+            int(info.experiment_id),
+        ),
+    )
+
+
+def find_info(connection: sqlite3.Connection, run_id: str) -> RunInfo | None:
+    """The run's row."""
+    row = connection.execute(f"SELECT {COLUMNS} FROM runs WHERE run_uuid = ?", (run_id,)).fetchone()
+    return None if row is None else _info(row)
+
+
+def get_info(connection: sqlite3.Connection, run_id: str) -> RunInfo:
+    """The run's row.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    info = find_info(connection, run_id)
+    if info is None:
+        raise NotFoundError(f"There is no run with the id {run_id!r}; `search_runs()` lists them.")
+    return info
+
+
+def require_active(connection: sqlite3.Connection, run_id: str) -> RunInfo:
+    """The row of a run that may be written.
+
+    Raises:
+        NotFoundError: There is no such run.
+        InvalidStateError: It is deleted.
+    """
+    info = get_info(connection, run_id)
+    if info.lifecycle_stage != LifecycleStage.ACTIVE:
+        raise InvalidStateError(
+            f"The run {run_id!r} is deleted: restore it with `restore_run({run_id!r})` first."
+        )
+    return info
+
+
+def update(
+    connection: sqlite3.Connection, run_id: str, status: str, end_time: int | None, name: str
+) -> None:
+    """Set what can change in a run's row."""
+    connection.execute(
+        "UPDATE runs SET status = ?, end_time = ?, name = ? WHERE run_uuid = ?",
+        (status, end_time, name, run_id),
+    )
+
+
+def set_stage(connection: sqlite3.Connection, run_id: str, stage: LifecycleStage, now: int) -> None:
+    """Delete or restore one run."""
+    deleted_time = now if stage is LifecycleStage.DELETED else None
+    connection.execute(
+        "UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE run_uuid = ?",
+        (stage.value, deleted_time, run_id),
+    )
+
+
+def search_infos(
+    connection: sqlite3.Connection,
+    experiment_ids: Sequence[str],
+    view: ViewType,
+    found: Search,
+    limit: int,
+    offset: int,
+) -> list[RunInfo]:
+    """The rows of the runs that match, in order."""
+    rows = connection.execute(
+        f"""
+        SELECT {COLUMNS}
+        FROM runs {found.joins}
+        WHERE runs.experiment_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))
+          AND runs.lifecycle_stage IN ({stages(view)})
+          AND ({found.where})
+        ORDER BY {found.order}
+        LIMIT ? OFFSET ?
+        """,
+        (
+            *found.join_params,
+            json.dumps(list(experiment_ids)),
+            *found.where_params,
+            *found.order_params,
+            limit,
+            offset,
+        ),
+    )
+    return [_info(row) for row in rows]
+
+
+def running(connection: sqlite3.Connection) -> list[RunInfo]:
+    """The rows of all active runs that say RUNNING."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM runs WHERE status = 'RUNNING' AND lifecycle_stage = 'active'"
+    )
+    return [_info(row) for row in rows]
+
+
+def assemble(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> list[Run]:
+    """Whole runs: rows with their latest metrics, parameters, tags and data sets."""
+    data = {info.run_id: RunData() for info in infos}
+    for run_id, key, value, is_nan in latest_metrics(connection, infos):
+        data[run_id].metrics[key] = read_value(value, is_nan)
+    for run_id, key, value in texts(connection, "params", infos):
+        data[run_id].params[key] = value
+    for run_id, key, value in texts(connection, "tags", infos):
+        data[run_id].tags[key] = value
+    used = inputs.of_runs(connection, _ids(infos))
+    return [Run(info, data[info.run_id], used[info.run_id]) for info in infos]
+
+
+def latest_metrics(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> sqlite3.Cursor:
+    """The rows (run_uuid, key, value, is_nan) of these runs' latest points."""
+    return connection.execute(
+        """
+        SELECT run_uuid, key, value, is_nan
+        FROM latest_metrics
+        WHERE run_uuid IN (SELECT value FROM json_each(?))
+        """,
+        (_ids(infos),),
+    )
+
+
+def texts(
+    connection: sqlite3.Connection, table: Literal["params", "tags"], infos: Sequence[RunInfo]
+) -> sqlite3.Cursor:
+    """The rows (run_uuid, key, value) of these runs' parameters or tags."""
+    return connection.execute(
+        f"""
+        SELECT run_uuid, key, value
+        FROM {table}
+        WHERE run_uuid IN (SELECT value FROM json_each(?))
+        """,
+        (_ids(infos),),
+    )
+
+
+def _ids(infos: Sequence[RunInfo]) -> str:
+    return json.dumps([info.run_id for info in infos])
+
+
+def _info(row: tuple[str, str, int, str, str, int, int | None, str, str]) -> RunInfo:
+    run_id, name, experiment_id, user_id, status, start_time, end_time, stage, artifact_uri = row
+    return RunInfo(
+        run_id=run_id,
+        run_name=name or "",
+        experiment_id=str(experiment_id),
+        user_id=user_id,
+        status=status,
+        start_time=start_time,
+        end_time=end_time,
+        lifecycle_stage=stage,
+        artifact_uri=artifact_uri,
+    )

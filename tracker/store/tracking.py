@@ -1,0 +1,315 @@
+"""The store: one method, one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tracker import search
+from tracker.entities import (
+    DatasetInput,
+    Experiment,
+    LifecycleStage,
+    Metric,
+    Run,
+    RunInfo,
+    RunStatus,
+    ViewType,
+)
+from tracker.exceptions import AlreadyExistsError, InvalidStateError, NotFoundError
+from tracker.store import attributes, experiments, inputs, metrics, runs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.database import Database
+    from tracker.store.metrics import Point
+
+RUN_NAME_TAG = "mlflow.runName"
+
+
+class Store:
+    """Reads and writes entities. Arguments are valid and in stored form: the client sees to it.
+
+    Args:
+        database: Where the rows are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    # Experiments
+
+    def create_experiment(self, name: str, location: str, tags: Mapping[str, str], now: int) -> str:
+        """Add an experiment; `{id}` in `location` becomes its id.
+
+        Raises:
+            AlreadyExistsError: The name is taken, by a deleted experiment too.
+        """
+        with self.database.write() as connection:
+            self._refuse_taken_name(name)
+            experiment_id = experiments.insert(connection, name, None, now)
+            resolved = location.replace("{id}", str(experiment_id))
+            experiments.set_location(connection, experiment_id, resolved)
+            for key, value in tags.items():
+                experiments.set_tag(connection, str(experiment_id), key, value)
+        return str(experiment_id)
+
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        """The experiment with this id.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self.database.read() as connection:
+            return experiments.get(connection, experiment_id)
+
+    def get_experiment_by_name(self, name: str) -> Experiment | None:
+        """The experiment with this name, deleted ones included."""
+        with self.database.read() as connection:
+            return experiments.find_by_name(connection, name)
+
+    def search_experiments(
+        self,
+        view: ViewType,
+        filter_string: str | None,
+        order_by: Sequence[str] | None,
+        limit: int,
+        offset: int,
+    ) -> list[Experiment]:
+        """The experiments that match, in order.
+
+        Raises:
+            FilterError: The filter or the order cannot be read.
+        """
+        found = search.compile_experiment_search(filter_string, order_by)
+        with self.database.read() as connection:
+            return experiments.search(connection, view, found, limit, offset)
+
+    def rename_experiment(self, experiment_id: str, name: str, now: int) -> None:
+        """Give an active experiment another name.
+
+        Raises:
+            AlreadyExistsError: The name is taken.
+            InvalidStateError: The experiment is deleted.
+        """
+        with self.database.write() as connection:
+            self._active_experiment(experiment_id)
+            self._refuse_taken_name(name)
+            experiments.rename(connection, experiment_id, name, now)
+
+    def set_experiment_stage(self, experiment_id: str, stage: LifecycleStage, now: int) -> None:
+        """Delete or restore an experiment with its runs."""
+        with self.database.write() as connection:
+            experiments.get(connection, experiment_id)
+            experiments.set_stage(connection, experiment_id, stage, now)
+
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """Set a tag of an active experiment."""
+        with self.database.write() as connection:
+            self._active_experiment(experiment_id)
+            experiments.set_tag(connection, experiment_id, key, value)
+
+    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
+        """Remove a tag of an active experiment.
+
+        Raises:
+            NotFoundError: There is no such tag.
+        """
+        with self.database.write() as connection:
+            self._active_experiment(experiment_id)
+            if not experiments.delete_tag(connection, experiment_id, key):
+                raise NotFoundError(f"Experiment {experiment_id} has no tag {key!r}.")
+
+    # Runs
+
+    def create_run(self, info: RunInfo, tags: Mapping[str, str]) -> RunInfo:
+        """Add a run to an active experiment; its artifacts go below the experiment's location."""
+        with self.database.write() as connection:
+            experiment = self._active_experiment(info.experiment_id)
+            location = (experiment.artifact_location or "").rstrip("/")
+            created = replace(info, artifact_uri=f"{location}/{info.run_id}/artifacts")
+            runs.insert(connection, created)
+            attributes.set_tags(connection, info.run_id, tags)
+        return created
+
+    def get_run(self, run_id: str) -> Run:
+        """The whole run.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self.database.read() as connection:
+            return runs.assemble(connection, [runs.get_info(connection, run_id)])[0]
+
+    def get_run_info(self, run_id: str) -> RunInfo:
+        """The run's row.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self.database.read() as connection:
+            return runs.get_info(connection, run_id)
+
+    def update_run(
+        self,
+        run_id: str,
+        status: str | None = None,
+        end_time: int | None = None,
+        name: str | None = None,
+    ) -> RunInfo:
+        """Change an active run's status with its end time, its name, or both."""
+        with self.database.write() as connection:
+            info = runs.require_active(connection, run_id)
+            if status is not None:
+                info = replace(info, status=status, end_time=end_time)
+            if name is not None:
+                info = replace(info, run_name=name)
+                attributes.set_tags(connection, run_id, {RUN_NAME_TAG: name})
+            runs.update(connection, run_id, info.status, info.end_time, info.run_name)
+        return info
+
+    def set_run_stage(self, run_id: str, stage: LifecycleStage, now: int) -> None:
+        """Delete or restore a run."""
+        with self.database.write() as connection:
+            runs.get_info(connection, run_id)
+            runs.set_stage(connection, run_id, stage, now)
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str | None,
+        view: ViewType,
+        limit: int,
+        offset: int,
+        order_by: Sequence[str] | None,
+    ) -> list[Run]:
+        """The runs that match, in order.
+
+        Raises:
+            FilterError: The filter or the order cannot be read.
+        """
+        with self.database.read() as connection:
+            infos = self.search_run_infos(
+                experiment_ids, filter_string, view, limit, offset, order_by
+            )
+            return runs.assemble(connection, infos)
+
+    def search_run_infos(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str | None,
+        view: ViewType,
+        limit: int,
+        offset: int,
+        order_by: Sequence[str] | None,
+    ) -> list[RunInfo]:
+        """The rows of the runs that match, in order.
+
+        Raises:
+            FilterError: The filter or the order cannot be read.
+        """
+        found = search.compile_run_search(filter_string, order_by)
+        with self.database.read() as connection:
+            return runs.search_infos(connection, experiment_ids, view, found, limit, offset)
+
+    def running(self) -> list[RunInfo]:
+        """The rows of all active runs that say RUNNING."""
+        with self.database.read() as connection:
+            return runs.running(connection)
+
+    def fail_abandoned(self, run_id: str, reason: str, reason_tag: str, now: int) -> bool:
+        """Mark a run FAILED if it still says RUNNING; whether it did."""
+        with self.database.write() as connection:
+            info = runs.find_info(connection, run_id)
+            if info is None or info.status != RunStatus.RUNNING:
+                return False
+            runs.update(connection, run_id, RunStatus.FAILED, now, info.run_name)
+            attributes.set_tags(connection, run_id, {reason_tag: reason})
+        return True
+
+    # What a run logs
+
+    def log_metric(self, run_id: str, point: Point) -> None:
+        """Add one point to a metric's history."""
+        with self.database.write() as connection:
+            metrics.insert_one(connection, run_id, point)
+
+    def log_batch(
+        self,
+        run_id: str,
+        points: Sequence[Point] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write metrics, parameters and tags together or not at all.
+
+        Raises:
+            ParamConflictError: A parameter was logged before with another value.
+        """
+        with self.database.write() as connection:
+            runs.require_active(connection, run_id)
+            if params:
+                attributes.insert_params(connection, run_id, params)
+            if tags:
+                attributes.set_tags(connection, run_id, tags)
+            if points:
+                metrics.insert(connection, run_id, points)
+            if tags and RUN_NAME_TAG in tags:
+                self.update_run(run_id, name=tags[RUN_NAME_TAG])
+
+    def reopen_run(self, run_id: str, stale_tag: str) -> None:
+        """Set an active run RUNNING again, without the tag that said why it ended."""
+        with self.database.write() as connection:
+            self.update_run(run_id, status=RunStatus.RUNNING)
+            attributes.delete_tag(connection, run_id, stale_tag)
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Remove a tag.
+
+        Raises:
+            NotFoundError: There is no such tag.
+        """
+        with self.database.write() as connection:
+            runs.require_active(connection, run_id)
+            if not attributes.delete_tag(connection, run_id, key):
+                raise NotFoundError(f"Run {run_id!r} has no tag {key!r}.")
+
+    def log_inputs(self, run_id: str, dataset_inputs: Sequence[DatasetInput]) -> None:
+        """Say which data sets a run used."""
+        with self.database.write() as connection:
+            info = runs.require_active(connection, run_id)
+            inputs.insert(connection, info.experiment_id, run_id, dataset_inputs)
+
+    def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
+        """Every point of one metric by (step, timestamp)."""
+        with self.database.read() as connection:
+            runs.get_info(connection, run_id)
+            return metrics.history(connection, run_id, key)
+
+    def best_step(self, run_id: str, key: str, mode: str) -> int | None:
+        """The first step at which a metric was best."""
+        with self.database.read() as connection:
+            runs.get_info(connection, run_id)
+            return metrics.best_step(connection, run_id, key, mode)
+
+    def _active_experiment(self, experiment_id: str) -> Experiment:
+        experiment = experiments.get(self.database.connection, experiment_id)
+        if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
+            raise InvalidStateError(
+                f"The experiment {experiment.name!r} is deleted: restore it with "
+                f"`restore_experiment({experiment_id!r})` first."
+            )
+        return experiment
+
+    def _refuse_taken_name(self, name: str) -> None:
+        taken = experiments.find_by_name(self.database.connection, name)
+        if taken is None:
+            return
+        advice = "choose another name"
+        if taken.lifecycle_stage == LifecycleStage.DELETED:
+            advice = f"restore it with `restore_experiment({taken.experiment_id!r})` or {advice}"
+        raise AlreadyExistsError(
+            f"There is already an experiment named {name!r} ({taken.lifecycle_stage}, id "
+            f"{taken.experiment_id}): {advice}."
+        )

@@ -1,0 +1,139 @@
+"""The rules for keys, names, values and ids, which are MLflow's."""
+
+from __future__ import annotations
+
+import math
+import posixpath
+import re
+from functools import lru_cache
+from typing import Final
+
+from tracker.entities import RunStatus
+from tracker.exceptions import InvalidValueError
+
+MAX_KEY: Final = 250
+MAX_PARAM_VALUE: Final = 6_000
+MAX_TAG_VALUE: Final = 8_000
+MAX_EXPERIMENT_TAG_VALUE: Final = 5_000
+MAX_EXPERIMENT_NAME: Final = 500
+MAX_RUN_NAME: Final = 250
+LARGEST: Final = 1.7976931348623157e308
+MAX_INTEGER: Final = 2**63 - 1
+
+_KEY = re.compile(r"[/\w.\-: ]+")
+_RUN_ID = re.compile(r"[0-9a-zA-Z][\w\-]{0,255}")
+
+
+@lru_cache(maxsize=4096)
+def check_key(kind: str, key: str) -> str:
+    """The key of a metric, parameter or tag, unchanged.
+
+    Raises:
+        InvalidValueError: Names the key and the rule it breaks.
+    """
+    if not isinstance(key, str) or not key:
+        raise InvalidValueError(f"A {kind} key is a text that is not empty, not {key!r}.")
+    if len(key) > MAX_KEY:
+        raise InvalidValueError(
+            f"The {kind} key {key[:40]!r}… has {len(key)} characters; at most {MAX_KEY} are "
+            f"allowed."
+        )
+    if not _KEY.fullmatch(key):
+        raise InvalidValueError(
+            f"The {kind} key {key!r} may hold only letters, digits, underscores, dashes, dots, "
+            f"colons, spaces and slashes."
+        )
+    if posixpath.normpath(key) != key or key == "." or key.startswith(("/", "..")):
+        raise InvalidValueError(
+            f"The {kind} key {key!r} must be a plain relative path, such as "
+            f"{posixpath.normpath(key).lstrip('/.') or 'loss'!r}."
+        )
+    return key
+
+
+def check_run_id(run_id: str) -> str:
+    """The run id, unchanged.
+
+    Raises:
+        InvalidValueError: It cannot be a run id.
+    """
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        raise InvalidValueError(f"A run id is 32 hexadecimal digits, not {run_id!r}.")
+    return run_id
+
+
+def check_experiment_name(name: str) -> str:
+    """The experiment's name, unchanged.
+
+    Raises:
+        InvalidValueError: It is empty or too long.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidValueError(f"An experiment name is a text that is not empty, not {name!r}.")
+    if len(name) > MAX_EXPERIMENT_NAME:
+        raise InvalidValueError(
+            f"The experiment name {name[:40]!r}… has {len(name)} characters; at most "
+            f"{MAX_EXPERIMENT_NAME} are allowed."
+        )
+    return name
+
+
+def check_status(status: str) -> str:
+    """The run status as MLflow spells it.
+
+    Raises:
+        InvalidValueError: There is no such status.
+    """
+    try:
+        return RunStatus(str(status)).value
+    except ValueError:
+        raise InvalidValueError(
+            f"There is no run status {status!r}: choose {', '.join(RunStatus)}."
+        ) from None
+
+
+def plain_float(key: str, value: object) -> float:
+    """A metric value as a plain float: Python, numpy and one-element torch numbers are taken.
+
+    Raises:
+        InvalidValueError: The value is not a number.
+    """
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise InvalidValueError(
+            f"The metric {key!r} takes a number, not {value!r} ({type(value).__name__})."
+        ) from error
+
+
+def plain_int(name: str, value: object) -> int:
+    """A step or timestamp as a plain int that fits in the database.
+
+    Raises:
+        InvalidValueError: The value is not a whole number of 64 bits.
+    """
+    try:
+        number = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise InvalidValueError(f"A {name} is a whole number, not {value!r}.") from error
+    if not -MAX_INTEGER - 1 <= number <= MAX_INTEGER:
+        raise InvalidValueError(f"The {name} {value!r} does not fit in 64 bits.")
+    return int(number)
+
+
+def stored_value(value: float) -> tuple[float, int]:
+    """A float as MLflow stores it: (value, is_nan)."""
+    if math.isfinite(value):
+        return value, 0
+    if math.isnan(value):
+        return 0.0, 1
+    return math.copysign(LARGEST, value), 0
+
+
+def read_value(value: float, is_nan: int) -> float:
+    """The float behind a stored (value, is_nan): the largest floats stand for ±infinity."""
+    if is_nan:
+        return math.nan
+    if abs(value) >= LARGEST:
+        return math.copysign(math.inf, value)
+    return value
