@@ -36,6 +36,7 @@ from tracker.store.tracking import RUN_NAME_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
     import pandas as pd
 
     from tracker.store.metrics import Point

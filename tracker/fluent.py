@@ -21,8 +21,8 @@ from tracker.entities import Experiment, Run, RunStatus, ViewType
 from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError, TrackerError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     import pandas as pd
