@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from tracker import TrackingClient
+
+
+def runs_of(study_file):
+    client = TrackingClient(study_file.parent / "tracking.db")
+    experiment = client.get_experiment_by_name("MNIST_Experiments")
+    return client.search_runs([experiment.experiment_id])
+
+
+def test_the_study_leaves_a_finished_run_for_each_configuration(train, study_file):
+    result = train()
+    assert result.returncode == 0, result.stderr
+    runs = runs_of(study_file)
+    assert {run.data.tags["configuration"] for run in runs} == {"default", "blurred_dataset"}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_the_substitute_is_announced_and_never_called_mnist(train, study_file):
+    result = train("--only", "default")
+    (run,) = runs_of(study_file)
+    assert "NOT MNIST" in result.stdout
+    assert run.data.params["data_source"] == run.data.tags["data_source"] == "stroke-digits"
+    names = [used.dataset.name for used in run.inputs.dataset_inputs]
+    files = [path.name for path in (study_file.parent / "data").iterdir()]
+    assert not [name for name in names + files if "mnist" in name.lower()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--only", "defualt"], 2, "no configuration 'defualt'; did you mean 'default'?"),
+        (["--set", "model_configs.default.batch_size=-1"], 1, "batch_size is -1"),
+        (["--set", "model_configs.default.max_samples=401"], 1, "training set has 400 images"),
+        (["--set", "model_configs.default.model=mpl"], 1, "no model 'mpl'; did you mean 'mlp'?"),
+        (["--data-root", "config.yaml/data"], 1, "data root"),
+        (["--device", "tpu"], 2, "invalid choice: 'tpu'"),
+        (["--config", "absent.yaml"], 1, "no configuration file 'absent.yaml'"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(train, study_file, arguments, code, message):
+    result = train(*arguments)
+    assert result.returncode == code
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (study_file.parent / "tracking.db").exists()
+
+
+def test_a_database_that_is_none_is_refused_before_any_work(train, study_file):
+    (study_file.parent / "tracking.db").write_text("not a database at all, but long enough")
+    result = train()
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert not (study_file.parent / "data").exists()

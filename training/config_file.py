@@ -1,0 +1,147 @@
+"""config.yaml and `--set` -> a checked `Config`; every complaint names its line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from training.config import Config, ModelConfig
+from training.errors import ConfigError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+Location = tuple[str, ...]
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """The study that `path` describes, changed by `overrides` such as 'data_prep.seed=3'.
+
+    Raises:
+        ConfigError: The file cannot be read, is no YAML, or breaks a rule.
+        UsageError: An override is not of the form key=value.
+    """
+    document, origins = _read(path)
+    for override in overrides:
+        _apply(override, document, origins)
+    return _validated(document, origins, path.name).located_in(path.parent.absolute())
+
+
+def _validated(document: dict[str, Any], origins: dict[Location, str], default: str) -> Config:
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigError(_sentence(first, origins, default)) from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except FileNotFoundError as error:
+        message = f"there is no configuration file {str(path)!r}; name one with --config FILE"
+        raise ConfigError(message) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration {str(path)!r} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"{path.name} is not valid YAML: {' '.join(str(error).split())}"
+        ) from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path.name} holds no sections; it must name at least model_configs")
+    origins: dict[Location, str] = {}
+    _note_lines(node, (), path.name, origins)
+    return document, origins
+
+
+def _note_lines(
+    node: yaml.Node | None, location: Location, name: str, origins: dict[Location, str]
+) -> None:
+    """Remember the line of every key, and refuse a key that stands twice."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        below = (*location, str(key.value))
+        origin = f"{name}:{key.start_mark.line + 1}"
+        if below in origins:
+            raise ConfigError(f"{origin}: {'.'.join(below)} already stands at {origins[below]}")
+        origins[below] = origin
+        _note_lines(value, below, name, origins)
+
+
+def _apply(override: str, document: dict[str, Any], origins: dict[Location, str]) -> None:
+    key, equals, text = override.partition("=")
+    location = tuple(key.strip().split("."))
+    if not equals or not all(location):
+        message = f"--set {override!r} is not of the form section.key=value"
+        raise UsageError(message)
+    _check_section(location, document)
+    section = document
+    for part in location[:-1]:
+        section = section.setdefault(part, {})
+        if not isinstance(section, dict):
+            raise UsageError(f"--set {override!r}: {part!r} is a value, not a section")
+    section[location[-1]] = _value(text, override)
+    for length in range(1, len(location)):
+        origins.setdefault(location[:length], f"--set {override}")
+    origins[location] = f"--set {override}"
+
+
+def _check_section(location: Location, document: dict[str, Any]) -> None:
+    """A misspelt configuration name must not become a new configuration."""
+    names = document.get("model_configs")
+    if location[0] != "model_configs" or not isinstance(names, dict):
+        return
+    if len(location) < 3:  # noqa: PLR2004 -- section, name, key
+        raise UsageError(f"--set {'.'.join(location)} names no key of a configuration")
+    if location[1] not in names:
+        hint = did_you_mean(location[1], names)
+        raise UsageError(f"--set: there is no configuration {location[1]!r}; {hint}")
+
+
+def _value(text: str, override: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {override!r}: the value is not valid YAML") from error
+
+
+def _sentence(error: ErrorDetails, origins: dict[Location, str], default: str) -> str:
+    location = tuple(str(part) for part in error["loc"])
+    origin = _origin(location, origins, default)
+    dotted = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        hint = did_you_mean(location[-1], _known_keys(location[:-1]))
+        return f"{origin}: unknown key {dotted!r}; {hint}"
+    if error["type"] == "missing":
+        return f"{origin}: {dotted!r} is missing"
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return f"{origin}: {dotted} is {error['input']!r}: {message}"
+
+
+def _origin(location: Location, origins: dict[Location, str], default: str) -> str:
+    """The line of the nearest key at or above `location`."""
+    for length in range(len(location), 0, -1):
+        if location[:length] in origins:
+            return origins[location[:length]]
+    return default
+
+
+def _known_keys(section: Location) -> list[str]:
+    """The keys that a section of the configuration may have."""
+    if section and section[0] == "model_configs":
+        return list(ModelConfig.model_fields)
+    model: type[BaseModel] = Config
+    for part in section:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)

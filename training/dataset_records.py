@@ -1,0 +1,151 @@
+"""What a run says about its images: data set inputs, metadata, samples, the files themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import tracker
+from training.image_sets import CLASSES
+from training.split import Split, training_sets
+from training.sprites import sprite
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from training.config import ModelConfig
+    from training.data import StudyData
+    from training.image_sets import ImageSet
+
+SAMPLES_PER_DIGIT = 4
+
+
+@dataclass(frozen=True)
+class UsedSet:
+    """A set as a run uses it: all of it, or the rows `indices`, for the purpose `context`."""
+
+    images: ImageSet
+    context: str
+    indices: Tensor | None = None
+
+    @property
+    def name(self) -> str:
+        """The name in the database: validation images are not called training images."""
+        if self.context == "validation":
+            return self.images.name.replace("-train", "-validation", 1)
+        return self.images.name
+
+    @property
+    def digest(self) -> str:
+        """The set's digest, changed by the choice of rows."""
+        if self.indices is None:
+            return self.images.digest
+        content = hashlib.sha256(self.images.digest.encode())
+        content.update(self.indices.contiguous().numpy().data)
+        return content.hexdigest()[:32]
+
+    def describe(self) -> dict[str, Any]:
+        """The set in plain values, for JSON."""
+        labels = self.images.labels if self.indices is None else self.images.labels[self.indices]
+        return {
+            "name": self.name,
+            "context": self.context,
+            "source": self.images.source,
+            "digest": self.digest,
+            "shape": [len(labels), *self.images.images.shape[1:]],
+            "num_rows": len(labels),
+            "class_counts": torch.bincount(labels, minlength=CLASSES).tolist(),
+            "blur_sigma": self.images.blur_sigma,
+            "subset": self.indices is not None,
+            "file": self.images.path.name,
+            "file_digest": self.images.digest,
+            "recipe": self.images.recipe,
+        }
+
+
+def used_sets(data: StudyData, split: Split, config: ModelConfig) -> list[UsedSet]:
+    """All sets that a run of this configuration touches."""
+    learning = training_sets(data, config)
+    return [
+        *(UsedSet(images, "train", split.train) for images in learning),
+        *(UsedSet(images, "validation", split.validation) for images in learning),
+        UsedSet(data.test, "test"),
+        UsedSet(data.test_blurred, "test"),
+    ]
+
+
+def record_datasets(data: StudyData, split: Split, config: ModelConfig) -> None:
+    """Attach the images to the active run: inputs, files, metadata, samples."""
+    used = used_sets(data, split, config)
+    for part in used:
+        tracker.log_input(_as_input(part), context=part.context)
+    for path in dict.fromkeys(part.images.path for part in used):
+        tracker.log_artifact(str(path), "datasets")
+    tracker.log_dict(_metadata(used), "datasets/dataset_metadata.json")
+    _record_split(split)
+    _record_samples(data)
+
+
+def _as_input(part: UsedSet) -> tracker.Dataset:
+    facts = part.describe()
+    uri = f"datasets/{facts['file']}"
+    schema = {"images": {"type": "uint8", "shape": [-1, 28, 28]}, "labels": {"type": "int64"}}
+    return tracker.Dataset(
+        name=part.name,
+        digest=part.digest,
+        source_type="code" if facts["source"] == "stroke-digits" else "local",
+        source=json.dumps({"uri": uri, "recipe": facts["recipe"]}),
+        schema=json.dumps(schema),
+        profile=json.dumps(facts),
+    )
+
+
+def _metadata(used: list[UsedSet]) -> dict[str, Any]:
+    source = used[0].images.source
+    return {
+        "name": source,
+        "source": source,
+        "digest": used[0].digest,
+        "shape": [28, 28],
+        "blur_sigma": max(part.images.blur_sigma for part in used),
+        "subset_size": sum(len(p.indices) for p in used[:1] if p.indices is not None),
+        "splits": {part.name: part.describe() for part in used},
+    }
+
+
+def _record_split(split: Split) -> None:
+    buffer = io.BytesIO()
+    rows = {"train": split.train.int(), "validation": split.validation.int()}
+    torch.save({key: value.clone() for key, value in rows.items()}, buffer)
+    log_bytes(buffer.getvalue(), "datasets/split.pt")
+
+
+def _record_samples(data: StudyData) -> None:
+    """The same test images sharp and blurred, a column a digit."""
+    rows = sample_rows(data.test.labels)
+    log_bytes(sprite(data.test.images[rows]), "datasets/samples/sharp.png")
+    log_bytes(sprite(data.test_blurred.images[rows]), "datasets/samples/blurred.png")
+    labels = data.test.labels[rows].tolist()
+    tracker.log_dict({"indices": rows.tolist(), "labels": labels}, "datasets/samples.json")
+
+
+def sample_rows(labels: Tensor) -> Tensor:
+    """Row numbers of 40 images: the first four of each digit, in columns 0 to 9."""
+    columns = []
+    for digit in range(CLASSES):
+        found = (labels == digit).nonzero().flatten()
+        fallback = torch.zeros(SAMPLES_PER_DIGIT, dtype=torch.int64)
+        columns.append(torch.cat([found, fallback])[:SAMPLES_PER_DIGIT])
+    return torch.stack(columns, dim=1).flatten()
+
+
+def log_bytes(content: bytes, path: str) -> None:
+    """Store bytes as an artifact of the active run."""
+    run = tracker.active_run()
+    assert run is not None  # noqa: S101 -- called within a run only
+    tracker.get_client().artifacts(run.info.run_id).log_bytes(content, path)

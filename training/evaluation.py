@@ -1,0 +1,169 @@
+"""How well a network reads a test set, and where it goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+
+from training.image_sets import CLASSES
+from training.loop import predict_logits
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from training.image_sets import ImageSet
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network says about each image of a test set, (N,) each, on the CPU.
+
+    Args:
+        labels: The true digits, int64.
+        predicted: The digits it reads, int64.
+        confidence: The probability it gives to what it reads, float32.
+        losses: Cross-entropy in nats, float32.
+    """
+
+    labels: Tensor
+    predicted: Tensor
+    confidence: Tensor
+    losses: Tensor
+
+    @property
+    def loss(self) -> float:
+        """The mean cross-entropy."""
+        return self.losses.double().mean().item()
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images read right."""
+        return self.right.double().mean().item()
+
+    @property
+    def right(self) -> Tensor:
+        """(N,) bool."""
+        return self.predicted == self.labels
+
+
+def predict(
+    model: nn.Module, images: ImageSet, batch_size: int, device: torch.device
+) -> Predictions:
+    """What `model` says about every image of a test set."""
+    logits = predict_logits(model, images.images.to(device), batch_size).cpu()
+    confidence, predicted = logits.softmax(dim=1).max(dim=1)
+    losses = functional.cross_entropy(logits, images.labels, reduction="none")
+    return Predictions(images.labels, predicted, confidence, losses)
+
+
+def summary(predictions: Predictions) -> dict[str, Any]:
+    """Loss, accuracy, per-class scores and calibration, ready for JSON."""
+    return {
+        "loss": predictions.loss,
+        "accuracy": predictions.accuracy,
+        "per_class": per_class_scores(confusion_counts(predictions)),
+        "calibration": calibration(predictions),
+    }
+
+
+def confusion_counts(predictions: Predictions) -> list[list[int]]:
+    """How often digit r was read as digit c: row r, column c."""
+    cells = predictions.labels * CLASSES + predictions.predicted
+    counts = torch.bincount(cells, minlength=CLASSES * CLASSES)
+    table: list[list[int]] = counts.view(CLASSES, CLASSES).tolist()
+    return table
+
+
+def per_class_scores(confusion: list[list[int]]) -> list[dict[str, float]]:
+    """Precision, recall and F1 of each digit; 0 where a digit was never read or never shown."""
+    scores = []
+    for label in range(CLASSES):
+        hits = confusion[label][label]
+        support = sum(confusion[label])
+        claimed = sum(row[label] for row in confusion)
+        scores.append(
+            {
+                "label": label,
+                "precision": hits / claimed if claimed else 0.0,
+                "recall": hits / support if support else 0.0,
+                "f1": 2 * hits / (claimed + support) if claimed + support else 0.0,
+                "support": support,
+            }
+        )
+    return scores
+
+
+def calibration(predictions: Predictions) -> dict[str, Any]:
+    """Whether a confidence of 0.8 means right in 80 % of cases.
+
+    Returns:
+        `bins`, equally wide, and `ece`, the expected calibration error: the mean gap between
+        confidence and accuracy, weighted by count (Guo et al., On Calibration, 2017).
+    """
+    bins = (predictions.confidence * BINS).long().clamp(max=BINS - 1)
+    rows = [_calibration_bin(predictions, bins == index, index) for index in range(BINS)]
+    gaps = [row["count"] * abs(row["accuracy"] - row["confidence"]) for row in rows if row["count"]]
+    return {"bins": rows, "ece": sum(gaps) / max(1, len(predictions.labels))}
+
+
+def _calibration_bin(predictions: Predictions, inside: Tensor, index: int) -> dict[str, Any]:
+    count = int(inside.sum())
+    confidence = predictions.confidence[inside].double().mean().item() if count else None
+    accuracy = predictions.right[inside].double().mean().item() if count else None
+    return {
+        "low": index / BINS,
+        "high": (index + 1) / BINS,
+        "confidence": confidence,
+        "accuracy": accuracy,
+        "count": count,
+    }
+
+
+def predictions_table(predictions: Predictions) -> bytes:
+    """A gzipped CSV: index, label, prediction, confidence, loss; equal input gives equal bytes."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["index", "label", "prediction", "confidence", "loss"])
+    columns = (
+        predictions.labels,
+        predictions.predicted,
+        predictions.confidence,
+        predictions.losses,
+    )
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for index, (label, predicted, confidence, loss) in enumerate(rows):
+        writer.writerow([index, label, predicted, f"{confidence:.6f}", f"{loss:.6g}"])
+    return gzip.compress(text.getvalue().encode(), compresslevel=6, mtime=0)
+
+
+def extremes(predictions: Predictions, count: int = 20) -> list[dict[str, Any]]:
+    """The most confident right and the most confident wrong answers, best first.
+
+    Returns:
+        Rows of kind ('best' or 'worst'), index, label, prediction, confidence and position, the
+        place of the image in a sprite of 10 columns.
+    """
+    rows: list[dict[str, Any]] = []
+    for kind, wanted in (("best", predictions.right), ("worst", ~predictions.right)):
+        candidates = wanted.nonzero().flatten()
+        order = predictions.confidence[candidates].argsort(descending=True, stable=True)
+        rows += [_row(kind, predictions, int(index)) for index in candidates[order[:count]]]
+    return [{**row, "position": position} for position, row in enumerate(rows)]
+
+
+def _row(kind: str, predictions: Predictions, index: int) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "index": index,
+        "label": int(predictions.labels[index]),
+        "prediction": int(predictions.predicted[index]),
+        "confidence": round(float(predictions.confidence[index]), 6),
+    }

@@ -1,0 +1,137 @@
+"""The training loop: epochs as permutations of one tensor, nothing copied inside an epoch.
+
+A DataLoader collates every batch from single images and hands it over through Python; here the
+whole set is one uint8 tensor, put in a new order once an epoch, and a batch is a slice of it. The
+logits of an epoch are looked at once, at its end, so that an accelerator is never waited for.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from training.errors import NonFiniteLossError
+from training.seeds import generator
+from training.steps import learning_rate, to_input
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor, nn
+
+    from training.config import ModelConfig
+    from training.split import Examples
+    from training.steps import Step
+
+VALIDATION_BATCH = 10_000
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one epoch showed. Losses are means in nats, accuracies shares of 1."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    epoch_seconds: float
+    images_per_second: float
+
+    def metrics(self) -> dict[str, float]:
+        """The numbers under the names they are logged by."""
+        return {key: value for key, value in asdict(self).items() if key != "epoch"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained, on what, and how.
+
+    Args:
+        on_batch: Called now and then within an epoch with (epoch, steps done, steps in all).
+    """
+
+    model: nn.Module
+    step: Step
+    train: Examples
+    validation: Examples
+    config: ModelConfig
+    seed: int
+    on_batch: Callable[[int, int, int], None] | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in one epoch; the last batch may be smaller."""
+        return -(-len(self.train) // self.config.batch_size)
+
+
+def train_epochs(task: Task, after: int = 0) -> Iterator[EpochResult]:
+    """Train epoch by epoch, from the one after `after`; the caller looks in between.
+
+    Raises:
+        NonFiniteLossError: The loss became NaN or infinite.
+    """
+    for epoch in range(after + 1, task.config.max_epochs + 1):
+        start = time.perf_counter()
+        train_loss, train_accuracy = train_epoch(task, epoch)
+        seconds = time.perf_counter() - start
+        val_loss, val_accuracy = validate(task.model, task.validation)
+        speed = len(task.train) / seconds
+        yield EpochResult(epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds, speed)
+
+
+def train_epoch(task: Task, epoch: int) -> tuple[float, float]:
+    """One pass over the training images in a new order; mean loss and accuracy on the way.
+
+    Raises:
+        NonFiniteLossError: The loss became NaN or infinite.
+    """
+    order = torch.randperm(len(task.train), generator=generator(task.seed, "shuffle", epoch))
+    order = order.to(task.train.labels.device)
+    images, labels = task.train.images[order], task.train.labels[order]
+    size, per_epoch = task.config.batch_size, task.steps_per_epoch
+    task.model.train()
+    logits = []
+    batches = zip(torch.split(images, size), torch.split(labels, size), strict=True)
+    for done, (batch, targets) in enumerate(batches):
+        step = (epoch - 1) * per_epoch + done
+        rate = learning_rate(task.config, step, per_epoch * task.config.max_epochs)
+        logits.append(task.step(batch, targets, rate))
+        if task.on_batch and done % 50 == 0:
+            task.on_batch(epoch, done, per_epoch)
+    return _judged(torch.cat(logits), labels, task, epoch)
+
+
+def _judged(logits: Tensor, labels: Tensor, task: Task, epoch: int) -> tuple[float, float]:
+    """Mean loss and accuracy of an epoch's logits, each from before its step's update."""
+    losses = functional.cross_entropy(logits.float(), labels, reduction="none")
+    broken = losses.isfinite().logical_not_().nonzero()
+    if len(broken):
+        within = int(broken[0]) // task.config.batch_size
+        raise NonFiniteLossError(epoch, (epoch - 1) * task.steps_per_epoch + within + 1)
+    return _means(losses, logits, labels)
+
+
+def _means(losses: Tensor, logits: Tensor, labels: Tensor) -> tuple[float, float]:
+    accuracy = (logits.argmax(dim=1) == labels).float().mean()
+    return losses.mean().item(), accuracy.item()
+
+
+@torch.no_grad()
+def validate(model: nn.Module, examples: Examples) -> tuple[float, float]:
+    """Mean loss and accuracy on images that are not trained on."""
+    logits = predict_logits(model, examples.images, VALIDATION_BATCH)
+    losses = functional.cross_entropy(logits, examples.labels, reduction="none")
+    return _means(losses, logits, examples.labels)
+
+
+@torch.no_grad()
+def predict_logits(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:
+    """(N, 10) float32 logits of (N, 28, 28) uint8 images."""
+    model.eval()
+    parts = [model(to_input(batch)).float() for batch in torch.split(images, batch_size)]
+    return torch.cat(parts)

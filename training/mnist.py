@@ -1,0 +1,146 @@
+"""MNIST's four files: found or fetched by torchvision's addresses, checked, decoded."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import socket
+import struct
+import urllib.request
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.error import URLError
+
+import numpy as np
+import torch
+
+from training.errors import DataError, DeviceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from torch import Tensor
+
+Split = Literal["train", "test"]
+
+FILES: dict[Split, tuple[str, str]] = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+SHA256 = {  # of the decompressed files, so that a file unpacked by hand is checked too
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+PATIENCE_SECONDS = 5.0
+"""How long a silent server is waited for."""
+
+
+class MissingFilesError(DataError):
+    """MNIST is not here, which is no mistake: it may be fetched or replaced."""
+
+
+class DamagedFilesError(DataError):
+    """A file of MNIST is not what was published."""
+
+
+def raw_folder(root: Path) -> Path:
+    """Where torchvision keeps the raw files under a data root."""
+    return root / "MNIST" / "raw"
+
+
+def load_split(root: Path, split: Split) -> tuple[Tensor, Tensor]:
+    """The images (N, 28, 28) uint8 and labels (N,) int64 of one split.
+
+    Raises:
+        MissingFilesError: A file is not there.
+        DamagedFilesError: A file's checksum is wrong.
+        DataError: A file cannot be read.
+    """
+    images, labels = (_content(raw_folder(root), name) for name in FILES[split])
+    return decode_idx(images), decode_idx(labels).long()
+
+
+def fetch(root: Path) -> None:
+    """Download what is missing or damaged (11 MB) into torchvision's folder layout.
+
+    Raises:
+        MissingFilesError: No server could be reached.
+        DeviceError: torchvision cannot be imported.
+    """
+    reason = "no mirror is known"
+    for mirror in _source().mirrors:
+        try:
+            _fetch_from(mirror, raw_folder(root))
+        except (URLError, OSError, RuntimeError) as error:
+            reason = str(error)
+        else:
+            return
+    raise MissingFilesError(f"MNIST could not be downloaded ({reason})")
+
+
+def _fetch_from(mirror: str, folder: Path) -> None:
+    source = _source()
+    from torchvision.datasets.utils import download_url  # noqa: PLC0415 -- seconds to import
+
+    with _impatient_sockets():
+        urllib.request.urlopen(mirror + source.resources[-1][0]).close()  # noqa: S310 -- https
+        for name, md5 in source.resources:
+            download_url(mirror + name, root=str(folder), filename=name, md5=md5)
+
+
+@contextmanager
+def _impatient_sockets() -> Iterator[None]:
+    """Torchvision sets no timeout; behind a silent firewall it would wait for minutes."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _source() -> Any:
+    """Torchvision's MNIST: its mirrors, and its files with their MD5."""
+    try:
+        from torchvision.datasets import MNIST  # noqa: PLC0415 -- seconds to import
+    except (ImportError, RuntimeError, OSError) as error:
+        raise DeviceError(
+            f"torchvision cannot be imported beside torch {torch.__version__} ({error}); the two "
+            "come in matching pairs: pip install --force-reinstall torch torchvision"
+        ) from error
+    return MNIST
+
+
+def _content(folder: Path, name: str) -> bytes:
+    """The decompressed bytes of one file, as they were published."""
+    path = folder / name
+    packed = folder / f"{name}.gz"
+    try:
+        content = path.read_bytes() if path.exists() else gzip.decompress(packed.read_bytes())
+    except FileNotFoundError as error:
+        raise MissingFilesError(f"there is no {packed}") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DamagedFilesError(f"{packed} is damaged ({error}); delete or replace it") from error
+    except OSError as error:
+        raise DataError(f"{error.filename or packed} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(content).hexdigest() != SHA256[name]:
+        where = path if path.exists() else packed
+        raise DamagedFilesError(f"{where} is damaged (wrong checksum); delete or replace it")
+    return content
+
+
+def decode_idx(content: bytes) -> Tensor:
+    """The array in an IDX file of unsigned bytes: magic 0x0000 08 d, d sizes, then the values.
+
+    Examples:
+        >>> decode_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]))
+        tensor([7, 9], dtype=torch.uint8)
+    """
+    dimensions = content[3]
+    sizes = struct.unpack_from(f">{dimensions}I", content, 4)
+    values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
+    return torch.from_numpy(values.reshape(sizes).copy())

@@ -1,0 +1,72 @@
+"""Which images a configuration trains on, and which it is validated on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from training.errors import ConfigError
+from training.seeds import generator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from training.config import ModelConfig
+    from training.data import StudyData
+    from training.image_sets import ImageSet
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images (N, 28, 28) uint8 and labels (N,) int64, together on one device."""
+
+    images: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device) -> Examples:
+        """The same examples on `device`."""
+        return Examples(self.images.to(device), self.labels.to(device))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers in the training set, (n,) int64 each."""
+
+    train: Tensor
+    validation: Tensor
+
+
+def split_indices(total: int, config: ModelConfig, seed: int) -> Split:
+    """A random subset of `max_samples`, divided by `data_split_ratio`.
+
+    Raises:
+        ConfigError: One of the two parts would be empty.
+    """
+    order = torch.randperm(total, generator=generator(seed, "subset and split"))
+    chosen = order[: config.max_samples]
+    cut = int(len(chosen) * config.data_split_ratio)
+    if not 0 < cut < len(chosen):
+        raise ConfigError(
+            f"data_split_ratio {config.data_split_ratio} leaves nothing to train on or to "
+            f"validate with among {len(chosen)} images"
+        )
+    return Split(chosen[:cut], chosen[cut:])
+
+
+def training_sets(data: StudyData, config: ModelConfig) -> list[ImageSet]:
+    """The sharp set, the blurred one, or both, as `train_on` says."""
+    sets = {"sharp": [data.train], "blurred": [data.train_blurred]}
+    return sets.get(config.train_on, [data.train, data.train_blurred])
+
+
+def examples(sets: list[ImageSet], indices: Tensor) -> Examples:
+    """The rows `indices` of every set, one set after the other."""
+    return Examples(
+        torch.cat([part.images[indices] for part in sets]),
+        torch.cat([part.labels[indices] for part in sets]),
+    )

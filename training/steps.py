@@ -1,0 +1,76 @@
+"""One step of training: a batch in, its logits out, the weights a little better."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from training.config import ModelConfig
+
+    Step = Callable[[Tensor, Tensor, float], Tensor]
+
+WARM_UP = 0.25
+START_FRACTION = 1 / 25
+END_FRACTION = 1e-4
+
+
+def learning_rate(config: ModelConfig, step: int, total: int) -> float:
+    """The learning rate of optimiser step `step` (from 0) of `total`.
+
+    One cycle: half a cosine up to `learning_rate`, then half a cosine down to almost nothing
+    (L. Smith and N. Topin, Super-Convergence, 2018). A function of the step alone, so that a
+    resumed run needs no scheduler's memory.
+    """
+    peak = config.learning_rate
+    if config.schedule == "constant":
+        return peak
+    top = max(1.0, WARM_UP * total)
+    if step < top:
+        return _cosine(peak * START_FRACTION, peak, step / top)
+    return _cosine(peak, peak * END_FRACTION, (step - top) / max(1.0, total - top))
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+def build_optimizer(model: nn.Module, config: ModelConfig) -> torch.optim.Optimizer:
+    """The optimiser a configuration names, over all of the model's weights."""
+    weights = model.parameters()
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.optimizer == "adam":
+        return torch.optim.Adam(weights, lr=rate, weight_decay=decay, fused=True)
+    return torch.optim.SGD(weights, lr=rate, momentum=config.momentum, weight_decay=decay)
+
+
+def to_input(images: Tensor) -> Tensor:
+    """(N, 28, 28) uint8 -> (N, 1, 28, 28) float32 in [0, 1], what every network takes."""
+    return images.unsqueeze(1).float().mul_(1 / 255)
+
+
+def autograd_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, *, mixed_precision: bool
+) -> Step:
+    """A step of any network with any optimiser."""
+    device = next(model.parameters()).device.type
+
+    def step(images: Tensor, labels: Tensor, rate: float) -> Tensor:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad()
+        with torch.autocast(device, torch.bfloat16, enabled=mixed_precision):
+            logits: Tensor = model(to_input(images))
+        torch.autograd.backward(functional.cross_entropy(logits.float(), labels))
+        optimizer.step()
+        return logits.detach()
+
+    return step
