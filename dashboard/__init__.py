@@ -1,0 +1,1 @@
+"""The Streamlit dashboard: one SQLite file, answered by looking."""

@@ -1,0 +1,100 @@
+"""Numbers, times and sizes as people read them."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+MISSING = "\u2013"
+MILLISECONDS_PER_SECOND = 1000
+SECONDS_PER_MINUTE = 60
+SECONDS_PER_HOUR = 3600
+SECONDS_PER_DAY = 86400
+DAYS_PER_MONTH = 30
+SMALLEST_PLAIN = 0.01
+LARGEST_PLAIN = 100_000
+BYTES_PER_STEP = 1024
+
+
+def number(value: float | None) -> str:
+    """A metric's value: four decimals, or an exponent where they would say nothing.
+
+    >>> number(0.92517), number(0.0018), number(float("inf")), number(128.0)
+    ('0.9252', '1.8e-03', '∞', '128')
+    """
+    if value is None:
+        return MISSING
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if value == int(value) and abs(value) < LARGEST_PLAIN:
+        return str(int(value))
+    if SMALLEST_PLAIN <= abs(value) < LARGEST_PLAIN:
+        return f"{value:.4f}" if abs(value) < SECONDS_PER_MINUTE else f"{value:,.1f}"
+    return f"{value:.1e}"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time with two units at most.
+
+    >>> duration(0.42), duration(75), duration(7384), duration(200_000)
+    ('0.4 s', '1 min 15 s', '2 h 3 min', '2 d 7 h')
+    """
+    if seconds is None or math.isnan(seconds):
+        return MISSING
+    if seconds < SECONDS_PER_MINUTE:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    if whole < SECONDS_PER_HOUR:
+        return f"{whole // SECONDS_PER_MINUTE} min {whole % SECONDS_PER_MINUTE} s"
+    if whole < SECONDS_PER_DAY:
+        minutes = whole % SECONDS_PER_HOUR // SECONDS_PER_MINUTE
+        return f"{whole // SECONDS_PER_HOUR} h {minutes} min"
+    return f"{whole // SECONDS_PER_DAY} d {whole % SECONDS_PER_DAY // SECONDS_PER_HOUR} h"
+
+
+def ago(milliseconds: int | None, now: datetime) -> str:
+    """How long before `now` something happened.
+
+    Args:
+        milliseconds: Since the epoch, UTC.
+        now: An aware time.
+    """
+    if milliseconds is None:
+        return MISSING
+    seconds = now.timestamp() - milliseconds / MILLISECONDS_PER_SECOND
+    if seconds < SECONDS_PER_MINUTE:
+        return "just now"
+    if seconds < SECONDS_PER_HOUR:
+        return f"{int(seconds // SECONDS_PER_MINUTE)} min ago"
+    if seconds < SECONDS_PER_DAY:
+        return f"{int(seconds // SECONDS_PER_HOUR)} h ago"
+    if seconds < DAYS_PER_MONTH * SECONDS_PER_DAY:
+        return f"{int(seconds // SECONDS_PER_DAY)} d ago"
+    return moment(milliseconds)[:10]
+
+
+def moment(milliseconds: int | None) -> str:
+    """A point in time, local, to the second."""
+    if milliseconds is None:
+        return MISSING
+    seconds = milliseconds / MILLISECONDS_PER_SECOND
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def size(count: float | None) -> str:
+    """A number of bytes in binary units.
+
+    >>> size(800), size(40_500), size(200 * 1024 * 1024)
+    ('800 B', '39.6 kB', '200.0 MB')
+    """
+    if count is None:
+        return MISSING
+    if count < BYTES_PER_STEP:
+        return f"{int(count)} B"
+    for unit in ("kB", "MB", "GB"):
+        count /= BYTES_PER_STEP
+        if count < BYTES_PER_STEP:
+            return f"{count:.1f} {unit}"
+    return f"{count / BYTES_PER_STEP:.1f} TB"

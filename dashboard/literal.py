@@ -1,0 +1,105 @@
+"""Pieces of HTML around user text, which is always escaped: it shows, it never acts."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard.palette import STATUS_COLOURS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_SHOWN = 300
+
+
+def shown(text: str, limit: int = MAX_SHOWN) -> str:
+    """Text escaped for HTML, isolated from the reading direction of what surrounds it."""
+    cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return f"<bdi>{escape(cut)}</bdi>"
+
+
+def code_span(text: str, limit: int = MAX_SHOWN) -> str:
+    """Markdown that shows the text literally, on one line.
+
+    >>> code_span("a`b")
+    '`` a`b ``'
+    """
+    line = " ".join(text.split()) or " "
+    cut = line if len(line) <= limit else f"{line[: limit - 1]}…"
+    fence = "`"
+    while fence in cut:
+        fence += "`"
+    return f"{fence} {cut} {fence}" if "`" in cut else f"`{cut}`"
+
+
+def heading(text: str, pill: str = "", under: str = "") -> None:
+    """A page's title made of user text, with a status pill and a grey line beneath."""
+    badge = status_pill(pill) if pill else ""
+    note = f'<div style="opacity:.65;font-size:.9rem;margin-top:.25rem">{escape(under)}</div>'
+    st.html(
+        '<div style="display:flex;gap:.7rem;align-items:center;flex-wrap:wrap">'
+        '<span style="font-size:1.7rem;font-weight:650;line-height:1.2;overflow-wrap:anywhere">'
+        f"{shown(text)}</span>{badge}</div>{note if under else ''}"
+    )
+
+
+def status_pill(status: str) -> str:
+    """A status as a small coloured pill (HTML)."""
+    tint = STATUS_COLOURS.get(status, "#7b8794")
+    return (
+        f'<span style="background:{tint}26;color:{tint};border-radius:99px;padding:.1rem .6rem;'
+        f'font-size:.75rem;font-weight:600;white-space:nowrap">{escape(status.lower())}</span>'
+    )
+
+
+def legend(entries: Sequence[tuple[str, str]], dashes: Sequence[tuple[str, str]] = ()) -> None:
+    """Which colour is which run, and which stroke is which part.
+
+    Args:
+        entries: Label and colour.
+        dashes: Label and CSS border style ('solid', 'dashed', 'dotted').
+    """
+    dots = [
+        f'<span style="display:inline-flex;align-items:center;gap:.4rem">'
+        f'<span style="width:.7rem;height:.7rem;border-radius:50%;background:{tint}"></span>'
+        f"{shown(label, 60)}</span>"
+        for label, tint in entries
+    ]
+    strokes = [
+        f'<span style="display:inline-flex;align-items:center;gap:.4rem;opacity:.75">'
+        f'<span style="width:1.5rem;border-top:2px {style} currentColor"></span>'
+        f"{shown(label, 60)}</span>"
+        for label, style in dashes
+    ]
+    st.html(
+        '<div style="display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;font-size:.87rem">'
+        f"{''.join(dots + strokes)}</div>"
+    )
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> None:
+    """Names and values in a quiet grid."""
+    cells = "".join(
+        f'<div style="min-width:0"><div style="opacity:.6;font-size:.78rem">{escape(name)}</div>'
+        f'<div style="overflow-wrap:anywhere">{shown(value)}</div></div>'
+        for name, value in pairs
+    )
+    st.html(
+        '<div style="display:grid;gap:.8rem 1.4rem;'
+        f'grid-template-columns:repeat(auto-fit,minmax(9rem,1fr))">{cells}</div>'
+    )
+
+
+def empty(icon: str, sentence: str, command: str = "") -> None:
+    """An empty state: an icon, one sentence, and the next command to type."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.html(
+            '<div style="text-align:center;padding:1.2rem 0 .4rem">'
+            f'<div style="font-size:2.2rem">{escape(icon)}</div>'
+            f'<div style="opacity:.75;margin-top:.4rem">{shown(sentence)}</div></div>'
+        )
+        if command:
+            st.code(command, language="bash", width="content")

@@ -1,0 +1,61 @@
+"""The script behind every page: page settings, sidebar, navigation."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import literal, sidebar, view
+from dashboard.navigation import ENTRIES
+from dashboard.settings import chosen_database
+from dashboard.source import SourceError, open_source
+from tracker.exceptions import TrackerError
+
+ICON = Path(__file__).with_name("icon.png")
+
+
+def main() -> None:
+    """Draw the sidebar, then the page the address names; an error is one sentence."""
+    st.set_page_config("ml-tracker", str(ICON), layout="wide")
+    try:
+        path = chosen_database()
+    except TrackerError as error:
+        st.title("ml-tracker")
+        literal.empty("⚠️", str(error))
+        return
+    try:
+        _show(path)
+    except (SourceError, TrackerError) as error:
+        _unreadable(path, error)
+
+
+def _show(path: Path) -> None:
+    source = open_source(path)
+    experiment_id = sidebar.pick_experiment(source)
+    current = view.build(source, experiment_id, sidebar.pick_runs(source, experiment_id))
+    st.sidebar.caption(literal.code_span(str(path)))
+    pages = [
+        st.Page(
+            partial(entry.show, current),
+            title=entry.title,
+            url_path=entry.address,
+            icon=f":material/{entry.icon}:",
+            default=entry is ENTRIES[0],
+        )
+        for entry in ENTRIES
+    ]
+    st.navigation(pages).run()
+
+
+def _unreadable(path: Path, error: Exception) -> None:
+    st.title("ml-tracker")
+    if path.exists():
+        literal.empty("⚠️", str(error), f"sqlite3 '{path}' 'PRAGMA integrity_check'")
+    else:
+        literal.empty("🌱", f"{error} The first training run makes it.", "python -m training")
+
+
+if __name__ == "__main__":
+    main()

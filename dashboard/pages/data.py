@@ -1,0 +1,139 @@
+"""Data: what the selected runs were trained and tested on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, files, literal, queries
+from dashboard.choice import choose_run
+from dashboard.formats import MISSING, size
+from tracker.exceptions import TrackerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dashboard.view import View
+    from tracker.artifacts import ArtifactStore
+    from tracker.entities import FileInfo
+
+METADATA = "datasets/dataset_metadata.json"
+SPRITES = {"Sharp": "datasets/samples/sharp.png", "Blurred": "datasets/samples/blurred.png"}
+
+
+def show(view: View) -> None:
+    """Data sets used, class distribution, samples, and the files with their sizes."""
+    st.title("Data")
+    if view.runs.empty:
+        literal.empty("🗂️", "Choose runs in the sidebar to see their data.")
+        return
+    _inputs(view)
+    run_id = choose_run(view, "Files and samples of", "data_of")
+    try:
+        store = view.store(run_id)
+        found = files.listing(store)
+    except TrackerError as error:
+        literal.empty("📦", str(error))
+        return
+    _classes(store)
+    _samples(store)
+    _files(found, run_id)
+
+
+def _inputs(view: View) -> None:
+    used = queries.datasets_of(view.source, view.run_ids)
+    st.subheader("Data sets")
+    if used.empty:
+        st.caption("The selected runs name no data set.")
+        return
+    groups = used.groupby(["name", "digest"], sort=True, dropna=False)
+    table = pd.DataFrame(
+        [
+            {
+                "Data set": name,
+                "Rows": group["rows"].iloc[0],
+                "Used for": ", ".join(sorted({str(c) for c in group["context"].dropna()})),
+                "Digest": digest,
+                "Source": group["source_type"].iloc[0],
+                "Runs": sorted({view.labels[run_id] for run_id in group["run_id"]}),
+            }
+            for (name, digest), group in groups
+        ]
+    )
+    config = {"Runs": st.column_config.ListColumn(width="large")}
+    st.dataframe(table, hide_index=True, column_config=config)
+
+
+def _classes(store: ArtifactStore) -> None:
+    counts = class_counts(files.read_json(store, METADATA))
+    if counts.empty:
+        return
+    with st.container(border=True):
+        st.subheader("Class distribution")
+        st.altair_chart(charts.bars(counts, "class", "images", "split"), key="classes")
+
+
+def class_counts(metadata: Any) -> pd.DataFrame:
+    """Class counts found in a data set description: class, images, split.
+
+    Args:
+        metadata: Parsed JSON in which each split has `class_counts`, a list or a mapping.
+    """
+    found: list[dict[str, Any]] = []
+    for split, counts in _counted(metadata, ""):
+        pairs = counts.items() if isinstance(counts, dict) else enumerate(counts)
+        found.extend(
+            {"class": str(label), "images": count, "split": split}
+            for label, count in pairs
+            if isinstance(count, int)
+        )
+    return pd.DataFrame(found, columns=["class", "images", "split"])
+
+
+def _counted(node: Any, name: str) -> list[tuple[str, Mapping[str, Any] | list[Any]]]:
+    """Every `class_counts` in a nested description, with the name of what holds it."""
+    if not isinstance(node, dict):
+        return []
+    counts = node.get("class_counts")
+    own = [(name or "all", counts)] if isinstance(counts, dict | list) else []
+    if isinstance(counts, dict) and all(isinstance(v, dict | list) for v in counts.values()):
+        own = [(str(split), inner) for split, inner in counts.items()]
+    nested = [
+        pair
+        for key, value in node.items()
+        if key != "class_counts"
+        for pair in _counted(value, str(key))
+    ]
+    return own + nested
+
+
+def _samples(store: ArtifactStore) -> None:
+    sprites = {title: files.read_bytes(store, path) for title, path in SPRITES.items()}
+    present = {title: content for title, content in sprites.items() if content}
+    if not present:
+        return
+    with st.container(border=True):
+        st.subheader("Samples")
+        for slot, (title, content) in zip(st.columns(len(present)), present.items(), strict=True):
+            slot.caption(title)
+            slot.image(content, width="stretch")
+
+
+def _files(listed: list[FileInfo], run_id: str) -> None:
+    found = [item for item in listed if item.path.startswith("datasets/")]
+    st.subheader("Files")
+    if not found:
+        st.caption("This run keeps no file under `datasets/`.")
+        return
+    table = pd.DataFrame(
+        {
+            "File": [item.path for item in found],
+            "Size": [size(item.file_size) for item in found],
+            "Download": [files.url(run_id, item.path) for item in found],
+        }
+    )
+    config = {"Download": st.column_config.LinkColumn(display_text=":material/download:")}
+    st.dataframe(table, hide_index=True, column_config=config)
+    st.caption(f"Together {size(sum(item.file_size or 0 for item in found)) or MISSING}")

@@ -1,0 +1,45 @@
+"""One colour a run, the same on every page for as long as the run is selected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# The order of chartCategoricalColors in .streamlit/config.toml.
+COLOURS = (
+    "#4f6df5", "#f08a24", "#1fa97a", "#e0528f", "#8a5cf0", "#19a7ce",
+    "#d4a012", "#e2574c", "#6b9b37", "#a8683c", "#7b8794", "#c062d6",
+)  # fmt: skip
+STATUS_COLOURS = {
+    "RUNNING": "#3b82f6",
+    "FINISHED": "#1fa97a",
+    "FAILED": "#e2574c",
+    "KILLED": "#d4a012",
+    "SCHEDULED": "#7b8794",
+}
+
+
+def assign(run_ids: Sequence[str], earlier: dict[str, int]) -> dict[str, int]:
+    """A palette position for each run; runs that had one keep it.
+
+    Args:
+        run_ids: The selected runs.
+        earlier: The positions given before; runs no longer selected give theirs back.
+
+    >>> assign(["a", "b"], {}), assign(["b", "c"], {"a": 0, "b": 1})
+    ({'a': 0, 'b': 1}, {'b': 1, 'c': 0})
+    """
+    kept = {run_id: earlier[run_id] for run_id in run_ids if run_id in earlier}
+    taken = set(kept.values())
+    free = (position for position in range(len(run_ids) + len(taken)) if position not in taken)
+    for run_id in run_ids:
+        if run_id not in kept:
+            kept[run_id] = next(free)
+    return {run_id: kept[run_id] for run_id in run_ids}
+
+
+def colour(position: int) -> str:
+    """The colour at a palette position; more than twelve repeat."""
+    return COLOURS[position % len(COLOURS)]

@@ -1,0 +1,81 @@
+"""Who may talk to the server, and what a page may load."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from streamlit import config
+
+from dashboard.shell import script_hashes
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+POLICY = (
+    f"default-src 'self'; script-src 'self' {script_hashes()} 'wasm-unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' ws: wss:; worker-src 'self' blob:; object-src 'none'; "
+    "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class Guard:
+    """Refuses foreign Host and Origin headers; adds the security headers to every answer.
+
+    Args:
+        app: What answers allowed requests.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse, one request."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        if not allowed(Headers(scope=scope)):
+            refusal = PlainTextResponse("This host or origin is not allowed.\n", status_code=403)
+            await refusal(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def allowed(headers: Headers) -> bool:
+    """Whether a request names this server as its host, and as its origin if it names one."""
+    host = _hostname(f"//{headers.get('host', '')}")
+    if not _known(host):
+        return False
+    origin = headers.get("origin")
+    return origin is None or _hostname(origin) == host
+
+
+def _known(host: str | None) -> bool:
+    names = [str(name).strip("[]") for name in config.get_option("server.allowedHosts")]
+    return not names or host in names
+
+
+def _hostname(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None

@@ -1,0 +1,62 @@
+"""Experiment and run pickers: the one selection all pages share, kept in the address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.view import ID_SHOWN, label
+
+if TYPE_CHECKING:
+    from dashboard.source import Source
+
+ALL = "All experiments"
+RECENT = 200
+PRESELECTED = 5
+
+
+def pick_experiment(source: Source) -> int | None:
+    """The chosen experiment's id; None for all of them."""
+    found = queries.experiments(source)
+    found = found[(found["runs"] > 0) | (len(found) == 1)]
+    names = dict(zip(found["name"], found["experiment_id"], strict=True))
+    options = [*names, ALL] if len(names) != 1 else list(names)
+    chosen = st.sidebar.selectbox("Experiment", options, key="experiment", bind="query-params")
+    return names.get(chosen) if chosen else None
+
+
+def pick_runs(source: Source, experiment_id: int | None) -> tuple[str, ...]:
+    """The ids of the selected runs.
+
+    The newest runs are offered; any other joins them by being selected in the Overview table.
+    """
+    query = queries.RunQuery(experiment_id=experiment_id)
+    recent = queries.run_page(source, query, RECENT)
+    if "runs" not in st.session_state:
+        st.session_state["runs"] = _from_address(source) or list(recent["run_id"][:PRESELECTED])
+    chosen = [run_id for run_id in st.session_state["runs"] if isinstance(run_id, str)]
+    earlier = queries.runs_by_id(source, tuple(chosen))
+    st.session_state["runs"] = list(earlier["run_id"])
+    names = dict(zip(earlier["run_id"], earlier["name"], strict=True))
+    names.update(zip(recent["run_id"], recent["name"], strict=True))
+    picked = st.sidebar.multiselect(
+        "Runs",
+        list(names),
+        format_func=lambda run_id: label(run_id, names.get(run_id)),
+        key="runs",
+        bind="query-params",
+        placeholder="Choose runs to compare",
+    )
+    return tuple(picked)
+
+
+def _from_address(source: Source) -> list[str]:
+    """The runs a link names: labels end in the start of an id, whatever the name is now."""
+    ids: list[str] = []
+    for text in st.query_params.get_all("runs"):
+        start = text.rpartition(" ")[2].lower()
+        if len(start) >= ID_SHOWN and all(letter in "0123456789abcdef" for letter in start):
+            ids.extend(queries.runs_with_digits(source, start))
+    return list(dict.fromkeys(ids))

@@ -1,0 +1,149 @@
+"""The tracking database, opened for reading and held open."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+BUSY_SECONDS = 10.0
+CACHE_KIB = 16_384
+HISTORY_INDEX = "tracker_metrics_run_key_step"
+
+
+class SourceError(Exception):
+    """The database cannot be shown; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One state of one database: the key under which everything read is cached.
+
+    Args:
+        path: The database file.
+        identity: Changes when another file takes its place.
+        version: Changes with every commit of any process.
+    """
+
+    path: str
+    identity: tuple[int, int]
+    version: int
+
+
+class ReadPool:
+    """Read-only connections to one file, lent to one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._watch = connect(path)
+        self._watch_lock = threading.Lock()
+
+    def version(self) -> int:
+        """SQLite's change counter as the held connection sees it."""
+        with self._watch_lock:
+            return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+
+    @contextmanager
+    def lend(self) -> Iterator[sqlite3.Connection]:
+        """A connection, returned to the pool afterwards."""
+        try:
+            connection = self._idle.get_nowait()
+        except Empty:
+            connection = connect(self._path)
+        try:
+            yield connection
+        finally:
+            self._idle.put(connection)
+
+    def close(self) -> None:
+        """Close what is not lent."""
+        self._watch.close()
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A new read-only connection.
+
+    Raises:
+        SourceError: If the file is missing, damaged, locked or no tracking database.
+    """
+    if not path.is_file():
+        raise SourceError(f"There is no database at {path}.")
+    try:
+        connection = _open(path, "mode=ro")
+        try:
+            _check(connection)
+        except sqlite3.OperationalError:
+            # A folder without write permission cannot hold the -shm file that WAL needs.
+            if path.with_name(f"{path.name}-wal").exists():
+                raise
+            connection = _open(path, "mode=ro&immutable=1")
+            _check(connection)
+    except sqlite3.Error as error:
+        raise SourceError(f"{path} cannot be read as a tracking database: {error}.") from error
+    return connection
+
+
+def _open(path: Path, options: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?{options}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    connection.execute("SELECT run_uuid FROM runs LIMIT 1").fetchone()
+    connection.execute("SELECT key FROM latest_metrics LIMIT 1").fetchone()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, on_release=ReadPool.close)
+def _pool(path: str, identity: tuple[int, int]) -> ReadPool:
+    del identity
+    return ReadPool(Path(path))
+
+
+def open_source(path: Path) -> Source:
+    """The present state of the database at `path`.
+
+    Raises:
+        SourceError: If it cannot be read.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise SourceError(f"There is no database at {path}.") from error
+    identity = (found.st_dev, found.st_ino)
+    return Source(str(path), identity, _pool(str(path), identity).version())
+
+
+def rows(
+    source: Source, statement: str, parameters: Mapping[str, Any] | tuple[Any, ...] = ()
+) -> list[sqlite3.Row]:
+    """All rows of a read-only statement.
+
+    Raises:
+        SourceError: If the database cannot be read.
+    """
+    try:
+        with _pool(source.path, source.identity).lend() as connection:
+            return connection.execute(statement, parameters).fetchall()
+    except sqlite3.Error as error:
+        raise SourceError(f"{source.path} cannot be read: {error}.") from error

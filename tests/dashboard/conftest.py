@@ -1,0 +1,217 @@
+"""A study on disk, the dashboard serving it, and a browser that notices what goes wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = (  # noqa: SIM905
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
+    " --disable-background-networking --disable-component-update --disable-sync"
+).split()
+READY = "[data-testid=stApp][data-test-script-state=notRunning]"
+START_SECONDS = 60
+
+
+def load_study() -> ModuleType:
+    """The module beside this one: tests are no package."""
+    spec = importlib.util.spec_from_file_location("study", Path(__file__).with_name("study.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def study() -> ModuleType:
+    """Functions that write databases and studies."""
+    return load_study()
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory, study: ModuleType) -> Path:
+    """The four configurations, finished; not to be changed."""
+    return study.build_study(tmp_path_factory.mktemp("study"))
+
+
+class Server:
+    """A dashboard in a process of its own."""
+
+    def __init__(self, database: Path, log: Path, *options: str) -> None:
+        self.port = _free_port()
+        self.address = f"http://localhost:{self.port}"
+        self._log = log
+        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
+        command += [f"--server.port={self.port}", *options, "--", "--db", str(database)]
+        paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+        with log.open("wb") as sink:
+            self.process = subprocess.Popen(
+                command, stdout=sink, stderr=sink, env=environment, cwd=log.parent
+            )
+
+    def wait(self) -> None:
+        limit = time.monotonic() + START_SECONDS
+        while time.monotonic() < limit and self.process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=5):  # noqa: S310
+                    return
+            except OSError:
+                time.sleep(0.1)
+        pytest.fail(f"the dashboard did not start:\n{self._log.read_text()}")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=20)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def serving(database: Path, folder: Path, *options: str) -> Iterator[Server]:
+    server = Server(database, folder / "server.log", *options)
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A dashboard on the finished study."""
+    with serving(database, tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts dashboards on other databases and ends them afterwards."""
+    started: list[Server] = []
+
+    def start(database: Path, *options: str) -> Server:
+        server = Server(database, tmp_path / f"server-{len(started)}.log", *options)
+        started.append(server)
+        server.wait()
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+def _missing() -> str:
+    if importlib.util.find_spec("playwright") is None:
+        return "playwright is not installed"
+    return "" if _chromium() else "Chromium is not installed"
+
+
+def _chromium() -> str | None:
+    return str(CHROMIUM) if CHROMIUM.exists() else shutil.which("chromium")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium; its absence skips the test, or fails it where REQUIRE_BROWSER is set."""
+    if reason := _missing():
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail(f"REQUIRE_BROWSER is set, but {reason}")
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Visitor:
+    """A browser tab that keeps a list of everything that should not have happened."""
+
+    def __init__(self, page: Any, address: str) -> None:
+        self.page = page
+        self.address = address
+        self.wrongs: list[str] = []
+        page.on("pageerror", lambda error: self.wrongs.append(f"page error: {error}"))
+        page.on("console", self._hear)
+        page.on("request", self._watch)
+
+    def _hear(self, message: Any) -> None:
+        if message.type == "error":
+            self.wrongs.append(f"console: {message.text}")
+
+    def _watch(self, request: Any) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.wrongs.append(f"request to another host: {request.url}")
+
+    def open(self, path: str = "") -> Visitor:
+        self.page.goto(f"{self.address}/{path}")
+        return self.settle()
+
+    def settle(self) -> Visitor:
+        """Wait until the script has run and its charts are drawn."""
+        self.page.wait_for_selector(READY, timeout=30_000)
+        self.page.wait_for_function(
+            "() => !document.querySelector('[data-testid=stSkeleton]')", timeout=30_000
+        )
+        return self
+
+    def text(self) -> str:
+        return str(self.page.locator("[data-testid=stMain]").inner_text())
+
+    def charts(self) -> int:
+        """How many charts are drawn; every one must have a size."""
+        chart = self.page.locator("[data-testid=stVegaLiteChart]")
+        for index in range(chart.count()):
+            drawing = chart.nth(index).locator("svg.marks, canvas.marks").first
+            drawing.wait_for(timeout=15_000)
+            box = drawing.bounding_box()
+            if box is None or min(box["width"], box["height"]) <= 40:
+                self.wrongs.append(f"chart {index} is empty: {box}")
+        return int(chart.count())
+
+    def check(self) -> None:
+        """Fail on anything that went wrong so far."""
+        self.charts()
+        if count := self.page.locator("[data-testid=stException]").count():
+            self.wrongs.append(f"{count} exception boxes")
+        assert self.wrongs == []
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Visitor]]:
+    """Opens tabs: `visit(server, theme='dark', width=400)`."""
+    contexts = []
+
+    def open_tab(server: Server, *, theme: str = "light", width: int = 1280) -> Visitor:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=theme, accept_downloads=True
+        )
+        contexts.append(context)
+        return Visitor(context.new_page(), server.address)
+
+    yield open_tab
+    for context in contexts:
+        context.close()

@@ -1,0 +1,62 @@
+"""The dashboard in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PAGES = {"": 0, "curves": 2, "configurations": 2, "data": 1, "run": 0}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_every_page_renders_without_a_fault(server, visit, theme, width):
+    visitor = visit(server, theme=theme, width=width)
+    drawn = {path: visitor.open(path).charts() for path in PAGES}
+    visitor.check()
+    assert drawn == PAGES
+
+
+def test_the_menu_leads_to_every_page_and_keeps_the_selection(server, visit):
+    visitor = visit(server).open()
+    visitor.page.get_by_role("button", name="Clear value").or_(
+        visitor.page.get_by_label("Clear all")
+    ).first.click()
+    visitor.settle()
+    visitor.page.get_by_label("Runs").click()
+    visitor.page.get_by_role("option").filter(has_text="small_hidden").click()
+    visitor.page.keyboard.press("Escape")
+    visitor.page.get_by_role("link", name="Training curves").click()
+    visitor.page.wait_for_url("**/curves*")
+    visitor.settle()
+    assert "small_hidden" in visitor.text()
+    assert "blurred_dataset" not in visitor.text()
+    visitor.check()
+
+
+def test_a_link_reopens_the_same_runs(server, visit):
+    visitor = visit(server).open("curves?runs=gone+%C2%B7+00000001")
+    assert "small_hidden · 00000001" in visitor.text()
+    assert "blurred_dataset" not in visitor.text()
+    visitor.check()
+
+
+def test_rows_ticked_in_the_table_become_the_selection(server, visit):
+    visitor = visit(server).open("?runs=default+%C2%B7+00000000")
+    table = visitor.page.get_by_test_id("stDataFrame")
+    box = table.bounding_box()
+    visitor.page.mouse.click(box["x"] + 16, box["y"] + 35 + 17)
+    visitor.page.get_by_test_id("stSidebar").get_by_text("blurred_dataset").wait_for()
+    assert "00000003" in visitor.page.url
+    visitor.check()
+
+
+def test_a_checkpoint_downloads_with_its_name_and_size(server, visit, tmp_path):
+    visitor = visit(server).open("run")
+    visitor.page.get_by_role("tab", name="Artifacts").click()
+    with visitor.page.expect_download() as caught:
+        visitor.page.get_by_role("link", name="best.pt").click()
+    caught.value.save_as(tmp_path / "got.pt")
+    assert caught.value.suggested_filename == "best.pt"
+    assert (tmp_path / "got.pt").stat().st_size == 50_000
