@@ -49,7 +49,7 @@ def insert(connection: sqlite3.Connection, info: RunInfo) -> None:
 def find_info(connection: sqlite3.Connection, run_id: str) -> RunInfo | None:
     """The run's row."""
     row = connection.execute(f"SELECT {COLUMNS} FROM runs WHERE run_uuid = ?", (run_id,)).fetchone()
-    return None if row is None else _info(row)
+    return None if row is None else info_of(row)
 
 
 def get_info(connection: sqlite3.Connection, run_id: str) -> RunInfo:
@@ -126,7 +126,7 @@ def search_infos(
             offset,
         ),
     )
-    return [_info(row) for row in rows]
+    return [info_of(row) for row in rows]
 
 
 def running(connection: sqlite3.Connection) -> list[RunInfo]:
@@ -134,7 +134,7 @@ def running(connection: sqlite3.Connection) -> list[RunInfo]:
     rows = connection.execute(
         f"SELECT {COLUMNS} FROM runs WHERE status = 'RUNNING' AND lifecycle_stage = 'active'"
     )
-    return [_info(row) for row in rows]
+    return [info_of(row) for row in rows]
 
 
 def assemble(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> list[Run]:
@@ -180,7 +180,8 @@ def _ids(infos: Sequence[RunInfo]) -> str:
     return json.dumps([info.run_id for info in infos])
 
 
-def _info(row: tuple[str, str, int, str, str, int, int | None, str, str]) -> RunInfo:
+def info_of(row: tuple[str, str, int, str, str, int, int | None, str, str]) -> RunInfo:
+    """A run's row from the values of `COLUMNS`."""
     run_id, name, experiment_id, user_id, status, start_time, end_time, stage, artifact_uri = row
     return RunInfo(
         run_id=run_id,
