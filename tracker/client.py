@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
-import uuid
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from tracker import context, encoding, liveness, locations, names
 from tracker import validation as check
-from tracker.artifacts import ArtifactStore, open_artifacts
 from tracker.database import Database, Synchronous
 from tracker.entities import (
     Dataset,
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from tracker.artifacts import ArtifactStore
     from tracker.store.metrics import Point
 
 ARTIFACT_ROOT: Final = "artifacts"
@@ -204,7 +203,7 @@ class TrackingClient:
         name = run_name or texts.get(RUN_NAME_TAG) or names.random_name()
         texts[RUN_NAME_TAG] = name = _cut("run", "name", name, check.MAX_RUN_NAME)
         info = RunInfo(
-            run_id=uuid.uuid4().hex,
+            run_id=names.random_id(),
             run_name=name,
             experiment_id=str(experiment_id),
             user_id=texts.get("mlflow.user") or context.user_name(),
@@ -487,6 +486,8 @@ class TrackingClient:
 
     def open_location(self, artifact_uri: str) -> ArtifactStore:
         """The files below an artifact location."""
+        from tracker.artifacts import open_artifacts  # noqa: PLC0415  Costs `import tracker` 8 ms.
+
         folder = self.store.database.folder
         return open_artifacts(artifact_uri, folder, allowed_roots=self.allowed_roots)
 
@@ -555,7 +556,7 @@ class TrackingClient:
             moment = _now() if timestamp is None else timestamp
             series = key.replace("/", "#")
             artifact_file = (
-                f"images/{series}%step%{step or 0}%timestamp%{moment}%{uuid.uuid4().hex}.png"
+                f"images/{series}+step+{step or 0}+timestamp+{moment}+{names.random_id()}.png"
             )
         name = str(artifact_file)
         self.artifacts(run_id).log_bytes(encoding.from_image(image, name), name)
@@ -669,7 +670,7 @@ def _point(key: str, value: Any, timestamp: int | None, step: int | None) -> Poi
     number = value if type(value) is float else check.plain_float(key, value)
     stored, is_nan = check.stored_value(number)
     moment = _now() if timestamp is None else check.plain_int("timestamp", timestamp)
-    counter = 0 if step is None else step if type(step) is int else check.plain_int("step", step)
+    counter = 0 if step is None else check.plain_int("step", step)
     return key, stored, moment, counter, is_nan
 
 

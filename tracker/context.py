@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from functools import lru_cache
@@ -14,6 +13,8 @@ from tracker.entities import SourceType
 @lru_cache(maxsize=1)
 def user_name() -> str:
     """The login name."""
+    import getpass  # noqa: PLC0415
+
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # A container's numeric user without a passwd entry.

@@ -15,7 +15,6 @@ import sqlite3
 import threading
 import time
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -286,10 +285,9 @@ def _create_schema(connection: sqlite3.Connection) -> None:
 
 def _schema_text() -> str:
     """The schema from the installed package, or from the repository in an editable install."""
-    packaged = files("tracker").joinpath("schema.sql")
-    if packaged.is_file():
-        return packaged.read_text(encoding="utf-8")
-    return (Path(__file__).parent.parent / "schema.sql").read_text(encoding="utf-8")
+    packaged = Path(__file__).with_name("schema.sql")
+    path = packaged if packaged.is_file() else Path(__file__).parents[1] / "schema.sql"
+    return path.read_text(encoding="utf-8")
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -10,7 +10,6 @@ the platform or the file system has no `flock`.
 from __future__ import annotations
 
 import os
-import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -101,7 +100,7 @@ def _shared_lock(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         if os.fstat(descriptor).st_nlink:
-            owner = f"process {os.getpid()} on {socket.gethostname()}"
+            owner = f"process {os.getpid()} on {os.uname().nodename}"
             os.pwrite(descriptor, owner.encode(), 0)
             return descriptor
         os.close(descriptor)  # Removed between opening and locking: take the new file.

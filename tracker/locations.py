@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from tracker.exceptions import InvalidValueError
 
@@ -30,12 +29,14 @@ def database_path(uri: str | os.PathLike[str]) -> Path:
     text = os.fspath(uri)
     if not text:
         raise InvalidValueError("The tracking URI is empty: name a file, such as 'tracking.db'.")
-    scheme = urlsplit(text).scheme
+    scheme, separator, rest = text.partition(":")
     if scheme == "sqlite":
         return _sqlite_path(text)
     if scheme == "file":
-        return Path(unquote(urlsplit(text).path)).absolute()
-    if scheme in {"http", "https", "databricks"} or "://" in text:
+        from urllib.parse import unquote  # noqa: PLC0415
+
+        return Path(unquote(rest.removeprefix("//"))).absolute()
+    if scheme == "databricks" or f"{separator}{rest}".startswith("://"):
         raise InvalidValueError(
             f"The tracker writes a local SQLite file and cannot reach {text!r}: name a file, such "
             f"as 'sqlite:///tracking.db'. To send runs to an MLflow server, use MLflow itself; it "

@@ -1,8 +1,8 @@
-"""Random run names for runs that were given none, such as 'brisk-otter-417'."""
+"""Random ids, and random names for runs that were given none, such as 'brisk-otter-417'."""
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import Final
 
 ADJECTIVES: Final = """
@@ -20,6 +20,13 @@ vole walrus weasel wombat wren yak zebra
 
 def random_name() -> str:
     """An adjective, an animal and a number below 1000."""
-    adjective = secrets.choice(ADJECTIVES.split())
-    noun = secrets.choice(NOUNS.split())
-    return f"{adjective}-{noun}-{secrets.randbelow(1000)}"
+    number = int.from_bytes(os.urandom(8), "big")
+    adjectives, nouns = ADJECTIVES.split(), NOUNS.split()
+    number, adjective = divmod(number, len(adjectives))
+    number, noun = divmod(number, len(nouns))
+    return f"{adjectives[adjective]}-{nouns[noun]}-{number % 1000}"
+
+
+def random_id() -> str:
+    """32 hexadecimal digits."""
+    return os.urandom(16).hex()

@@ -99,7 +99,7 @@ def plain_float(key: str, value: object) -> float:
         InvalidValueError: The value is not a number.
     """
     try:
-        return float(value)  # type: ignore[arg-type]
+        return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InvalidValueError(
             f"The metric {key!r} takes a number, not {value!r} ({type(value).__name__})."
@@ -112,13 +112,15 @@ def plain_int(name: str, value: object) -> int:
     Raises:
         InvalidValueError: The value is not a whole number of 64 bits.
     """
+    if type(value) is int and abs(value) <= MAX_INTEGER:
+        return value
     try:
-        number = int(value)  # type: ignore[call-overload]
+        number: int = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InvalidValueError(f"A {name} is a whole number, not {value!r}.") from error
     if not -MAX_INTEGER - 1 <= number <= MAX_INTEGER:
         raise InvalidValueError(f"The {name} {value!r} does not fit in 64 bits.")
-    return int(number)
+    return number
 
 
 def stored_value(value: float) -> tuple[float, int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tracker.entities import Dataset, DatasetInput, InputTag, RunInputs
+from tracker.names import random_id
 
 if TYPE_CHECKING:
     import sqlite3
@@ -69,7 +69,7 @@ def _dataset_uuid(connection: sqlite3.Connection, experiment_id: str, dataset: D
         ON CONFLICT (experiment_id, name, digest) DO NOTHING
         """,
         (
-            uuid.uuid4().hex,
+            random_id(),
             int(experiment_id),
             dataset.name,
             dataset.digest,
@@ -93,7 +93,7 @@ def _input_uuid(connection: sqlite3.Connection, dataset_uuid: str, run_id: str) 
         VALUES (?, 'DATASET', ?, 'RUN', ?)
         ON CONFLICT (source_type, source_id, destination_type, destination_id) DO NOTHING
         """,
-        (uuid.uuid4().hex, dataset_uuid, run_id),
+        (random_id(), dataset_uuid, run_id),
     )
     row = connection.execute(
         """

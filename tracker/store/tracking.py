@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tracker import search
 from tracker.entities import (
     DatasetInput,
     Experiment,
@@ -82,7 +81,9 @@ class Store:
         Raises:
             FilterError: The filter or the order cannot be read.
         """
-        found = search.compile_experiment_search(filter_string, order_by)
+        from tracker.search import compile_experiment_search  # noqa: PLC0415
+
+        found = compile_experiment_search(filter_string, order_by)
         with self.database.read() as connection:
             return experiments.search(connection, view, found, limit, offset)
 
@@ -209,7 +210,9 @@ class Store:
         Raises:
             FilterError: The filter or the order cannot be read.
         """
-        found = search.compile_run_search(filter_string, order_by)
+        from tracker.search import compile_run_search  # noqa: PLC0415
+
+        found = compile_run_search(filter_string, order_by)
         with self.database.read() as connection:
             return runs.search_infos(connection, experiment_ids, view, found, limit, offset)
 

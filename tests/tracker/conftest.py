@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import tracker
+from tracker import fluent
+from tracker.client import TrackingClient
+
+
+@pytest.fixture
+def client(tmp_path):
+    return TrackingClient(tmp_path / "tracking.db")
+
+
+@pytest.fixture
+def run_id(client):
+    return client.create_run("0").info.run_id
+
+
+@pytest.fixture
+def database(tmp_path):
+    """The fluent API on a database of its own, left as it was found."""
+    path = tmp_path / "fluent.db"
+    tracker.set_tracking_uri(path)
+    yield path
+    while tracker.active_run():
+        tracker.end_run()
+    fluent.get_client().store.database.close()
+    fluent.set_tracking_uri("")
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Run a piece of Python in a process of its own, in `tmp_path`."""
+
+    def run(code: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=tmp_path,
+            check=check,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tracker import mounts
+from tracker.client import TrackingClient
+from tracker.database import Database
+from tracker.exceptions import (
+    DatabaseError,
+    DatabaseLockedError,
+    IncompatibleDatabaseError,
+    NotADatabaseError,
+    ReadOnlyError,
+)
+
+AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def one(connection, sql):
+    return connection.execute(sql).fetchone()[0]
+
+
+def test_a_new_file_has_mlflows_revision_and_the_default_experiment(tmp_path):
+    connection = Database(tmp_path / "t.db").connection
+    assert one(connection, "SELECT version_num FROM alembic_version") == "7f2a7d5fae7d"
+    assert one(connection, "SELECT name FROM experiments WHERE experiment_id = 0") == "Default"
+
+
+def test_a_connection_writes_ahead_and_checks_foreign_keys(tmp_path):
+    connection = Database(tmp_path / "t.db").connection
+    found = [
+        one(connection, f"PRAGMA {p}") for p in ("journal_mode", "synchronous", "foreign_keys")
+    ]
+    assert found == ["wal", 1, 1]
+
+
+def test_full_synchronous_is_there_for_those_who_ask(tmp_path):
+    client = TrackingClient(tmp_path / "t.db", synchronous="FULL")
+    assert one(client.store.database.connection, "PRAGMA synchronous") == 2
+
+
+def test_the_file_holds_no_view_and_no_trigger_that_a_migration_would_trip_over(tmp_path):
+    connection = Database(tmp_path / "t.db").connection
+    kinds = connection.execute("SELECT DISTINCT type FROM sqlite_master").fetchall()
+    assert sorted(kinds) == [("index",), ("table",)]
+
+
+@pytest.mark.slow
+def test_sixteen_processes_may_open_one_new_file_together(tmp_path):
+    code = "import tracker; tracker.log_metric('m', 1.0); tracker.end_run()"
+    started = [subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) for _ in range(16)]
+    assert [process.wait(timeout=120) for process in started] == [0] * 16
+    connection = Database(tmp_path / "tracking.db").connection
+    finished = "SELECT count(*) FROM runs JOIN latest_metrics USING (run_uuid) WHERE status = "
+    assert one(connection, finished + "'FINISHED'") == 16
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_write_that_is_interrupted_leaves_nothing(tmp_path, error):
+    database = Database(tmp_path / "t.db")
+    with pytest.raises(error), database.write() as connection:
+        connection.execute("DELETE FROM experiments")
+        raise error
+    other = sqlite3.connect(tmp_path / "t.db")
+    assert one(other, "SELECT count(*) FROM experiments") == 1
+
+
+def test_a_write_inside_a_write_is_part_of_it(tmp_path):
+    database = Database(tmp_path / "t.db")
+    with pytest.raises(ValueError, match="outer"), database.write():
+        with database.write() as connection:
+            connection.execute("DELETE FROM experiments")
+        raise ValueError("outer")
+    assert one(database.connection, "SELECT count(*) FROM experiments") == 1
+
+
+def test_a_reader_sees_one_picture_while_another_process_writes(tmp_path):
+    database, other = Database(tmp_path / "t.db"), Database(tmp_path / "t.db")
+    with database.read() as connection:
+        before = one(connection, "SELECT count(*) FROM experiments")
+        thread = threading.Thread(target=_delete_experiments, args=(other,))
+        thread.start()
+        thread.join()
+        assert one(connection, "SELECT count(*) FROM experiments") == before == 1
+    assert one(database.connection, "SELECT count(*) FROM experiments") == 0
+
+
+def _delete_experiments(database):
+    with database.write() as connection:
+        connection.execute("DELETE FROM experiments")
+    database.close()
+
+
+def test_every_thread_has_a_connection_of_its_own(tmp_path):
+    database = Database(tmp_path / "t.db")
+    found = []
+    thread = threading.Thread(target=lambda: (found.append(id(database.connection)),))
+    thread.start()
+    thread.join()
+    assert found != [id(database.connection)]
+
+
+def test_a_text_file_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("no database at all, but long enough to have a header\n" * 50)
+    before = path.read_bytes()
+    with pytest.raises(NotADatabaseError, match="not an SQLite database or is damaged"):
+        Database(path)
+    assert path.read_bytes() == before
+
+
+def test_somebody_elses_database_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "addresses.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE addresses (name)")
+    connection.close()
+    with pytest.raises(IncompatibleDatabaseError, match="holds no experiments"):
+        Database(path)
+    tables = sqlite3.connect(path).execute("SELECT name FROM sqlite_master").fetchall()
+    assert tables == [("addresses",)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("UPDATE tracker_meta SET value = '99'", "newer ml-tracker"),
+        ("ALTER TABLE runs DROP COLUMN deleted_time", "older than 2.4"),
+        ("DROP TABLE input_tags", "older than 2.4"),
+    ],
+)
+def test_a_shape_that_cannot_be_written_names_the_way_out(tmp_path, change, message):
+    database = Database(tmp_path / "t.db")
+    database.connection.execute(change)
+    database.close()
+    with pytest.raises(IncompatibleDatabaseError, match=message):
+        Database(tmp_path / "t.db")
+
+
+def test_a_column_that_a_later_mlflow_added_does_no_harm(tmp_path):
+    database = Database(tmp_path / "t.db")
+    database.connection.execute("ALTER TABLE experiments ADD COLUMN workspace TEXT DEFAULT 'x'")
+    database.close()
+    assert TrackingClient(tmp_path / "t.db").create_experiment("new") == "1"
+
+
+def test_a_folder_is_no_database(tmp_path):
+    with pytest.raises(DatabaseError, match="is a folder"):
+        Database(tmp_path)
+
+
+def test_a_missing_database_is_not_created_by_reading(tmp_path):
+    with pytest.raises(DatabaseError, match="There is no tracking database"):
+        Database(tmp_path / "none.db", read_only=True)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_read_only_client_reads_and_refuses_to_write(client, run_id):
+    reader = TrackingClient(client.store.database.path, read_only=True)
+    assert reader.get_run(run_id).info.run_id == run_id
+    with pytest.raises(ReadOnlyError, match="cannot be opened or written"):
+        reader.set_tag(run_id, "k", "v")
+
+
+@pytest.mark.skipif(AS_ROOT, reason="root may write everywhere")
+def test_a_folder_without_rights_is_one_sentence(tmp_path):
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    with pytest.raises(ReadOnlyError, match="check that the file and its folder"):
+        Database(folder / "t.db")
+
+
+def test_a_database_that_stays_locked_is_an_error_that_says_so(tmp_path):
+    holder = Database(tmp_path / "t.db")
+    waiting = Database(tmp_path / "t.db", busy_timeout_seconds=0.05)
+    with (
+        holder.write(),
+        pytest.raises(DatabaseLockedError, match="stayed locked by another process"),
+        waiting.write(),
+    ):
+        pass
+
+
+def test_a_database_removed_while_in_use_is_not_written_into_the_void(client, run_id):
+    database = client.store.database
+    database.path.unlink()
+    database._next_unlink_check = 0.0
+    with pytest.raises(DatabaseError, match="removed or replaced while in use"):
+        client.log_metric(run_id, "m", 1.0)
+
+
+def test_a_deleted_folder_is_noticed_within_a_second_of_logging(client, run_id, tmp_path):
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    with pytest.raises(DatabaseError, match="removed or replaced"):
+        for step in range(1_000_000):
+            client.log_metric(run_id, "m", 1.0, step=step)
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
+def test_a_network_mount_is_told_from_a_local_one(kind):
+    table = f"disk / ext4 rw 0 0\nserver:/x /home/ada\\040b {kind} rw 0 0\n"
+    assert mounts.file_system(Path("/home/ada b/runs"), table) == kind
+    assert mounts.file_system(Path("/home/ada"), table) == "ext4"

@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import os
+import threading
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import tracker
+from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError
+
+mpl.use("agg")
+
+
+def status(run):
+    return tracker.get_run(run.info.run_id).info.status
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (None, "FINISHED"),
+        (ValueError, "FAILED"),
+        (SystemExit, "FAILED"),
+        (KeyboardInterrupt, "KILLED"),
+    ],
+)
+def test_a_block_ends_its_run_and_passes_the_exception_on(error, expected):
+    def work():
+        with tracker.start_run() as run:
+            started.append(run)
+            if error:
+                raise error
+
+    started = []
+    if error:
+        with pytest.raises(error):
+            work()
+    else:
+        work()
+    assert status(started[0]) == expected
+    assert tracker.active_run() is None
+
+
+@pytest.mark.usefixtures("database")
+def test_a_second_run_is_refused_while_one_is_active():
+    with tracker.start_run() as run, pytest.raises(InvalidStateError, match=run.info.run_id):
+        tracker.start_run()
+
+
+@pytest.mark.usefixtures("database")
+def test_a_nested_run_knows_its_parent_and_gives_the_floor_back():
+    with tracker.start_run() as parent:
+        with tracker.start_run(nested=True) as child:
+            tracker.log_metric("m", 1.0)
+        tracker.log_metric("m", 2.0)
+    assert tracker.get_parent_run(child.info.run_id).info.run_id == parent.info.run_id
+    assert tracker.get_run(parent.info.run_id).data.metrics == {"m": 2.0}
+
+
+@pytest.mark.usefixtures("database")
+def test_a_parent_that_ends_by_an_exception_ends_its_open_children():
+    with pytest.raises(ValueError, match="boom"), tracker.start_run() as parent:
+        child = tracker.start_run(nested=True)
+        raise ValueError("boom")
+    assert (status(child), status(parent)) == ("FAILED", "FAILED")
+
+
+@pytest.mark.usefixtures("database")
+def test_a_resumed_run_goes_on_where_it_was():
+    with tracker.start_run() as run:
+        tracker.log_metric("m", 1.0, step=1)
+    with tracker.start_run(run_id=run.info.run_id, tags={"again": "yes"}):
+        assert status(run) == "RUNNING"
+        tracker.log_metric("m", 2.0, step=2)
+    history = tracker.get_metric_history(run.info.run_id, "m")
+    assert [(point.step, point.value) for point in history] == [(1, 1.0), (2, 2.0)]
+    assert (status(run), tracker.get_run(run.info.run_id).data.tags["again"]) == ("FINISHED", "yes")
+
+
+@pytest.mark.usefixtures("database")
+def test_a_run_that_is_not_there_cannot_be_resumed():
+    with pytest.raises(NotFoundError, match="no run with the id"):
+        tracker.start_run(run_id="f" * 32)
+    assert tracker.active_run() is None
+
+
+@pytest.mark.usefixtures("database")
+def test_logging_without_a_run_starts_one():
+    tracker.log_param("a", 1)
+    assert tracker.get_run(tracker.active_run().info.run_id).data.params == {"a": "1"}
+
+
+@pytest.mark.usefixtures("database")
+def test_the_active_run_belongs_to_its_thread():
+    seen = []
+    with tracker.start_run():
+        thread = threading.Thread(target=lambda: seen.append(tracker.active_run()))
+        thread.start()
+        thread.join()
+    assert seen == [None]
+
+
+@pytest.mark.usefixtures("database")
+def test_threads_log_to_one_run_by_its_id():
+    with tracker.start_run() as run:
+        threads = [
+            threading.Thread(
+                target=lambda i=i: [
+                    tracker.log_metric(f"m{i}", step, step=step, run_id=run.info.run_id)
+                    for step in range(50)
+                ]
+            )
+            for i in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [len(tracker.get_metric_history(run.info.run_id, f"m{i}")) for i in range(4)] == [50] * 4
+
+
+@pytest.mark.usefixtures("database")
+def test_the_experiment_is_chosen_by_name_and_created_once():
+    first = tracker.set_experiment("study")
+    again = tracker.set_experiment("study")
+    with tracker.start_run() as run:
+        pass
+    assert first == again
+    assert run.info.experiment_id == first.experiment_id
+    assert [e.name for e in tracker.search_experiments()] == ["study", "Default"]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_deleted_experiment_cannot_be_chosen():
+    tracker.delete_experiment(tracker.set_experiment("study").experiment_id)
+    with pytest.raises(InvalidStateError, match="restore it"):
+        tracker.set_experiment("study")
+
+
+@pytest.mark.usefixtures("database")
+def test_search_returns_what_was_logged_as_a_table_or_a_list():
+    with tracker.start_run(run_name="a"):
+        tracker.log_metric("loss", 0.5)
+    with tracker.start_run(run_name="b"):
+        tracker.log_metric("loss", 0.1)
+    table = tracker.search_runs(order_by=["metrics.loss ASC"])
+    assert table["tags.mlflow.runName"].tolist() == ["b", "a"]
+    found = tracker.search_runs(filter_string="metrics.loss > 0.3", output_format="list")
+    assert [run.info.run_name for run in found] == ["a"]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_history_is_a_table_too():
+    with tracker.start_run() as run:
+        tracker.log_history("m", np.linspace(0, 1, 5), steps=range(10, 15))
+    table = tracker.get_metric_history(run.info.run_id, "m", output_format="pandas")
+    assert table["step"].tolist() == [10, 11, 12, 13, 14]
+    assert table["value"].tolist() == [0, 0.25, 0.5, 0.75, 1]
+
+
+@pytest.mark.usefixtures("database")
+def test_texts_dicts_images_figures_and_tables_become_files(tmp_path):
+    from matplotlib import pyplot as plt
+
+    figure = plt.figure()
+    with tracker.start_run() as run:
+        tracker.log_text("hello", "notes/a.txt")
+        tracker.log_dict({"a": np.float32(1)}, "b.json")
+        tracker.log_dict({"a": 1}, "c.yaml")
+        tracker.log_image(np.eye(4), "d.png")
+        tracker.log_image(Image.new("L", (3, 3)), key="samples/x", step=3)
+        tracker.log_figure(figure, "e.png")
+        tracker.log_table({"x": [1, 2], "y": ["a", "b"]}, "f.json")
+        tracker.log_table(pd.DataFrame({"x": [3], "y": ["c"]}), "f.json")
+    plt.close(figure)
+    names = [file.path for file in tracker.list_artifacts(run_id=run.info.run_id)]
+    assert names == ["b.json", "c.yaml", "d.png", "e.png", "f.json", "images", "notes"]
+    table = tracker.load_table("f.json", [run.info.run_id])
+    assert table.to_dict("list") == {"x": [1, 2, 3], "y": ["a", "b", "c"]}
+    picture = Image.open(tracker.download_artifacts("d.png", run.info.run_id, str(tmp_path)))
+    assert np.array_equal(np.asarray(picture), np.eye(4) * 255)
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("image", [np.zeros((2, 2, 7)), np.full((2, 2), 300), np.zeros(5)])
+def test_what_is_no_image_is_refused(image):
+    with tracker.start_run(), pytest.raises(InvalidValueError):
+        tracker.log_image(image, "x.png")
+
+
+@pytest.mark.usefixtures("database")
+def test_a_table_with_other_columns_is_refused_and_the_first_kept():
+    with tracker.start_run() as run:
+        tracker.log_table({"x": [1]}, "t.json")
+        with pytest.raises(InvalidValueError, match=r"has the columns \['x'\], not \['z'\]"):
+            tracker.log_table({"z": [1]}, "t.json")
+    assert tracker.load_table("t.json", [run.info.run_id])["x"].tolist() == [1]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_folder_is_logged_with_all_it_holds(tmp_path):
+    (tmp_path / "out" / "deep").mkdir(parents=True)
+    (tmp_path / "out" / "deep" / "a.txt").write_text("a")
+    with tracker.start_run():
+        tracker.log_artifact(tmp_path / "out", "results")
+        tracker.log_artifacts(tmp_path / "out")
+        found = [file.path for file in tracker.list_artifacts("results/out/deep")]
+        assert found == ["results/out/deep/a.txt"]
+        assert [file.path for file in tracker.list_artifacts()] == ["deep", "results"]
+
+
+def test_a_run_captures_who_started_it_from_where(database, python):
+    code = "import tracker; tracker.set_tracking_uri('x.db'); tracker.start_run()"
+    python(code)
+    client = tracker.TrackingClient(database.parent / "x.db")
+    tags = client.search_runs(["0"])[0].data.tags
+    assert tags["mlflow.source.name"] == "-c"
+    assert tags["mlflow.source.type"] == "LOCAL"
+    assert tags["mlflow.user"]
+
+
+def test_the_git_commit_is_captured(tmp_path, python):
+    import subprocess
+
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    python("import tracker; tracker.start_run()")
+    run = tracker.TrackingClient(tmp_path / "tracking.db").search_runs(["0"])[0]
+    assert run.data.tags["mlflow.source.git.commit"] == head.stdout.strip()
+
+
+def test_the_environment_names_the_database(tmp_path, python):
+    code = "import os, tracker; os.environ['TRACKER_URI'] = 'named.db'; tracker.log_metric('m', 1)"
+    python(code)
+    assert (tmp_path / "named.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        ("", "FINISHED"),
+        ("raise ValueError", "FAILED"),
+        ("raise KeyboardInterrupt", "KILLED"),
+    ],
+)
+def test_a_run_left_open_is_closed_when_the_interpreter_ends(tmp_path, python, ending, expected):
+    python(f"import tracker\ntracker.log_metric('m', 1)\n{ending}", check=False)
+    run = tracker.TrackingClient(tmp_path / "tracking.db").search_runs(["0"])[0]
+    assert run.info.status == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform cannot fork")
+def test_a_forked_child_logs_but_does_not_end_its_parents_run(tmp_path, python):
+    python(
+        """
+import os, sys, tracker
+run = tracker.start_run()
+tracker.log_metric("parent", 1)
+child = os.fork()
+if child == 0:
+    tracker.log_metric("child", 2)
+    sys.exit()
+os.waitpid(child, 0)
+open("status", "w").write(tracker.get_run(run.info.run_id).info.status)
+tracker.log_metric("parent", 3, step=1)
+"""
+    )
+    run = tracker.TrackingClient(tmp_path / "tracking.db").search_runs(["0"])[0]
+    assert (tmp_path / "status").read_text() == "RUNNING"
+    assert run.data.metrics == {"parent": 3.0, "child": 2.0}
+    assert run.info.status == "FINISHED"
