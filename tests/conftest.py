@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository():
+    """The folder with the README, config.yaml and schema.sql."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    """The README's main job, done once: its folder and what it printed.
+
+    On MNIST where the environment variable MNIST_ROOT names a folder with its files, on the
+    drawn substitute elsewhere.
+    """
+    folder = tmp_path_factory.mktemp("study")
+    shutil.copy(ROOT / "config.yaml", folder)
+    command = [sys.executable, "-m", "training", "--config", str(folder / "config.yaml")]
+    if os.environ.get("MNIST_ROOT"):
+        shutil.copytree(os.environ["MNIST_ROOT"], folder / "data")
+    else:
+        command += ["--set", "data_prep.download=false"]
+    done = subprocess.run(
+        command, cwd=folder, check=False, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
