@@ -61,7 +61,7 @@ def joined(folder: str | None, name: str) -> str:
     Raises:
         UnsafePathError: The folder or the name breaks a rule of artifact names.
     """
-    return f"{safe_path(folder)}/{safe_path(name)}" if folder else safe_path(name)
+    return safe_path(f"{safe_path(folder)}/{safe_path(name)}") if folder else safe_path(name)
 
 
 class ArtifactStore(ABC):
@@ -88,9 +88,10 @@ class ArtifactStore(ABC):
 
     def log_folder(self, local_dir: PathLike, artifact_path: str | None = None) -> None:
         """Stores all files below a folder; nothing is stored if one of them is unsafe."""
+        folder = safe_path(artifact_path) if artifact_path else None
         with explained(f"log {os.fspath(local_dir)!r}"):
             files = files_to_upload(Path(local_dir))
-        for source, name in [(source, joined(artifact_path, name)) for source, name in files]:
+        for source, name in [(source, joined(folder, name)) for source, name in files]:
             self._log(source, name)
 
     def _log(self, source: Path, name: str) -> None:

@@ -6,14 +6,15 @@ database that came by mail is not trusted.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
 from tracker.artifact_store import ArtifactStore
 from tracker.blobs import BlobStore, blob_root
-from tracker.exceptions import UnsupportedError
+from tracker.exceptions import ArtifactError, UnsupportedError
 from tracker.local_artifacts import LocalArtifacts
-from tracker.paths import path_of_uri, resolve_root
+from tracker.paths import path_of_uri, resolve_root, trusted_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,31 +26,45 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
 def open_artifacts(
-    artifact_uri: str, database_folder: Path, *, allowed_roots: Sequence[Path] = ()
+    artifact_uri: str,
+    database_folder: Path,
+    *,
+    allowed_roots: Sequence[str | os.PathLike[str]] = (),
 ) -> ArtifactStore:
     """The files of the run with this artifact URI. Nothing is created before the first write.
 
     Args:
         artifact_uri: As it stands in the database: a path relative to the database's folder, an
             absolute path or `file:` URI, or a URL that fsspec knows.
-        database_folder: The folder of the database.
-        allowed_roots: Further folders that an absolute URI, or a link, may lead into.
+        database_folder: The folder of the database; a relative path may not leave it.
+        allowed_roots: Folders and URLs outside of it that the artifact URI may lead into.
 
     Raises:
         UnsafePathError: The URI leads anywhere else.
         UnsupportedError: Only an MLflow server can resolve it, or it names no kind of storage.
-        ArtifactError: It is remote, and fsspec or the package for its scheme is missing.
+        ArtifactError: The database's folder is gone, or the URI is remote and fsspec or the package
+            for its scheme is missing.
     """
-    scheme = _SCHEME.match(artifact_uri)
-    if scheme and scheme[1].lower() != "file":
-        return _open_remote(artifact_uri, scheme[1].lower())
-    folder = path_of_uri(artifact_uri, database_folder.absolute())
-    root, boundary = resolve_root(folder, [database_folder, *allowed_roots], artifact_uri)
+    roots = [os.fspath(root) for root in allowed_roots]
+    if scheme := _scheme(artifact_uri):
+        return _open_remote(artifact_uri, scheme, roots)
+    home = database_folder.absolute()
+    if not home.is_dir():
+        raise ArtifactError(f"cannot open artifacts: the folder {str(home)!r} is gone")
+    allowed = [home, *(trusted_path(root) for root in roots if not _scheme(root))]
+    root, boundary = resolve_root(path_of_uri(artifact_uri, home), allowed, artifact_uri)
     shared = blob_root(root, boundary)
     return LocalArtifacts(root, BlobStore(shared) if shared else None)
 
 
-def _open_remote(artifact_uri: str, scheme: str) -> ArtifactStore:
+def _scheme(uri: str) -> str | None:
+    """The scheme of a remote URL in lower case; None for a path and for `file:`."""
+    match = _SCHEME.match(uri)
+    scheme = match[1].lower() if match else "file"
+    return None if scheme == "file" else scheme
+
+
+def _open_remote(artifact_uri: str, scheme: str, allowed: Sequence[str]) -> ArtifactStore:
     if scheme == "mlflow-artifacts":
         raise UnsupportedError(
             f"cannot open artifact URI {artifact_uri!r}: only the MLflow server that wrote it can "
@@ -57,4 +72,4 @@ def _open_remote(artifact_uri: str, scheme: str) -> ArtifactStore:
         )
     from tracker.remote import open_remote  # noqa: PLC0415
 
-    return open_remote(artifact_uri, scheme)
+    return open_remote(artifact_uri, scheme, allowed)

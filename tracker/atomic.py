@@ -74,14 +74,14 @@ def open_regular(path: str | os.PathLike[str], *, follow: bool = False) -> Strea
         follow: Whether the last segment may be a link.
 
     Raises:
-        OSError: It cannot be opened, or it is no regular file (IsADirectoryError for a folder).
+        OSError: It cannot be opened, or it is no regular file.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY | (0 if follow else _NO_FOLLOW)
-    file = io.FileIO(os.open(path, flags), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
-    return file
+    descriptor = os.open(path, flags)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return io.FileIO(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
 
 
 def blocks(source: Stream) -> Iterator[memoryview]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -12,7 +13,6 @@ from tracker.exceptions import UnsafePathError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
 TEMPORARY_PREFIX = ".tracker-tmp-"
 BLOB_FOLDER = ".blobs"
@@ -67,7 +67,7 @@ def _is_reserved(path: str) -> bool:
 _LIMITS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     (f"it is longer than {_MAX_PATH_BYTES} bytes", lambda path: _size(path) > _MAX_PATH_BYTES),
     (f"it has a segment of more than {_MAX_SEGMENT_BYTES} bytes", _has_long_segment),
-    (f"{BLOB_FOLDER!r} and {TEMPORARY_PREFIX!r}… are the tracker's own", _is_reserved),
+    (f"it uses a name of the tracker's own, {BLOB_FOLDER} or {TEMPORARY_PREFIX}…", _is_reserved),
 )
 
 
@@ -126,7 +126,7 @@ def resolve_inside(root: Path, path: str | None) -> Path:
         UnsafePathError: The path breaks a rule of `safe_path`, or a link leads out of the root.
     """
     found = root if path is None else root / safe_path(path)
-    resolved = type(root)(os.path.realpath(found))
+    resolved = Path(os.path.realpath(found))
     if not is_inside(resolved, root):
         raise UnsafePathError(
             f"unsafe artifact path {path or str(root)!r}: a link leads out of the run's folder; "
@@ -146,14 +146,14 @@ def resolve_root(folder: Path, allowed: Iterable[Path], shown: str) -> tuple[Pat
     Raises:
         UnsafePathError: It leads anywhere else.
     """
-    resolved = type(folder)(os.path.realpath(folder))
+    resolved = Path(os.path.realpath(folder))
     for root in allowed:
-        real_root = type(root)(os.path.realpath(root))
+        real_root = Path(os.path.realpath(root))
         if is_inside(resolved, real_root):
             return resolved, real_root
     raise UnsafePathError(
         f"unsafe artifact URI {shown!r}: it leads to {str(resolved)!r}, outside the database's "
-        "folder; allow that folder explicitly if you trust this database"
+        "folder; add that folder to TRACKER_ALLOWED_ROOTS if you trust this database"
     )
 
 
@@ -171,7 +171,7 @@ def check_run_root(root: str) -> None:
 
 
 def path_of_uri(uri: str, database_folder: Path) -> Path:
-    """The local path an artifact URI means: relative to the database, absolute, or `file:`.
+    """The local path that a URI means: relative to the database's folder, absolute, or `file:`.
 
     Raises:
         UnsafePathError: It climbs, names another host, or carries a query or a fragment.
@@ -181,6 +181,11 @@ def path_of_uri(uri: str, database_folder: Path) -> Path:
         raise _refuse(uri, "it starts with two slashes")
     safe_path(text.removeprefix("/").rstrip("/"))
     return database_folder / text
+
+
+def trusted_path(root: str) -> Path:
+    """The local path of a root that the user, not a database, has named."""
+    return Path(_path_of_file_uri(root) if root.startswith("file:/") else root)
 
 
 def _path_of_file_uri(uri: str) -> str:

@@ -17,6 +17,7 @@ from tracker.paths import check_run_root, safe_path
 
 if TYPE_CHECKING:
     import io
+    from collections.abc import Sequence
 
 # These answer "file:" in other words, or wrap another file system: a URI could reach any file.
 _NO_STORAGE = {
@@ -25,14 +26,19 @@ _NO_STORAGE = {
     "sqlite", "tar", "zip",
 }  # fmt: skip
 # An upload to one of these appears when it is complete; elsewhere a temporary name is renamed.
-_OBJECT_STORES = {"abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "oci", "oss", "s3", "s3a"}
+_OBJECT_STORES = {"abfs", "abfss", "adl", "az", "gcs", "gs", "oci", "oss", "s3", "s3a"}
 
 
-def open_remote(artifact_uri: str, scheme: str) -> RemoteArtifacts:
+def open_remote(artifact_uri: str, scheme: str, allowed: Sequence[str]) -> RemoteArtifacts:
     """The files of a run at a URL. Credentials are fsspec's business.
 
+    Args:
+        artifact_uri: As it stands in the database.
+        scheme: Its scheme, in lower case.
+        allowed: URLs that it may be or lie below.
+
     Raises:
-        UnsafePathError: The URL climbs or carries a query or a fragment.
+        UnsafePathError: The URL is not allowed, climbs, or carries a query or a fragment.
         UnsupportedError: The scheme names no storage that files can be written to.
         ArtifactError: fsspec, or the package it needs for this scheme, is missing.
     """
@@ -41,7 +47,7 @@ def open_remote(artifact_uri: str, scheme: str) -> RemoteArtifacts:
             f"cannot store artifacts at {artifact_uri!r}: {scheme!r} is no storage; use a path, "
             "or a URL such as 's3://bucket/folder'"
         )
-    _check_url(artifact_uri)
+    _check_url(artifact_uri, allowed)
     try:
         from fsspec.core import url_to_fs  # noqa: PLC0415
     except ImportError as error:
@@ -58,11 +64,15 @@ def open_remote(artifact_uri: str, scheme: str) -> RemoteArtifacts:
     return RemoteArtifacts(filesystem, root, publishes_whole=scheme in _OBJECT_STORES)
 
 
-def _check_url(uri: str) -> None:
-    path = re.sub(r"^[^:]+:/+", "", uri).rstrip("/")
+def _check_url(uri: str, allowed: Sequence[str]) -> None:
     if "?" in uri or "#" in uri or "::" in uri:
         raise UnsafePathError(f"unsafe artifact URI {uri!r}: a query, fragment or chain is refused")
-    safe_path(path)
+    safe_path(re.sub(r"^[^:]+:/+", "", uri).rstrip("/"))
+    if not any(f"{uri}/".startswith(f"{root.rstrip('/')}/") for root in allowed):
+        raise UnsafePathError(
+            f"unsafe artifact URI {uri!r}: it leads outside the database's folder; add it "
+            "to TRACKER_ALLOWED_ROOTS if you trust this database"
+        )
 
 
 class RemoteArtifacts(ArtifactStore):
