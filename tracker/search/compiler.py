@@ -5,35 +5,15 @@ Names in the SQL come from the tables below; whatever the user wrote is bound.
 
 from __future__ import annotations
 
-import math
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tracker.search.syntax import (
-    And,
-    Comparison,
-    Entity,
-    Field,
-    Literal,
-    Node,
-    Not,
-    Or,
-    Ordering,
-)
+from tracker.search import Search
+from tracker.search.conditions import NULL_OPERATORS, Clause, condition
+from tracker.search.syntax import And, Comparison, Entity, Field, Node, Not, Or, Ordering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-Value = str | int | float
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """A piece of SQL and the values of its question marks, in order."""
-
-    sql: str
-    params: tuple[Value, ...] = ()
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,31 +73,9 @@ _DATASET_ROWS = """inputs AS input
         AND input.destination_type = 'RUN'
         AND input.source_type = 'DATASET'"""
 
-# A text column takes part in a comparison with a REAL as a number where the whole of it is one,
-# and sorts after every number otherwise. The CASE yields NULL for a text that is no number.
-_TEXT_AS_NUMBER = """CASE
-        WHEN {0} <= CAST('9e999' AS REAL) THEN CAST({0} AS NUMERIC)
-        WHEN {0} = 'inf' THEN 9e999
-        WHEN {0} = '-inf' THEN -9e999
-    END"""
-
-_LIKE_TO_GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
-_PATTERN_OPERATORS = {
-    # LIKE distinguishes capitals in MLflow, in SQLite only where a pragma says so; GLOB always.
-    "LIKE": "{0} GLOB ?",
-    "NOT LIKE": "{0} NOT GLOB ?",
-    "ILIKE": "lower({0}) GLOB lower(?)",
-    "NOT ILIKE": "lower({0}) NOT GLOB lower(?)",
-}
-_RANGE_OPERATORS = frozenset({"BETWEEN", "NOT BETWEEN"})
-_LIST_OPERATORS = frozenset({"IN", "NOT IN"})
-_NULL_OPERATORS = frozenset({"IS NULL", "IS NOT NULL"})
-# NaN differs from every number, as in Python and in MLflow.
-_TRUE_FOR_NAN = frozenset({"!=", "NOT IN", "NOT BETWEEN"})
-
 
 @dataclass(slots=True)
-class Compiler:
+class _Compiler:
     """Collects the joins that a filter and its ordering share."""
 
     schema: Schema
@@ -128,10 +86,9 @@ class Compiler:
         """The condition of a whole filter; compile it before the ordering."""
         if tree is None:
             return Clause("1")
-        terms = tree.terms if isinstance(tree, And) else (tree,)
-        return _chain("AND", [self._required(term) for term in terms])
+        return _chain("AND", [self._required(term) for term in _conjuncts(tree)])
 
-    def order(self, orderings: Iterable[Ordering]) -> list[Clause]:
+    def order(self, orderings: Iterable[Ordering]) -> list[str]:
         """The ORDER BY terms, missing values last."""
         return [term for ordering in orderings for term in self._order_terms(ordering)]
 
@@ -141,14 +98,16 @@ class Compiler:
         CROSS JOIN keeps `runs` the outer loop. Left to itself SQLite may start with all rows of
         one key, which takes up to twice as long where the key is in most runs.
         """
-        if not isinstance(term, Comparison) or term.operator in _NULL_OPERATORS:
+        if not isinstance(term, Comparison) or term.operator in NULL_OPERATORS:
             return self._node(term)
         subject = self._stored(term.field)
-        if subject.entity not in self.schema.tables or len(self.aliases) >= _MAX_JOINED_FILTERS:
+        if subject.entity not in self.schema.tables:
             return self._node(term)
         if subject not in self.aliases:
+            if len(self.aliases) == _MAX_JOINED_FILTERS:
+                return self._node(term)
             self._join("CROSS JOIN", subject)
-        return _condition(term, subject, f"{self.aliases[subject]}.value", self.aliases[subject])
+        return condition(term, subject, f"{self.aliases[subject]}.value", self.aliases[subject])
 
     def _join(self, join: str, subject: Field) -> None:
         alias = f"field_{len(self.aliases)}"
@@ -184,21 +143,20 @@ class Compiler:
         if subject.entity is Entity.DATASET:
             return _dataset_comparison(node, subject)
         if subject.entity is Entity.ATTRIBUTE:
-            return _condition(node, subject, self.schema.columns[subject.key])
+            return condition(node, subject, self.schema.columns[subject.key])
         table = self.schema.tables[subject.entity]
         rows = f"SELECT 1 FROM {table} AS item WHERE {self._is_row_of('item')}"
-        if node.operator in _NULL_OPERATORS:
+        if node.operator in NULL_OPERATORS:
             return Clause(f"{_exists(node.operator)} ({rows})", (subject.key,))
-        condition = _condition(node, subject, "item.value", "item")
-        return Clause(f"EXISTS ({rows} AND {condition.sql})", (subject.key, *condition.params))
+        compared = condition(node, subject, "item.value", "item")
+        return Clause(f"EXISTS ({rows} AND {compared.sql})", (subject.key, *compared.params))
 
-    def _order_terms(self, ordering: Ordering) -> list[Clause]:
+    def _order_terms(self, ordering: Ordering) -> list[str]:
         direction = "DESC" if ordering.descending else "ASC"
-        value = self._order_value(ordering.field)
-        terms = [Clause(f"{value} {direction} NULLS LAST")]
+        terms = [f"{self._order_value(ordering.field)} {direction} NULLS LAST"]
         if ordering.field.entity is Entity.METRIC:
             # Numbers, then NaN, then runs without the metric.
-            terms.insert(0, Clause(f"{self.aliases[ordering.field]}.is_nan ASC NULLS LAST"))
+            terms.insert(0, f"{self.aliases[ordering.field]}.is_nan ASC NULLS LAST")
         return terms
 
     def _order_value(self, subject: Field) -> str:
@@ -211,6 +169,15 @@ class Compiler:
         return f"{self.aliases[subject]}.value"
 
 
+def _conjuncts(node: Node) -> Iterator[Node]:
+    """The terms of which every one must hold, whatever the parentheses."""
+    if isinstance(node, And):
+        for term in node.terms:
+            yield from _conjuncts(term)
+    else:
+        yield node
+
+
 def _exists(operator: str) -> str:
     return "EXISTS" if operator == "IS NOT NULL" else "NOT EXISTS"
 
@@ -219,62 +186,10 @@ def _dataset_comparison(node: Comparison, subject: Field) -> Clause:
     """Whether any data set of the run fulfils the comparison."""
     column = _DATASET_COLUMNS[subject.key]
     rows = f"SELECT 1 FROM {_DATASET_ROWS}"
-    if node.operator in _NULL_OPERATORS:
+    if node.operator in NULL_OPERATORS:
         return Clause(f"{_exists(node.operator)} ({rows} AND {column} IS NOT NULL)")
-    condition = _condition(node, subject, column)
-    return Clause(f"EXISTS ({rows} AND {condition.sql})", condition.params)
-
-
-def _condition(node: Comparison, subject: Field, column: str, alias: str = "") -> Clause:
-    """The comparison of one stored value, which stands in `column` of the table `alias`."""
-    if subject.entity is Entity.METRIC:
-        return _metric_condition(node, column, alias)
-    if subject.entity is Entity.ATTRIBUTE or isinstance(_first_value(node), str | None):
-        return _operation(node.operator, column, "?", [each.value for each in node.values])
-    number = _TEXT_AS_NUMBER.format(column)
-    # Read by SQLite on both sides: its last binary digit is not always Python's.
-    texts = [_number_text(each) for each in node.values]
-    return _operation(node.operator, number, "CAST(? AS NUMERIC)", texts)
-
-
-def _first_value(node: Comparison) -> Value | None:
-    return node.values[0].value if node.values else None
-
-
-def _metric_condition(node: Comparison, column: str, alias: str) -> Clause:
-    values = [_metric_value(float(each.value)) for each in node.values]
-    if math.isnan(values[0]):
-        return Clause(f"{alias}.is_nan = {int(node.operator == '=')}")
-    clause = _operation(node.operator, column, "?", values)
-    if node.operator in _TRUE_FOR_NAN:
-        return Clause(f"({clause.sql} OR {alias}.is_nan = 1)", clause.params)
-    return Clause(f"({clause.sql} AND {alias}.is_nan = 0)", clause.params)
-
-
-def _metric_value(value: float) -> float:
-    """A metric's value as it is stored: infinity is the largest float."""
-    return math.copysign(sys.float_info.max, value) if math.isinf(value) else value
-
-
-def _number_text(literal: Literal) -> str:
-    if literal.value == math.inf:
-        return "9e999"
-    return "-9e999" if literal.value == -math.inf else literal.text
-
-
-def _operation(operator: str, subject: str, mark: str, values: Sequence[Value]) -> Clause:
-    """`subject` compared with values that stand as `mark` in the SQL."""
-    if operator in _PATTERN_OPERATORS:
-        pattern = str(values[0]).translate(_LIKE_TO_GLOB)
-        return Clause(_PATTERN_OPERATORS[operator].format(subject), (pattern,))
-    if operator in _NULL_OPERATORS:
-        return Clause(f"{subject} {operator}")
-    if operator in _RANGE_OPERATORS:
-        return Clause(f"({subject} {operator} {mark} AND {mark})", tuple(values))
-    if operator in _LIST_OPERATORS:
-        marks = ", ".join([mark] * len(values))
-        return Clause(f"{subject} {operator} ({marks})", tuple(values))
-    return Clause(f"{subject} {operator} {mark}", tuple(values))
+    compared = condition(node, subject, column)
+    return Clause(f"EXISTS ({rows} AND {compared.sql})", compared.params)
 
 
 def _chain(word: str, clauses: Sequence[Clause]) -> Clause:
@@ -286,3 +201,26 @@ def _chain(word: str, clauses: Sequence[Clause]) -> Clause:
             for start in range(0, len(parts), _CHAIN_LENGTH)
         ]
     return Clause(f" {word} ".join(parts), tuple(p for clause in clauses for p in clause.params))
+
+
+def compile_search(
+    schema: Schema, tree: Node | None, orderings: Iterable[Ordering], ties: Sequence[str]
+) -> Search:
+    """All pieces of one search.
+
+    Args:
+        schema: What is searched.
+        tree: The filter, None for every row.
+        orderings: What order_by names.
+        ties: The columns that settle what is equal there.
+    """
+    compiler = _Compiler(schema)
+    where = compiler.where(tree)
+    order = [*compiler.order(orderings), *ties]
+    return Search(
+        joins=" ".join(join.sql for join in compiler.joins),
+        where=where.sql,
+        order=", ".join(order),
+        join_params=tuple(value for join in compiler.joins for value in join.params),
+        where_params=where.params,
+    )

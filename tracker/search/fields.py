@@ -28,6 +28,7 @@ _PREFIXES = {
     "datasets": Entity.DATASET,
     "dataset": Entity.DATASET,
 }
+_PLURALS = ("metrics", "params", "tags", "attributes", "datasets")
 DATASET_KEYS = ("name", "digest", "context")
 _NUMERIC_ATTRIBUTES = frozenset(
     {"start_time", "end_time", "creation_time", "last_update_time", "experiment_id"}
@@ -158,7 +159,7 @@ def _unknown_attribute(key: str, catalogue: Catalogue) -> str:
 
 
 def _unknown_prefix(prefix: str, key: str, catalogue: Catalogue) -> str:
-    known = ", ".join(name for name in catalogue.prefixes if name.endswith("s"))
+    known = ", ".join(name for name in _PLURALS if name in catalogue.prefixes)
     reason = f"There is no {prefix!r} to search; known are {known}"
     if suggestion := _close_match(prefix, catalogue.prefixes):
         return f"{reason}. Did you mean {suggestion!r}?"
@@ -174,7 +175,8 @@ def _suggestion(word: str, names: Iterable[str]) -> str:
 
 def _close_match(word: str, names: Iterable[str]) -> str | None:
     by_lower_case = {name.lower(): name for name in reversed(list(names))}
-    matches = get_close_matches(word.lower(), by_lower_case, n=1)
+    begun = [name for name in by_lower_case if len(word) > 1 and name.startswith(word.lower())]
+    matches = begun or get_close_matches(word.lower(), by_lower_case, n=1)
     return by_lower_case[matches[0]] if matches else None
 
 

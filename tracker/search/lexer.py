@@ -34,8 +34,10 @@ class Token:
 _SINGLE_QUOTED = r"'(?:[^'\\]|\\'?|'')*'"
 _DOUBLE_QUOTED = r'"(?:[^"\\]|\\"?|"")*"'
 _BACKTICKED = r"`(?:[^`]|``)*`"
-_WORD = r"[^\W\d]\w*"
+_WORD = r"[^\W\d][\w/-]*"
 _KEY = rf"(?:{_BACKTICKED}|{_SINGLE_QUOTED}|{_DOUBLE_QUOTED}|[\w./:-]+)"
+
+_QUOTES = frozenset("'\"`")
 
 _PATTERNS = (
     (TokenKind.NUMBER, r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])"),
@@ -70,6 +72,8 @@ def _next_token(text: str, position: int) -> Token:
     for kind, pattern in _COMPILED:
         if match := pattern.match(text, position):
             return Token(kind, match.group(), position)
+    if text[position] == "." and text[position + 1 : position + 2] in _QUOTES:
+        position += 1
     raise FilterError(_complaint(text, position), text, position)
 
 
@@ -80,7 +84,7 @@ def _skip_blanks(text: str, position: int) -> int:
 
 def _complaint(text: str, position: int) -> str:
     char = text[position]
-    if char in "'\"`":
+    if char in _QUOTES:
         return f"The quote {char} is never closed."
     if char == ";":
         return "A filter is one expression: leave the semicolon out."
@@ -88,6 +92,8 @@ def _complaint(text: str, position: int) -> str:
         return "A filter has no comments."
     if number := _NUMBER_LIKE.match(text, position):
         return f"{number.group()!r} is no number; a text needs quotes."
+    if char == ".":
+        return "A name must follow the dot at once; quote it in backticks where it has blanks."
     return f"The character {char!r} has no meaning here."
 
 

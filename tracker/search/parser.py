@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tracker.exceptions import FilterError
 from tracker.search.fields import Catalogue, holds_numbers, holds_text, resolve
@@ -21,9 +22,14 @@ from tracker.search.syntax import (
     Ordering,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 # SQLite takes 32,766 bound values and expressions 1,000 deep; both leave room for the caller.
 MAX_VALUES = 30_000
 MAX_NESTING = 40
+# SQLite joins at most 64 tables: these, and those of a filter.
+MAX_ORDERINGS = 30
 
 _KEYWORDS = frozenset({"AND", "OR", "NOT", "IN", "LIKE", "ILIKE", "BETWEEN", "IS", "NULL"})
 _COMPARATORS = frozenset({"=", "!=", "<", "<=", ">", ">="})
@@ -56,23 +62,36 @@ def parse_filter(text: str, catalogue: Catalogue) -> Node | None:
     if parser.token.kind is TokenKind.END:
         return None
     tree = parser.disjunction()
-    parser.expect_end()
+    parser.expect_end("AND or OR must stand between two comparisons.")
     return tree
 
 
-def parse_ordering(text: str, catalogue: Catalogue) -> Ordering:
-    """One order_by entry: a field, then ASC, DESC or nothing.
+def parse_order_by(entries: Sequence[str], catalogue: Catalogue) -> list[Ordering]:
+    """What to order by, most important first. A single text counts as one entry.
 
     Raises:
-        FilterError: The text is not a field with an optional direction.
+        FilterError: An entry is not a field with an optional direction, or is one too many.
     """
+    orderings: list[Ordering] = []
+    for entry in [entries] if isinstance(entries, str) else entries:
+        ordering = _parse_ordering(entry, catalogue)
+        if any(ordering.field == earlier.field for earlier in orderings):
+            raise FilterError("The field is in order_by twice.", entry, 0)
+        if len(orderings) == MAX_ORDERINGS:
+            raise FilterError(f"order_by takes at most {MAX_ORDERINGS} fields.", entry, 0)
+        orderings.append(ordering)
+    return orderings
+
+
+def _parse_ordering(text: str, catalogue: Catalogue) -> Ordering:
+    if not text.strip():
+        raise FilterError("An entry of order_by is empty.", text, 0)
     parser = _Parser(text, catalogue)
     name = parser.subject()
-    descending = parser.token.text.upper() == "DESC"
-    if descending or parser.token.text.upper() == "ASC":
-        parser.advance()
-    if parser.token.kind is not TokenKind.END:
-        raise parser.error("Only ASC or DESC may follow; give each field an entry of its own.")
+    descending = parser.accept_keyword("DESC")
+    if not descending:
+        parser.accept_keyword("ASC")
+    parser.expect_end("Only ASC or DESC may follow; give each field an entry of its own.")
     return Ordering(name, descending)
 
 
@@ -132,7 +151,7 @@ class _Parser:
     def term(self) -> Node:
         self.depth += 1
         if self.depth > MAX_NESTING:
-            raise self.error(f"A filter may be nested {MAX_NESTING} deep.")
+            raise self.error(f"A filter can be nested at most {MAX_NESTING} deep.")
         start = self.token.position
         if self.accept_keyword("NOT"):
             node: Node = Not(self.term())
@@ -145,9 +164,9 @@ class _Parser:
         self.depth -= 1
         return node
 
-    def expect_end(self) -> None:
+    def expect_end(self, reason: str) -> None:
         if self.token.kind is not TokenKind.END:
-            raise self._unfinished("AND or OR must stand between two comparisons.")
+            raise self._unfinished(reason)
 
     def _unfinished(self, reason: str) -> FilterError:
         """The error where a comparison is complete and something else follows."""
@@ -228,7 +247,7 @@ class _Parser:
             raise self.error(reason)
         self.value_count += 1
         if self.value_count > MAX_VALUES:
-            raise self.error(f"A filter may hold {MAX_VALUES} values.")
+            raise self.error(f"A filter takes at most {MAX_VALUES} values.")
         self.advance()
         return Literal(value, token.text, token.position)
 
