@@ -1,0 +1,133 @@
+"""`python -m tracker`: look at, change, look after and move tracking databases."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Final
+
+from tracker import __version__
+from tracker.cli import (
+    artifacts,
+    compare,
+    experiments,
+    lifecycle,
+    metrics,
+    notes,
+    runs,
+    show,
+    sql,
+    transfer,
+    ui,
+    upkeep,
+)
+from tracker.cli.arguments import Verbs, add_database, program_name
+from tracker.cli.console import Console
+from tracker.cli.plain import clean_lines
+from tracker.cli.session import Session
+from tracker.exceptions import TrackerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+
+DESCRIPTION: Final = """\
+Experiments and runs in one SQLite file.
+
+look:
+  experiments   list experiments with their runs counted
+  runs          list runs: filter, order, choose columns
+  show          everything about one run
+  compare       runs side by side, differences first
+  metrics       a run's metrics, or the history of some
+  artifacts     a run's files; download them
+  sql           query the database, read-only
+  ui            open the dashboard in a browser
+
+change:
+  tag           show, set or remove tags of a run
+  note          show or set the note of a run
+  rename        give a run or an experiment another name
+  delete        delete runs or an experiment; gc frees their disk space
+  restore       bring deleted ones back
+
+look after:
+  check         test the database, its files and their digests
+  gc            free the disk space of what was deleted
+  backup        copy the database and its files while runs go on
+
+move:
+  export        write runs or an experiment into a zip file
+  import        read such a file, another database, or MLflow's mlruns folder
+"""
+EPILOG: Final = """\
+A run is named by its id or its name, or by the start of one that fits no other run.
+`VERB --help` explains one verb.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    # Names in a database may hold halves of surrogate pairs, and a pipe may be ASCII.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        options = build_parser().parse_args(arguments)
+        code = _run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, `head` for one, has what it wanted: nothing more is to be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all verbs."""
+    parser = argparse.ArgumentParser(
+        prog=program_name(),
+        usage="%(prog)s [--db FILE] VERB …",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"ml-tracker {__version__}")
+    add_database(parser)
+    verbs = Verbs(parser)
+    for module in (experiments, runs, show, compare, metrics, artifacts, sql, ui):
+        module.add_verbs(verbs)
+    for module in (notes, lifecycle, upkeep, transfer):
+        module.add_verbs(verbs)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    session = Session(options, Console())
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            return options.action(session) or 0
+        except BrokenPipeError:
+            raise
+        except (TrackerError, OSError) as error:
+            _say(f"error: {error}")
+            return 1
+        finally:
+            for warning in caught:
+                _say(f"warning: {warning.message}")
+
+
+def _say(text: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write("\n".join(clean_lines(text)) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The command line `python -m tracker`, one module a group of verbs."""

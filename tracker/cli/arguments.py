@@ -1,0 +1,108 @@
+"""The parser: its verbs, and the options that several of them share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from tracker import locations
+from tracker.cli.tables import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracker.cli.session import Session
+
+Action: TypeAlias = "Callable[[Session], int | None]"
+
+
+class Verbs:
+    """Collects the verbs of a parser.
+
+    Args:
+        parser: Where they go.
+    """
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._subparsers = parser.add_subparsers(
+            dest="verb", metavar="VERB", required=True, help=argparse.SUPPRESS
+        )
+
+    def add(
+        self, name: str, summary: str, action: Action, *, examples: str = ""
+    ) -> argparse.ArgumentParser:
+        """Add one verb; its parser, for its own arguments."""
+        parser = self._subparsers.add_parser(
+            name,
+            description=summary,
+            epilog=f"examples:\n{examples}" if examples else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        # Also after the verb; SUPPRESS keeps what was given before it.
+        add_database(parser, argparse.SUPPRESS)
+        parser.set_defaults(action=action)
+        return parser
+
+
+def program_name() -> str:
+    """How the user started this program."""
+    name = Path(sys.argv[0]).name
+    return name if name == "ml-tracker" else "python -m tracker"
+
+
+def add_database(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """The option that names the database."""
+    parser.add_argument(
+        "--db",
+        metavar="FILE",
+        default=default,
+        help=f"the tracking database (default: ${locations.ENVIRONMENT_VARIABLE}, else "
+        "tracking.db)",
+    )
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """The option that chooses between table, JSON and CSV."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="table",
+        help="table shortens what it shows, json and csv are exact (default: table)",
+    )
+
+
+def add_run(parser: argparse.ArgumentParser, *, nargs: str | None = None) -> None:
+    """The argument that names one run, or with `nargs` several."""
+    parser.add_argument(
+        "run" if nargs is None else "runs",
+        metavar="RUN",
+        nargs=nargs,
+        help="its id or name, or the start of one that fits no other run",
+    )
+
+
+def add_experiments(parser: argparse.ArgumentParser) -> None:
+    """The option that picks experiments."""
+    parser.add_argument(
+        "-e",
+        "--experiment",
+        dest="experiments",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="an experiment's name or id; may be repeated (default: all)",
+    )
+
+
+def whole_number(text: str) -> int:
+    """A count from the command line: 0 or more.
+
+    Raises:
+        argparse.ArgumentTypeError: It is anything else.
+    """
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)

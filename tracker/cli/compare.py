@@ -1,0 +1,108 @@
+"""`compare`: runs side by side, what differs first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tracker.cli import plain
+from tracker.cli.arguments import add_format, add_run
+from tracker.cli.fields import RESERVED
+from tracker.cli.names import SHORT_ID, find_runs
+from tracker.cli.tables import Column, write
+from tracker.exceptions import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tracker.cli.arguments import Verbs
+    from tracker.cli.session import Session
+    from tracker.entities import Run
+
+_GROUPS: Final = ("params", "metrics", "tags")
+_FEWEST: Final = 2
+Row = list[Any]
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verbs.add("compare", "Runs side by side, what differs first.", compare)
+    add_run(parser, nargs="+")
+    parser.add_argument(
+        "--different", action="store_true", help="leave out what is the same in all"
+    )
+    add_format(parser)
+
+
+def compare(session: Session) -> None:
+    """Write one line a parameter, metric or tag, one column a run.
+
+    Raises:
+        InvalidValueError: Fewer than two runs are named.
+    """
+    options, console = session.options, session.console
+    infos = find_runs(session.store, options.runs)
+    if len(infos) < _FEWEST:
+        raise InvalidValueError("A comparison takes two runs or more.")
+    runs = [session.store.get_run(info.run_id) for info in infos]
+    different, same = _compared(runs)
+    kept = different + ([] if options.different else same)
+    if options.format != "table":
+        columns = [Column("field"), Column("differs"), *_run_columns(runs)]
+        write(console, columns, kept, options.format)
+        return
+    columns = [Column("field", style="dim"), *_run_columns(runs)]
+    _section(session, "Different", columns, different)
+    if not options.different:
+        console.line()
+        _section(session, "The same", columns, same)
+
+
+def _section(session: Session, title: str, columns: Sequence[Column], rows: list[Row]) -> None:
+    console = session.console
+    if not rows:
+        console.line(f"{console.styled(title, 'bold')}: nothing")
+        return
+    console.line(console.styled(title, "bold"))
+    write(console, columns, [[field, *values] for field, _, *values in rows], "table")
+
+
+def _compared(runs: Sequence[Run]) -> tuple[list[Row], list[Row]]:
+    """The rows (field, differs, value of each run): those that differ, those that do not."""
+    different: list[Row] = []
+    same: list[Row] = []
+    for field, values in _attributes(runs) + _logged(runs):
+        differs = any(value != values[0] for value in values)
+        (different if differs else same).append([field, differs, *values])
+    return different, same
+
+
+def _attributes(runs: Sequence[Run]) -> list[tuple[str, Row]]:
+    return [("status", [run.info.status for run in runs])]
+
+
+def _logged(runs: Sequence[Run]) -> list[tuple[str, Row]]:
+    return [row for group in _GROUPS for row in _group(runs, group)]
+
+
+def _group(runs: Sequence[Run], group: str) -> Iterator[tuple[str, Row]]:
+    data: list[Mapping[str, Any]] = [getattr(run.data, group) for run in runs]
+    for key in sorted({key for values in data for key in values}):
+        if group != "tags" or not key.startswith(RESERVED):
+            yield f"{group}.{key}", [values.get(key) for values in data]
+
+
+def _run_columns(runs: Sequence[Run]) -> list[Column]:
+    names = [run.info.run_name or run.info.run_id[:SHORT_ID] for run in runs]
+    return [
+        Column(
+            run.info.run_id,
+            name if names.count(name) == 1 else f"{name} {run.info.run_id[:SHORT_ID]}",
+            show=_shown,
+            right=True,
+        )
+        for run, name in zip(runs, names, strict=True)
+    ]
+
+
+def _shown(value: object) -> str:
+    return plain.number(value) if isinstance(value, float) else str(value)

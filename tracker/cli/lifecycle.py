@@ -1,0 +1,89 @@
+"""`delete` and `restore`: runs and experiments go and come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tracker.cli.arguments import add_run, program_name
+from tracker.cli.names import describe, find_experiment, find_runs
+from tracker.cli.plain import clean
+from tracker.entities import LifecycleStage
+from tracker.exceptions import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracker.cli.arguments import Verbs
+    from tracker.cli.session import Session
+
+_DELETE_EXAMPLES: Final = """\
+  delete small_hidden_1a2b3c4d 5e6f7a8b
+  delete --experiment Playground
+"""
+_RESTORE_EXAMPLES: Final = """\
+  runs --deleted
+  restore 5e6f7a8b
+"""
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verbs."""
+    _add(verbs, "delete", "Delete runs or an experiment.", delete, _DELETE_EXAMPLES)
+    _add(verbs, "restore", "Bring deleted runs or an experiment back.", restore, _RESTORE_EXAMPLES)
+
+
+def delete(session: Session) -> None:
+    """Delete runs, or an experiment with its runs; nothing leaves the disk yet."""
+    client = session.writing
+    done = _each(
+        session, LifecycleStage.DELETED, client.delete_run, client.delete_experiment, "Deleted"
+    )
+    if done:
+        session.console.remark(
+            f"`{program_name()} restore` brings back what is deleted, `gc` frees its disk space."
+        )
+
+
+def restore(session: Session) -> None:
+    """Bring runs back, or an experiment with its runs."""
+    client = session.writing
+    _each(session, LifecycleStage.ACTIVE, client.restore_run, client.restore_experiment, "Restored")
+
+
+def _add(
+    verbs: Verbs, name: str, summary: str, action: Callable[[Session], None], examples: str
+) -> None:
+    parser = verbs.add(name, summary, action, examples=examples)
+    add_run(parser, nargs="*")
+    parser.add_argument(
+        "-e", "--experiment", metavar="NAME", help="an experiment with all its runs"
+    )
+
+
+def _each(
+    session: Session,
+    stage: LifecycleStage,
+    change_run: Callable[[str], None],
+    change_experiment: Callable[[str], None],
+    done: str,
+) -> int:
+    """Change everything that is named, once all of it is found; how many were changed.
+
+    Raises:
+        InvalidValueError: Nothing is named.
+    """
+    options, store = session.options, session.writing.store
+    if not options.runs and options.experiment is None:
+        raise InvalidValueError("Name a run, or an experiment with --experiment.")
+    runs = find_runs(store, options.runs)
+    experiments = [find_experiment(store, options.experiment)] if options.experiment else []
+    for info in runs:
+        if info.lifecycle_stage == stage:
+            session.console.line(f"Run {clean(describe(info))} was {stage} already.")
+            continue
+        change_run(info.run_id)
+        session.console.line(f"{done} run {clean(describe(info))}.")
+    for experiment in experiments:
+        change_experiment(experiment.experiment_id)
+        session.console.line(f"{done} experiment {clean(repr(experiment.name))} with its runs.")
+    return len(runs) + len(experiments)

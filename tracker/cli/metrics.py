@@ -1,0 +1,103 @@
+"""`metrics`: a run's metrics in one line each, or whole histories."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+
+from tracker.cli import plain
+from tracker.cli.arguments import add_format, add_run, whole_number
+from tracker.cli.names import describe, find_run
+from tracker.cli.tables import Column, write
+from tracker.exceptions import NotFoundError
+from tracker.store import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.cli.arguments import Verbs
+    from tracker.cli.session import Session
+    from tracker.store.catalog import MetricSummary
+
+_LIMIT: Final = 50
+_EXAMPLES: Final = """\
+  metrics default_1a2b3c4d
+  metrics default_1a2b3c4d train_loss val_loss
+  metrics default_1a2b3c4d val_loss --format csv > val_loss.csv
+"""
+
+SUMMARY: Final = (
+    Column("key", "metric"),
+    Column("last", show=plain.number, right=True, style="bold"),
+    Column("last_step", "at step", right=True, style="dim"),
+    Column("low", "lowest", show=plain.number, right=True),
+    Column("low_step", "at step", right=True, style="dim"),
+    Column("high", "highest", show=plain.number, right=True),
+    Column("high_step", "at step", right=True, style="dim"),
+    Column("points", show=plain.count, right=True),
+)
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verbs.add(
+        "metrics", "A run's metrics, or the history of some.", metrics, examples=_EXAMPLES
+    )
+    add_run(parser)
+    parser.add_argument("keys", metavar="KEY", nargs="*", help="metrics whose history to show")
+    parser.add_argument(
+        "-n",
+        "--limit",
+        metavar="N",
+        type=whole_number,
+        help=f"the last N points, 0 for all (default: {_LIMIT} in a table, else all)",
+    )
+    add_format(parser)
+
+
+def metrics(session: Session) -> None:
+    """Write one line a metric; with keys, one line a point."""
+    info = find_run(session.store, session.options.run)
+    with session.store.database.read() as connection:
+        known = catalog.metric_summaries(connection, info.run_id)
+    if session.options.keys:
+        _check_keys(session.options.keys, [metric.key for metric in known], describe(info))
+        _histories(session, info.run_id)
+        return
+    write(session.console, SUMMARY, summary_rows(known), session.options.format)
+    if not known:
+        session.console.remark(f"The run {describe(info)} has no metrics.")
+
+
+def summary_rows(metrics: Sequence[MetricSummary]) -> list[list[Any]]:
+    """The values of the columns of `SUMMARY`."""
+    return [[getattr(metric, column.name) for column in SUMMARY] for metric in metrics]
+
+
+def _histories(session: Session, run_id: str) -> None:
+    options, console = session.options, session.console
+    rows = [
+        [key, point.step, point.timestamp, point.value]
+        for key in dict.fromkeys(options.keys)
+        for point in session.store.get_metric_history(run_id, key)
+    ]
+    limit = options.limit
+    if limit is None:
+        limit = _LIMIT if options.format == "table" else 0
+    columns = [
+        Column("key", "metric"),
+        Column("step", right=True),
+        Column("timestamp", "time", show=plain.moment, exact=plain.moment, style="dim"),
+        Column("value", show=plain.number, right=True, style="bold"),
+    ]
+    write(console, columns, rows[-limit:], options.format)
+    if 0 < limit < len(rows):
+        console.remark(f"… the last {limit:,} of {len(rows):,} points; --limit 0 shows all")
+
+
+def _check_keys(keys: Sequence[str], known: Sequence[str], run: str) -> None:
+    for key in keys:
+        if key not in known:
+            close = get_close_matches(key, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else "."
+            raise NotFoundError(f"The run {run} has no metric {key!r}{hint}")

@@ -1,0 +1,140 @@
+"""`tag`, `note`, `rename`: what people write on their runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+from tracker.cli.arguments import add_format, add_run
+from tracker.cli.names import describe, find_experiment, find_run
+from tracker.cli.plain import clean, clean_lines
+from tracker.cli.tables import Column, write
+from tracker.client import NOTE_TAG
+from tracker.exceptions import InvalidValueError
+
+if TYPE_CHECKING:
+    from tracker.cli.arguments import Verbs
+    from tracker.cli.session import Session
+
+_TAG_EXAMPLES: Final = """\
+  tag default_1a2b3c4d
+  tag default_1a2b3c4d stage=candidate "reviewed by=ada"
+  tag default_1a2b3c4d --remove stage
+"""
+_NOTE_EXAMPLES: Final = """\
+  note default_1a2b3c4d "Best so far; try a smaller step."
+  note default_1a2b3c4d - < note.md
+  note default_1a2b3c4d --remove
+"""
+_RENAME_EXAMPLES: Final = """\
+  rename default_1a2b3c4d baseline
+  rename --experiment Default Playground
+"""
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verbs."""
+    parser = verbs.add("tag", "Show, set or remove tags of a run.", tag, examples=_TAG_EXAMPLES)
+    add_run(parser)
+    parser.add_argument("tags", metavar="KEY=VALUE", nargs="*", help="tags to set")
+    parser.add_argument(
+        "--remove", metavar="KEY", action="append", default=[], help="a tag to remove"
+    )
+    add_format(parser)
+    parser = verbs.add("note", "Show or set the note of a run.", note, examples=_NOTE_EXAMPLES)
+    add_run(parser)
+    parser.add_argument(
+        "text", metavar="TEXT", nargs="?", help="the new note; - reads it from standard input"
+    )
+    parser.add_argument("--remove", action="store_true", help="remove the note")
+    parser = verbs.add(
+        "rename", "Give a run or an experiment another name.", rename, examples=_RENAME_EXAMPLES
+    )
+    parser.add_argument(
+        "-e", "--experiment", action="store_true", help="the names are an experiment's"
+    )
+    parser.add_argument("old", metavar="RUN", help="the run, or with --experiment the experiment")
+    parser.add_argument("new", metavar="NAME", help="its new name")
+
+
+def tag(session: Session) -> None:
+    """Set and remove tags; list them where nothing is to be changed.
+
+    Raises:
+        InvalidValueError: An argument is not of the form KEY=VALUE.
+        NotFoundError: There is no such run or tag.
+    """
+    options = session.options
+    pairs = dict(_pair(text) for text in options.tags)
+    if not pairs and not options.remove:
+        run_id = find_run(session.store, options.run).run_id
+        tags = session.store.get_run(run_id).data.tags
+        columns = [Column("key", style="dim"), Column("value")]
+        write(
+            session.console, columns, [list(pair) for pair in sorted(tags.items())], options.format
+        )
+        return
+    client = session.writing
+    info = find_run(client.store, options.run)
+    if pairs:
+        client.set_tags(info.run_id, pairs)
+    for key in options.remove:
+        client.delete_tag(info.run_id, key)
+    session.console.remark(
+        f"Run {clean(describe(info))}: {len(pairs)} set, {len(options.remove)} removed."
+    )
+
+
+def note(session: Session) -> None:
+    """Set or remove the note; show it where there is no new one.
+
+    Raises:
+        InvalidValueError: A note is given that is to be removed.
+        NotFoundError: There is no such run, or no note to remove.
+    """
+    options, console = session.options, session.console
+    if options.remove and options.text is not None:
+        raise InvalidValueError("Either give the note a text or remove it.")
+    if options.text is None and not options.remove:
+        run_id = find_run(session.store, options.run).run_id
+        text = session.store.get_run(run_id).data.tags.get(NOTE_TAG, "")
+        for line in clean_lines(text) if text else []:
+            console.line(line)
+        return
+    client = session.writing
+    info = find_run(client.store, options.run)
+    if options.remove:
+        client.delete_tag(info.run_id, NOTE_TAG)
+        console.remark(f"Removed the note of run {clean(describe(info))}.")
+        return
+    text = sys.stdin.read() if options.text == "-" else options.text
+    client.set_tag(info.run_id, NOTE_TAG, text.rstrip("\n"))
+    console.remark(f"Set the note of run {clean(describe(info))}.")
+
+
+def rename(session: Session) -> None:
+    """Rename a run or an experiment.
+
+    Raises:
+        AlreadyExistsError: An experiment of the new name exists.
+        InvalidValueError: The new name is empty or too long.
+    """
+    options, client = session.options, session.writing
+    if options.experiment:
+        experiment = find_experiment(client.store, options.old)
+        client.rename_experiment(experiment.experiment_id, options.new)
+        what = f"Experiment {experiment.name!r}"
+    else:
+        if not options.new.strip():
+            raise InvalidValueError("A run's name is a text that is not empty.")
+        info = find_run(client.store, options.old)
+        client.update_run(info.run_id, name=options.new)
+        what = f"Run {describe(info)}"
+    session.console.remark(f"{clean(what)} is now named {clean(repr(options.new))}.")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidValueError(f"A tag is set as KEY=VALUE, not {text!r}.")
+    return key, value

@@ -1,0 +1,83 @@
+"""What a verb works with: its options, the console, the database."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tracker import liveness, locations
+from tracker.cli.arguments import program_name
+from tracker.client import TrackingClient
+from tracker.exceptions import NotFoundError
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from tracker.cli.console import Console
+    from tracker.store import Store
+
+
+class Session:
+    """One invocation of the command line.
+
+    Args:
+        options: What the parser found.
+        console: Where to write.
+    """
+
+    def __init__(self, options: argparse.Namespace, console: Console) -> None:
+        self.options = options
+        self.console = console
+
+    @cached_property
+    def path(self) -> Path:
+        """The database's file.
+
+        Raises:
+            InvalidValueError: `--db` names no local file.
+        """
+        return locations.database_path(self.options.db or locations.default_uri())
+
+    @cached_property
+    def reading(self) -> TrackingClient:
+        """The database to look at, after abandoned runs were marked FAILED.
+
+        Raises:
+            NotFoundError: There is no such file.
+            DatabaseError: It cannot be read.
+        """
+        self._require_file()
+        if self._may_hold_abandoned_runs():
+            liveness.reap(self.writing.store)
+        return TrackingClient(self.path, read_only=True)
+
+    @cached_property
+    def writing(self) -> TrackingClient:
+        """The database to change.
+
+        Raises:
+            NotFoundError: There is no such file.
+            DatabaseError: It cannot be opened.
+        """
+        self._require_file()
+        return TrackingClient(self.path)
+
+    @property
+    def store(self) -> Store:
+        """The store of the database to look at."""
+        return self.reading.store
+
+    def _may_hold_abandoned_runs(self) -> bool:
+        """Only then is a database opened for writing that is merely looked at."""
+        folder = liveness.lock_folder(self.path)
+        writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+        return folder.is_dir() and writable
+
+    def _require_file(self) -> None:
+        if not self.path.exists():
+            raise NotFoundError(
+                f"There is no tracking database at {str(self.path)!r}: name one with "
+                f"`{program_name()} --db FILE …`, or start a run, which makes it."
+            )

@@ -1,0 +1,86 @@
+"""`sql`: a query of one's own, read-only."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from tracker.cli import plain
+from tracker.cli.arguments import add_format, whole_number
+from tracker.cli.tables import Column, write
+from tracker.exceptions import InvalidValueError
+from tracker.store import query
+
+if TYPE_CHECKING:
+    from tracker.cli.arguments import Verbs
+    from tracker.cli.session import Session
+
+_LIMIT: Final = 1_000
+_ALL: Final = 2**31
+_TIMEOUT_SECONDS: Final = 60
+_EXAMPLES: Final = """\
+  sql "SELECT name, status FROM runs ORDER BY start_time DESC LIMIT 5"
+  sql "SELECT key, MAX(value) FROM metrics GROUP BY key" --format csv
+  sql - < question.sql
+  sql "SELECT sql FROM sqlite_master"            the tables and their columns
+"""
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verbs.add("sql", "Query the database, read-only.", sql, examples=_EXAMPLES)
+    add = parser.add_argument
+    add("query", metavar="QUERY", help="one SELECT; - reads it from standard input")
+    add(
+        "-n",
+        "--limit",
+        metavar="N",
+        type=whole_number,
+        default=_LIMIT,
+        help=f"how many rows at most, 0 for all (default: {_LIMIT})",
+    )
+    add(
+        "--timeout",
+        metavar="SECONDS",
+        type=whole_number,
+        default=_TIMEOUT_SECONDS,
+        help=f"when to give up (default: {_TIMEOUT_SECONDS})",
+    )
+    add_format(parser)
+
+
+def sql(session: Session) -> None:
+    """Write the query's rows.
+
+    Raises:
+        InvalidValueError: The query is empty, wrong, or would write.
+    """
+    options, console = session.options, session.console
+    text = sys.stdin.read() if options.query == "-" else options.query
+    if not text.strip():
+        raise InvalidValueError("The query is empty: write a SELECT.")
+    limit = options.limit or _ALL
+    answer = query.select(session.store.database, text, limit, options.timeout)
+    write(console, _columns(answer), answer.rows, options.format)
+    if answer.more:
+        console.remark(f"… the first {plain.plural(limit, 'row')}; --limit 0 shows all")
+
+
+def _columns(answer: query.Answer) -> list[Column]:
+    """Columns named as the query names them; numbers to the right, in full."""
+    return [
+        Column(_unique(answer.columns, index), name, right=_is_numeric(answer.rows, index))
+        for index, name in enumerate(answer.columns)
+    ]
+
+
+def _unique(names: list[str], index: int) -> str:
+    """JSON keeps one value a name."""
+    name = names[index]
+    earlier = names[:index].count(name)
+    return f"{name}_{earlier + 1}" if earlier else name
+
+
+def _is_numeric(rows: list[tuple[Any, ...]], index: int) -> bool:
+    values = [row[index] for row in rows if row[index] is not None]
+    return bool(values) and all(isinstance(value, int | float) for value in values)

@@ -1,0 +1,161 @@
+"""One table, three ways to write it: for reading, as JSON, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from tracker.cli.plain import clean, cut, display_width
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tracker.cli.console import Console
+
+Format = Literal["table", "json", "csv"]
+FORMATS: Final = ("table", "json", "csv")
+
+_GAP: Final = "  "
+_NARROWEST: Final = 8
+# JSON escapes only C0 by itself; inside a string any character may be written as \uXXXX.
+_RAW_CONTROLS: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Args:
+        name: Its key in JSON and its heading in CSV.
+        title: Its heading in a table; the name by default.
+        show: Turns a value into the table's text.
+        exact: Turns a value into what JSON and CSV hold.
+        right: Whether the table aligns it to the right.
+        style: A style of the console for its cells, or `status`.
+    """
+
+    name: str
+    title: str = ""
+    show: Callable[[Any], str] = str
+    exact: Callable[[Any], Any] = lambda value: value
+    right: bool = False
+    style: str = ""
+
+
+def write(
+    console: Console,
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[Any]],
+    format: Format,
+) -> None:
+    """Write rows of values; a table shortens them, JSON and CSV do not."""
+    if format == "json":
+        names = [column.name for column in columns]
+        write_json(console, [dict(zip(names, _exact(columns, row), strict=True)) for row in rows])
+    elif format == "csv":
+        _write_csv(console, columns, rows)
+    else:
+        _write_table(console, columns, rows)
+
+
+def write_json(console: Console, value: Any) -> None:
+    """Write JSON; NaN and ±infinity become texts, as in protobuf's JSON."""
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    console.line(_RAW_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+
+
+def cell(value: Any) -> str:
+    """A value as clean text, nothing for None."""
+    return "" if value is None else clean(value)
+
+
+def _write_csv(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> None:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([column.name for column in columns])
+    for row in rows:
+        # A file gets exact values; a terminal could be commanded by them.
+        values = _exact(columns, row)
+        writer.writerow(map(cell, values) if console.is_terminal else values)
+        console.out.write(buffer.getvalue())
+        buffer.seek(0)
+        buffer.truncate()
+    console.out.write(buffer.getvalue())
+
+
+def _write_table(
+    console: Console, columns: Sequence[Column], rows: Iterable[Sequence[Any]]
+) -> None:
+    shown = [
+        [_shown(column, value) for column, value in zip(columns, row, strict=True)] for row in rows
+    ]
+    titles = [clean(column.title or column.name) for column in columns]
+    widths = _widths(titles, shown, console.width)
+    console.line(_joined(console, columns, titles, widths, "bold"))
+    for cells in shown:
+        console.line(_joined(console, columns, cells, widths, None))
+
+
+def _shown(column: Column, value: Any) -> str:
+    return "" if value is None else clean(column.show(value))
+
+
+def _exact(columns: Sequence[Column], row: Sequence[Any]) -> list[Any]:
+    return [
+        None if value is None else column.exact(value)
+        for column, value in zip(columns, row, strict=True)
+    ]
+
+
+def _joined(
+    console: Console,
+    columns: Sequence[Column],
+    cells: Sequence[str],
+    widths: Sequence[int],
+    style: str | None,
+) -> str:
+    parts = []
+    for column, text, width in zip(columns, cells, widths, strict=True):
+        short = cut(text, width)
+        blank = " " * (width - display_width(short))
+        if style is None and column.style == "status":
+            coloured = console.status(short)
+        else:
+            coloured = console.styled(short, column.style if style is None else style)
+        parts.append(blank + coloured if column.right else coloured + blank)
+    return _GAP.join(parts).rstrip()
+
+
+def _widths(titles: Sequence[str], rows: Sequence[Sequence[str]], limit: int | None) -> list[int]:
+    """Each column as wide as its widest cell; the widest ones give way to the terminal."""
+    widths = [
+        max(map(display_width, (title, *(row[index] for row in rows))))
+        for index, title in enumerate(titles)
+    ]
+    if limit is None:
+        return widths
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - limit
+    while excess > 0 and max(widths) > _NARROWEST:
+        widest = widths.index(max(widths))
+        second = max((w for i, w in enumerate(widths) if i != widest), default=0)
+        step = min(excess, max(widths[widest] - max(second, _NARROWEST), 1))
+        widths[widest] -= step
+        excess -= step
+    return widths
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    return value

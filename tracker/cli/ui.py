@@ -1,0 +1,110 @@
+"""`ui`: the dashboard."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tracker.cli import plain
+from tracker.cli.arguments import whole_number
+from tracker.exceptions import InvalidValueError, TrackerError, UnsupportedError
+
+if TYPE_CHECKING:
+    from tracker.cli.arguments import Verbs
+    from tracker.cli.session import Session
+
+HOST: Final = "127.0.0.1"
+_FIRST_PORT: Final = 8501
+_TRIES: Final = 100
+_LAST_PORT: Final = 65_535
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verbs.add("ui", "Open the dashboard in a browser, on this machine alone.", ui)
+    parser.add_argument(
+        "--port",
+        metavar="N",
+        type=whole_number,
+        default=_FIRST_PORT,
+        help=f"the first port to try (default: {_FIRST_PORT})",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="only serve, open nothing")
+
+
+def ui(session: Session) -> int:
+    """Serve the dashboard until Ctrl-C.
+
+    Raises:
+        NotFoundError: There is no database.
+        TrackerError: Streamlit or the dashboard is not installed, or no port is free.
+    """
+    app = _app()
+    session.reading.store.database.close()
+    port = free_port(session.options.port)
+    console = session.console
+    console.line(f"Dashboard of {plain.clean(session.path)}: http://{HOST}:{port}")
+    console.line("Ctrl-C ends it.")
+    console.out.flush()
+    command = [
+        *(sys.executable, "-m", "streamlit", "run", str(app)),
+        *("--server.address", HOST, "--server.port", str(port)),
+        *("--server.headless", "true" if session.options.no_browser else "false"),
+        *("--browser.gatherUsageStats", "false"),
+        *("--", "--db", str(session.path)),
+    ]
+    return _become(command)
+
+
+def free_port(first: int) -> int:
+    """The first port from here on that nobody listens on.
+
+    Raises:
+        InvalidValueError: There is no such port.
+        TrackerError: None of a hundred is free.
+    """
+    if not 0 < first <= _LAST_PORT:
+        raise InvalidValueError(f"{first} is no port: choose from 1 to {_LAST_PORT}.")
+    for port in range(first, min(first + _TRIES, _LAST_PORT + 1)):
+        with socket.socket() as probe:
+            # As servers bind: a port whose last connection has just closed is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise TrackerError(f"None of the {_TRIES} ports from {first} on is free: name another --port.")
+
+
+def _app() -> Path:
+    missing = [name for name in ("streamlit", "altair", "pandas") if not _is_installed(name)]
+    if missing:
+        raise UnsupportedError(
+            f"The dashboard needs {', '.join(missing)}, not installed here: run "
+            f"`pip install 'ml-tracker[dashboard]'`."
+        )
+    found = importlib.util.find_spec("dashboard")
+    for folder in (found and found.submodule_search_locations) or ():
+        if (app := Path(folder, "app.py")).is_file():
+            return app
+    raise UnsupportedError(
+        "The dashboard is not installed beside the tracker: run "
+        "`pip install 'ml-tracker[dashboard]'`."
+    )
+
+
+def _is_installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+def _become(command: list[str]) -> int:
+    """Replace this process, so that whoever stops it stops the server."""
+    if os.name == "posix":
+        os.execv(command[0], command)  # noqa: S606
+    return subprocess.run(command, check=False).returncode

@@ -1,0 +1,178 @@
+"""Rows for people who look around: overviews, look-ups by what one remembers of a name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.store.experiments import stages
+from tracker.store.runs import COLUMNS, info_of
+from tracker.validation import read_value
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from tracker.entities import RunInfo, ViewType
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentSummary:
+    """An experiment with its runs counted. `last_start` is in ms since the epoch."""
+
+    experiment_id: str
+    name: str
+    lifecycle_stage: str
+    runs: int
+    running: int
+    deleted: int
+    last_start: int | None
+    artifact_location: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """A metric's history in one line. The extremes leave NaN out, None where nothing is left."""
+
+    key: str
+    points: int
+    last: float
+    last_step: int
+    low: float | None
+    low_step: int | None
+    high: float | None
+    high_step: int | None
+
+
+def experiment_summaries(connection: sqlite3.Connection, view: ViewType) -> list[ExperimentSummary]:
+    """All experiments by id."""
+    rows = connection.execute(
+        f"""
+        SELECT experiments.experiment_id, experiments.name, experiments.lifecycle_stage,
+               COUNT(runs.run_uuid) FILTER (WHERE runs.lifecycle_stage = 'active'),
+               COUNT(runs.run_uuid) FILTER (WHERE runs.lifecycle_stage = 'active'
+                                              AND runs.status = 'RUNNING'),
+               COUNT(runs.run_uuid) FILTER (WHERE runs.lifecycle_stage = 'deleted'),
+               MAX(runs.start_time) FILTER (WHERE runs.lifecycle_stage = 'active'),
+               experiments.artifact_location
+        FROM experiments
+        LEFT JOIN runs ON runs.experiment_id = experiments.experiment_id
+        WHERE experiments.lifecycle_stage IN ({stages(view)})
+        GROUP BY experiments.experiment_id
+        ORDER BY experiments.experiment_id
+        """
+    )
+    return [ExperimentSummary(str(row[0]), *row[1:]) for row in rows]
+
+
+def runs_with_id_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[RunInfo]:
+    """Runs whose id starts so, the active and the newest first."""
+    return _runs(connection, "substr(run_uuid, 1, length(?1)) = ?1", prefix, limit)
+
+
+def runs_with_name_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[RunInfo]:
+    """Runs whose name starts so, the active and the newest first."""
+    return _runs(connection, "substr(name, 1, length(?1)) = ?1", prefix, limit)
+
+
+def runs_named(connection: sqlite3.Connection, name: str, limit: int) -> list[RunInfo]:
+    """Runs of this name, the active and the newest first."""
+    return _runs(connection, "name = ?1", name, limit)
+
+
+def run_names(connection: sqlite3.Connection, limit: int) -> list[str]:
+    """Names of the newest runs."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT name
+        FROM (SELECT name FROM runs WHERE name <> '' ORDER BY start_time DESC LIMIT ?)
+        """,
+        (limit,),
+    )
+    return [name for (name,) in rows]
+
+
+def child_runs(connection: sqlite3.Connection, run_id: str) -> list[RunInfo]:
+    """The active runs nested under this one, the oldest first."""
+    rows = connection.execute(
+        f"""
+        SELECT {COLUMNS}
+        FROM runs
+        JOIN tags ON tags.run_uuid = runs.run_uuid
+        WHERE tags.key = 'mlflow.parentRunId' AND tags.value = ?
+          AND runs.lifecycle_stage = 'active'
+        ORDER BY runs.start_time, runs.run_uuid
+        """,
+        (run_id,),
+    )
+    return [info_of(row) for row in rows]
+
+
+def metric_summaries(connection: sqlite3.Connection, run_id: str) -> list[MetricSummary]:
+    """Every metric of a run by name."""
+    rows = connection.execute(
+        """
+        WITH
+        low AS (
+            SELECT key, MIN(value) AS value, step
+            FROM metrics WHERE run_uuid = ?1 AND is_nan = 0 GROUP BY key
+        ),
+        high AS (
+            SELECT key, MAX(value) AS value, step
+            FROM metrics WHERE run_uuid = ?1 AND is_nan = 0 GROUP BY key
+        ),
+        points AS (
+            SELECT key, COUNT(*) AS number FROM metrics WHERE run_uuid = ?1 GROUP BY key
+        )
+        SELECT latest.key, COALESCE(points.number, 0), latest.value, latest.is_nan, latest.step,
+               low.value, low.step, high.value, high.step
+        FROM latest_metrics AS latest
+        LEFT JOIN points ON points.key = latest.key
+        LEFT JOIN low ON low.key = latest.key
+        LEFT JOIN high ON high.key = latest.key
+        WHERE latest.run_uuid = ?1
+        ORDER BY latest.key
+        """,
+        (run_id,),
+    )
+    return [
+        MetricSummary(
+            key,
+            number,
+            read_value(value, is_nan),
+            step,
+            None if low is None else read_value(low, 0),
+            low_step,
+            None if high is None else read_value(high, 0),
+            high_step,
+        )
+        for key, number, value, is_nan, step, low, low_step, high, high_step in rows
+    ]
+
+
+def experiment_names(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Names of experiments by id."""
+    rows = connection.execute(
+        """
+        SELECT experiment_id, name
+        FROM experiments
+        WHERE experiment_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))
+        """,
+        (json.dumps(list(ids)),),
+    )
+    return {str(experiment_id): name for experiment_id, name in rows}
+
+
+def _runs(connection: sqlite3.Connection, condition: str, text: str, limit: int) -> list[RunInfo]:
+    rows = connection.execute(
+        f"""
+        SELECT {COLUMNS}
+        FROM runs
+        WHERE {condition}
+        ORDER BY lifecycle_stage, start_time DESC
+        LIMIT ?2
+        """,
+        (text, limit),
+    )
+    return [info_of(row) for row in rows]
