@@ -36,3 +36,20 @@ def study(tmp_path_factory):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder, done.stdout
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Run a piece of Python in a process of its own, in `tmp_path`."""
+
+    def run(code: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=tmp_path,
+            check=check,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run

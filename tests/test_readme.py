@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from tracker.client import TrackingClient
 
 pytestmark = pytest.mark.slow

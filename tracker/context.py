@@ -1,13 +1,25 @@
-"""What a run captures by itself: who started it, from which source, at which commit."""
+"""What a run captures by itself: who started it, from which source, at which commit, on what.
+
+Everything but the active run's own tags is the same for the whole process and taken once.
+"""
 
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from tracker.entities import SourceType
+
+MAX_DIFF_BYTES: Final = 1 << 20
+GIT_TIMEOUT_SECONDS: Final = 10.0
+CAPTURE_VARIABLE: Final = "TRACKER_CAPTURE"
+DIFF_FILE: Final = "environment/uncommitted.diff"
+PACKAGES_FILE: Final = "environment/packages.txt"
 
 
 @lru_cache(maxsize=1)
@@ -22,32 +34,115 @@ def user_name() -> str:
 
 
 def run_tags() -> dict[str, str]:
-    """MLflow's reserved tags for the run that this process starts."""
+    """The tags of a run that this process starts; MLflow's names where it has one."""
     name, kind = _source()
+    folder = _source_folder()
     tags = {
         "mlflow.user": user_name(),
         "mlflow.source.name": name,
         "mlflow.source.type": kind.value,
+        "tracker.command": _command(),
+        "tracker.host": platform.node(),
+        "tracker.pid": str(os.getpid()),
+        "tracker.python": platform.python_version(),
     }
-    commit = git_commit(Path(name).absolute().parent if Path(name).is_file() else Path.cwd())
+    commit, branch = git_commit(folder), git_branch(folder)
     if commit:
         tags["mlflow.source.git.commit"] = commit
+    if branch:
+        tags["mlflow.source.git.branch"] = branch
+    if commit and enabled():
+        tags["tracker.git.dirty"] = str(bool(uncommitted(folder))).lower()
     return tags
+
+
+def enabled() -> bool:
+    """Whether what takes more than reading a file is captured: the diff and the packages."""
+    return os.environ.get(CAPTURE_VARIABLE, "1") != "0"
+
+
+def run_files() -> dict[str, bytes]:
+    """The artifacts of a run that this process starts: packages, and the diff if there is one."""
+    found = {PACKAGES_FILE: packages()}
+    folder = _source_folder()
+    if git_commit(folder) and uncommitted(folder):
+        found[DIFF_FILE] = uncommitted(folder)
+    return found
 
 
 @lru_cache(maxsize=16)
 def git_commit(folder: Path) -> str | None:
-    """The commit checked out in the repository around `folder`, read from its files.
+    """The commit checked out in the repository around `folder`, read from its files."""
+    git_folder, head = _git_head(folder)
+    return None if git_folder is None else _resolve(git_folder, head)
 
-    Starting git for it would cost milliseconds a run.
-    """
+
+@lru_cache(maxsize=16)
+def git_branch(folder: Path) -> str | None:
+    """The branch checked out in the repository around `folder`; None where there is none."""
+    _, head = _git_head(folder)
+    prefix = "ref: refs/heads/"
+    return head.removeprefix(prefix) if head.startswith(prefix) else None
+
+
+@lru_cache(maxsize=16)
+def uncommitted(folder: Path) -> bytes:
+    """What differs from the commit around `folder`, as a diff of at most 1 MiB."""
+    command = ["git", "-C", str(folder), "diff", "HEAD", "--no-ext-diff", "--no-color"]
+    try:
+        done = subprocess.run(  # A filter or a pager of the repository is not run.
+            command,
+            capture_output=True,
+            check=False,
+            timeout=GIT_TIMEOUT_SECONDS,
+            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return b""
+    if done.returncode or len(done.stdout) <= MAX_DIFF_BYTES:
+        return b"" if done.returncode else done.stdout
+    note = f"\n[cut: the diff has {len(done.stdout)} bytes]\n"
+    return done.stdout[:MAX_DIFF_BYTES] + note.encode()
+
+
+@lru_cache(maxsize=1)
+def packages() -> bytes:
+    """The installed packages, one `name==version` a line."""
+    from importlib.metadata import distributions  # noqa: PLC0415
+
+    found = {f"{d.name}=={d.version}" for d in distributions()}
+    return "\n".join([*sorted(found, key=str.lower), ""]).encode()
+
+
+def _command() -> str:
+    import shlex  # noqa: PLC0415
+
+    return shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]])
+
+
+def _source() -> tuple[str, SourceType]:
+    if "ipykernel" in sys.modules:
+        return os.environ.get("JPY_SESSION_NAME", "notebook"), SourceType.NOTEBOOK
+    return sys.argv[0] or "python", SourceType.LOCAL
+
+
+def _source_folder() -> Path:
+    script = Path(sys.argv[0] or ".")
+    return script.absolute().parent if script.is_file() else Path.cwd()
+
+
+def _git_head(folder: Path) -> tuple[Path | None, str]:
+    """The `.git` folder around `folder` and its HEAD; starting git would cost milliseconds."""
     for candidate in (folder, *folder.parents):
         git_folder = candidate / ".git"
-        if git_folder.is_file():  # A worktree or submodule names its folder in a file.
-            git_folder = candidate / git_folder.read_text().removeprefix("gitdir:").strip()
-        if (git_folder / "HEAD").is_file():
-            return _resolve(git_folder, (git_folder / "HEAD").read_text().strip())
-    return None
+        try:
+            if git_folder.is_file():  # A worktree or submodule names its folder in a file.
+                git_folder = candidate / git_folder.read_text().removeprefix("gitdir:").strip()
+            if (git_folder / "HEAD").is_file():
+                return git_folder, (git_folder / "HEAD").read_text().strip()
+        except OSError:
+            break
+    return None, ""
 
 
 def _resolve(git_folder: Path, head: str) -> str | None:
@@ -61,9 +156,3 @@ def _resolve(git_folder: Path, head: str) -> str | None:
     packed = root / "packed-refs"
     lines = packed.read_text().splitlines() if packed.is_file() else []
     return next((line.split(" ")[0] for line in lines if line.endswith(f" {ref}")), None)
-
-
-def _source() -> tuple[str, SourceType]:
-    if "ipykernel" in sys.modules:
-        return os.environ.get("JPY_SESSION_NAME", "notebook"), SourceType.NOTEBOOK
-    return sys.argv[0] or "python", SourceType.LOCAL

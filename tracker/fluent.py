@@ -12,13 +12,14 @@ import contextlib
 import os
 import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tracker import client as client_module
 from tracker import context, frames, locations
 from tracker.client import TrackingClient
 from tracker.entities import Experiment, Run, RunStatus, ViewType
-from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError, TrackerError
+from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from tracker.database import Synchronous
     from tracker.entities import Dataset, FileInfo, Metric
+    from tracker.system_metrics import SystemMetrics
 
 DEFAULT_EXPERIMENT_ID = "0"
 EXPERIMENT_VARIABLE = "TRACKER_EXPERIMENT_NAME"
@@ -64,6 +66,9 @@ class _Settings:
         self.experiment_id: str | None = None
         self.clients: dict[Path, TrackingClient] = {}
         self.lock = threading.RLock()
+        self.system_metrics = False
+        self.system_metrics_seconds = 10.0
+        self.samplers: dict[str, SystemMetrics] = {}
 
 
 class _PerThread(threading.local):
@@ -242,6 +247,7 @@ def start_run(
     parent_run_id: str | None = None,
     tags: Mapping[str, Any] | None = None,
     description: str | None = None,
+    log_system_metrics: bool | None = None,  # noqa: FBT001
 ) -> ActiveRun:
     """Start a run, or resume one by its id, and make it the active one.
 
@@ -253,6 +259,8 @@ def start_run(
         parent_run_id: Start it below this run.
         tags: Its first tags.
         description: A note, Markdown.
+        log_system_metrics: Sample CPU, memory and GPU use into the run; see
+            `enable_system_metrics_logging`.
 
     Raises:
         InvalidStateError: A run is active and `nested` is not set, or the run is deleted.
@@ -273,16 +281,28 @@ def start_run(
         run = _resume(client, wanted, run_name, marks)
     else:
         parent = parent_run_id or (stack[-1].info.run_id if stack else None)
-        if parent is not None:
-            client.store.get_run_info(parent)
-            marks[client_module.PARENT_TAG] = parent
-        run = client.create_run(
-            experiment_id or _experiment_id(), None, context.run_tags() | marks, run_name
-        )
+        run = _create(client, experiment_id or _experiment_id(), parent, marks, run_name)
     active = ActiveRun(run.info, run.data, run.inputs)
     stack.append(active)
     _local.last_run_id = active.info.run_id
+    if _settings.system_metrics if log_system_metrics is None else log_system_metrics:
+        _start_sampling(client, active.info.run_id)
     return active
+
+
+def enable_system_metrics_logging() -> None:
+    """Sample CPU, memory, disk, network and GPU use into every run that starts from now on."""
+    _settings.system_metrics = True
+
+
+def disable_system_metrics_logging() -> None:
+    """Take no samples in runs that start from now on, unless they ask for it."""
+    _settings.system_metrics = False
+
+
+def set_system_metrics_sampling_interval(interval: float) -> None:
+    """Take a sample every `interval` seconds (10 by default) in runs that start from now on."""
+    _settings.system_metrics_seconds = interval
 
 
 def end_run(status: str = RunStatus.FINISHED) -> None:
@@ -610,6 +630,44 @@ def _get_or_create(client: TrackingClient, name: str) -> Experiment:
         return found
 
 
+def _create(
+    client: TrackingClient,
+    experiment_id: str,
+    parent: str | None,
+    tags: dict[str, str],
+    run_name: str | None,
+) -> Run:
+    if parent is not None:
+        client.store.get_run_info(parent)
+        tags = {client_module.PARENT_TAG: parent} | tags
+    run = client.create_run(experiment_id, None, context.run_tags() | tags, run_name)
+    if parent is None and context.enabled():
+        _capture_files(client, run.info.run_id)
+    return run
+
+
+def _capture_files(client: TrackingClient, run_id: str) -> None:
+    try:
+        store = client.artifacts(run_id)
+        for name, content in context.run_files().items():
+            store.log_bytes(content, name)
+    except TrackerError as error:  # A run is worth more than the list of its packages.
+        warnings.warn(f"The run's environment is not kept: {error}", stacklevel=4)
+
+
+def _start_sampling(client: TrackingClient, run_id: str) -> None:
+    from tracker.system_metrics import SystemMetrics  # noqa: PLC0415
+
+    sampler = SystemMetrics(client, run_id, _settings.system_metrics_seconds)
+    _settings.samplers[run_id] = sampler
+
+
+def _stop_sampling(run_id: str) -> None:
+    sampler = _settings.samplers.pop(run_id, None)
+    if sampler is not None:
+        sampler.stop()
+
+
 def _resume(client: TrackingClient, run_id: str, run_name: str | None, tags: dict[str, str]) -> Run:
     client.resume_run(run_id)
     if run_name:
@@ -647,6 +705,7 @@ def _status_after(error: BaseException | None) -> RunStatus:
 def _end_last(status: str) -> None:
     run = _local.stack.pop()
     _local.last_run_id = run.info.run_id
+    _stop_sampling(run.info.run_id)
     get_client().set_terminated(run.info.run_id, status)
 
 
@@ -665,5 +724,7 @@ def _end_open_runs() -> None:
     status = _status_after(getattr(sys, "last_value", None))
     for pid, stack in _stacks:
         while stack and pid == os.getpid():
-            with contextlib.suppress(TrackerError, NotFoundError):
-                get_client().set_terminated(stack.pop().info.run_id, status)
+            run_id = stack.pop().info.run_id
+            _stop_sampling(run_id)
+            with contextlib.suppress(TrackerError):
+                get_client().set_terminated(run_id, status)

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 import tracker
@@ -30,20 +27,3 @@ def database(tmp_path):
         tracker.end_run()
     fluent.get_client().store.database.close()
     fluent.set_tracking_uri("")
-
-
-@pytest.fixture
-def python(tmp_path):
-    """Run a piece of Python in a process of its own, in `tmp_path`."""
-
-    def run(code: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            cwd=tmp_path,
-            check=check,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    return run
