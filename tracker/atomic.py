@@ -58,7 +58,7 @@ def staged(folder: Path, mode: int) -> Iterator[Staged]:
         mode: Permissions before the umask.
     """
     path = temporary_name(folder)
-    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | _NO_FOLLOW | _BINARY
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | _BINARY
     try:
         with os.fdopen(os.open(path, flags, mode), "w+b") as file:
             yield Staged(path, file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import re
 import shutil
 import tempfile
@@ -118,7 +119,7 @@ class RemoteArtifacts(ArtifactStore):
         """A downloaded copy, kept until the process ends."""
         if self._downloads is None:
             self._downloads = Path(tempfile.mkdtemp(prefix="tracker-"))
-            atexit.register(shutil.rmtree, self._downloads, ignore_errors=True)
+            atexit.register(_remove, self._downloads, os.getpid())
         return self.download(path, self._downloads)
 
     def delete(self) -> int:
@@ -170,6 +171,12 @@ class RemoteArtifacts(ArtifactStore):
             if not self.filesystem.isfile(key):
                 return None
             return FileInfo(path, is_dir=False, file_size=self.filesystem.size(key))
+
+
+def _remove(folder: Path, owner: int) -> None:
+    """Deletes the downloads of this process; a forked child leaves its parent's alone."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _info(entry: dict[str, Any], key: str, folder: str | None) -> FileInfo | None:

@@ -90,13 +90,14 @@ def test_a_damaged_blob_is_found(tmp_path):
     assert [blob.digest for blob in store.blobs.damaged()] == [digest]
 
 
+@pytest.mark.parametrize("planted", [b"bad!", b"g" * LARGE + b"!"], ids=["changed", "longer"])
 @pytest.mark.parametrize("size", [4, LARGE], ids=["small", "large"])
-def test_a_damaged_blob_is_never_shared_again(tmp_path, size):
+def test_a_damaged_blob_is_never_shared_again(tmp_path, size, planted):
     first, second = store_of(tmp_path, 1), store_of(tmp_path, 2)
     source = tmp_path / "x.bin"
     source.write_bytes(b"g" * size)
     first.log_file(source)
-    damage(first.local_path("x.bin"), b"bad!")
+    damage(first.local_path("x.bin"), planted)
     second.log_file(source)
     assert second.local_path("x.bin").read_bytes() == b"g" * size
     assert list(second.blobs.damaged()) == []

@@ -71,18 +71,28 @@ def test_a_local_path_is_a_downloaded_copy_that_outlives_the_store(store):
     assert path.read_bytes() == b"xyz"
 
 
+DOWNLOAD = (
+    "import os, sys; from pathlib import Path; from tracker.artifacts import open_artifacts;"
+    "s = open_artifacts('memory://b/r', Path(), allowed_roots=['memory://b']);"
+    "s.log_bytes(b'x', 'x.txt'); path = s.local_path('x.txt');"
+)
+
+
+def printed_by(code, downloads):
+    environment = {**os.environ, "TMPDIR": str(downloads)}
+    command = [sys.executable, "-c", DOWNLOAD + code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def test_a_downloaded_copy_is_gone_when_the_process_ends(tmp_path):
-    code = (
-        "import sys; from pathlib import Path; from tracker.artifacts import open_artifacts;"
-        "s = open_artifacts('memory://b/r', Path(), allowed_roots=['memory://b']);"
-        "s.log_bytes(b'x', 'x.txt'); print(s.local_path('x.txt'))"
-    )
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip().startswith(str(tmp_path))
+    assert printed_by("print(path)", tmp_path).startswith(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_forked_child_leaves_its_parents_downloads_alone(tmp_path):
+    code = "child = os.fork() or sys.exit(0); os.waitpid(child, 0); print(path.read_text())"
+    assert printed_by(code, tmp_path) == "x"
 
 
 def test_a_download_goes_where_it_is_asked_to(store, tmp_path):
