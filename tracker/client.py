@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import warnings
 from pathlib import Path
@@ -93,8 +94,9 @@ class TrackingClient:
         path = locations.database_path(self.tracking_uri)
         self.store = Store(Database(path, synchronous=synchronous, read_only=read_only))
         self._artifact_root = artifact_root.rstrip("/") or ARTIFACT_ROOT
-        extra = filter(None, os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep))
-        self.allowed_roots = [os.fspath(root) for root in (*allowed_roots, *extra)]
+        # The colon of "s3://" separates nothing.
+        extra = re.split(rf"{os.pathsep}(?!//)", os.environ.get(ROOTS_VARIABLE, ""))
+        self.allowed_roots = [os.fspath(root) for root in (*allowed_roots, *filter(None, extra))]
         self._next_reap = 0.0
 
     # Experiments

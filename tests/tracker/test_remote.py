@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tracker
+from tracker import TrackingClient
 from tracker.artifacts import open_artifacts
 from tracker.entities import FileInfo
 from tracker.exceptions import ArtifactError, NotFoundError, UnsafePathError
@@ -189,6 +190,12 @@ def test_a_hostile_name_in_a_listing_is_left_out(tmp_path):
 def test_a_url_beside_the_allowed_one_is_refused(tmp_path, root):
     with pytest.raises(UnsafePathError, match="TRACKER_ALLOWED_ROOTS"):
         open_artifacts("memory://bucket/r", tmp_path, allowed_roots=[root])
+
+
+def test_the_environment_allows_urls_and_folders_side_by_side(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKER_ALLOWED_ROOTS", f"memory://a/b:{tmp_path}:s3://c")
+    client = TrackingClient(tmp_path / "tracking.db")
+    assert client.allowed_roots == ["memory://a/b", str(tmp_path), "s3://c"]
 
 
 def test_a_missing_package_is_named_with_the_way_to_get_it(tmp_path):
