@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.errors import DeviceError, TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from training.config import Config
+    from training.tracked_run import Outcome
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 INTERRUPTED = 130
@@ -48,25 +51,59 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--data-root", metavar="DIR", help="folder of the images, instead of paths.root")
     add("--device", choices=DEVICES, default="auto", help="where to train (default: auto)")
-    add("--seed", type=int, metavar="N", help="instead of data_prep.seed")
+    add("--seed", type=_natural, metavar="N", help="instead of data_prep.seed")
+    add("--seeds", type=_natural, default=1, metavar="N", help="train each from N seeds in a row")
+    add("--resume", metavar="RUN", help="go on with an interrupted run, by its id or name")
     return parser
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is negative")
+    return number
 
 
 def _run(options: argparse.Namespace) -> int:
     config = _configured(options)
     _require_torch()
     from tracker import TrackerError  # noqa: PLC0415
-    from training.device import choose_device  # noqa: PLC0415 -- seconds to import
-    from training.report import make_report, print_summary  # noqa: PLC0415
-    from training.study import chosen_configurations, run_study  # noqa: PLC0415
+    from training.report import print_summary  # noqa: PLC0415 -- a second to import
 
-    names = chosen_configurations(config, options.only)
-    try:
-        outcomes, source = run_study(config, names, choose_device(options.device), make_report())
-    except TrackerError as error:
-        return _complain(error, 1)
-    print_summary(outcomes, source, Path(config.tracking.database))
+    with _terminable():
+        try:
+            outcomes, source = _train(config, options)
+        except TrackerError as error:
+            return _complain(error, 1)
+    if outcomes:
+        print_summary(outcomes, source, Path(config.tracking.database))
     return 0 if all(outcome.status == "FINISHED" for outcome in outcomes) else 1
+
+
+def _train(config: Config, options: argparse.Namespace) -> tuple[list[Outcome], str]:
+    from training import resume, study, world  # noqa: PLC0415 -- seconds to import
+    from training.device import choose_device  # noqa: PLC0415
+    from training.report import make_report  # noqa: PLC0415
+
+    names = study.chosen_configurations(config, options.only)
+    device = choose_device(options.device)
+    launched = world.launched_world()
+    around = study.Surroundings(device, launched, make_report(launched))
+    with world.joined(launched, device):
+        if options.resume is None:
+            return study.run_study(config, names, around, max(1, options.seeds))
+        outcome, source = resume.resume_run(config, options.resume, options.overrides, around)
+        return [outcome] if outcome else [], source
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends a run like Ctrl-C: KILLED, with what it had."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _configured(options: argparse.Namespace) -> Config:

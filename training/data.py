@@ -16,11 +16,11 @@ from training.errors import ConfigError, DataError
 from training.image_sets import ImageSet, load_or_make
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from torch import Tensor
 
-    from training.config import Config
+    from training.config import Config, ModelConfig
     from training.mnist import Split
 
     Say = Callable[[str], None]
@@ -44,13 +44,13 @@ class StudyData:
         """'mnist' or 'stroke-digits'."""
         return self.train.source
 
-    def check(self, config: Config) -> None:
-        """Refuse a configuration that asks for more images than there are.
+    def check(self, configs: Mapping[str, ModelConfig]) -> None:
+        """Refuse configurations that ask for more images than there are.
 
         Raises:
             ConfigError: `max_samples` of a configuration exceeds the training set.
         """
-        for name, model in config.model_configs.items():
+        for name, model in configs.items():
             if model.max_samples is not None and model.max_samples > len(self.train):
                 raise ConfigError(
                     f"model_configs.{name}.max_samples is {model.max_samples}, but the training "

@@ -146,6 +146,11 @@ def sample_rows(labels: Tensor) -> Tensor:
 
 def log_bytes(content: bytes, path: str) -> None:
     """Store bytes as an artifact of the active run."""
+    tracker.get_client().artifacts(active_run_id()).log_bytes(content, path)
+
+
+def active_run_id() -> str:
+    """The id of the active run."""
     run = tracker.active_run()
     assert run is not None  # noqa: S101 -- called within a run only
-    tracker.get_client().artifacts(run.info.run_id).log_bytes(content, path)
+    return run.info.run_id

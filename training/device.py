@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from training.errors import DeviceError
@@ -25,7 +27,7 @@ def choose_device(name: str) -> torch.device:
     if not present[name]:
         usable = " or ".join(device for device, there in present.items() if there)
         raise DeviceError(f"there is no {name} device here; use --device {usable}")
-    return torch.device(name)
+    return torch.device(name, int(os.environ.get("LOCAL_RANK", "0")) if name == "cuda" else 0)
 
 
 def describe(device: torch.device) -> str:

@@ -22,6 +22,16 @@ BOX = 20.0
 POINTS = 64
 CHUNK = 2_000
 
+# What jitter 1 does, as standard deviations; tuned on MNIST's training images.
+KNOTS = 0.045  # of a template's points, in parts of the digit's size
+TURN = 0.13  # radians
+SLANT = 0.24  # shear
+STRETCH = 0.14  # of width against height, natural logarithm
+BEND = 0.035  # amplitude of the waves, in parts of the digit's size
+SHIFT = 0.3  # pixels
+WIDTH = 0.85  # standard deviation of a line's cross-section, in pixels
+WIDTH_SPREAD = 0.18  # natural logarithm
+
 
 def stroke_digits(
     count: int, seed: int, split: str = "train", jitter: float = 0.6
@@ -50,11 +60,13 @@ def stroke_digits(
 
 
 def _draw(template: Template, count: int, jitter: float, chance: torch.Generator) -> Tensor:
-    points, weights = _written(template, count, jitter, chance)
+    points, ends = _written(template, count, jitter, chance)
     points = _bent(_slanted(points, jitter, chance), jitter, chance)
-    width = 0.95 * torch.exp(0.22 * min(jitter, 1.2) * _normal(count, 1, chance=chance))
-    points = _fitted(points, width)
-    return _inked(points, weights, width, chance)
+    spread = WIDTH_SPREAD * min(jitter, 1.2) * _normal(count, 1, chance=chance)
+    width = WIDTH * torch.exp(spread)
+    points = _fitted(points, ends, width)
+    points = points + SHIFT * jitter * _normal(count, 1, 2, chance=chance)
+    return _inked(points, ends, width, chance)
 
 
 def _normal(*shape: int, chance: torch.Generator) -> Tensor:
@@ -64,16 +76,14 @@ def _normal(*shape: int, chance: torch.Generator) -> Tensor:
 def _written(
     template: Template, count: int, jitter: float, chance: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Points along jittered strokes (count, P, 2), and which of them carry ink (P,)."""
+    """Points along jittered strokes (count, P, 2), and 0 where a stroke begins, else 1 (P,)."""
     lengths = torch.tensor([_length(stroke) for stroke in template])
     shares = (POINTS * lengths / lengths.sum()).round().int().clamp(min=4).tolist()
-    together = 0.03 * jitter * _normal(count, 1, 2, chance=chance)
     parts = []
     for stroke, share in zip(template, shares, strict=True):
-        knots = torch.tensor(stroke)
-        noise = 0.045 * jitter * _normal(count, len(stroke), 2, chance=chance)
-        parts.append(spline_matrix(len(stroke), share) @ (knots + noise + together))
-    ends = torch.cat([torch.ones(share).index_fill_(0, torch.tensor([0]), 0.0) for share in shares])
+        noise = KNOTS * jitter * _normal(count, len(stroke), 2, chance=chance)
+        parts.append(spline_matrix(len(stroke), share) @ (torch.tensor(stroke) + noise))
+    ends = torch.cat([(torch.arange(share) > 0).float() for share in shares])
     return torch.cat(parts, dim=1), ends
 
 
@@ -101,9 +111,8 @@ def spline_matrix(knots: int, samples: int) -> Tensor:
 
 def _slanted(points: Tensor, jitter: float, chance: torch.Generator) -> Tensor:
     """A random affine map of each image: turned, slanted, stretched."""
-    count = len(points)
-    turn, slant, stretch = _normal(3, count, chance=chance) * jitter
-    turn, slant, stretch = 0.13 * turn, 0.22 * slant + 0.1 * jitter, torch.exp(0.14 * stretch)
+    turn, slant, stretch = _normal(3, len(points), chance=chance) * jitter
+    turn, slant, stretch = TURN * turn, SLANT * (slant + 0.4), torch.exp(STRETCH * stretch)
     cos, sin = turn.cos(), turn.sin()
     across = torch.stack([cos * stretch, -sin - slant * cos], dim=1)
     down = torch.stack([sin * stretch, cos - slant * sin], dim=1)
@@ -116,23 +125,30 @@ def _bent(points: Tensor, jitter: float, chance: torch.Generator) -> Tensor:
     for _ in range(2):
         waves = 2.5 * _normal(count, 2, 2, chance=chance)
         phase = 2 * math.pi * torch.rand(count, 1, 2, generator=chance)
-        points = points + 0.035 * jitter * torch.sin(points @ waves + phase)
+        points = points + BEND * jitter * torch.sin(points @ waves + phase)
     return points
 
 
-def _fitted(points: Tensor, width: Tensor) -> Tensor:
+def _steps(points: Tensor, ends: Tensor) -> Tensor:
+    """The length of line that each point stands for, (count, P); 0 where a stroke begins."""
+    steps = torch.zeros_like(points[:, :, 0])
+    steps[:, 1:] = (points[:, 1:] - points[:, :-1]).norm(dim=2)
+    return steps * ends
+
+
+def _fitted(points: Tensor, ends: Tensor, width: Tensor) -> Tensor:
     """Points in pixels: MNIST's box of 20 pixels, the centre of mass in the middle."""
     low, high = points.amin(dim=1, keepdim=True), points.amax(dim=1, keepdim=True)
     extent = (high - low).amax(dim=2, keepdim=True).clamp(min=0.1)
     points = (points - low) * ((BOX - 2 * width[:, :, None]) / extent)
-    return points - points.mean(dim=1, keepdim=True) + (SIZE - 1) / 2
+    mass = _steps(points, ends)[:, :, None]
+    centre = (points * mass).sum(dim=1, keepdim=True) / mass.sum(dim=1, keepdim=True)
+    return points - centre + (SIZE - 1) / 2
 
 
-def _inked(points: Tensor, weights: Tensor, width: Tensor, chance: torch.Generator) -> Tensor:
+def _inked(points: Tensor, ends: Tensor, width: Tensor, chance: torch.Generator) -> Tensor:
     """Grey levels (count, 28, 28) of lines through the points, `width` pixels wide."""
-    steps = torch.zeros_like(points[:, :, 0])
-    steps[:, 1:] = (points[:, 1:] - points[:, :-1]).norm(dim=2)
-    dots = steps * weights / (width * math.sqrt(2 * math.pi))
+    dots = _steps(points, ends) / (width * math.sqrt(2 * math.pi))
     pixels = torch.arange(SIZE, dtype=torch.float32)[:, None]
     spread = -0.5 / width[:, :, None] ** 2
     columns = torch.exp((pixels - points[:, None, :, 0]) ** 2 * spread)

@@ -7,6 +7,7 @@ logits of an epoch are looked at once, at its end, so that an accelerator is nev
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from training.config import ModelConfig
     from training.split import Examples
     from training.steps import Step
+    from training.world import World
 
 VALIDATION_BATCH = 10_000
 
@@ -61,6 +63,7 @@ class Task:
     validation: Examples
     config: ModelConfig
     seed: int
+    world: World
     on_batch: Callable[[int, int, int], None] | None = None
 
     @property
@@ -95,25 +98,39 @@ def train_epoch(task: Task, epoch: int) -> tuple[float, float]:
     images, labels = task.train.images[order], task.train.labels[order]
     size, per_epoch = task.config.batch_size, task.steps_per_epoch
     task.model.train()
-    logits = []
-    batches = zip(torch.split(images, size), torch.split(labels, size), strict=True)
-    for done, (batch, targets) in enumerate(batches):
+    logits, targets = [], []
+    for done, (batch, answers) in enumerate(
+        zip(torch.split(images, size), torch.split(labels, size), strict=True)
+    ):
         step = (epoch - 1) * per_epoch + done
         rate = learning_rate(task.config, step, per_epoch * task.config.max_epochs)
-        logits.append(task.step(batch, targets, rate))
+        targets.append(task.world.share(answers))
+        logits.append(task.step(task.world.share(batch), targets[-1], rate, len(answers)))
         if task.on_batch and done % 50 == 0:
             task.on_batch(epoch, done, per_epoch)
-    return _judged(torch.cat(logits), labels, task, epoch)
+    return _judged(logits, targets, task, epoch)
 
 
-def _judged(logits: Tensor, labels: Tensor, task: Task, epoch: int) -> tuple[float, float]:
+def _judged(
+    logits: list[Tensor], targets: list[Tensor], task: Task, epoch: int
+) -> tuple[float, float]:
     """Mean loss and accuracy of an epoch's logits, each from before its step's update."""
-    losses = functional.cross_entropy(logits.float(), labels, reduction="none")
-    broken = losses.isfinite().logical_not_().nonzero()
-    if len(broken):
-        within = int(broken[0]) // task.config.batch_size
-        raise NonFiniteLossError(epoch, (epoch - 1) * task.steps_per_epoch + within + 1)
-    return _means(losses, logits, labels)
+    scores, labels = torch.cat(logits).float(), torch.cat(targets)
+    losses = functional.cross_entropy(scores, labels, reduction="none").cpu()
+    right = (scores.argmax(dim=1) == labels).cpu()
+    sums = torch.stack([losses.double().sum(), right.double().sum()])
+    loss, accuracy = (task.world.sum(sums) / len(task.train)).tolist()
+    if not math.isfinite(loss):
+        steps = torch.repeat_interleave(torch.tensor([len(part) for part in targets]))
+        _complain(losses, steps, task, epoch)
+    return loss, accuracy
+
+
+def _complain(losses: Tensor, steps: Tensor, task: Task, epoch: int) -> None:
+    """Raise NonFiniteLossError with the first step at which any process lost the loss."""
+    never = torch.tensor([task.steps_per_epoch])
+    within = int(task.world.minimum(torch.cat([steps[~losses.isfinite()], never]).min()))
+    raise NonFiniteLossError(epoch, (epoch - 1) * task.steps_per_epoch + within + 1)
 
 
 def _means(losses: Tensor, logits: Tensor, labels: Tensor) -> tuple[float, float]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import platform
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 import tracker
 from training import checkpoint
 from training.dataset_records import log_bytes
 from training.export import exported_program
 from training.model import parameter_count
+from training.versions import versions
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,14 +70,4 @@ def model_card(model: nn.Module, best: Checkpoint, used: list[UsedSet]) -> dict[
             "weights.npz": "numpy.load('weights.npz')",
         },
         "versions": versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """What the numbers depend on."""
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "ml-tracker": tracker.__version__,
     }

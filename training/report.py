@@ -13,8 +13,9 @@ from rich.table import Table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from training.experiment import Outcome
     from training.loop import EpochResult
+    from training.tracked_run import Outcome
+    from training.world import World
 
 
 class Report(Protocol):
@@ -108,8 +109,29 @@ class TerminalReport:
             self._bar = None
 
 
-def make_report() -> Report:
-    """Bars where a person watches, lines elsewhere."""
+class SilentReport:
+    """Nothing, for processes that assist another."""
+
+    def say(self, sentence: str) -> None:
+        """Nothing."""
+
+    def run_started(self, name: str, run_id: str, epochs: int) -> None:
+        """Nothing."""
+
+    def batch_done(self, epoch: int, done: int, total: int) -> None:
+        """Nothing."""
+
+    def epoch_done(self, result: EpochResult) -> None:
+        """Nothing."""
+
+    def run_ended(self) -> None:
+        """Nothing."""
+
+
+def make_report(world: World) -> Report:
+    """Bars where a person watches, lines elsewhere, nothing beside the process that tracks."""
+    if not world.is_main:
+        return SilentReport()
     console = Console()
     return TerminalReport(console) if console.is_terminal else PlainReport()
 
@@ -147,6 +169,12 @@ def print_summary(outcomes: list[Outcome], source: str, database: Path) -> None:
 
 def summary_cells(outcome: Outcome) -> list[str]:
     """One row of the table."""
-    accuracies = [outcome.metrics.get(f"{test}_accuracy") for test in ("test", "test_blurred")]
-    shown = ["-" if value is None else f"{100 * value:.2f} %" for value in accuracies]
+    shown = [_percent(outcome, key) for key in ("test_accuracy", "test_blurred_accuracy")]
     return [outcome.run_name, outcome.status, *shown, f"{outcome.seconds:.1f}"]
+
+
+def _percent(outcome: Outcome, key: str) -> str:
+    if key not in outcome.metrics:
+        return "-"
+    spread = f" ± {100 * outcome.spread[key]:.2f}" if key in outcome.spread else ""
+    return f"{100 * outcome.metrics[key]:.2f}{spread} %"

@@ -1,24 +1,38 @@
-"""All runs of a study, one after the other."""
+"""All runs of a study: which, on what, and in which order."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tracker
-from training.data import prepare, writable_folder
-from training.errors import TrainingError, UsageError, did_you_mean
-from training.experiment import Experiment, Outcome, run_experiment
+from training.data import StudyData, prepare, writable_folder
+from training.errors import NonFiniteLossError, TrainingError, UsageError, did_you_mean
+from training.experiment import Experiment, Training
 from training.model import check_model
+from training.seed_study import run_seeds
+from training.tracked_run import Outcome, run_experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import torch
 
+    from training.checkpoint import Checkpoint
     from training.config import Config
-    from training.data import StudyData
     from training.report import Report
+    from training.world import World
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a study runs."""
+
+    device: torch.device
+    world: World
+    report: Report
 
 
 def chosen_configurations(config: Config, only: Sequence[str]) -> list[str]:
@@ -36,7 +50,7 @@ def chosen_configurations(config: Config, only: Sequence[str]) -> list[str]:
 
 
 def run_study(
-    config: Config, names: Sequence[str], device: torch.device, report: Report
+    config: Config, names: Sequence[str], around: Surroundings, seeds: int = 1
 ) -> tuple[list[Outcome], str]:
     """Train the configurations `names`; how each ended, and the source of the images.
 
@@ -44,39 +58,76 @@ def run_study(
         TrainingError: The images or the configuration are unfit; nothing was recorded.
         TrackerError: The database cannot be used.
     """
+    with prepared(config, names, around) as data:
+        experiments = [
+            Experiment(name, config, data, around.device, around.world, around.report)
+            for name in names
+        ]
+        if not around.world.is_main:
+            for experiment in experiments:
+                for offset in range(seeds):
+                    assist(experiment.with_seed(experiment.seed + offset))
+            return [], data.source
+        open_database(config)
+        return [run_one(experiment, seeds) for experiment in experiments], data.source
+
+
+@contextmanager
+def prepared(config: Config, names: Sequence[str], around: Surroundings) -> Iterator[StudyData]:
+    """The images of a study, after everything that can be checked before a run has been.
+
+    Raises:
+        TrainingError: The images or the configuration are unfit.
+        TrackerError: The database that is there cannot be used.
+    """
     for name in names:
         check_model(config.model_configs[name].model)
-    if Path(config.tracking.database).exists():
+    if around.world.is_main and Path(config.tracking.database).exists():
         open_database(config)
-    with writable_folder(config, report.say) as folder:
-        data = prepare(config, folder, report.say)
-        data.check(config)
-        open_database(config)
-        outcomes = [run_one(config, name, data, device, report) for name in names]
-    return outcomes, data.source
+    with writable_folder(config, around.report.say) as folder:
+        if not around.world.is_main:
+            around.world.wait()  # until the images are there
+        data = prepare(config, folder, around.report.say)
+        if around.world.is_main:
+            around.world.wait()
+        data.check({name: config.model_configs[name] for name in names})
+        yield data
 
 
 def open_database(config: Config) -> None:
-    """Make the study's database and experiment the current ones."""
+    """Make the study's database and experiment the current ones.
+
+    Raises:
+        TrackerError: The database cannot be used.
+        TrainingError: Its folder cannot be made.
+    """
     tracking = config.tracking
-    location = tracking.artifact_location
-    database = Path(tracking.database)
-    database.parent.mkdir(parents=True, exist_ok=True)
+    location, database = tracking.artifact_location, Path(tracking.database)
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"{database.parent} cannot be made: {error.strerror}") from error
     roots = [location] if Path(location).is_absolute() or "://" in location else []
     tracker.set_tracking_uri(database, artifact_root=location, allowed_roots=roots)
     tracker.set_experiment(tracking.experiment_name)
 
 
-def run_one(
-    config: Config, name: str, data: StudyData, device: torch.device, report: Report
-) -> Outcome:
-    """One run; a training that fails is reported and does not end the study."""
+def run_one(experiment: Experiment, seeds: int) -> Outcome:
+    """One configuration; a training that fails is reported and does not end the study."""
     try:
-        return run_experiment(Experiment(name, config, data, device, report))
+        return run_seeds(experiment, seeds) if seeds > 1 else run_experiment(experiment)
     except TrainingError as error:
-        report.say(f"error: {name}: {error}")
+        experiment.report.say(f"error: {experiment.name}: {error}")
         run = tracker.last_active_run()
-        assert run is not None  # noqa: S101 -- the run has just failed
-        return Outcome(name, run.info.run_id, run.info.run_name, "FAILED", {}, 0.0)
+        assert run is not None  # noqa: S101 -- the run that has just failed
+        info = run.info
+        return Outcome(experiment.name, info.run_id, info.run_name, "FAILED", {}, {}, 0.0)
     finally:
-        report.run_ended()
+        experiment.report.run_ended()
+
+
+def assist(experiment: Experiment, state: Checkpoint | None = None) -> None:
+    """Train along with the process of rank 0, which does all the rest."""
+    with suppress(NonFiniteLossError):  # rank 0 meets the same, and says so
+        for _ in Training(experiment, state).epochs():
+            pass

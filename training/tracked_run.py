@@ -1,0 +1,134 @@
+"""One run: an experiment trained, evaluated and written into the tracking database."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import tracker
+from training import checkpoint
+from training.dataset_records import active_run_id, record_datasets, used_sets
+from training.errors import NonFiniteLossError
+from training.evaluation_records import record_evaluation
+from training.experiment import Training
+from training.model_records import BEST, record_checkpoint, record_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from training.checkpoint import Checkpoint
+    from training.experiment import Experiment
+
+FAILURE_TAG = "tracker.failure_reason"
+"""Where the tracker itself says why a run failed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. Accuracies are shares of 1; `metrics` is empty where it failed.
+
+    `spread` holds standard deviations under the names of `metrics`, where there are several seeds.
+    """
+
+    name: str
+    run_id: str
+    run_name: str
+    status: str
+    metrics: dict[str, float]
+    spread: dict[str, float]
+    seconds: float
+
+
+def run_experiment(experiment: Experiment, *, nested: bool = False) -> Outcome:
+    """Train one configuration in a run of its own.
+
+    Raises:
+        TrainingError: The training cannot go on; the run is FAILED and keeps what it had.
+        KeyboardInterrupt: Ctrl-C; the run is KILLED and keeps what it had.
+    """
+    with tracker.start_run(
+        run_name=new_run_name(experiment.name),
+        nested=nested,
+        tags={"configuration": experiment.name, "data_source": experiment.data.source},
+        description=experiment.settings.description or None,
+    ) as run:
+        return _train_and_record(experiment, run, None)
+
+
+def resume_experiment(experiment: Experiment, run_id: str, state: Checkpoint | None) -> Outcome:
+    """Go on with a run from its last checkpoint, or from its beginning where it has none.
+
+    Raises:
+        TrainingError: The training cannot go on; the run is FAILED and keeps what it had.
+        KeyboardInterrupt: Ctrl-C; the run is KILLED and keeps what it had.
+    """
+    with tracker.start_run(run_id=run_id) as run:
+        return _train_and_record(experiment, run, state)
+
+
+def new_run_name(name: str) -> str:
+    """The configuration's name and eight random digits."""
+    return f"{name}_{secrets.token_hex(4)}"
+
+
+def _train_and_record(
+    experiment: Experiment, run: tracker.ActiveRun, state: Checkpoint | None
+) -> Outcome:
+    start = time.perf_counter()
+    report, info = experiment.report, run.info
+    training = Training(experiment, state)
+    report.run_started(experiment.name, info.run_id, experiment.settings.max_epochs)
+    _record_start(experiment)
+    _catch_up(training)
+    try:
+        for result in training.epochs():
+            record_checkpoint(training.state())  # first, so that resuming can fill in the metrics
+            log_once(result.metrics(), result.epoch, resumed=False)
+            report.epoch_done(result)
+    except NonFiniteLossError as error:
+        tracker.set_tag(FAILURE_TAG, str(error))
+        raise
+    metrics = _record_best(training, info.run_id, resumed=state is not None)
+    seconds = time.perf_counter() - start
+    return Outcome(experiment.name, info.run_id, info.run_name, "FINISHED", metrics, {}, seconds)
+
+
+def _record_start(experiment: Experiment) -> None:
+    tracker.log_params(experiment.params())
+    tracker.log_text(experiment.effective_config(), "config/effective_config.yaml")
+    record_datasets(experiment.data, experiment.split(), experiment.settings)
+
+
+def _catch_up(training: Training) -> None:
+    """Log the epochs of a checkpoint whose metrics a killed process did not get to log."""
+    for result in training.history:
+        log_once(result.metrics(), result.epoch, resumed=True)
+
+
+def log_once(metrics: Mapping[str, float], step: int, *, resumed: bool) -> None:
+    """Log metrics of the active run, in a resumed one only those without a point at this step."""
+    if resumed:
+        client, run_id = tracker.get_client(), active_run_id()
+        metrics = {
+            key: value
+            for key, value in metrics.items()
+            if step not in {point.step for point in client.get_metric_history(run_id, key)}
+        }
+    if metrics:
+        tracker.log_metrics(dict(metrics), step=step)
+
+
+def _record_best(training: Training, run_id: str, *, resumed: bool) -> dict[str, float]:
+    """Evaluate and keep the best network; the test metrics."""
+    experiment, settings = training.experiment, training.experiment.settings
+    best = checkpoint.load(tracker.get_client().artifacts(run_id).local_path(BEST))
+    best.restore(training.model)
+    batch_size = experiment.config.testing.batch_size
+    metrics = record_evaluation(training.model, experiment.data, batch_size, experiment.device)
+    final = {**metrics, "best_epoch": float(best.epoch)}
+    log_once(final, settings.max_epochs, resumed=resumed)
+    used = used_sets(experiment.data, experiment.split(), settings)
+    record_model(training.model, best, used)
+    return metrics
