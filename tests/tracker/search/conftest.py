@@ -20,7 +20,22 @@ METRICS = {
 }
 TEXTS = [
     *["", "abc", "ABC", "Äß", "äß", "a%b", "a_b", "a*b", "a?b", "a[b]c", "it's", 'x"y', "it''s"],
-    *["a\\b", "nan", "inf", "-inf", "0.1", "0.10", "1e-1", "10", "9", " 9 ", "12abc", "-3", "1_0"],
+    *[
+        "a\\b",
+        r"a\'b",
+        "nan",
+        "inf",
+        "-inf",
+        "0.1",
+        "0.10",
+        "1e-1",
+        "10",
+        "9",
+        " 9 ",
+        "12abc",
+        "-3",
+        "1_0",
+    ],
 ]
 PARAMS = ["lr", "model", "max depth", "a.b"]
 TAGS = ["note", "team", "mlflow.user"]

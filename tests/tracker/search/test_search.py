@@ -126,6 +126,32 @@ def test_an_order_puts_missing_values_last_and_nan_before_them(runs, order_by, e
     assert "".join(run_id[0] for run_id in runs.run_ids("", order_by)) == expected
 
 
+@pytest.mark.parametrize("char", "*?[]^-\\'\".")
+def test_a_pattern_has_no_wildcards_but_percent_and_underscore(build, record, char):
+    world = build(record("a", params={"x": f"1{char}23"}), record("b", params={"x": "1x23"}))
+    quote = "'" if char == '"' else '"'
+    found = world.run_ids(f"params.x LIKE {quote}1{char}_%{quote}")
+    assert [run_id[0] for run_id in found] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("'it''s'", "it''s"),
+        (r"'it\'s'", r"it\'s"),
+        ('"it\'s"', "it's"),
+        ('"a ""b"""', 'a ""b""'),
+        (r'"a \"b\" c"', r"a \"b\" c"),
+        (r"'C:\new\'", "C:\\new\\"),
+        ("'a AND b = (c)'", "a AND b = (c)"),
+        ("'two\nlines'", "two\nlines"),
+    ],
+)
+def test_a_text_is_compared_as_it_stands_between_its_quotes(build, record, written, text):
+    world = build(record("a", params={"x": text}))
+    assert len(world.run_ids(f"params.x = {written}")) == 1
+
+
 def test_equal_runs_are_ordered_by_id(build, record):
     world = build(*[record(letter, attributes={"start_time": 5}) for letter in "cab"])
     assert [run_id[0] for run_id in world.run_ids("", ["status"])] == ["a", "b", "c"]

@@ -67,7 +67,7 @@ DATASETS = {
 }
 TEXTS = [
     *["", "abc", "ABC", "Äß", "äß", "a%b", "a_b", "a*b", "a?b", "a[b]c", "it's", 'x"y', "it''s"],
-    *["a\\b", "nan", "inf", "0.1", "9", " 9 ", "12abc", "and", "a = 'b"],
+    *["a\\b", r"a\'b", "nan", "inf", "0.1", "9", " 9 ", "12abc", "and", "a = 'b"],
 ]
 PATTERNS = ["%", "", "a%", "%B", "a_b", "A_b", "%[b]%", "a?b", "a*b", "_ß", "%9%", "%O%", "T%"]
 NUMBERS = ["0", "-1.5", "0.25", "1", "10", "1e300", "-3", "1e-7", ".5", "5.", "1E2", "0.250"]
@@ -132,9 +132,10 @@ class Grammar:
         return f"{name} {operator} ({', '.join(map(self.quoted, values))})"
 
     def quoted(self, text):
-        if '"' in text:
-            return f"'{text}'"
-        return f'"{text}"' if "'" in text else self.pick(f"'{text}'", f'"{text}"')
+        plain = text.replace("''", "").replace("\\'", "")
+        single = [] if "'" in plain else [f"'{text}'"]
+        double = [] if '"' in text else [f'"{text}"']
+        return self.pick(*single, *double)
 
     def name(self, entity, key):
         plain = [key] if key.replace(".", "").isidentifier() else []
