@@ -1,0 +1,81 @@
+"""The two sides of the exchange: the tracker, and MLflow in an environment of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+
+
+class Participant:
+    """A process that runs `participant.py`, asked one step at a time."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def ask(self, *step):
+        """The answer to one step; what the process wrote on stderr tells why there is none."""
+        self.process.stdin.write(json.dumps(step) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, f"{step[0]} failed in {self.process.args[0]}; see stderr"
+        return json.loads(line)
+
+
+@contextmanager
+def participant(interpreter, module, folder):
+    command = [str(interpreter), "-W", "ignore", str(HERE / "participant.py"), module]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=folder,
+        env=environment,
+        text=True,
+    ) as process:
+        yield Participant(process)
+
+
+@pytest.fixture(scope="session")
+def environments():
+    """The folder that `environments.py` filled."""
+    folder = os.environ.get("MLFLOW_ENVIRONMENTS")
+    if not folder:
+        pytest.skip("MLFLOW_ENVIRONMENTS is unset: see tests/interop/environments.py")
+    return Path(folder).absolute()
+
+
+@pytest.fixture(scope="session")
+def open_mlflow(environments):
+    """Starts an MLflow of a release in a folder, as a context manager."""
+
+    def start(release, folder):
+        interpreter = environments / release / "bin" / "python"
+        return participant(interpreter, "mlflow", folder)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def open_tracker():
+    """Starts the tracker in a folder, as a context manager."""
+    return partial(participant, sys.executable, "tracker")
+
+
+@pytest.fixture(scope="session")
+def ask_tracker(open_tracker):
+    """Asks a tracker process of its own, which ends with the answer."""
+
+    def ask(folder, *step):
+        with open_tracker(folder) as tracker:
+            return tracker.ask(*step)
+
+    return ask
