@@ -161,9 +161,16 @@ class Database:
                 check_same_thread=False,
                 cached_statements=256,
             )
-            self._set_pragmas(connection)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+        try:
+            self._set_pragmas(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise translate(error, self.path) from error
+        except DatabaseError:
+            connection.close()
+            raise
         return connection
 
     def _uri(self) -> str:
@@ -182,6 +189,9 @@ class Database:
         if self.read_only:
             connection.execute("PRAGMA query_only = ON")
             return
+        # Another program's database is refused before its journal mode is changed.
+        if self._inode is None and shape.has_tables(connection):
+            shape.check(connection, self.path)
         _set_journal_mode(connection, self.path, self._busy_timeout_seconds)
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
 
