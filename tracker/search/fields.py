@@ -30,6 +30,7 @@ _PREFIXES = {
 }
 _PLURALS = ("metrics", "params", "tags", "attributes", "datasets")
 DATASET_KEYS = ("name", "digest", "context")
+EXPERIMENT_ID = Field(Entity.ATTRIBUTE, "experiment_id")
 _NUMERIC_ATTRIBUTES = frozenset(
     {"start_time", "end_time", "creation_time", "last_update_time", "experiment_id"}
 )

@@ -37,11 +37,14 @@ _BACKTICKED = r"`(?:[^`]|``)*`"
 _WORD = r"[^\W\d][\w/-]*"
 _KEY = rf"(?:{_BACKTICKED}|{_SINGLE_QUOTED}|{_DOUBLE_QUOTED}|[\w./:-]+)"
 
+# ASCII letters only: without regard to case, `i` also stands for a dotless one.
+NUMBER_WORD = r"(?ai:infinity|inf|nan)"
+
 _QUOTES = frozenset("'\"`")
 
 _PATTERNS = (
-    (TokenKind.NUMBER, r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])"),
-    (TokenKind.NUMBER, r"[+-](?i:infinity|inf|nan)\b"),
+    (TokenKind.NUMBER, r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.])"),
+    (TokenKind.NUMBER, rf"[+-]{NUMBER_WORD}\b"),
     (TokenKind.NAME, rf"(?:{_BACKTICKED}|{_WORD})(?:\.{_KEY})?"),
     (TokenKind.STRING, rf"{_SINGLE_QUOTED}|{_DOUBLE_QUOTED}"),
     (TokenKind.OPERATOR, r"[<>=!~&|^]+"),

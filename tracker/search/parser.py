@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tracker.exceptions import FilterError
-from tracker.search.fields import Catalogue, holds_numbers, holds_text, resolve
-from tracker.search.lexer import Token, TokenKind, tokenize
+from tracker.search.fields import EXPERIMENT_ID, Catalogue, holds_numbers, holds_text, resolve
+from tracker.search.lexer import NUMBER_WORD, Token, TokenKind, tokenize
 from tracker.search.syntax import (
     And,
     Comparison,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # SQLite takes 32,766 bound values and expressions 1,000 deep; both leave room for the caller.
 MAX_VALUES = 30_000
 MAX_NESTING = 40
+# SQLite takes patterns of 50,000 bytes, and an escaped character takes three.
+MAX_PATTERN_BYTES = 16_000
 # SQLite joins at most 64 tables: these, and those of a filter.
 MAX_ORDERINGS = 30
 
@@ -48,7 +50,7 @@ _SLIPS = {
     "=>": "Did you mean '>='?",
     "=<": "Did you mean '<='?",
 }
-_NUMBER_WORDS = re.compile(r"(?i:infinity|inf|nan)")
+_NUMBER_WORDS = re.compile(NUMBER_WORD)
 _LARGEST_INTEGER = 2**63 - 1
 
 
@@ -116,14 +118,11 @@ class _Parser:
         self.index += token.kind is not TokenKind.END
         return token
 
-    def error(self, reason: str, position: int | None = None) -> FilterError:
-        return FilterError(reason, self.text, self.token.position if position is None else position)
-
-    def at_keyword(self, word: str) -> bool:
-        return self.token.kind is TokenKind.NAME and self.token.text.upper() == word
+    def error(self, reason: str) -> FilterError:
+        return FilterError(reason, self.text, self.token.position)
 
     def accept_keyword(self, word: str) -> bool:
-        found = self.at_keyword(word)
+        found = self.token.kind is TokenKind.NAME and self.token.text.upper() == word
         self.index += found
         return found
 
@@ -178,10 +177,7 @@ class _Parser:
 
     def subject(self) -> Field:
         token = self.token
-        quoted = token.kind is TokenKind.STRING and token.text.startswith('"')
-        if token.kind is TokenKind.NAME and token.text.upper() not in _KEYWORDS:
-            quoted = True
-        if not quoted:
+        if not _is_field(token):
             raise self.error(_field_complaint(token))
         self.advance()
         return resolve(token.text, self.catalogue, self.text, token.position)
@@ -192,7 +188,7 @@ class _Parser:
         operator = self.operator()
         comparison = Comparison(subject, operator, self.values(operator, subject))
         if reason := _mismatch(comparison):
-            raise self.error(reason, start)
+            raise FilterError(reason, self.text, start)
         return comparison
 
     def operator(self) -> str:
@@ -242,14 +238,20 @@ class _Parser:
         value = _value(token)
         if value is None:
             raise self.error(_value_complaint(token, subject))
-        value = _as_number(value) if subject.key == "experiment_id" else value
+        value = _as_number(value) if subject == EXPERIMENT_ID else value
         if reason := _wrong_type(value, token, subject):
             raise self.error(reason)
         self.value_count += 1
         if self.value_count > MAX_VALUES:
             raise self.error(f"A filter takes at most {MAX_VALUES} values.")
         self.advance()
-        return Literal(value, token.text, token.position)
+        return Literal(value, token.text)
+
+
+def _is_field(token: Token) -> bool:
+    if token.kind is TokenKind.NAME:
+        return token.text.upper() not in _KEYWORDS
+    return token.kind is TokenKind.STRING and token.text.startswith('"')
 
 
 def _value(token: Token) -> str | int | float | None:
@@ -277,19 +279,30 @@ def _as_number(value: str | float) -> str | int | float:
 def _mismatch(comparison: Comparison) -> str | None:
     """What is wrong between an operator and its field or values, if anything is."""
     operator, values = comparison.operator, [literal.value for literal in comparison.values]
-    if operator.endswith("LIKE") and holds_numbers(comparison.field):
-        return f"{operator} compares texts, and {comparison.field.key!r} is a number."
-    if operator.endswith("LIKE") and not isinstance(values[0], str):
-        return f"{operator} needs a text in quotes."
+    if operator.endswith("LIKE"):
+        return _pattern_mismatch(comparison.field, operator, values[0])
     if len({isinstance(value, str) for value in values}) > 1:
         return "The values are partly numbers and partly texts."
-    is_nan = any(isinstance(value, float) and math.isnan(value) for value in values)
-    if is_nan and operator not in _EQUALITIES:
+    if operator not in _EQUALITIES and any(map(_is_nan, values)):
         return "NaN can be compared with = and != only."
     takes_both = not holds_text(comparison.field)
     if takes_both and operator in _INEQUALITIES and any(map(_is_quoted_number, values)):
         return f"{operator} would compare texts: write the number without quotes."
     return None
+
+
+def _pattern_mismatch(subject: Field, operator: str, pattern: str | float) -> str | None:
+    if holds_numbers(subject):
+        return f"{operator} compares texts, and {subject.key!r} is a number."
+    if not isinstance(pattern, str):
+        return f"{operator} needs a text in quotes."
+    if len(pattern.encode()) > MAX_PATTERN_BYTES:
+        return f"A pattern takes at most {MAX_PATTERN_BYTES} bytes."
+    return None
+
+
+def _is_nan(value: str | float) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _is_quoted_number(value: str | float) -> bool:
@@ -306,11 +319,12 @@ def _wrong_type(value: str | float, token: Token, subject: Field) -> str | None:
     """Why a value cannot be compared with a field, if it cannot."""
     is_text = isinstance(value, str)
     if is_text and holds_numbers(subject):
-        unit = " of milliseconds since 1970" if subject.key.endswith("_time") else ""
+        is_time = subject.entity is Entity.ATTRIBUTE and subject != EXPERIMENT_ID
+        unit = " of milliseconds since 1970" if is_time else ""
         return f"{subject.key!r} is compared with a number{unit}, without quotes."
     if not is_text and holds_text(subject):
         return f"{subject.key!r} is compared with a text: write '{token.text}'."
-    if isinstance(value, float) and math.isnan(value) and subject.entity is not Entity.METRIC:
+    if _is_nan(value) and subject.entity is not Entity.METRIC:
         return f"Only a metric can be NaN; the text is written '{token.text}'."
     return None
 

@@ -30,7 +30,6 @@ class Literal:
 
     value: str | int | float
     text: str
-    position: int
 
 
 @dataclass(frozen=True, slots=True)

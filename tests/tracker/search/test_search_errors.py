@@ -27,6 +27,9 @@ from tracker.search import compile_experiment_search, compile_run_search
         ("metrics.loss > '5'", "'5'", "compared with a number, without quotes"),
         ("metrics.loss > high", "high", "compared with a number"),
         ("start_time > '2026-01-01'", "'2026", "milliseconds since 1970"),
+        ("metrics.run_time > '5'", "'5'", "with a number, without"),
+        ("metrics.loss = ınf", "ınf", "with a number, not with 'ınf'"),
+        ("metrics.loss = ٣", "٣", "is no number"),
         ("metrics.loss LIKE 'x'", "'x'", "compared with a number"),
         ("params.lr LIKE 5", "LIKE", "LIKE needs a text"),
         ("params.lr < '5'", "<", "write the number without quotes"),
@@ -125,7 +128,22 @@ def test_the_message_shows_the_spot():
 
 PIECES = [
     *["metrics.a", "params.`b c`", "status", "tags.'d'", "=", "!=", "<", "==", "'x'", '"y"', "5"],
-    *["-1e3", "nan", "inf", "AND", "OR", "NOT", "IN", "LIKE", "BETWEEN", "IS", "NULL", "(", ")"],
+    *[
+        "-1e3",
+        "nan",
+        "ınf",
+        "-inf",
+        "AND",
+        "OR",
+        "NOT",
+        "IN",
+        "LIKE",
+        "BETWEEN",
+        "IS",
+        "NULL",
+        "(",
+        ")",
+    ],
     *[",", "`", "'", '"', ";", "\\", ".", "%", "\0", "é", "\n", "--", "²", "٣", "\ud800"],
 ]
 
