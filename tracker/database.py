@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -91,8 +91,17 @@ class Database:
         Raises:
             DatabaseError: What sqlite3 reported, translated.
         """
-        with self._transaction("BEGIN") as connection:
+        connection = self.connection
+        if connection.in_transaction:
             yield connection
+            return
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        finally:
+            _roll_back(connection)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -101,14 +110,15 @@ class Database:
         Raises:
             DatabaseError: What sqlite3 reported, translated; nothing was written.
         """
-        connection = self.connection
-        if connection.in_transaction:
+        connection, local = self.connection, self._local
+        if local.writing:
             yield connection
             return
         if time.monotonic() > self._next_unlink_check:
             self._refuse_removed_file()
         try:
             connection.execute("BEGIN IMMEDIATE")
+            local.writing = True
             yield connection
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -117,26 +127,14 @@ class Database:
         except BaseException:
             _roll_back(connection)
             raise
+        finally:
+            local.writing = False
 
     def close(self) -> None:
         """Close this thread's connection; the next use opens another."""
         if self._local.connection is not None and self._local.pid == os.getpid():
             self._local.connection.close()
         self._local.connection = None
-
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        connection = self.connection
-        if connection.in_transaction:
-            yield connection
-            return
-        try:
-            connection.execute(begin)
-            yield connection
-        except sqlite3.Error as error:
-            raise translate(error, self.path) from error
-        finally:
-            _roll_back(connection)
 
     def _prepare(self) -> None:
         if not self.read_only:
@@ -211,6 +209,7 @@ class Database:
 class _PerThread(threading.local):
     connection: sqlite3.Connection | None = None
     pid: int = 0
+    writing: bool = False
 
 
 _inherited: list[sqlite3.Connection] = []
@@ -242,7 +241,8 @@ def translate(error: sqlite3.Error, path: Path) -> DatabaseError:
 
 def _roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
-        connection.execute("ROLLBACK")
+        with suppress(sqlite3.Error):  # The first error is the one to tell.
+            connection.execute("ROLLBACK")
 
 
 def _make_folder(path: Path) -> None:

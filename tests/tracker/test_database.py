@@ -81,6 +81,17 @@ def test_a_write_inside_a_write_is_part_of_it(tmp_path):
     assert one(database.connection, "SELECT count(*) FROM experiments") == 1
 
 
+def test_a_write_inside_a_read_is_refused_instead_of_lost(tmp_path):
+    database = Database(tmp_path / "t.db")
+    with (
+        database.read(),
+        pytest.raises(DatabaseError, match="within a transaction"),
+        database.write() as connection,
+    ):
+        connection.execute("DELETE FROM experiments")
+    assert one(database.connection, "SELECT count(*) FROM experiments") == 1
+
+
 def test_a_reader_sees_one_picture_while_another_process_writes(tmp_path):
     database, other = Database(tmp_path / "t.db"), Database(tmp_path / "t.db")
     with database.read() as connection:
