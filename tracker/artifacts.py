@@ -48,11 +48,10 @@ def open_artifacts(
     roots = [os.fspath(root) for root in allowed_roots]
     if scheme := _scheme(artifact_uri):
         return _open_remote(artifact_uri, scheme, roots)
-    home = database_folder.absolute()
-    if not home.is_dir():
-        raise ArtifactError(f"cannot open artifacts: the folder {str(home)!r} is gone")
-    allowed = [home, *(trusted_path(root) for root in roots if not _scheme(root))]
-    root, boundary = resolve_root(path_of_uri(artifact_uri, home), allowed, artifact_uri)
+    if not database_folder.is_dir():
+        raise ArtifactError(f"cannot open artifacts: the folder {str(database_folder)!r} is gone")
+    allowed = [database_folder, *(trusted_path(root) for root in roots if not _scheme(root))]
+    root, boundary = resolve_root(path_of_uri(artifact_uri, database_folder), allowed, artifact_uri)
     shared = blob_root(root, boundary)
     return LocalArtifacts(root, BlobStore(shared) if shared else None)
 

@@ -177,8 +177,6 @@ def path_of_uri(uri: str, database_folder: Path) -> Path:
         UnsafePathError: It climbs, names another host, or carries a query or a fragment.
     """
     text = _path_of_file_uri(uri) if uri.startswith("file:/") else uri.removeprefix("./")
-    if text.startswith("//"):
-        raise _refuse(uri, "it starts with two slashes")
     safe_path(text.removeprefix("/").rstrip("/"))
     return database_folder / text
 

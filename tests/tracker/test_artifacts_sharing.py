@@ -72,6 +72,15 @@ def test_a_blob_lives_as_long_as_the_last_run_that_uses_it(tmp_path):
     assert list(second.blobs) == []
 
 
+def test_deleting_a_run_touches_no_blob_of_another(tmp_path):
+    first, second = store_of(tmp_path, 1), store_of(tmp_path, 2)
+    second.log_bytes(b"overwritten", "y.txt")
+    second.log_bytes(b"newer", "y.txt")
+    first.log_bytes(b"mine", "x.txt")
+    assert first.delete() == 4
+    assert {blob.size for blob in first.blobs} == {11, 5}
+
+
 def test_an_overwritten_artifact_leaves_a_blob_for_the_sweep(tmp_path):
     store = store_of(tmp_path, 1)
     store.log_bytes(b"old!", "x.txt")

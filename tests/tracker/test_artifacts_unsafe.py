@@ -185,6 +185,12 @@ def test_a_foreign_file_whose_name_cannot_be_read_back_is_not_listed(store):
     assert [info.path for info in store.list()] == ["fine.txt"]
 
 
+def test_a_link_round_in_a_circle_is_not_walked(store):
+    (store.root / "a").mkdir()
+    (store.root / "a" / "back").symlink_to(store.root)
+    assert [info.path for info in store.walk()] == ["fine.txt"]
+
+
 HOSTILE_URIS = {
     "climbs": f"../0/{RUN}/artifacts",
     "climbs later": f"artifacts/../../{RUN}/artifacts",

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import fsspec
@@ -137,6 +138,16 @@ def test_an_upload_that_breaks_off_leaves_the_old_file_and_nothing_else(store):
         store.log_stream(BreaksOff(b"y" * (3 << 20)), "x.txt")
     assert store.open("x.txt").read() == b"first"
     assert names_below(store) == ["/x.txt"]
+
+
+def test_an_upload_that_breaks_off_is_withdrawn(tmp_path, monkeypatch):
+    (tmp_path / "staging").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "staging"))
+    disk = LocalFileSystem(auto_mkdir=True)
+    store = RemoteArtifacts(disk, (tmp_path / "far").as_posix(), publishes_whole=True)
+    with pytest.raises(ArtifactError, match="Input/output error"):
+        store.log_stream(BreaksOff(b"y" * (3 << 20)), "x.txt")
+    assert list((tmp_path / "staging").iterdir()) == []
 
 
 def test_delete_says_how_many_bytes_it_freed(store):
