@@ -167,7 +167,7 @@ def _random_datasets(source: random.Random) -> list[dict[str, str]]:
 def world(tmp_path_factory):
     source = random.Random(20)
     path = tmp_path_factory.mktemp("search") / "tracking.db"
-    built = World(path, [random_record(source) for _ in range(80)])
+    built = World(path, [random_record(source) for _ in range(50)])
     yield built
     built.connection.close()
 

@@ -77,6 +77,7 @@ def runs(build, record):
         ("params.lr = 0.1", "a"),
         ("params.lr = '0.1'", ""),
         ("params.experiment_id = '5'", ""),
+        ("params.experiment_id = '05'", "a"),
         ("params.experiment_id = 5", "a"),
         ("params.lr < 10", "ba"),
         ("params.lr != 9", "a"),
