@@ -203,6 +203,14 @@ def test_a_url_beside_the_allowed_one_is_refused(tmp_path, root):
         open_artifacts("memory://bucket/r", tmp_path, allowed_roots=[root])
 
 
+@pytest.mark.parametrize(
+    "tail", ["x?y", "x#y", "x::file:///etc", "../x", "%2e%2e/x", "a//b", "a\\b"]
+)
+def test_a_trick_below_an_allowed_url_is_refused(tmp_path, tail):
+    with pytest.raises(UnsafePathError, match="unsafe artifact"):
+        open_artifacts(f"memory://bucket/{tail}", tmp_path, allowed_roots=["memory://bucket"])
+
+
 def test_the_environment_allows_urls_and_folders_side_by_side(tmp_path, monkeypatch):
     monkeypatch.setenv("TRACKER_ALLOWED_ROOTS", f"memory://a/b:{tmp_path}:s3://c")
     client = TrackingClient(tmp_path / "tracking.db")
