@@ -1,0 +1,1 @@
+"""What `bench_tracker.py` measures, and the contenders it measures side by side."""
