@@ -1,12 +1,166 @@
-"""Verbs to come."""
+"""`export` and `import`: runs on their way to another machine and back."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tracker.cli import plain
+from tracker.cli.arguments import add_run
+from tracker.cli.names import experiment_ids, find_runs
+from tracker.cli.steps import Steps
+from tracker.client import TrackingClient
+from tracker.entities import ViewType
+from tracker.exceptions import AlreadyExistsError, InvalidValueError
 
 if TYPE_CHECKING:
     from tracker.cli.arguments import Verbs
+    from tracker.cli.session import Session
+    from tracker.maintenance.merge import Merged
+
+_ALL: Final = 2**31
+_MOST_TROUBLES: Final = 20
+_EXPORT_EXAMPLES: Final = """\
+  export default_1a2b3c4d -o default.zip
+  export --experiment MNIST_Experiments -o mnist.zip
+"""
+_IMPORT_EXAMPLES: Final = """\
+  import ../old-project/mlruns             MLflow's file store
+  import ../colleague/tracking.db          another database, ours or MLflow's
+  import mnist.zip                         what export has written
+"""
 
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verbs."""
+    parser = verbs.add(
+        "export",
+        "Write runs or an experiment, with their files, into a zip file: a folder with a tracking "
+        "database of its own.",
+        export,
+        examples=_EXPORT_EXAMPLES,
+    )
+    add_run(parser, nargs="*")
+    parser.add_argument("-e", "--experiment", metavar="NAME", help="all runs of this experiment")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, help="the zip file (default: NAME.zip here)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an older file")
+    parser = verbs.add(
+        "import",
+        "Bring runs in from elsewhere. Run ids stay, experiments are matched by name, files come "
+        "along; doing it again adds only what is new.",
+        import_,
+        examples=_IMPORT_EXAMPLES,
+    )
+    parser.add_argument(
+        "source", metavar="SOURCE", type=Path, help="an mlruns folder, a database, or a zip file"
+    )
+    parser.add_argument(
+        "--allow",
+        metavar="ROOT",
+        action="append",
+        default=[],
+        help="a folder or URL outside of the source's own folder from which artifacts may be "
+        "copied; may be repeated",
+    )
+    parser.add_argument("--no-artifacts", action="store_true", help="leave the files behind")
+
+
+def export(session: Session) -> None:
+    """Write the zip file.
+
+    Raises:
+        InvalidValueError: Nothing is named, or nothing is there.
+        AlreadyExistsError: The file exists.
+    """
+    from tracker.maintenance.bundle import export_bundle  # noqa: PLC0415
+
+    options, console = session.options, session.console
+    run_ids = _chosen(session)
+    target = (options.output or Path(f"{_file_name(session)}.zip")).absolute()
+    if target.exists() and not options.force:
+        raise AlreadyExistsError(
+            f"{str(target)!r} exists: choose another name with --output, or replace it with "
+            f"--force."
+        )
+    merged = export_bundle(session.reading, run_ids, target, console.now)
+    console.line(plain.clean(target))
+    console.remark(
+        f"{plain.plural(merged.runs, 'run')}, {plain.plural(merged.copied.files, 'file')}, "
+        f"{plain.size(target.stat().st_size)}"
+    )
+
+
+def import_(session: Session) -> int:
+    """Merge a source into the database, which is made where there is none.
+
+    Raises:
+        NotFoundError: There is no such source.
+        InvalidValueError: The source is nothing that can be imported, or the database itself.
+    """
+    from tracker.maintenance.merge import Merge  # noqa: PLC0415
+    from tracker.maintenance.opening import open_source  # noqa: PLC0415
+
+    options, console = session.options, session.console
+    both_exist = options.source.exists() and session.path.exists()
+    if both_exist and options.source.samefile(session.path):
+        raise InvalidValueError("A database cannot be imported into itself.")
+    with open_source(options.source, options.allow) as source:
+        client = TrackingClient(session.path)
+        with Steps(console, "run") as steps:
+            merged = Merge(
+                source,
+                client,
+                now=console.now,
+                with_artifacts=not options.no_artifacts,
+                progress=steps.done,
+            ).run()
+    _report(session, merged)
+    return 1 if merged.troubles else 0
+
+
+def _report(session: Session, merged: Merged) -> None:
+    console = session.console
+    console.line(
+        f"{plain.plural(merged.runs_new, 'run')} new, {merged.runs_completed:,} completed, "
+        f"{merged.runs_unchanged:,} unchanged; "
+        f"{plain.plural(merged.experiments_new, 'experiment')} new; "
+        f"{plain.plural(merged.copied.files, 'file')} copied "
+        f"({plain.size(merged.copied.size_bytes)})"
+    )
+    if merged.runs_running:
+        console.remark(
+            f"{plain.plural(merged.runs_running, 'run')} not ended yet: import again afterwards."
+        )
+    if merged.without_files:
+        console.remark(
+            f"{plain.plural(merged.without_files, 'run')} name files that are not on this machine."
+        )
+    for trouble in merged.troubles[:_MOST_TROUBLES]:
+        console.remark(f"warning: {plain.clean(trouble)}")
+    if len(merged.troubles) > _MOST_TROUBLES:
+        console.remark(f"… and {len(merged.troubles) - _MOST_TROUBLES:,} more warnings")
+    if any("allow that folder" in trouble for trouble in merged.troubles):
+        console.remark("The option --allow FOLDER allows a folder.")
+
+
+def _chosen(session: Session) -> list[str]:
+    options, store = session.options, session.store
+    run_ids = [info.run_id for info in find_runs(store, options.runs)]
+    if options.experiment is not None:
+        ids = experiment_ids(store, [options.experiment])
+        found = store.search_run_infos(ids, "", ViewType.ACTIVE_ONLY, _ALL, 0, ())
+        run_ids += [info.run_id for info in found]
+    elif not run_ids:
+        raise InvalidValueError("Name a run, or an experiment with --experiment.")
+    if not run_ids:
+        raise InvalidValueError(f"The experiment {options.experiment!r} has no runs to export.")
+    return run_ids
+
+
+def _file_name(session: Session) -> str:
+    """A file's name from what is exported, of letters and digits only."""
+    options = session.options
+    name = options.experiment or find_runs(session.store, options.runs)[0].run_name or "runs"
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)[:100]

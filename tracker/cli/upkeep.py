@@ -1,12 +1,154 @@
-"""Verbs to come."""
+"""`check`, `gc` and `backup`: looking after a database."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tracker.cli import plain
+from tracker.cli.arguments import whole_number
+from tracker.cli.steps import Steps
 
 if TYPE_CHECKING:
     from tracker.cli.arguments import Verbs
+    from tracker.cli.session import Session
+    from tracker.maintenance.backup import BackedUp
+    from tracker.maintenance.check import Finding
+    from tracker.maintenance.gc import Garbage
+
+_DAY_MS: Final = 86_400_000
+_MOST_PROBLEMS: Final = 20
 
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verbs."""
+    parser = verbs.add(
+        "check", "Test the database, the files of its runs and their digests.", check
+    )
+    parser.add_argument("--quick", action="store_true", help="do not read every file")
+    parser.add_argument(
+        "--repair", action="store_true", help="take the last values of metrics from their histories"
+    )
+    parser = verbs.add(
+        "gc",
+        "Free the disk space of deleted runs and experiments, of files that nobody uses, and of "
+        "empty pages in the database. What is freed cannot be restored.",
+        gc,
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be freed")
+    parser.add_argument(
+        "--older-than",
+        metavar="DAYS",
+        type=whole_number,
+        default=0,
+        help="only what was deleted that long ago (default: 0)",
+    )
+    parser = verbs.add(
+        "backup",
+        "Copy the database and the files of its runs into a new folder, while runs go on. The "
+        "folder can be used like the original.",
+        backup,
+    )
+    parser.add_argument(
+        "folder",
+        metavar="FOLDER",
+        type=Path,
+        nargs="?",
+        help="where to (default: a folder beside the database, named after it and the time)",
+    )
+
+
+def check(session: Session) -> int:
+    """Write one line a test, its problems below; 1 if there is any."""
+    from tracker.maintenance.check import Checkup, repair  # noqa: PLC0415
+
+    options, console = session.options, session.console
+    if options.repair:
+        console.line(f"{plain.plural(repair(session.writing), 'last value')} repaired")
+    checkup = Checkup(session.reading, reads_files=not options.quick)
+    bad = sum(_write_finding(session, finding) for finding in checkup.run())
+    console.remark(f"{plain.plural(bad, 'problem')}." if bad else "Everything is in order.")
+    return 1 if bad else 0
+
+
+def gc(session: Session) -> int:
+    """Free what can be freed; 1 if something had to stay."""
+    from tracker.maintenance.gc import Collector  # noqa: PLC0415
+
+    options, console = session.options, session.console
+    collector = Collector(
+        session.writing,
+        deleted_before=console.now - options.older_than * _DAY_MS,
+        dry_run=options.dry_run,
+    )
+    garbage = collector.run()
+    _write_garbage(session, garbage)
+    for trouble in garbage.troubles:
+        console.remark(f"warning: {plain.clean(trouble)}")
+    return 1 if garbage.troubles else 0
+
+
+def backup(session: Session) -> int:
+    """Write the copy; 1 if the files of a run are missing from it."""
+    from tracker.maintenance.backup import back_up  # noqa: PLC0415
+
+    console, path = session.console, session.path
+    stamp = plain.moment(console.now)[:19].replace(":", "").replace("-", "")
+    folder = session.options.folder or path.with_name(f"{path.stem}-backup-{stamp}")
+    with Steps(console, "run") as steps:
+        result = back_up(session.reading, folder.absolute(), steps.done)
+    console.line(plain.clean(folder.resolve() / path.name))
+    _remark_backup(session, result)
+    return 1 if result.troubles else 0
+
+
+def _write_finding(session: Session, finding: Finding) -> int:
+    console = session.console
+    verdict = console.styled("BAD ", "red") if finding.problems else console.styled("ok  ", "green")
+    looked_at = f"  ({finding.looked_at})" if finding.looked_at else ""
+    console.line(f"{verdict}{finding.test}{looked_at}")
+    for problem in finding.problems[:_MOST_PROBLEMS]:
+        console.line(f"      {plain.clean(problem)}")
+    more = len(finding.problems) - _MOST_PROBLEMS
+    if more > 0:
+        console.line(f"      … and {more:,} more")
+    return len(finding.problems)
+
+
+def _write_garbage(session: Session, garbage: Garbage) -> None:
+    console = session.console
+    would = "would be " if session.options.dry_run else ""
+    console.line(
+        f"{plain.plural(garbage.runs, 'deleted run')} and "
+        f"{plain.plural(garbage.experiments, 'deleted experiment')} {would}removed"
+    )
+    freed = garbage.file_bytes + garbage.temporary_bytes
+    temporaries = (
+        f" and {plain.plural(garbage.temporaries, 'left-over temporary file')}"
+        if garbage.temporaries
+        else ""
+    )
+    console.line(
+        f"files     {plain.size(garbage.files_before)} before, "
+        f"{plain.size(garbage.files_before - freed)} after: "
+        f"{plain.plural(garbage.files, 'file')}{temporaries} {would}deleted"
+    )
+    console.line(
+        f"database  {plain.size(garbage.database_before)} before, "
+        f"{'at most ' if would else ''}{plain.size(garbage.database_after)} after"
+    )
+
+
+def _remark_backup(session: Session, result: BackedUp) -> None:
+    console = session.console
+    console.remark(
+        f"{plain.plural(result.runs, 'run')}, {plain.plural(result.copied.files, 'file')}, "
+        f"{plain.size(result.copied.size_bytes)}"
+    )
+    if result.elsewhere:
+        console.remark(
+            f"warning: the files of {plain.plural(result.elsewhere, 'run')} lie outside the "
+            f"database's folder and are not part of the backup."
+        )
+    for trouble in result.troubles[:_MOST_PROBLEMS]:
+        console.remark(f"warning: {plain.clean(trouble)}")

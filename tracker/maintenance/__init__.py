@@ -1,0 +1,1 @@
+"""Looking after databases: import, export, backup, garbage collection, checks."""

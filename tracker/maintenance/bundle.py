@@ -1,0 +1,143 @@
+"""Runs as one zip file: a small tracking database with the artifacts beside it.
+
+Unpacked, it is a folder like any other: the dashboard and MLflow open its `tracking.db`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import tempfile
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
+
+from tracker.atomic import BLOCK_BYTES, WRITABLE, make_folder, staged
+from tracker.client import ARTIFACT_ROOT, TrackingClient
+from tracker.exceptions import DiskFullError, InvalidValueError, UnsafePathError
+from tracker.maintenance.database_source import DatabaseSource
+from tracker.maintenance.merge import Merge, Merged
+from tracker.paths import safe_path
+from tracker.store import transfer, upkeep
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from tracker.artifacts import ArtifactStore
+    from tracker.entities import Run
+
+DATABASE_NAME: Final = "tracking.db"
+_FAST: Final = 1
+_LARGE_BYTES: Final = 1 << 30
+
+
+def export_bundle(
+    client: TrackingClient, run_ids: Collection[str], target: Path, now: int
+) -> Merged:
+    """Write runs with all that belongs to them into a zip file, which appears when it is complete.
+
+    Args:
+        client: Where the runs are.
+        run_ids: Which.
+        target: The file to write; an older one is replaced.
+        now: Milliseconds since the epoch.
+
+    Raises:
+        TrackerError: A file of a run cannot be read, or the zip file not be written.
+    """
+    make_folder(target.absolute().parent)
+    with tempfile.TemporaryDirectory(prefix="tracker-") as folder:
+        database = Path(folder, DATABASE_NAME)
+        copy = TrackingClient(database)
+        source = DatabaseSource(client.store.database)
+        wanted = set(run_ids)
+        merged = Merge(
+            source,
+            copy,
+            now=now,
+            wanted=lambda run: run.info.run_id in wanted,
+            with_artifacts=False,
+        ).run()
+        upkeep.close_into_one_file(copy.store.database)
+        with staged(target.absolute().parent, WRITABLE) as new:
+            _write(client, copy, database, cast("BinaryIO", new.file), merged)
+            new.path.replace(target)
+    return merged
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The database of a zip file from `export_bundle`, with its artifacts, until the end.
+
+    Raises:
+        InvalidValueError: The file is damaged or no export.
+        UnsafePathError: A member has a name that leads elsewhere, or is a link.
+        DiskFullError: It is larger than the room left on the disk.
+    """
+    with tempfile.TemporaryDirectory(prefix="tracker-") as folder:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                _unpack(archive, Path(folder), path)
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            raise InvalidValueError(f"{str(path)!r} is a damaged zip file: {error}.") from error
+        yield Path(folder, DATABASE_NAME)
+
+
+def _write(
+    client: TrackingClient, copy: TrackingClient, database: Path, target: BinaryIO, merged: Merged
+) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as archive:
+        archive.write(database, DATABASE_NAME)
+        with copy.store.database.read() as connection:
+            found = [
+                run
+                for experiment in transfer.all_experiments(connection)
+                for run in transfer.assembled(
+                    connection, transfer.run_ids(connection, experiment.experiment_id)
+                )
+            ]
+        for run in found:
+            _write_files(archive, client.artifacts(run.info.run_id), run, merged)
+    copy.store.database.close()
+
+
+def _write_files(archive: zipfile.ZipFile, store: ArtifactStore, run: Run, merged: Merged) -> None:
+    for info in store.walk():
+        size_bytes = info.file_size or 0
+        name = f"{run.info.artifact_uri}/{info.path}"
+        with (
+            store.open(info.path) as source,
+            archive.open(name, "w", force_zip64=size_bytes > _LARGE_BYTES) as member,
+        ):
+            while block := source.read(BLOCK_BYTES):
+                member.write(block)
+        merged.copied.files += 1
+        merged.copied.size_bytes += size_bytes
+
+
+def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    names = [_safe_member(member) for member in members]
+    if DATABASE_NAME not in names:
+        raise InvalidValueError(
+            f"{str(path)!r} holds no {DATABASE_NAME}: only zip files written by `export` can be "
+            f"imported."
+        )
+    if sum(member.file_size for member in members) > shutil.disk_usage(folder).free:
+        raise DiskFullError(f"There is no room to unpack {str(path)!r}: free some space.")
+    for name, member in zip(names, members, strict=True):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(member) as source, target.open("xb") as file:
+            shutil.copyfileobj(source, file, BLOCK_BYTES)
+
+
+def _safe_member(member: zipfile.ZipInfo) -> str:
+    # `filename` is already cut at a NUL: judge what the archive says.
+    name = safe_path(member.orig_filename)
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise UnsafePathError(f"unsafe archive member {name!r}: it is a link")
+    if name != DATABASE_NAME and not name.startswith(f"{ARTIFACT_ROOT}/"):
+        raise InvalidValueError(f"The archive holds {name!r}, which no export has.")
+    return name

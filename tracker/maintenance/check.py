@@ -1,0 +1,130 @@
+"""Tests a database, what it says about itself, and the files beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tracker.exceptions import TrackerError
+from tracker.local_artifacts import LocalArtifacts
+from tracker.maintenance.roots import blob_stores
+from tracker.store import upkeep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracker.artifacts import ArtifactStore
+    from tracker.client import TrackingClient
+    from tracker.entities import RunInfo
+
+
+@dataclass(slots=True)
+class Finding:
+    """One test. `problems` is empty where it went well; `remarks` are no problems."""
+
+    test: str
+    looked_at: str = ""
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+class Checkup:
+    """One test of everything.
+
+    Args:
+        client: The database.
+        reads_files: Whether every stored byte is compared with its digest.
+    """
+
+    def __init__(self, client: TrackingClient, *, reads_files: bool = True) -> None:
+        self._client = client
+        self._reads_files = reads_files
+
+    def run(self) -> Iterator[Finding]:
+        """One finding a test, as soon as it is there.
+
+        Raises:
+            DatabaseError: The database cannot be read at all.
+        """
+        database = self._client.store.database
+        with database.read() as connection:
+            yield Finding("database pages", problems=upkeep.damage(connection))
+            yield _references(upkeep.broken_references(connection))
+            yield _latest(upkeep.wrong_latest(connection))
+            yield _incomplete(upkeep.incomplete_runs(connection))
+            infos = upkeep.all_runs(connection)
+        yield self._artifacts(infos)
+        if self._reads_files:
+            yield self._digests(infos)
+
+    def _artifacts(self, infos: list[RunInfo]) -> Finding:
+        finding = Finding("artifacts", f"{len(infos):,} runs")
+        for info in infos:
+            try:
+                _list(self._client.open_location(info.artifact_uri))
+            except TrackerError as error:
+                finding.problems.append(f"run {info.run_id}: {error}")
+        return finding
+
+    def _digests(self, infos: list[RunInfo]) -> Finding:
+        finding = Finding("file digests")
+        number = 0
+        damaged: set[int] = set()
+        for blobs in blob_stores(self._client, [info.artifact_uri for info in infos]):
+            number += sum(1 for _ in blobs)
+            for blob in blobs.damaged():
+                damaged.add(blob.inode)
+                finding.problems.append(f"{str(blob.path)!r} does not match its digest")
+        finding.looked_at = f"{number:,} different files"
+        if damaged:
+            finding.problems += self._users(infos, damaged)
+        return finding
+
+    def _users(self, infos: list[RunInfo], inodes: set[int]) -> list[str]:
+        """Which artifacts are names of these files."""
+        found = []
+        for info in infos:
+            store = self._client.open_location(info.artifact_uri)
+            if isinstance(store, LocalArtifacts):
+                found += [
+                    f"damaged: artifact {file.path!r} of run {info.run_id}"
+                    for file in store.walk()
+                    if store.local_path(file.path).stat().st_ino in inodes
+                ]
+        return found
+
+
+def repair(client: TrackingClient) -> int:
+    """Rebuild what can be rebuilt from the rest: the newest points; how many were wrong.
+
+    Raises:
+        DatabaseError: The database cannot be written.
+    """
+    with client.store.database.write() as connection:
+        wrong = upkeep.wrong_latest(connection)
+        for run_id, key in wrong:
+            upkeep.rebuild_latest(connection, run_id, key)
+    return len(wrong)
+
+
+def _references(found: list[tuple[str, int, str]]) -> Finding:
+    return Finding(
+        "references between tables",
+        problems=[f"{number:,} rows of {table} name no row of {to}" for table, number, to in found],
+    )
+
+
+def _latest(found: list[tuple[str, str]]) -> Finding:
+    problems = [f"run {run_id}: the last value of {key!r} is wrong" for run_id, key in found]
+    return Finding("last values of metrics", problems=problems)
+
+
+def _incomplete(found: list[str]) -> Finding:
+    problems = [f"run {run_id} lacks a value that MLflow needs" for run_id in found]
+    return Finding("rows of runs", problems=problems)
+
+
+def _list(store: ArtifactStore) -> None:
+    """See whether the files can be listed. A run without any is as good."""
+    for _ in store.walk():
+        pass

@@ -1,0 +1,111 @@
+"""Runs from another tracking database, ours or MLflow's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tracker.artifacts import open_artifacts
+from tracker.exceptions import (
+    DatabaseError,
+    NotFoundError,
+    TrackerError,
+    UnsafePathError,
+    UnsupportedError,
+)
+from tracker.local_artifacts import LocalArtifacts
+from tracker.paths import path_of_uri
+from tracker.store import transfer
+from tracker.validation import check_run_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tracker.artifacts import ArtifactStore
+    from tracker.database import Database
+    from tracker.entities import Experiment, Run
+    from tracker.store.metrics import Point
+
+# Beside a database that was moved, or that an MLflow server wrote, its artifacts lie in these.
+_USUAL_FOLDERS: Final = ("artifacts", "mlruns", "mlartifacts")
+
+
+class DatabaseSource:
+    """A database opened read-only.
+
+    Args:
+        database: The other database.
+        allowed_roots: Folders and URLs outside of its folder that its artifacts may lie in.
+    """
+
+    def __init__(self, database: Database, allowed_roots: Sequence[str] = ()) -> None:
+        self.database = database
+        self._allowed_roots = allowed_roots
+        # A hostile schema may call functions from its views and expressions.
+        database.connection.execute("PRAGMA trusted_schema = OFF")
+
+    def experiments(self) -> list[Experiment]:
+        """All experiments, deleted ones included."""
+        with self.database.read() as connection:
+            return transfer.all_experiments(connection)
+
+    def runs(self, experiment_id: str) -> Iterator[Run]:
+        """All runs of an experiment, deleted ones included."""
+        with self.database.read() as connection:
+            yield from transfer.assembled(connection, transfer.run_ids(connection, experiment_id))
+
+    def deleted_time(self, run_id: str) -> int | None:
+        """When a run was deleted, in ms since the epoch."""
+        with self.database.read() as connection:
+            return transfer.deleted_time(connection, run_id)
+
+    def points(self, run_id: str) -> Iterator[Point]:
+        """Every point of every metric of a run.
+
+        Raises:
+            DatabaseError: A number of the other database is none.
+        """
+        with self.database.read() as connection:
+            try:
+                yield from transfer.points(connection, run_id)
+            except (TypeError, ValueError) as error:
+                raise DatabaseError(
+                    f"The metrics of run {run_id!r} in {str(self.database.path)!r} are damaged: "
+                    f"{error}."
+                ) from error
+
+    def artifacts(self, run: Run) -> ArtifactStore | None:
+        """The files of a run, where its URI says or in the usual place beside the database."""
+        folder = self.database.folder
+        try:
+            store = open_artifacts(run.info.artifact_uri, folder, allowed_roots=self._allowed_roots)
+        except (UnsafePathError, UnsupportedError) as error:
+            usual = self._in_usual_place(run)
+            if usual is None:
+                raise self._explained(run, error) from error
+            return usual
+        if isinstance(store, LocalArtifacts) and not store.root.exists():
+            return self._in_usual_place(run)
+        return store
+
+    def _explained(self, run: Run, error: TrackerError) -> TrackerError:
+        """Why the files of a run cannot be had, in words for somebody who imports it."""
+        try:
+            place = path_of_uri(run.info.artifact_uri, self.database.folder)
+        except UnsafePathError:
+            return error
+        if "://" in run.info.artifact_uri:
+            return error
+        if not place.exists():
+            return NotFoundError(f"{str(place)!r} is not on this machine.")
+        return UnsafePathError(
+            f"they lie in {str(place)!r}, outside the database's folder; if you trust this "
+            f"database, allow that folder or one above it"
+        )
+
+    def _in_usual_place(self, run: Run) -> ArtifactStore | None:
+        tail = f"{int(run.info.experiment_id)}/{check_run_id(run.info.run_id)}/artifacts"
+        for name in _USUAL_FOLDERS:
+            store = open_artifacts(f"{name}/{tail}", self.database.folder)
+            if isinstance(store, LocalArtifacts) and store.root.is_dir():
+                return store
+        return None

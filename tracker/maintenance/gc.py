@@ -1,0 +1,200 @@
+"""Frees the disk space of what was deleted."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tracker.atomic import leftovers
+from tracker.exceptions import DatabaseError, TrackerError, UnsafePathError
+from tracker.local_artifacts import LocalArtifacts
+from tracker.maintenance.roots import blob_stores
+from tracker.store import upkeep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracker.artifacts import ArtifactStore
+    from tracker.blobs import Blob, BlobStore
+    from tracker.client import TrackingClient
+    from tracker.entities import RunInfo
+
+# A younger temporary file may belong to a process that is writing it.
+LEFTOVER_SECONDS: Final = 3_600.0
+
+
+@dataclass(slots=True)
+class Garbage:
+    """What can be, or was, freed. Sizes are in bytes.
+
+    Args:
+        runs: Deleted runs.
+        experiments: Deleted experiments without other runs.
+        files: Files that only deleted runs use, or nobody.
+        file_bytes: Their size.
+        files_before: Size of all files of runs, equal ones counted once.
+        temporaries: Temporary files that a killed process left behind.
+        temporary_bytes: Their size.
+        database_before: Size of the database's files.
+        database_after: The same afterwards; in a dry run what is sure to be left at most.
+        troubles: Sentences about what stays, and why.
+    """
+
+    runs: int = 0
+    experiments: int = 0
+    files: int = 0
+    file_bytes: int = 0
+    files_before: int = 0
+    temporaries: int = 0
+    temporary_bytes: int = 0
+    database_before: int = 0
+    database_after: int = 0
+    troubles: list[str] = field(default_factory=list)
+
+
+class Collector:
+    """One collection.
+
+    Args:
+        client: The database.
+        deleted_before: Only what was deleted up to this moment, in ms since the epoch.
+        dry_run: Count only.
+    """
+
+    def __init__(
+        self, client: TrackingClient, *, deleted_before: int, dry_run: bool = False
+    ) -> None:
+        self._client = client
+        self._database = client.store.database
+        self._deleted_before = deleted_before
+        self._dry_run = dry_run
+        self._names: Counter[int] = Counter()
+        self.garbage = Garbage()
+
+    def run(self) -> Garbage:
+        """Do it. Interrupted, it can be done again.
+
+        Raises:
+            DatabaseError: The database cannot be read or written.
+        """
+        self.garbage.database_before = _size_on_disk(self._database.path)
+        with self._database.read() as connection:
+            found = upkeep.deleted_runs(connection, self._deleted_before)
+        shared = blob_stores(self._client, [info.artifact_uri for info in found])
+        self.garbage.files_before = sum(_size_below(blobs.folder.parent) for blobs in shared)
+        removed = {info.run_id for info in found if self._remove_run(info)}
+        for blobs in shared:
+            self._sweep(blobs)
+        self._remove_experiments(removed)
+        self._shrink()
+        return self.garbage
+
+    def _remove_run(self, info: RunInfo) -> bool:
+        """Free one run: its files first, so that a run whose files stay is not forgotten."""
+        try:
+            self._remove_files(info, self._client.open_location(info.artifact_uri))
+        except TrackerError as error:
+            self.garbage.troubles.append(f"Run {info.run_id} stays: {error}")
+            return False
+        if not self._dry_run:
+            with self._database.write() as connection:
+                upkeep.remove_run(connection, info.run_id)
+        self.garbage.runs += 1
+        return True
+
+    def _remove_files(self, info: RunInfo, store: ArtifactStore) -> None:
+        if not _belongs_to(info, store):
+            raise UnsafePathError(
+                f"its files lie in {info.artifact_uri!r}, which may be another run's folder"
+            )
+        if isinstance(store, LocalArtifacts):
+            for path in _files_below(store.root):
+                self._count_name(path)
+            # Blobs are swept once at the end, not once a run.
+            store = LocalArtifacts(store.root)
+        else:
+            sizes = [info.file_size or 0 for info in store.walk()]
+            self.garbage.files += len(sizes)
+            self.garbage.file_bytes += sum(sizes)
+        if not self._dry_run:
+            store.delete()
+
+    def _count_name(self, path: Path) -> None:
+        status = path.lstat()
+        self._names[status.st_ino] += 1
+        # A blob has one name more than its artifacts, and is counted by `_sweep`.
+        if status.st_nlink == (self._names[status.st_ino] if self._dry_run else 1):
+            self.garbage.files += 1
+            self.garbage.file_bytes += status.st_size
+
+    def _sweep(self, blobs: BlobStore) -> None:
+        unused = [blob for blob in blobs if self._is_unused(blob)]
+        self.garbage.files += len(unused)
+        self.garbage.file_bytes += sum(blob.size for blob in unused)
+        for path in leftovers(blobs.folder.parent, LEFTOVER_SECONDS):
+            self.garbage.temporaries += 1
+            self.garbage.temporary_bytes += path.lstat().st_size
+            if not self._dry_run:
+                path.unlink(missing_ok=True)
+        if not self._dry_run:
+            blobs.delete_unreferenced()
+
+    def _is_unused(self, blob: Blob) -> bool:
+        return blob.links == 1 + (self._names[blob.inode] if self._dry_run else 0)
+
+    def _remove_experiments(self, removed: set[str]) -> None:
+        with self._database.read() as connection:
+            found = upkeep.empty_deleted_experiments(connection, self._deleted_before, removed)
+        if self._dry_run:
+            self.garbage.experiments = len(found)
+            return
+        with self._database.write() as connection:
+            upkeep.remove_unused_datasets(connection)
+            for experiment_id, _ in found:
+                self.garbage.experiments += upkeep.remove_experiment(connection, experiment_id)
+
+    def _shrink(self) -> None:
+        """Give the database's free pages back to the file system."""
+        with self._database.read() as connection:
+            free_bytes = upkeep.room(connection).free_bytes
+        if self._dry_run:
+            self.garbage.database_after = self.garbage.database_before - free_bytes
+            return
+        try:
+            upkeep.vacuum(self._database)
+        except DatabaseError as error:
+            self.garbage.troubles.append(f"The database stays as large as it is: {error}")
+        self.garbage.database_after = _size_on_disk(self._database.path)
+
+
+def _files_below(root: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(root):
+        yield from (Path(parent, name) for name in names)
+        yield from (path for name in folders if (path := Path(parent, name)).is_symlink())
+
+
+def _belongs_to(info: RunInfo, store: ArtifactStore) -> bool:
+    """Whether the folder is named after the run: a database may name any folder, another run's."""
+    root = store.root.as_posix() if isinstance(store, LocalArtifacts) else info.artifact_uri
+    return root.rstrip("/").endswith(f"/{info.run_id}/artifacts")
+
+
+def _size_below(folder: Path) -> int:
+    sizes = {}
+    for path in _files_below(folder):
+        with suppress(FileNotFoundError):
+            status = path.lstat()
+            sizes[status.st_ino] = status.st_size
+    return sum(sizes.values())
+
+
+def _size_on_disk(database: Path) -> int:
+    total = 0
+    for path in (database, Path(f"{database}-wal")):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total

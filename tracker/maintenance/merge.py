@@ -1,0 +1,250 @@
+"""Brings experiments and runs from a source into a database.
+
+Run ids stay, experiments are matched by name. Doing it twice changes nothing, and an interrupted
+merge is completed by another one: a run that is here already gains the points, parameters, tags,
+data sets and files it lacks, and where both sides have a value, the one here stays. Only a run
+that says RUNNING here and has ended there takes everything from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from tracker.client import ARTIFACT_ROOT
+from tracker.entities import LifecycleStage, RunStatus
+from tracker.exceptions import (
+    DiskFullError,
+    InvalidValueError,
+    NotFoundError,
+    ReadOnlyError,
+    TrackerError,
+)
+from tracker.maintenance.copying import Copied, copy_files
+from tracker.store import attributes, experiments, inputs, metrics, runs, transfer
+from tracker.store.tracking import RUN_NAME_TAG
+from tracker.validation import check_experiment_name, check_run_id, check_status, plain_int
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from tracker.client import TrackingClient
+    from tracker.entities import Experiment, Run, RunInfo
+    from tracker.maintenance.source import Source
+
+POINTS_A_TRANSACTION: Final = 20_000
+
+
+@dataclass(slots=True)
+class Merged:
+    """What a merge did.
+
+    Args:
+        experiments_new: Experiments that were not here.
+        runs_new: Runs that were not here.
+        runs_completed: Runs that were here and gained something.
+        runs_unchanged: Runs that were here as they are there.
+        runs_running: Those of them that have not ended.
+        without_files: Runs whose files, if they had any, are not on this machine.
+        copied: Their files.
+        troubles: Sentences about what had to be left behind.
+    """
+
+    experiments_new: int = 0
+    runs_new: int = 0
+    runs_completed: int = 0
+    runs_unchanged: int = 0
+    runs_running: int = 0
+    without_files: int = 0
+    copied: Copied = field(default_factory=Copied)
+    troubles: list[str] = field(default_factory=list)
+
+    @property
+    def runs(self) -> int:
+        """How many runs were looked at."""
+        return self.runs_new + self.runs_completed + self.runs_unchanged
+
+
+class Merge:
+    """One merge.
+
+    Args:
+        source: Where runs come from.
+        client: The database they go to.
+        wanted: Which runs to take; by default all, and experiments without runs too.
+        with_artifacts: Whether their files come along.
+        now: Milliseconds since the epoch, for experiments without a creation time.
+        progress: Told after each run how many were done.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        client: TrackingClient,
+        *,
+        now: int,
+        wanted: Callable[[Run], bool] | None = None,
+        with_artifacts: bool = True,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._source = source
+        self._client = client
+        self._database = client.store.database
+        self._now = now
+        self._wanted = wanted
+        self._with_artifacts = with_artifacts
+        self._progress = progress
+        self.merged = Merged()
+
+    def run(self) -> Merged:
+        """Do it.
+
+        Raises:
+            DatabaseError: One of the databases cannot be read or written. What was merged so far
+                stays.
+        """
+        for experiment in self._source.experiments():
+            experiment_id = self._experiment(experiment) if self._wanted is None else None
+            for run in self._source.runs(experiment.experiment_id):
+                if self._wanted is not None and not self._wanted(run):
+                    continue
+                if experiment_id is None:
+                    experiment_id = self._experiment(experiment)
+                self._run_or_trouble(run, experiment_id)
+                self._progress(self.merged.runs)
+        return self.merged
+
+    def _experiment(self, received: Experiment) -> int:
+        check_experiment_name(received.name)
+        with self._database.write() as connection:
+            known = experiments.find_by_name(connection, received.name)
+            if known is not None:
+                experiment_id = int(known.experiment_id)
+                self._tell_of_deleted(received, known)
+            else:
+                experiment_id = transfer.insert_experiment(connection, received, self._now)
+                location = f"{ARTIFACT_ROOT}/{experiment_id}"
+                experiments.set_location(connection, experiment_id, location)
+                self.merged.experiments_new += 1
+            transfer.add_experiment_tags(connection, experiment_id, _texts(received.tags))
+        return experiment_id
+
+    def _tell_of_deleted(self, received: Experiment, known: Experiment) -> None:
+        if received.lifecycle_stage == LifecycleStage.ACTIVE != known.lifecycle_stage:
+            self.merged.troubles.append(
+                f"The experiment {known.name!r} is deleted here: its runs arrive deleted too, and "
+                f"come back when it is restored."
+            )
+
+    def _run_or_trouble(self, run: Run, experiment_id: int) -> None:
+        try:
+            self._one(run, experiment_id)
+        except (DiskFullError, ReadOnlyError):
+            raise
+        except TrackerError as error:
+            self.merged.troubles.append(f"Run {run.info.run_id}: {error}")
+
+    def _one(self, run: Run, experiment_id: int) -> None:
+        info = _checked(run.info, experiment_id)
+        with self._database.write() as connection:
+            known = runs.find_info(connection, info.run_id)
+            overtaken = known is not None and _has_overtaken(info, known)
+            changes = connection.total_changes
+            if known is None:
+                self._insert(connection, info)
+            elif overtaken:
+                runs.update(connection, info.run_id, info.status, info.end_time, info.run_name)
+            self._add_texts(connection, run, info, overwrite=overtaken)
+            changes = connection.total_changes - changes
+            target = runs.get_info(connection, info.run_id)
+            inputs.insert(connection, target.experiment_id, info.run_id, run.inputs.dataset_inputs)
+        changes += self._points(info.run_id)
+        files = self._copy_files(run, overwrite=overtaken) if self._with_artifacts else 0
+        self._count(info, is_new=known is None, has_changed=bool(changes or files))
+
+    def _insert(self, connection: sqlite3.Connection, info: RunInfo) -> None:
+        experiment = experiments.get(connection, info.experiment_id)
+        location = (experiment.artifact_location or "").rstrip("/")
+        placed = replace(info, artifact_uri=f"{location}/{info.run_id}/artifacts")
+        if experiment.lifecycle_stage == LifecycleStage.DELETED:
+            placed = replace(placed, lifecycle_stage=LifecycleStage.DELETED)
+        deleted = self._source.deleted_time(info.run_id)
+        transfer.insert_run(connection, placed, self._now if deleted is None else deleted)
+
+    def _add_texts(
+        self, connection: sqlite3.Connection, run: Run, info: RunInfo, *, overwrite: bool
+    ) -> None:
+        tags = _texts(run.data.tags)
+        tags.setdefault(RUN_NAME_TAG, info.run_name)
+        if overwrite:
+            attributes.set_tags(connection, info.run_id, tags)
+        transfer.add_texts(connection, info.run_id, _texts(run.data.params), tags)
+
+    def _points(self, run_id: str) -> int:
+        """Add the points in transactions that keep no other writer waiting; how many changed."""
+        points, changes = self._source.points(run_id), 0
+        while chunk := list(islice(points, POINTS_A_TRANSACTION)):
+            with self._database.write() as connection:
+                before = connection.total_changes
+                metrics.insert(connection, run_id, chunk)
+                changes += connection.total_changes - before
+        return changes
+
+    def _copy_files(self, run: Run, *, overwrite: bool) -> int:
+        """Copy the run's files; how many. What cannot be copied does not keep the run away."""
+        try:
+            store = self._source.artifacts(run)
+            if store is None:
+                return 0
+            target = self._client.artifacts(run.info.run_id)
+            copied = copy_files(store, target, overwrite=overwrite)
+        except NotFoundError:
+            self.merged.without_files += 1
+            return 0
+        except TrackerError as error:
+            self.merged.troubles.append(f"Files of run {run.info.run_id}: {error}")
+            return 0
+        self.merged.copied.add(copied)
+        return copied.files
+
+    def _count(self, info: RunInfo, *, is_new: bool, has_changed: bool) -> None:
+        if is_new:
+            self.merged.runs_new += 1
+        elif has_changed:
+            self.merged.runs_completed += 1
+        else:
+            self.merged.runs_unchanged += 1
+        if info.status == RunStatus.RUNNING and info.lifecycle_stage == LifecycleStage.ACTIVE:
+            self.merged.runs_running += 1
+
+
+def _checked(info: RunInfo, experiment_id: int) -> RunInfo:
+    """A received run's row with nothing in it that the database or MLflow would stumble over.
+
+    Raises:
+        InvalidValueError: A value cannot be what it should be.
+    """
+    if info.lifecycle_stage not in set(LifecycleStage):
+        raise InvalidValueError(f"There is no lifecycle stage {info.lifecycle_stage!r}.")
+    return replace(
+        info,
+        run_id=check_run_id(info.run_id),
+        run_name=str(info.run_name or ""),
+        experiment_id=str(experiment_id),
+        user_id=str(info.user_id or "unknown"),
+        status=check_status(info.status),
+        start_time=plain_int("start time", info.start_time or 0),
+        end_time=None if info.end_time is None else plain_int("end time", info.end_time),
+        artifact_uri="",
+    )
+
+
+def _has_overtaken(received: RunInfo, known: RunInfo) -> bool:
+    """Whether a run that says RUNNING here has ended there."""
+    return known.status == RunStatus.RUNNING and RunStatus.is_terminated(received.status)
+
+
+def _texts(received: dict[str, str]) -> dict[str, str]:
+    return {str(key): "" if value is None else str(value) for key, value in received.items()}

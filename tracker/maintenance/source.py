@@ -1,0 +1,35 @@
+"""Where runs come from when they are imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tracker.artifacts import ArtifactStore
+    from tracker.entities import Experiment, Run
+    from tracker.store.metrics import Point
+
+
+class Source(Protocol):
+    """Experiments and runs kept elsewhere. Not trusted: any value may be hostile."""
+
+    def experiments(self) -> Iterable[Experiment]:
+        """All experiments, deleted ones included."""
+
+    def runs(self, experiment_id: str) -> Iterator[Run]:
+        """All runs of an experiment, deleted ones included; without their metrics."""
+
+    def deleted_time(self, run_id: str) -> int | None:
+        """When a run was deleted, in ms since the epoch."""
+
+    def points(self, run_id: str) -> Iterator[Point]:
+        """Every point of every metric of a run."""
+
+    def artifacts(self, run: Run) -> ArtifactStore | None:
+        """The files of a run; None where it has none.
+
+        Raises:
+            TrackerError: They cannot be reached, or lie where nobody allowed to look.
+        """

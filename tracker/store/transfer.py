@@ -1,0 +1,126 @@
+"""Rows on their way from one database to another: whole runs, with ids and times as they were."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.entities import LifecycleStage
+from tracker.store import experiments, runs
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tracker.entities import Experiment, Run, RunInfo
+    from tracker.store.metrics import Point
+
+_RUNS_A_CHUNK = 200
+
+
+def all_experiments(connection: sqlite3.Connection) -> list[Experiment]:
+    """Every experiment by id, deleted ones included."""
+    ids = connection.execute("SELECT experiment_id FROM experiments ORDER BY experiment_id")
+    return [experiments.get(connection, experiment_id) for (experiment_id,) in ids.fetchall()]
+
+
+def run_ids(connection: sqlite3.Connection, experiment_id: str) -> list[str]:
+    """Every run of an experiment by start time, deleted ones included."""
+    rows = connection.execute(
+        "SELECT run_uuid FROM runs WHERE experiment_id = ? ORDER BY start_time, run_uuid",
+        (int(experiment_id),),
+    )
+    return [run_id for (run_id,) in rows]
+
+
+def assembled(connection: sqlite3.Connection, ids: list[str]) -> Iterator[Run]:
+    """Whole runs, a few hundred in memory at a time."""
+    for start in range(0, len(ids), _RUNS_A_CHUNK):
+        chunk = ids[start : start + _RUNS_A_CHUNK]
+        yield from runs.assemble(connection, [runs.get_info(connection, each) for each in chunk])
+
+
+def points(connection: sqlite3.Connection, run_id: str) -> Iterator[Point]:
+    """Every point of every metric of a run, in its stored form."""
+    rows = connection.execute(
+        """
+        SELECT key, value, timestamp, step, is_nan
+        FROM metrics
+        WHERE run_uuid = ?
+        ORDER BY key, step, timestamp, value
+        """,
+        (run_id,),
+    )
+    for key, value, timestamp, step, is_nan in rows:
+        yield str(key), float(value), int(timestamp), int(step), int(is_nan)
+
+
+def deleted_time(connection: sqlite3.Connection, run_id: str) -> int | None:
+    """When a run was deleted, in ms since the epoch."""
+    row = connection.execute(
+        "SELECT deleted_time FROM runs WHERE run_uuid = ?", (run_id,)
+    ).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def insert_experiment(connection: sqlite3.Connection, received: Experiment, now: int) -> int:
+    """Add an experiment as it was elsewhere, but for its id and location; its id here."""
+    created = received.creation_time or now
+    experiment_id = experiments.insert(connection, received.name, None, created)
+    connection.execute(
+        """
+        UPDATE experiments
+        SET lifecycle_stage = ?, last_update_time = ?
+        WHERE experiment_id = ?
+        """,
+        (_stage(received.lifecycle_stage), received.last_update_time or created, experiment_id),
+    )
+    return experiment_id
+
+
+def add_experiment_tags(
+    connection: sqlite3.Connection, experiment_id: int, tags: Mapping[str, str]
+) -> None:
+    """Add the tags that an experiment has not."""
+    connection.executemany(
+        """
+        INSERT INTO experiment_tags (key, value, experiment_id)
+        VALUES (?, ?, ?)
+        ON CONFLICT (key, experiment_id) DO NOTHING
+        """,
+        [(key, value, experiment_id) for key, value in tags.items()],
+    )
+
+
+def insert_run(connection: sqlite3.Connection, info: RunInfo, deleted: int | None) -> None:
+    """Add a run's row as it was elsewhere; `deleted` is its time in ms since the epoch."""
+    runs.insert(connection, info)
+    if info.lifecycle_stage == LifecycleStage.DELETED:
+        connection.execute(
+            "UPDATE runs SET deleted_time = ? WHERE run_uuid = ?", (deleted, info.run_id)
+        )
+
+
+def add_texts(
+    connection: sqlite3.Connection,
+    run_id: str,
+    params: Mapping[str, str],
+    tags: Mapping[str, str],
+) -> None:
+    """Add the parameters and tags that a run has not."""
+    for table, texts in (("params", params), ("tags", tags)):
+        connection.executemany(
+            f"""
+            INSERT INTO {table} (key, value, run_uuid)
+            VALUES (?, ?, ?)
+            ON CONFLICT (key, run_uuid) DO NOTHING
+            """,
+            _rows(run_id, texts.items()),
+        )
+
+
+def _rows(run_id: str, texts: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    return [(key, value, run_id) for key, value in texts]
+
+
+def _stage(text: str) -> str:
+    return LifecycleStage.DELETED if text == LifecycleStage.DELETED else LifecycleStage.ACTIVE
