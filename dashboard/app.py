@@ -18,7 +18,7 @@ from dashboard.security import Guard
 from dashboard.shell import serve_page
 
 app = st.App(
-    Path(__file__).with_name("main.py"),
+    Path(__file__).with_name("entry") / "main.py",
     routes=[
         Route("/artifact/{run_id}/{path:path}", serve_file, methods=["GET", "HEAD"]),
         Route("/zip/{run_id}", serve_zip),

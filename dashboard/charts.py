@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import altair as alt
 import pandas as pd
 
+from dashboard.smoothing import LEVELS
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 DASHES = {"train": [5, 4], "validation": [1, 0], "test": [2, 2], "": [1, 0]}
-LEVELS = 10
 POINTS_SHOWN = 30
 STRIP_FROM = 60
+# Streamlit leaves room for a title that these charts do not have.
+PADDING = {"left": 0, "top": 6, "right": 8, "bottom": 0}
 Chart = alt.Chart | alt.LayerChart | alt.VConcatChart
 
 
@@ -27,7 +30,7 @@ class Series:
         label: As the tooltip names it.
         colour: Hexadecimal.
         part: 'train', 'validation', 'test' or ''.
-        points: x, step, low, high, mean; ordered by x.
+        points: x, low, high and the smoothed s0 to s7, ordered by x.
     """
 
     run_id: str
@@ -58,11 +61,6 @@ class CurveStyle:
     better: str = ""
 
 
-def smoothed(values: pd.Series[float], level: int) -> pd.Series[float]:
-    """An exponential moving average; level 0 is the value itself, level 9 the smoothest."""
-    return values if level == 0 else values.ewm(span=1 + 1.6**level).mean()
-
-
 def curves(series: Sequence[Series], style: CurveStyle, marked: pd.DataFrame) -> Chart:
     """Lines with their min-max bands, smoothing, hover, best points, and a strip to zoom by.
 
@@ -80,7 +78,7 @@ def curves(series: Sequence[Series], style: CurveStyle, marked: pd.DataFrame) ->
     layers += _best(table, series, style, x)
     layers += _marks(marked, series, x)
     layers.append(_hover(series, style, x))
-    main = alt.layer(*layers).properties(height=style.height, width="container")
+    main = alt.layer(*layers).properties(height=style.height)
     if dense:
         main = main.add_params(_level())
     if not long_enough:
@@ -90,7 +88,7 @@ def curves(series: Sequence[Series], style: CurveStyle, marked: pd.DataFrame) ->
 
 def _finish(chart: Any) -> Chart:
     finished: Chart = chart.properties(
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"), padding=PADDING
     ).configure_view(strokeWidth=0)
     return finished
 
@@ -101,18 +99,16 @@ def _level() -> alt.Parameter:
 
 
 def _long(series: Sequence[Series], *, log: bool) -> pd.DataFrame:
-    pieces = []
-    for index, line in enumerate(series):
-        piece = pd.DataFrame({"x": line.points["x"], "low": line.points["low"]})
-        piece["high"] = line.points["high"]
-        for level in range(LEVELS if len(line.points) > POINTS_SHOWN else 1):
-            piece[f"s{level}"] = smoothed(line.points["mean"], level).astype("float32")
-        piece["series"], piece["run"], piece["part"] = f"r{index}", line.run_id, line.part
-        pieces.append(piece)
+    """All lines in one table: x, low, high, s0, …, series (r0, …), run, part."""
+    deep = any(len(line.points) > POINTS_SHOWN for line in series)
+    smooth = [f"s{level}" for level in range(LEVELS if deep else 1)]
+    pieces = [
+        line.points[["x", "low", "high", *smooth]].assign(
+            series=f"r{index}", run=line.run_id, part=line.part
+        )
+        for index, line in enumerate(series)
+    ]
     table = pd.concat(pieces, ignore_index=True)
-    for level in range(1, LEVELS):
-        if f"s{level}" in table:
-            table[f"s{level}"] = table[f"s{level}"].fillna(table["s0"])
     if log:
         table = table[table["low"] > 0]
     return table.astype({"series": "category", "run": "category", "part": "category"})
@@ -192,7 +188,7 @@ def _hover(series: Sequence[Series], style: CurveStyle, x: alt.X) -> alt.Chart:
     """A rule that follows the pointer and reads every line at once."""
     wide = pd.concat(
         [
-            line.points.assign(x=line.points["x"]).groupby("x")["mean"].mean().rename(f"r{index}")
+            line.points.groupby("x")["s0"].mean().rename(f"r{index}")
             for index, line in enumerate(series)
         ],
         axis=1,
@@ -220,7 +216,8 @@ def _strip(
     y = alt.Y("s0:Q", axis=None, scale=alt.Scale(zero=False))
     line = alt.Chart(table).mark_line(strokeWidth=1, opacity=0.6)
     strip = line.encode(x=x, y=y, color=_colour(series), detail="series:N")
-    drawn: alt.Chart = strip.add_params(zoom).properties(height=34, width="container")
+    ground = alt.ViewBackground(fill="#8b93a7", fillOpacity=0.1, cornerRadius=4)
+    drawn: alt.Chart = strip.add_params(zoom).properties(height=34, view=ground)
     return drawn
 
 
@@ -304,7 +301,15 @@ def parallel(table: pd.DataFrame, dimensions: Sequence[str]) -> alt.LayerChart:
         "dimension:N",
         sort=titles,
         scale=alt.Scale(domain=titles, padding=0.3),
-        axis=alt.Axis(title=None, labelAngle=-20, domain=False, ticks=False, grid=True),
+        axis=alt.Axis(
+            title=None,
+            labelAngle=-30,
+            labelLimit=110,
+            labelOverlap=False,
+            domain=False,
+            ticks=False,
+            grid=True,
+        ),
     )
     y = alt.Y("position:Q", axis=None, scale=alt.Scale(domain=[-0.05, 1.05]))
     near = alt.selection_point(name="line", on="pointerover", fields=["run"], clear="pointerout")
@@ -324,4 +329,134 @@ def parallel(table: pd.DataFrame, dimensions: Sequence[str]) -> alt.LayerChart:
     ]
     dots = base.mark_circle(size=90, opacity=1).encode(tooltip=tips).add_params(near)
     chart: alt.LayerChart = (line + dots).properties(height=340)
+    return chart
+
+
+def _run_colour(colours: Mapping[str, str]) -> alt.Color:
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    return alt.Color("run:N", scale=scale, legend=None)
+
+
+def dumbbell(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerChart:
+    """Two results of each run on one line: full for sharp, open for blurred.
+
+    Args:
+        table: run, label, split ('Sharp' or 'Blurred'), accuracy in [0, 1].
+        colours: Run id to colour.
+    """
+    scale = alt.Scale(zero=False, padding=18)
+    axis = alt.Axis(title="accuracy", format=".0%", tickCount=5)
+    x = alt.X("accuracy:Q", scale=scale, axis=axis)
+    y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelLimit=150, ticks=False))
+    base = alt.Chart(table).encode(y=y, color=_run_colour(colours))
+    bridge = base.mark_rule(strokeWidth=3, opacity=0.35).encode(
+        x=alt.X("min(accuracy):Q", axis=axis, scale=scale), x2="max(accuracy):Q"
+    )
+    tip = [
+        alt.Tooltip("label:N", title="run"),
+        alt.Tooltip("split:N", title="images"),
+        alt.Tooltip("accuracy:Q", format=".4f"),
+    ]
+    dots = base.encode(x=x, tooltip=tip)
+    full = dots.transform_filter("datum.split == 'Sharp'").mark_circle(size=170, opacity=1)
+    ring = dots.transform_filter("datum.split != 'Sharp'").mark_point(size=150, strokeWidth=2.5)
+    height = max(180, 48 * table["run"].nunique())
+    chart: alt.LayerChart = (bridge + full + ring).properties(height=height)
+    return chart
+
+
+def calibration(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerChart:
+    """Accuracy against confidence; the diagonal is a model that knows what it knows.
+
+    Args:
+        table: run, label, confidence, accuracy (both in [0, 1]), count.
+        colours: Run id to colour.
+    """
+    unit = alt.Scale(domain=[0, 1])
+    ideal = pd.DataFrame({"confidence": [0, 1], "accuracy": [0, 1]})
+    x = alt.X("confidence:Q", scale=unit, axis=alt.Axis(format=".0%", tickCount=5))
+    y = alt.Y("accuracy:Q", scale=unit, axis=alt.Axis(format=".0%", tickCount=5))
+    diagonal = alt.Chart(ideal).mark_line(strokeDash=[4, 4], color="#8b93a7", strokeWidth=1)
+    tip = [
+        alt.Tooltip("label:N", title="run"),
+        alt.Tooltip("confidence:Q", format=".2f"),
+        alt.Tooltip("accuracy:Q", format=".2f"),
+        alt.Tooltip("count:Q", title="images", format=","),
+    ]
+    line = alt.Chart(table).mark_line(point={"size": 50, "filled": True}, strokeWidth=2)
+    curves_ = line.encode(x=x, y=y, color=_run_colour(colours), tooltip=tip)
+    chart: alt.LayerChart = (diagonal.encode(x=x, y=y) + curves_).properties(height=240)
+    return chart
+
+
+def confusion(table: pd.DataFrame, *, rates: bool, dark: bool) -> alt.LayerChart:
+    """Right answers in green, wrong ones in red, as strong as their share; clicking picks a cell.
+
+    Args:
+        table: label, prediction, count, rate.
+        rates: Whether the cells show shares instead of counts.
+        dark: Whether the page is dark: text marks do not follow the theme.
+    """
+    cell = alt.selection_point(name="cell", fields=["label", "prediction"], empty=False)
+    axis = alt.Axis(labelAngle=0, ticks=False, domain=False, grid=False)
+    x = alt.X("prediction:N", sort=None, axis=axis, title="read as")
+    y = alt.Y("label:N", sort=None, axis=axis, title="is")
+    base = alt.Chart(table).encode(x=x, y=y)
+    right = alt.datum.label == alt.datum.prediction
+    squares = base.mark_rect(cornerRadius=4).encode(
+        color=alt.condition(right, alt.value("#1fa97a"), alt.value("#e2574c")),
+        opacity=alt.Opacity(
+            "rate:Q", scale=alt.Scale(type="sqrt", domain=[0, 1], range=[0.03, 1]), legend=None
+        ),
+        stroke=alt.condition(cell, alt.value("#4353d9"), alt.value("transparent")),
+        strokeWidth=alt.value(2.5),
+        tooltip=[
+            alt.Tooltip("label:N", title="is"),
+            alt.Tooltip("prediction:N", title="read as"),
+            alt.Tooltip("count:Q", title="images", format=","),
+            alt.Tooltip("rate:Q", title="share", format=".1%"),
+        ],
+    )
+    shown = table[table["count"] > 0]
+    text = alt.Chart(shown).mark_text(fontSize=11, color="#e6e9f0" if dark else "#1b2130")
+    what = alt.Text("rate:Q", format=".0%") if rates else alt.Text("count:Q", format=",")
+    chart: alt.LayerChart = (
+        squares.add_params(cell) + text.encode(x=x, y=y, text=what)
+    ).properties(height=400)
+    return chart
+
+
+def over_first(table: pd.DataFrame, first: str, numeric: Sequence[str]) -> alt.Chart:
+    """Numeric columns over the first column: lines over numbers, bars over anything else."""
+    is_number = bool(pd.api.types.is_numeric_dtype(table[first]))
+    wide = table[[first, *numeric]].set_axis(
+        ["x", *(f"c{index}" for index in range(len(numeric)))], axis=1
+    )
+    titles = {f"c{index}": name for index, name in enumerate(numeric)}
+    long = wide.melt("x", var_name="column", value_name="value")
+    long["column"] = long["column"].map(titles)
+    colour = alt.Color("column:N", title=None, legend=alt.Legend(orient="top"))
+    value = alt.Y("value:Q", title=None, scale=alt.Scale(zero=not is_number))
+    tips = [alt.Tooltip("x", title=first), "column:N", alt.Tooltip("value:Q", format=".5~g")]
+    if is_number:
+        x = alt.X("x:Q", title=first, scale=alt.Scale(zero=False))
+        line = alt.Chart(long).mark_line(point=True)
+        lines: alt.Chart = line.encode(x=x, y=value, color=colour, tooltip=tips)
+        return lines.properties(height=320)
+    bar = alt.Chart(long.head(200)).mark_bar()
+    names = alt.X("x:N", title=first, sort=None, axis=alt.Axis(labelLimit=120))
+    drawn: alt.Chart = bar.encode(
+        x=names, xOffset="column:N", y=value, color=colour, tooltip=tips
+    ).properties(height=320)
+    return drawn
+
+
+def shares(table: pd.DataFrame, colour: str) -> alt.Chart:
+    """Ten small bars: digit and share in [0, 1]."""
+    bar = alt.Chart(table).mark_bar(cornerRadiusTopLeft=3, cornerRadiusTopRight=3, color=colour)
+    chart: alt.Chart = bar.encode(
+        x=alt.X("digit:N", sort=None, axis=alt.Axis(title=None, labelAngle=0, ticks=False)),
+        y=alt.Y("share:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
+        tooltip=["digit:N", alt.Tooltip("share:Q", format=".2%")],
+    ).properties(height=90, padding=PADDING)
     return chart

@@ -12,7 +12,9 @@ SECONDS_PER_HOUR = 3600
 SECONDS_PER_DAY = 86400
 DAYS_PER_MONTH = 30
 SMALLEST_PLAIN = 0.01
-LARGEST_PLAIN = 100_000
+LARGEST_PLAIN = 10_000_000
+SHORT = 10
+LONG = 10_000
 BYTES_PER_STEP = 1024
 
 
@@ -24,25 +26,26 @@ def number(value: float | None) -> str:
     """
     if value is None:
         return MISSING
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    if value == int(value) and abs(value) < LARGEST_PLAIN:
-        return str(int(value))
-    if SMALLEST_PLAIN <= abs(value) < LARGEST_PLAIN:
-        return f"{value:.4f}" if abs(value) < SECONDS_PER_MINUTE else f"{value:,.1f}"
-    return f"{value:.1e}"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("∞" if value > 0 else "-∞")
+    magnitude = abs(value)
+    if value != 0 and not SMALLEST_PLAIN <= magnitude < LARGEST_PLAIN:
+        return f"{value:.1e}"
+    if value == int(value) or magnitude >= LONG:
+        return f"{value:,.0f}" if magnitude >= LONG else f"{value:.0f}"
+    return f"{value:.4f}" if magnitude < SHORT else f"{value:.2f}"
 
 
 def duration(seconds: float | None) -> str:
     """A length of time with two units at most.
 
-    >>> duration(0.42), duration(75), duration(7384), duration(200_000)
-    ('0.4 s', '1 min 15 s', '2 h 3 min', '2 d 7 h')
+    >>> duration(0.042), duration(4.2), duration(75), duration(7384), duration(200_000)
+    ('42 ms', '4.2 s', '1 min 15 s', '2 h 3 min', '2 d 7 h')
     """
     if seconds is None or math.isnan(seconds):
         return MISSING
+    if seconds < 1:
+        return f"{seconds * MILLISECONDS_PER_SECOND:.0f} ms"
     if seconds < SECONDS_PER_MINUTE:
         return f"{seconds:.1f} s"
     whole = int(seconds)

@@ -35,13 +35,13 @@ def code_span(text: str, limit: int = MAX_SHOWN) -> str:
     return f"{fence} {cut} {fence}" if "`" in cut else f"`{cut}`"
 
 
-def heading(text: str, pill: str = "", under: str = "") -> None:
-    """A page's title made of user text, with a status pill and a grey line beneath."""
+def heading(text: str, pill: str = "", under: str = "", rem: float = 1.7) -> None:
+    """A title made of user text, with a status pill and a grey line beneath."""
     badge = status_pill(pill) if pill else ""
     note = f'<div style="opacity:.65;font-size:.9rem;margin-top:.25rem">{escape(under)}</div>'
     st.html(
         '<div style="display:flex;gap:.7rem;align-items:center;flex-wrap:wrap">'
-        '<span style="font-size:1.7rem;font-weight:650;line-height:1.2;overflow-wrap:anywhere">'
+        f'<span style="font-size:{rem}rem;font-weight:650;line-height:1.2;overflow-wrap:anywhere">'
         f"{shown(text)}</span>{badge}</div>{note if under else ''}"
     )
 
@@ -103,3 +103,11 @@ def empty(icon: str, sentence: str, command: str = "") -> None:
         )
         if command:
             st.code(command, language="bash", width="content")
+
+
+def big(text: str, under: str) -> None:
+    """One large answer with a grey line beneath."""
+    st.html(
+        f'<div style="font-size:3rem;font-weight:700;line-height:1">{shown(text)}</div>'
+        f'<div style="opacity:.65;font-size:.9rem;margin-top:.2rem">{escape(under)}</div>'
+    )

@@ -69,6 +69,11 @@ def ranked(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=_rank)
 
 
+def by_interest(key: str) -> tuple[bool, bool, str]:
+    """A sorting key for curves: losses first, then the rest, times and speeds last."""
+    return ("second" in key, better(key) != "less", key)
+
+
 def _rank(key: str) -> tuple[bool, int, bool, int, str]:
     subject, part = split_part(key)
     parts = ["test", "validation", "train", ""]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import pandas as pd
 import streamlit as st
 
+from dashboard import smoothing
 from dashboard.source import HISTORY_INDEX, Source, rows
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ BUCKETS = 400
 SPARK_POINTS = 40
 INFINITY = 1.7976931348623157e308
 MAX_MARKS = 200
+FIRST_TABLES = ("runs", "metrics", "latest_metrics", "params", "tags", "experiments")
 Axis = Literal["step", "relative", "wall"]
 
 RUN_COLUMNS = """
@@ -208,6 +210,12 @@ def tags_of(source: Source, run_ids: tuple[str, ...]) -> pd.DataFrame:
     return _by_run(source, "tags", run_ids)
 
 
+def tags_of_run(source: Source, run_id: str) -> dict[str, str]:
+    """The tags of one run."""
+    found = tags_of(source, (run_id,))
+    return {str(k): str(v or "") for k, v in zip(found["key"], found["value"], strict=True)}
+
+
 def _by_run(source: Source, table: Literal["params", "tags"], ids: tuple[str, ...]) -> pd.DataFrame:
     found = rows(
         source,
@@ -330,7 +338,10 @@ def _extent(
 
 
 def history(source: Source, wanted: History) -> pd.DataFrame:
-    """One metric thinned to buckets: x, step, low, high, mean, count; finite values only."""
+    """One metric thinned to buckets: x, step, low, high, count, and the mean smoothed, s0 to s7.
+
+    Values that are not finite are left out.
+    """
     return _history((source.path, source.identity), source, wanted)
 
 
@@ -361,8 +372,12 @@ def _history(file: tuple[str, tuple[int, int]], _source: Source, wanted: History
             "infinity": INFINITY,
         },
     )
-    names = ["bucket", "x", "step", "low", "high", "mean", "count"]
-    return pd.DataFrame(found, columns=names)
+    table = pd.DataFrame(found, columns=["bucket", "x", "step", "low", "high", "mean", "count"])
+    smooth = pd.DataFrame(
+        smoothing.levels(table.pop("mean")).T,
+        columns=[f"s{level}" for level in range(smoothing.LEVELS)],
+    )
+    return pd.concat([table, smooth], axis=1)
 
 
 def nonfinite(source: Source, run_id: str, key: str) -> pd.DataFrame:
@@ -434,3 +449,23 @@ def status_counts(source: Source, experiment_id: int | None) -> dict[str, int]:
         tuple(values),
     )
     return {row["status"]: row["n"] for row in found}
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def schema(source: Source) -> dict[str, list[str]]:
+    """Tables with their columns and types, the tracker's own first."""
+    found = rows(
+        source,
+        """
+        SELECT tables.name AS "table", columns.name AS "column", columns.type
+        FROM sqlite_master AS tables
+        JOIN pragma_table_info(tables.name) AS columns
+        WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%'
+        ORDER BY tables.name, columns.cid
+        """,
+    )
+    grouped: dict[str, list[str]] = {}
+    for row in found:
+        grouped.setdefault(row["table"], []).append(f"{row['column']}  {row['type']}".strip())
+    first = [name for name in FIRST_TABLES if name in grouped]
+    return {name: grouped[name] for name in [*first, *(n for n in grouped if n not in first)]}

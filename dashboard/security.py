@@ -14,8 +14,9 @@ from dashboard.shell import script_hashes
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# The drawing pad's script arrives as a blob, which only a script that already runs can make.
 POLICY = (
-    f"default-src 'self'; script-src 'self' {script_hashes()} 'wasm-unsafe-eval'; "
+    f"default-src 'self'; script-src 'self' {script_hashes()} blob: 'wasm-unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
     "connect-src 'self' ws: wss:; worker-src 'self' blob:; object-src 'none'; "
     "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"

@@ -85,11 +85,23 @@ def label(run_id: str, name: str | None) -> str:
     return f"{cut} · {start}"
 
 
-def build(source: Source, experiment_id: int | None, run_ids: tuple[str, ...]) -> View:
-    """The view of these runs, with the colours they had before."""
+def build(
+    source: Source,
+    experiment_id: int | None,
+    run_ids: tuple[str, ...],
+    palette: str = "palette",
+) -> View:
+    """The view of these runs, with the colours they had before.
+
+    Args:
+        source: The database's state.
+        experiment_id: The chosen experiment; None for all.
+        run_ids: The runs, in order.
+        palette: Under which session key the colours are remembered.
+    """
     runs = queries.runs_by_id(source, run_ids).copy()
-    positions = assign(list(runs["run_id"]), st.session_state.get("palette", {}))
-    st.session_state["palette"] = positions
+    positions = assign(list(runs["run_id"]), st.session_state.get(palette, {}))
+    st.session_state[palette] = positions
     runs["label"] = [
         label(run_id, name) for run_id, name in zip(runs["run_id"], runs["name"], strict=True)
     ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_AXES = 8
 MIN_RUNS = 2
+ROWS_WITHOUT_SCROLL = 24
 MIN_TREND = 3
 LOG_FROM = 30
 
@@ -95,7 +96,8 @@ def _with_delta(value: float, base: float, *, plain: bool) -> str:
 def _show_table(texts: pd.DataFrame, view: View) -> None:
     shown = texts.rename(columns=view.labels).rename_axis(None, axis=1).reset_index(names=" ")
     config = {" ": st.column_config.TextColumn(pinned=True)}
-    st.dataframe(shown, hide_index=True, column_config=config)
+    height: Any = "content" if len(shown) <= ROWS_WITHOUT_SCROLL else 640
+    st.dataframe(shown, hide_index=True, column_config=config, height=height)
 
 
 def _relations(params: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:

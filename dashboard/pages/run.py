@@ -1,13 +1,14 @@
-"""Run: everything about one run."""
+"""Run: everything about one run, and the few things that may be changed."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import files, literal, preview, queries
+from dashboard import editing, files, literal, preview, queries
 from dashboard.choice import choose_run
 from dashboard.formats import duration, moment, number, size
 from tracker.exceptions import TrackerError
@@ -20,68 +21,124 @@ if TYPE_CHECKING:
 RESERVED = "mlflow."
 ROWS_WITHOUT_SCROLL = 16
 CHECKPOINTS = ("model/best.pt", "model/model.pt2", "model/last.pt")
+COMMIT_SHOWN = 12
 
 
 def show(view: View) -> None:
-    """One run: facts, parameters, metrics, tags, artifacts."""
+    """One run: facts, parameters, metrics, tags, artifacts, and what may be changed."""
     if view.runs.empty:
         st.title("Run")
         literal.empty("🔬", "Choose a run in the sidebar.")
         return
     run_id = choose_run(view, "Run", "run")
     run = view.runs.set_index("run_id", drop=False).T[run_id]
-    tags = queries.tags_of(view.source, (run_id,)).set_index("key")["value"]
-    literal.heading(str(run["name"] or run_id), str(run["status"]), run_id)
-    note = tags.get("mlflow.note.content")
-    if note:
-        st.text(note)
+    tags = queries.tags_of_run(view.source, run_id)
+    is_deleted = run["lifecycle_stage"] == "deleted"
+    literal.heading(
+        str(run["name"] or run_id), "DELETED" if is_deleted else str(run["status"]), run_id
+    )
+    if tags.get(editing.NOTE):
+        st.text(tags[editing.NOTE])
+    _actions(view, run, tags, is_deleted=is_deleted)
     with st.container(border=True):
         literal.facts(_facts(run, tags))
-    values, artifacts = st.tabs(["Values", "Artifacts"])
+    values, artifacts = st.tabs(["Values", "Artifacts"], key="part", bind="query-params")
     with values:
         _values(view, run_id, tags)
     with artifacts:
         _artifacts(view, run_id)
 
 
-def _facts(run: pd.Series[Any], tags: pd.Series[str]) -> list[tuple[str, str]]:
+def _facts(run: pd.Series[Any], tags: dict[str, str]) -> list[tuple[str, str]]:
     begun, ended = run["start_time"], run["end_time"]
     facts = [
         ("Started", moment(int(begun))),
         ("Ended", moment(None if pd.isna(ended) else int(ended))),
         ("Duration", duration(run["seconds"])),
         ("User", str(run["user_id"] or "")),
-        ("Source", str(tags.get("mlflow.source.name", ""))),
-        ("Commit", str(tags.get("mlflow.source.git.commit", ""))[:12]),
+        ("Source", tags.get("mlflow.source.name", "")),
+        ("Commit", tags.get("mlflow.source.git.commit", "")[:COMMIT_SHOWN]),
     ]
     return [(name, value) for name, value in facts if value]
 
 
-def _values(view: View, run_id: str, tags: pd.Series[str]) -> None:
+def _actions(view: View, run: pd.Series[Any], tags: dict[str, str], *, is_deleted: bool) -> None:
+    run_id = str(run["run_id"])
+    with st.container(horizontal=True):
+        if is_deleted:
+            if st.button("Restore", icon=":material/restore_from_trash:"):
+                _make(partial(editing.restore, view.source, [run_id]), "Restored")
+            return
+        with st.popover("Name and note", icon=":material/edit:"):
+            _description(view, run, tags)
+        with st.popover("Delete", icon=":material/delete:"):
+            st.write("The run leaves every list. It can be restored here or by the command line.")
+            if st.button("Delete this run", type="primary"):
+                _make(partial(editing.delete, view.source, [run_id]), "Deleted")
+
+
+def _description(view: View, run: pd.Series[Any], tags: dict[str, str]) -> None:
+    run_id = str(run["run_id"])
+    with st.form(f"describe-{run_id}", border=False):
+        name = st.text_input("Name", str(run["name"] or ""), max_chars=250)
+        note = st.text_area("Note", tags.get(editing.NOTE, ""), max_chars=8000, height=140)
+        if st.form_submit_button("Save", type="primary"):
+            change = partial(editing.describe, view.source, run_id, name, note)
+            _make(change, "Saved")
+
+
+def _make(change: partial[None], done: str) -> None:
+    if editing.attempt(change, done):
+        st.rerun()
+
+
+def _values(view: View, run_id: str, tags: dict[str, str]) -> None:
     left, right = st.columns(2)
     latest = queries.latest_of(view.source, (run_id,))
     params = queries.params_of(view.source, (run_id,))
+    metrics = pd.DataFrame(
+        {
+            "Metric": latest["key"],
+            "Last value": [number(value) for value in latest["value"]],
+            "Step": latest["step"],
+        }
+    )
     with left:
         st.subheader("Metrics")
-        st.dataframe(
-            pd.DataFrame(
-                {
-                    "Metric": latest["key"],
-                    "Last value": [number(value) for value in latest["value"]],
-                    "Step": latest["step"],
-                }
-            ),
-            hide_index=True,
-        )
+        st.dataframe(metrics, hide_index=True, height=_height(len(metrics)))
     with right:
         st.subheader("Parameters")
-        st.dataframe(
-            pd.DataFrame({"Parameter": params["key"], "Value": params["value"]}), hide_index=True
-        )
-    st.subheader("Tags")
-    own = tags[~tags.index.str.startswith(RESERVED)]
-    st.dataframe(pd.DataFrame({"Tag": own.index, "Value": own.to_numpy()}), hide_index=True)
+        shown = params[["key", "value"]].set_axis(["Parameter", "Value"], axis=1)
+        st.dataframe(shown, hide_index=True, height=_height(len(shown)))
+    _tags(view, run_id, tags)
     _inputs(view, run_id)
+
+
+def _height(count: int) -> Any:
+    return "content" if count <= ROWS_WITHOUT_SCROLL else 560
+
+
+def _tags(view: View, run_id: str, tags: dict[str, str]) -> None:
+    """The run's own tags, edited in place, and MLflow's, which are not."""
+    st.subheader("Tags")
+    own = {key: value for key, value in tags.items() if not key.startswith(RESERVED)}
+    before = pd.DataFrame({"Tag": list(own), "Value": list(own.values())}, dtype="str")
+    edited = st.data_editor(
+        before,
+        num_rows="dynamic",
+        hide_index=True,
+        key=f"tags-{run_id}-{hash(tuple(own.items()))}",
+        width="stretch",
+    )
+    kept = edited.dropna(subset=["Tag"]).fillna("")
+    after = dict(zip(kept["Tag"], kept["Value"], strict=True))
+    if after != own and st.button("Save tags", type="primary", icon=":material/save:"):
+        _make(partial(editing.replace_tags, view.source, run_id, own, after), "Tags saved")
+    reserved = {key: value for key, value in tags.items() if key.startswith(RESERVED)}
+    if reserved:
+        with st.expander(f"Written by the tracker ({len(reserved)})"):
+            table = pd.DataFrame({"Tag": list(reserved), "Value": list(reserved.values())})
+            st.dataframe(table, hide_index=True)
 
 
 def _inputs(view: View, run_id: str) -> None:
@@ -89,9 +146,8 @@ def _inputs(view: View, run_id: str) -> None:
     if used.empty:
         return
     st.subheader("Data sets")
-    shown = used[["name", "context", "rows", "digest"]]
-    shown.columns = ["Data set", "Used for", "Rows", "Digest"]
-    st.dataframe(shown, hide_index=True)
+    names = {"name": "Data set", "context": "Used for", "rows": "Rows", "digest": "Digest"}
+    st.dataframe(used[list(names)].rename(columns=names), hide_index=True)
 
 
 def _artifacts(view: View, run_id: str) -> None:
@@ -115,7 +171,6 @@ def _artifacts(view: View, run_id: str) -> None:
 def _checkpoints(run_id: str, found: list[FileInfo]) -> None:
     present = {item.path: item for item in found}
     with st.container(horizontal=True):
-        st.link_button("All as zip", files.zip_url(run_id), icon=":material/folder_zip:")
         for path in CHECKPOINTS:
             if path in present:
                 st.link_button(
@@ -124,6 +179,9 @@ def _checkpoints(run_id: str, found: list[FileInfo]) -> None:
                     icon=":material/download:",
                     type="primary" if path == CHECKPOINTS[0] else "secondary",
                 )
+        total = sum(item.file_size or 0 for item in found)
+        label = f"All {len(found)} files as zip · {size(total)}"
+        st.link_button(label, files.zip_url(run_id), icon=":material/folder_zip:")
 
 
 def _tree(run_id: str, found: list[FileInfo]) -> FileInfo:
@@ -139,7 +197,7 @@ def _tree(run_id: str, found: list[FileInfo]) -> FileInfo:
         key=f"tree-{run_id}",
         on_select="rerun",
         selection_mode="single-row",
-        height="content" if len(found) <= ROWS_WITHOUT_SCROLL else 560,
+        height=_height(len(found)),
     )
     picked = event["selection"]["rows"]
     return found[picked[0] if picked else 0]

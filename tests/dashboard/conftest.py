@@ -139,7 +139,7 @@ def browser() -> Iterator[Any]:
         if os.environ.get("REQUIRE_BROWSER"):
             pytest.fail(f"REQUIRE_BROWSER is set, but {reason}")
         pytest.skip(reason)
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+    from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
@@ -183,7 +183,7 @@ class Visitor:
 
     def charts(self) -> int:
         """How many charts are drawn; every one must have a size."""
-        chart = self.page.locator("[data-testid=stVegaLiteChart]")
+        chart = self.page.locator("[data-testid=stVegaLiteChart]:visible")
         for index in range(chart.count()):
             drawing = chart.nth(index).locator("svg.marks, canvas.marks").first
             drawing.wait_for(timeout=15_000)

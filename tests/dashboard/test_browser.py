@@ -6,11 +6,20 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PAGES = {"": 0, "curves": 2, "configurations": 2, "data": 1, "run": 0}
+PAGES = {
+    "": 0,
+    "curves": 2,
+    "configurations": 2,
+    "evaluation": 3,
+    "data": 1,
+    "run": 0,
+    "live": 0,
+    "try": 0,
+    "sql": 0,
+}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)])
 def test_every_page_renders_without_a_fault(server, visit, theme, width):
     visitor = visit(server, theme=theme, width=width)
     drawn = {path: visitor.open(path).charts() for path in PAGES}

@@ -13,7 +13,7 @@ from dashboard.settings import chosen_database
 from dashboard.source import SourceError, open_source
 from tracker.exceptions import TrackerError
 
-ICON = Path(__file__).with_name("icon.png")
+ICON = Path(__file__).parents[1] / "icon.png"
 
 
 def main() -> None:

@@ -1,0 +1,92 @@
+"""The few changes a person may make from the dashboard, all through the tracker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import literal
+from tracker.client import TrackingClient
+from tracker.exceptions import TrackerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from dashboard.source import Source
+
+NOTE = "mlflow.note.content"
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _client(path: str, identity: tuple[int, int]) -> TrackingClient:
+    del identity
+    return TrackingClient(path)
+
+
+def writer(source: Source) -> TrackingClient:
+    """A client that may write the database.
+
+    Raises:
+        TrackerError: If it cannot be opened for writing.
+    """
+    return _client(source.path, source.identity)
+
+
+def attempt(change: Callable[[], None], done: str) -> bool:
+    """Make a change and say so; where it is refused, say why. Whether it was made."""
+    try:
+        change()
+    except TrackerError as error:
+        st.error(literal.code_span(str(error)), icon=":material/error:")
+        return False
+    st.toast(done, icon=":material/check:")
+    return True
+
+
+def describe(source: Source, run_id: str, name: str, note: str) -> None:
+    """Give a run another name and note.
+
+    Raises:
+        TrackerError: If the name breaks a rule or the run is deleted.
+    """
+    client = writer(source)
+    client.update_run(run_id, name=name)
+    client.set_tag(run_id, NOTE, note)
+
+
+def replace_tags(
+    source: Source, run_id: str, before: Mapping[str, str], after: Mapping[str, str]
+) -> None:
+    """Make a run's tags what they are in `after`, touching only what changed.
+
+    Raises:
+        TrackerError: If a key breaks a rule or the run is deleted.
+    """
+    client = writer(source)
+    changed = {key: value for key, value in after.items() if before.get(key) != value}
+    client.set_tags(run_id, changed)
+    for key in before.keys() - after.keys():
+        client.delete_tag(run_id, key)
+
+
+def delete(source: Source, run_ids: Iterable[str]) -> None:
+    """Mark runs as deleted; their files and points stay.
+
+    Raises:
+        TrackerError: If the database cannot be written.
+    """
+    client = writer(source)
+    for run_id in run_ids:
+        client.delete_run(run_id)
+
+
+def restore(source: Source, run_ids: Iterable[str]) -> None:
+    """Take runs back.
+
+    Raises:
+        TrackerError: If the database cannot be written.
+    """
+    client = writer(source)
+    for run_id in run_ids:
+        client.restore_run(run_id)

@@ -1,0 +1,100 @@
+"""SQL: ask the database itself; nothing asked here can change it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, literal, queries, sandbox
+from dashboard.formats import duration
+from dashboard.recipes import RECIPES
+from dashboard.source import SourceError
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from dashboard.view import View
+
+MIN_CHARTED = 2
+
+
+def show(view: View) -> None:
+    """Recipes, editor with the schema beside it, and the result as table, chart and CSV."""
+    st.title("SQL")
+    names = list(RECIPES)
+    st.session_state.setdefault("statement", _from_address() or RECIPES[names[0]])
+    st.pills(
+        "Recipes",
+        names,
+        key="recipe",
+        on_change=_take_recipe,
+        label_visibility="collapsed",
+    )
+    left, right = st.columns([5, 2])
+    with left:
+        statement = st.text_area(
+            "Statement", key="statement", height=230, label_visibility="collapsed"
+        )
+        st.query_params["q"] = statement
+        st.caption(
+            f"Read-only, {sandbox.SECONDS:g} seconds and {sandbox.ROWS:,} rows at most."
+            " Ctrl+Enter runs it."
+        )
+    with right:
+        _schema(view)
+    _result(view, statement)
+
+
+def _from_address() -> str:
+    return st.query_params.get("q", "")
+
+
+def _take_recipe() -> None:
+    chosen = st.session_state.get("recipe")
+    if chosen:
+        st.session_state["statement"] = RECIPES[chosen]
+
+
+def _schema(view: View) -> None:
+    with st.container(border=True, height=270):
+        for table, columns in queries.schema(view.source).items():
+            with st.expander(table):
+                st.code("\n".join(columns), language=None)
+
+
+def _result(view: View, statement: str) -> None:
+    try:
+        answer = sandbox.ask(view.source, statement)
+    except SourceError as error:
+        st.error(literal.code_span(str(error)), icon=":material/error:")
+        return
+    count = f"{len(answer.table):,}{'+' if answer.is_cut else ''} rows"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{count} in {duration(answer.seconds)}")
+        st.download_button(
+            "CSV",
+            answer.table.to_csv(index=False).encode(),
+            "result.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    chart = _chart(answer.table)
+    if chart is None:
+        st.dataframe(answer.table, hide_index=True)
+        return
+    table, drawing = st.tabs(["Table", "Chart"], key="result", bind="query-params")
+    with table:
+        st.dataframe(answer.table, hide_index=True)
+    with drawing:
+        st.altair_chart(chart, key="result_chart")
+
+
+def _chart(table: pd.DataFrame) -> alt.Chart | None:
+    """The numeric columns over the first column, where that makes sense."""
+    numeric = [name for name in table.columns[1:] if pd.api.types.is_numeric_dtype(table[name])]
+    if len(table) < MIN_CHARTED or not numeric:
+        return None
+    return charts.over_first(table, str(table.columns[0]), numeric)

@@ -1,0 +1,108 @@
+"""Try it: draw or upload a digit and see what every selected model says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, digits, drawing, exported, inference, literal, pictures
+from tracker.exceptions import TrackerError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dashboard.view import View
+    from tracker.artifacts import ArtifactStore
+
+    Image = NDArray[np.float32]
+
+CARDS_A_ROW = 3
+TRUST = (
+    "A model kept only as model.pt2 can hold code, which loading runs."
+    " Switch this on for runs whose files you trust."
+)
+
+
+def show(view: View) -> None:
+    """A pad or a picture on the left, one answer a model on the right."""
+    st.title("Try it")
+    if view.runs.empty:
+        literal.empty("✏️", "Choose runs in the sidebar to ask their models.")
+        return
+    left, right = st.columns([2, 5], gap="large")
+    with left:
+        image = _input()
+        trusted = st.toggle("Trust model.pt2", key="trust", help=TRUST)
+    with right:
+        if image is None:
+            literal.empty("✏️", "Draw a digit on the black pad, or upload a picture of one.")
+            return
+        _answers(view, image, trusted=trusted)
+
+
+def _input() -> Image | None:
+    how = st.segmented_control(
+        "Input",
+        ["Draw", "Upload"],
+        default="Draw",
+        required=True,
+        key="how",
+        label_visibility="collapsed",
+    )
+    pixels = drawing.pad("pad") if how == "Draw" else _uploaded()
+    image = None if pixels is None else digits.as_model_input(pixels)
+    if image is not None:
+        st.caption("As the models see it")
+        pictures.wall([((image * 255).astype(np.uint8), "", "")], 112)
+    return image
+
+
+def _uploaded() -> NDArray[np.uint8] | None:
+    file = st.file_uploader("A picture of one digit", type=["png", "jpg", "jpeg", "webp", "bmp"])
+    if file is None:
+        return None
+    try:
+        return digits.from_upload(file.getvalue())
+    except ValueError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+def _answers(view: View, image: Image, *, trusted: bool) -> None:
+    slots = st.columns(CARDS_A_ROW)
+    silent: dict[str, str] = {}
+    answered = 0
+    for run_id in view.run_ids:
+        try:
+            shares = _ask(view.store(run_id), image, trusted=trusted)
+        except (TrackerError, inference.InferenceError) as error:
+            silent[view.labels[run_id]] = str(error)
+            continue
+        with slots[answered % CARDS_A_ROW], st.container(border=True):
+            literal.legend([(view.labels[run_id], view.colours[run_id])])
+            _answer(shares, view.colours[run_id], run_id)
+        answered += 1
+    for label, reason in silent.items():
+        st.caption(literal.code_span(f"{label}: {reason}"))
+
+
+def _ask(store: ArtifactStore, image: Image, *, trusted: bool) -> Image:
+    """The probabilities of the ten digits."""
+    try:
+        return inference.load(store).probabilities(image)
+    except inference.InferenceError:
+        if not exported.is_kept(store):
+            raise
+    if not trusted:
+        raise inference.InferenceError("This model is kept only as model.pt2; see the switch.")
+    return exported.probabilities(store, image)
+
+
+def _answer(shares: Image, tint: str, run_id: str) -> None:
+    best = int(shares.argmax())
+    literal.big(str(best), f"{shares[best]:.1%} sure")
+    table = pd.DataFrame({"digit": [str(n) for n in range(len(shares))], "share": shares})
+    st.altair_chart(charts.shares(table, tint), key=f"shares-{run_id}")
