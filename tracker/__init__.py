@@ -32,7 +32,7 @@ from tracker.entities import (
     SourceType,
     ViewType,
 )
-from tracker.exceptions import TrackerError, UnsupportedError
+from tracker.exceptions import MlflowException, TrackerError, UnsupportedError
 from tracker.fluent import (
     ActiveRun,
     active_run,
@@ -46,6 +46,8 @@ from tracker.fluent import (
     download_artifacts,
     enable_system_metrics_logging,
     end_run,
+    flush_artifact_async_logging,
+    flush_async_logging,
     get_artifact_uri,
     get_client,
     get_experiment,
@@ -54,6 +56,7 @@ from tracker.fluent import (
     get_parent_run,
     get_run,
     get_tracking_uri,
+    is_tracking_uri_set,
     last_active_run,
     list_artifacts,
     load_table,
@@ -64,10 +67,12 @@ from tracker.fluent import (
     log_history,
     log_image,
     log_input,
+    log_inputs,
     log_metric,
     log_metrics,
     log_param,
     log_params,
+    log_stream,
     log_table,
     log_text,
     rename_experiment,
@@ -98,6 +103,7 @@ __all__ = [
     "LifecycleStage",
     "Metric",
     "MlflowClient",
+    "MlflowException",
     "PagedList",
     "Param",
     "Run",
@@ -122,6 +128,8 @@ __all__ = [
     "download_artifacts",
     "enable_system_metrics_logging",
     "end_run",
+    "flush_artifact_async_logging",
+    "flush_async_logging",
     "get_artifact_uri",
     "get_client",
     "get_experiment",
@@ -130,6 +138,7 @@ __all__ = [
     "get_parent_run",
     "get_run",
     "get_tracking_uri",
+    "is_tracking_uri_set",
     "last_active_run",
     "list_artifacts",
     "load_table",
@@ -140,10 +149,12 @@ __all__ = [
     "log_history",
     "log_image",
     "log_input",
+    "log_inputs",
     "log_metric",
     "log_metrics",
     "log_param",
     "log_params",
+    "log_stream",
     "log_table",
     "log_text",
     "rename_experiment",
@@ -162,7 +173,20 @@ __all__ = [
 ]
 
 
+# Modules that scripts written for MLflow reach as attributes.
+_MODULES = {
+    "artifacts": "tracker.as_mlflow.artifacts",
+    "data": "tracker.data",
+    "tracking": "tracker.tracking",
+    "utils": "tracker.as_mlflow.constants",
+}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        from importlib import import_module  # noqa: PLC0415
+
+        return import_module(_MODULES[name])
     if name.startswith("_"):
         raise AttributeError(name)
     raise UnsupportedError(

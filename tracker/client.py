@@ -8,7 +8,7 @@ import re
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from tracker import context, encoding, liveness, locations, names
 from tracker import validation as check
@@ -68,6 +68,7 @@ class TrackingClient:
         tracking_uri: `sqlite:///relative.db`, `sqlite:////absolute.db` or a plain path; by
             default the environment variable `TRACKER_URI`, else `tracking.db` in the working
             directory.
+        registry_uri: For MLflow's sake; there is no model registry.
         synchronous: `FULL` makes every call survive a power loss too, at some five times the
             cost.
         read_only: Refuse every write.
@@ -84,6 +85,7 @@ class TrackingClient:
     def __init__(
         self,
         tracking_uri: str | os.PathLike[str] | None = None,
+        registry_uri: str | None = None,  # noqa: ARG002
         *,
         synchronous: Synchronous = "NORMAL",
         read_only: bool = False,
@@ -303,6 +305,9 @@ class TrackingClient:
         timestamp: int | None = None,
         step: int | None = None,
         synchronous: bool | None = None,  # noqa: ARG002, FBT001
+        dataset_name: str | None = None,
+        dataset_digest: str | None = None,
+        model_id: str | None = None,
     ) -> None:
         """Add one point to a metric's history; it survives a killed process when this returns.
 
@@ -313,12 +318,20 @@ class TrackingClient:
             timestamp: Milliseconds since the epoch; now by default.
             step: Any whole number; 0 by default.
             synchronous: For MLflow's sake; every call is synchronous.
+            dataset_name: Refused, as is
+            dataset_digest: and
+            model_id: points belong to runs only.
 
         Raises:
             InvalidValueError: The key or a number breaks a rule.
             NotFoundError: There is no such run.
             InvalidStateError: The run is deleted.
+            UnsupportedError: A model or a data set is named.
         """
+        if model_id is not None or dataset_name is not None or dataset_digest is not None:
+            check.refuse(
+                model_id=model_id, dataset_name=dataset_name, dataset_digest=dataset_digest
+            )
         self.store.log_metric(run_id, _point(key, value, timestamp, step))
 
     def log_batch(
@@ -433,8 +446,18 @@ class TrackingClient:
         """
         self.store.delete_tag(run_id, key)
 
-    def log_inputs(self, run_id: str, datasets: Sequence[DatasetInput] | None = None) -> None:
-        """Say which data sets a run used."""
+    def log_inputs(
+        self,
+        run_id: str,
+        datasets: Sequence[DatasetInput] | None = None,
+        models: Sequence[Any] | None = None,
+    ) -> None:
+        """Say which data sets a run used.
+
+        Raises:
+            UnsupportedError: Models are named.
+        """
+        check.refuse(models=models)
         self.store.log_inputs(run_id, list(datasets or ()))
 
     def log_input(
@@ -519,6 +542,10 @@ class TrackingClient:
         """Keep a text as a file."""
         self.artifacts(run_id).log_bytes(text.encode(), artifact_file)
 
+    def log_stream(self, run_id: str, stream: IO[bytes], artifact_file: str) -> None:
+        """Keep what a binary stream still holds as a file."""
+        self.artifacts(run_id).log_bytes(stream.read(), artifact_file)
+
     def log_dict(
         self, run_id: str, dictionary: Mapping[str, Any] | list[Any], artifact_file: str
     ) -> None:
@@ -596,13 +623,43 @@ class TrackingClient:
         store.log_bytes(encoding.from_table(data, earlier), artifact_file)
         self._remember_table(run_id, artifact_file)
 
-    def load_table(self, run_id: str, artifact_file: str) -> pd.DataFrame:
-        """A table logged by `log_table`.
+    def load_table(
+        self,
+        experiment_id: str,
+        artifact_file: str,
+        run_ids: Sequence[str] | None = None,
+        extra_columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """The rows that runs logged by `log_table` under one name, one below the other.
+
+        Args:
+            experiment_id: Whose active runs to look at, where no `run_ids` are given.
+            artifact_file: The table's name.
+            run_ids: Which runs; each must have the table.
+            extra_columns: What to add of the run: "run_id", "status", "params.lr", …
 
         Raises:
-            NotFoundError: There is no such file.
+            NotFoundError: There is no such table.
         """
-        return encoding.read_table(self.artifacts(run_id).local_path(artifact_file).read_bytes())
+        import pandas as pd  # noqa: PLC0415
+
+        runs = [self.get_run(run_id) for run_id in run_ids or ()]
+        found = runs or self.store.search_runs(
+            [experiment_id], None, ViewType.ACTIVE_ONLY, -1, 0, ["start_time"]
+        )
+        tables = []
+        for run in found:
+            try:
+                path = self.artifacts(run.info.run_id).local_path(artifact_file)
+            except NotFoundError:
+                if runs:
+                    raise
+                continue
+            columns = {name: _run_field(run, name) for name in extra_columns or ()}
+            tables.append(encoding.read_table(path.read_bytes()).assign(**columns))
+        if not tables:
+            raise NotFoundError(f"No run of experiment {experiment_id} has {artifact_file!r}.")
+        return pd.concat(tables, ignore_index=True)
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """The files and folders directly below `path`, by name."""
@@ -679,6 +736,16 @@ def _point(key: str, value: Any, timestamp: int | None, step: int | None) -> Poi
 def _plain_list(values: Sequence[Any]) -> list[Any]:
     """A list of Python numbers; numpy arrays and tensors convert themselves, and fast."""
     return list(values.tolist() if hasattr(values, "tolist") else values)
+
+
+def _run_field(run: Run, name: str) -> Any:
+    """What `search_runs` shows in the column of this name."""
+    group, dot, key = name.partition(".")
+    if dot and group in {"metrics", "params", "tags"}:
+        return getattr(run.data, group).get(key)
+    if not hasattr(run.info, name):
+        raise InvalidValueError(f"A run has no {name!r}; take 'run_id', 'status', 'params.lr', …")
+    return getattr(run.info, name)
 
 
 def _unique_params(params: Sequence[Param]) -> Sequence[Param]:

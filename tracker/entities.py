@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class RunStatus(StrEnum):
@@ -14,6 +15,16 @@ class RunStatus(StrEnum):
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     KILLED = "KILLED"
+
+    @classmethod
+    def from_string(cls, status: str) -> RunStatus:
+        """The status with this name."""
+        return cls(status)
+
+    @classmethod
+    def to_string(cls, status: str) -> str:
+        """The name of a status."""
+        return cls(status).value
 
     @classmethod
     def is_terminated(cls, status: str) -> bool:
@@ -171,6 +182,10 @@ class Run:
     info: RunInfo
     data: RunData
     inputs: RunInputs = field(default_factory=RunInputs)
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """The whole run as plain dictionaries."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

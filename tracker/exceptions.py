@@ -22,7 +22,21 @@ from __future__ import annotations
 
 
 class TrackerError(Exception):
-    """The root of every error the tracker raises on purpose."""
+    """The root of every error the tracker raises on purpose.
+
+    `error_code` is the word that MLflow has for its kind.
+    """
+
+    error_code = "INTERNAL_ERROR"
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do."""
+        return str(self)
+
+
+# The name under which scripts written for MLflow catch it.
+MlflowException = TrackerError
 
 
 class DatabaseError(TrackerError):
@@ -52,13 +66,19 @@ class DiskFullError(DatabaseError):
 class NotFoundError(TrackerError):
     """There is no such experiment, run, metric or artifact."""
 
+    error_code = "RESOURCE_DOES_NOT_EXIST"
+
 
 class AlreadyExistsError(TrackerError):
     """The name is taken."""
 
+    error_code = "RESOURCE_ALREADY_EXISTS"
+
 
 class InvalidValueError(TrackerError, ValueError):
     """A key, value, name or argument breaks a rule."""
+
+    error_code = "INVALID_PARAMETER_VALUE"
 
 
 class ParamConflictError(InvalidValueError):
@@ -86,6 +106,8 @@ class FilterError(InvalidValueError):
 
 class InvalidStateError(TrackerError):
     """The run or experiment is deleted, or another run is active."""
+
+    error_code = "INVALID_STATE"
 
 
 class ArtifactError(TrackerError):

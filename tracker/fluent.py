@@ -13,13 +13,14 @@ import os
 import sys
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 from tracker import client as client_module
 from tracker import context, frames, locations
 from tracker.client import TrackingClient
 from tracker.entities import Experiment, Run, RunStatus, ViewType
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
+from tracker.validation import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,15 +101,24 @@ def set_tracking_uri(
     """
     text = os.fspath(uri)
     path = locations.database_path(text or locations.default_uri())
+    options = {
+        "synchronous": synchronous,
+        "artifact_root": artifact_root,
+        "allowed_roots": allowed_roots,
+    }
     with _settings.lock:
+        # Libraries name the same database again and again, in the middle of a run too.
+        if (text or None, options) == (_settings.uri, _settings.options) and path.exists():
+            return
         _settings.uri = text or None
         _settings.experiment_id = None
-        _settings.options = {
-            "synchronous": synchronous,
-            "artifact_root": artifact_root,
-            "allowed_roots": allowed_roots,
-        }
+        _settings.options = options
         _settings.clients.pop(path, None)
+
+
+def is_tracking_uri_set() -> bool:
+    """Whether the database was named, by `set_tracking_uri` or the environment variable."""
+    return bool(_settings.uri or os.environ.get(locations.ENVIRONMENT_VARIABLE))
 
 
 def get_tracking_uri() -> str:
@@ -134,15 +144,19 @@ def get_client() -> TrackingClient:
 
 
 def set_experiment(
-    experiment_name: str | None = None, experiment_id: str | None = None
+    experiment_name: str | None = None,
+    experiment_id: str | None = None,
+    trace_location: Any = None,
 ) -> Experiment:
     """Choose the experiment of the runs that follow; a new name creates it.
 
     Raises:
+        UnsupportedError: `trace_location` is given.
         InvalidValueError: Not exactly one of name and id is given.
         InvalidStateError: The experiment is deleted.
         NotFoundError: There is no experiment with this id.
     """
+    refuse(trace_location=trace_location)
     if (experiment_name is None) == (experiment_id is None):
         raise InvalidValueError("set_experiment takes either a name or an experiment_id.")
     client = get_client()
@@ -163,12 +177,15 @@ def create_experiment(
     name: str,
     artifact_location: str | os.PathLike[str] | None = None,
     tags: Mapping[str, Any] | None = None,
+    trace_location: Any = None,
 ) -> str:
     """Create an experiment and return its id.
 
     Raises:
         AlreadyExistsError: The name is taken.
+        UnsupportedError: `trace_location` is given.
     """
+    refuse(trace_location=trace_location)
     return get_client().create_experiment(name, artifact_location, tags)
 
 
@@ -395,12 +412,17 @@ def log_metric(
     synchronous: bool | None = None,  # noqa: ARG001, FBT001
     timestamp: int | None = None,
     run_id: str | None = None,
+    model_id: str | None = None,
+    dataset: Dataset | None = None,
 ) -> None:
     """Add one point to a metric's history; it survives a killed process when this returns.
 
     Raises:
         InvalidValueError: The key or a number breaks a rule.
+        UnsupportedError: A model or a data set is named; points belong to runs only.
     """
+    if model_id is not None or dataset is not None:
+        refuse(model_id=model_id, dataset=dataset)
     get_client().log_metric(run_id or _run_id(), key, value, timestamp, step)
 
 
@@ -410,12 +432,17 @@ def log_metrics(
     synchronous: bool | None = None,  # noqa: ARG001, FBT001
     run_id: str | None = None,
     timestamp: int | None = None,
+    model_id: str | None = None,
+    dataset: Dataset | None = None,
 ) -> None:
     """Add one point to each of several metrics, in one transaction.
 
     Raises:
         InvalidValueError: A key or a number breaks a rule; nothing is written.
+        UnsupportedError: A model or a data set is named; points belong to runs only.
     """
+    if model_id is not None or dataset is not None:
+        refuse(model_id=model_id, dataset=dataset)
     get_client().log_metrics(run_id or _run_id(), metrics, step, timestamp)
 
 
@@ -487,10 +514,47 @@ def delete_tag(key: str) -> None:
 
 
 def log_input(
-    dataset: Dataset, context: str | None = None, tags: Mapping[str, str] | None = None
+    dataset: Dataset,
+    context: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    model: Any = None,
 ) -> None:
-    """Say that the active run uses a data set, and what for ("train", "validation", "test")."""
+    """Say that the active run uses a data set, and what for ("train", "validation", "test").
+
+    Raises:
+        UnsupportedError: A model is named.
+    """
+    refuse(model=model)
     get_client().log_input(_run_id(), dataset, context, tags)
+
+
+def log_inputs(
+    datasets: Sequence[Dataset],
+    contexts: Sequence[str | None] | None = None,
+    tags_list: Sequence[Mapping[str, str] | None] | None = None,
+    models: Any = None,
+) -> None:
+    """Say which data sets the active run uses, each with its context and tags.
+
+    Raises:
+        InvalidValueError: The lists differ in length.
+        UnsupportedError: Models are named.
+    """
+    refuse(models=models)
+    what_for = contexts or [None] * len(datasets)
+    marks = tags_list or [None] * len(datasets)
+    if not len(datasets) == len(what_for) == len(marks):
+        raise InvalidValueError("log_inputs takes as many contexts and tags as data sets.")
+    for dataset, context_name, tags in zip(datasets, what_for, marks, strict=True):
+        log_input(dataset, context_name, tags)
+
+
+def flush_async_logging() -> None:
+    """Return at once: what was logged is in the file already."""
+
+
+def flush_artifact_async_logging() -> None:
+    """Return at once: what was logged is in its place already."""
 
 
 def get_metric_history(
@@ -537,6 +601,11 @@ def log_text(text: str, artifact_file: str, run_id: str | None = None) -> None:
     get_client().log_text(run_id or _run_id(), text, artifact_file)
 
 
+def log_stream(stream: IO[bytes], artifact_file: str, run_id: str | None = None) -> None:
+    """Keep what a binary stream still holds as a file."""
+    get_client().log_stream(run_id or _run_id(), stream, artifact_file)
+
+
 def log_dict(
     dictionary: Mapping[str, Any] | list[Any], artifact_file: str, run_id: str | None = None
 ) -> None:
@@ -568,14 +637,17 @@ def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
     get_client().log_table(run_id or _run_id(), data, artifact_file)
 
 
-def load_table(artifact_file: str, run_ids: Sequence[str]) -> pd.DataFrame:
-    """The rows that several runs logged under one name, one below the other."""
-    import pandas as pd  # noqa: PLC0415
+def load_table(
+    artifact_file: str,
+    run_ids: Sequence[str] | None = None,
+    extra_columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """The rows that several runs logged under one name; see `TrackingClient.load_table`.
 
-    client = get_client()
-    return pd.concat(
-        [client.load_table(run_id, artifact_file) for run_id in run_ids], ignore_index=True
-    )
+    Raises:
+        NotFoundError: There is no such table.
+    """
+    return get_client().load_table(_experiment_id(), artifact_file, run_ids, extra_columns)
 
 
 def get_artifact_uri(artifact_path: str | None = None) -> str:

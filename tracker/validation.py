@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from tracker.entities import RunStatus
-from tracker.exceptions import InvalidValueError
+from tracker.exceptions import InvalidValueError, UnsupportedError
 
 MAX_KEY: Final = 250
 MAX_PARAM_VALUE: Final = 6_000
@@ -90,6 +90,20 @@ def check_status(status: str) -> str:
         raise InvalidValueError(
             f"There is no run status {status!r}: choose {', '.join(RunStatus)}."
         ) from None
+
+
+def refuse(**arguments: object) -> None:
+    """Refuse arguments that MLflow takes and the tracker has no counterpart to.
+
+    Raises:
+        UnsupportedError: Names the first that is given.
+    """
+    for name, value in arguments.items():
+        if value is not None:
+            raise UnsupportedError(
+                f"The tracker has no counterpart to the argument {name!r} ({value!r}): logged "
+                f"models, traces and registries need MLflow itself; leave it out."
+            )
 
 
 def plain_float(key: str, value: object) -> float:
