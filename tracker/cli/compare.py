@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.cli import plain
@@ -51,6 +52,10 @@ def compare(session: Session) -> None:
         write(console, columns, kept, options.format)
         return
     columns = [Column("field", style="dim"), *_run_columns(runs)]
+    if len(runs) == _FEWEST:
+        columns.append(Column("change", show=_signed, right=True, style="bold"))
+        different = [[*row, _change(*row[2:])] for row in different]
+        same = [[*row, None] for row in same]
     _section(session, "Different", columns, different)
     if not options.different:
         console.line()
@@ -71,9 +76,26 @@ def _compared(runs: Sequence[Run]) -> tuple[list[Row], list[Row]]:
     different: list[Row] = []
     same: list[Row] = []
     for field, values in _attributes(runs) + _logged(runs):
-        differs = any(value != values[0] for value in values)
+        differs = any(not _are_equal(value, values[0]) for value in values)
         (different if differs else same).append([field, differs, *values])
     return different, same
+
+
+def _are_equal(left: Any, right: Any) -> bool:
+    """NaN is what it was, not a change."""
+    return bool(left == right) or (left != left and right != right)  # noqa: PLR0124
+
+
+def _change(before: Any, after: Any) -> float | None:
+    """How far a metric moved; None where it is missing or no metric."""
+    if isinstance(before, float) and isinstance(after, float):
+        change = after - before
+        return change if math.isfinite(change) else None
+    return None
+
+
+def _signed(value: float) -> str:
+    return f"+{plain.number(value)}" if value > 0 else plain.number(value)
 
 
 def _attributes(runs: Sequence[Run]) -> list[tuple[str, Row]]:

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+from tracker.client import TrackingClient
+
+
+def get_run(tmp_path, run_id):
+    return TrackingClient(tmp_path / "tracking.db").get_run(run_id)
+
+
+def test_tags_are_set_and_removed(cli, runs, tmp_path):
+    cli("tag", "wide_1a", "owner=ada", "formula=a=b")
+    cli("tag", "wide_1a", "--remove", "stage")
+    tags = get_run(tmp_path, runs["wide_1a"]).data.tags
+    assert (tags["owner"], tags["formula"], tags.get("stage")) == ("ada", "a=b", None)
+
+
+def test_tags_are_listed(cli, runs):
+    found = json.loads(cli("tag", runs["wide_1a"], "--format", "json").out)
+    assert {"key": "stage", "value": "candidate"} in found
+
+
+def test_a_note_is_shown_line_by_line(cli, runs):
+    assert cli("note", runs["wide_1a"]).out == "First.\nSecond.\n"
+
+
+def test_a_note_is_set_and_removed(cli, runs, tmp_path):
+    cli("note", "wide_1a", "Better.")
+    assert get_run(tmp_path, runs["wide_1a"]).data.tags["mlflow.note.content"] == "Better."
+    cli("note", "wide_1a", "--remove")
+    assert cli("note", "wide_1a").out == ""
+
+
+def test_a_run_gets_another_name(cli, runs, tmp_path):
+    cli("rename", "wide_1a", "baseline")
+    run = get_run(tmp_path, runs["wide_1a"])
+    assert (run.info.run_name, run.data.tags["mlflow.runName"]) == ("baseline", "baseline")
+
+
+def test_an_experiment_gets_another_name(cli, runs):
+    assert runs
+    assert cli("rename", "--experiment", "digits", "numbers").code == 0
+    assert "numbers" in cli("experiments").out
+
+
+def test_a_deleted_run_comes_back(cli, runs):
+    cli("delete", "wide_1a", "narrow_2b")
+    assert [run["run_name"] for run in json.loads(cli("runs", "--format", "json").out)] == [
+        "broken"
+    ]
+    cli("restore", "wide_1a")
+    assert runs["wide_1a"] in cli("runs", "--format", "json").out
+
+
+def test_nothing_is_deleted_if_one_name_is_wrong(cli, runs):
+    said = cli("delete", "wide_1a", "no such run")
+    assert said.code == 1
+    assert runs["wide_1a"] in cli("runs", "--format", "json").out
+
+
+def test_an_experiment_goes_and_comes_back_with_its_runs(cli, runs):
+    cli("delete", "--experiment", "digits")
+    assert json.loads(cli("runs", "--format", "json").out) == []
+    cli("restore", "--experiment", "digits")
+    assert len(json.loads(cli("runs", "--format", "json").out)) == len(runs)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "wide_la"], "did you mean 'wide_1a'?"),
+        (["runs", "-e", "digit_s"], "did you mean 'digits'?"),
+        (["runs", "--columns", "stauts"], "did you mean 'status'?"),
+        (["runs", "--filter", "metrics.loss >"], "metrics.loss >\n"),
+        (["metrics", "wide_1a", "los"], "did you mean 'loss'?"),
+        (["artifacts", "wide_1a", "model/weight.txt"], "did you mean 'model/weights.txt'?"),
+        (["compare", "wide_1a"], "two runs or more"),
+        (["tag", "wide_1a", "novalue"], "KEY=VALUE"),
+        (["delete"], "Name a run"),
+        (["sql", "SELEC 1"], "SQLite cannot run"),
+        (["import", "nowhere"], "nothing to import"),
+        (["export", "--experiment", "Default"], "no runs"),
+        (["ui", "--port", "70000"], "is no port"),
+    ],
+)
+def test_a_mistake_is_one_clear_error(cli, runs, arguments, message):
+    assert runs
+    said = cli(*arguments)
+    assert said.code == 1
+    assert said.err.startswith("error: ")
+    assert message in said.err
+
+
+@pytest.mark.parametrize("arguments", [["nosuchverb"], ["runs", "--limit", "-1"], ["show"], []])
+def test_wrong_usage_exits_with_2(cli, arguments):
+    with pytest.raises(SystemExit, match="2"):
+        cli(*arguments)
+
+
+def test_a_missing_database_is_named_and_not_made(cli, tmp_path):
+    said = cli("runs")
+    assert said.code == 1
+    assert "There is no tracking database" in said.err
+    assert not (tmp_path / "tracking.db").exists()
+
+
+def test_a_file_that_is_no_database_is_said_to_be_none(cli, tmp_path):
+    (tmp_path / "tracking.db").write_text("hello" * 1000)
+    said = cli("runs")
+    assert said.code == 1
+    assert "not an SQLite database" in said.err
+
+
+def test_every_verb_of_the_help_explains_itself(cli, capfd):
+    with pytest.raises(SystemExit, match="0"):
+        cli("--help")
+    verbs = re.findall(r"^  ([a-z]+)  ", capfd.readouterr().out, re.MULTILINE)
+    assert len(verbs) == 17
+    for verb in verbs:
+        with pytest.raises(SystemExit, match="0"):
+            cli(verb, "--help")

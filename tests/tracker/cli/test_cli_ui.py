@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tracker.cli.ui import HOST, free_port
+from tracker.client import TrackingClient
+
+
+def test_the_next_free_port_is_taken():
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        assert free_port(port) > port
+
+
+def test_without_streamlit_the_error_says_what_to_install(tmp_path):
+    TrackingClient(tmp_path / "tracking.db")
+    bare = [sys.executable, "-S", "-m", "tracker", "--db", str(tmp_path / "tracking.db"), "ui"]
+    done = subprocess.run(bare, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "streamlit" in done.stderr
+    assert "pip install 'ml-tracker[dashboard]'" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_dashboard_answers_on_this_machine_and_ends_with_the_command(tmp_path, repository):
+    pytest.importorskip("streamlit")
+    TrackingClient(tmp_path / "tracking.db")
+    port = free_port(8850)
+    command = [sys.executable, "-m", "tracker", "--db", str(tmp_path / "tracking.db")]
+    with subprocess.Popen(
+        [*command, "ui", "--no-browser", "--port", str(port)],
+        cwd=repository,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    ) as server:
+        try:
+            assert _answer(f"http://{HOST}:{port}/", time.monotonic() + 60) == 200
+        finally:
+            server.terminate()
+    assert free_port(port) == port
+
+
+def _answer(url, deadline):
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310
+                return response.status
+        except urllib.error.URLError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
