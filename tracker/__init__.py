@@ -10,85 +10,86 @@ have no counterpart here raise `UnsupportedError` and say so.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tracker.client import MlflowClient, PagedList, TrackingClient
-from tracker.entities import (
-    Dataset,
-    DatasetInput,
-    Experiment,
-    ExperimentTag,
-    FileInfo,
-    InputTag,
-    LifecycleStage,
-    Metric,
-    Param,
-    Run,
-    RunData,
-    RunInfo,
-    RunInputs,
-    RunStatus,
-    RunTag,
-    SourceType,
-    ViewType,
-)
-from tracker.exceptions import MlflowException, TrackerError, UnsupportedError
-from tracker.fluent import (
-    ActiveRun,
-    active_run,
-    best_step,
-    create_experiment,
-    delete_experiment,
-    delete_experiment_tag,
-    delete_run,
-    delete_tag,
-    disable_system_metrics_logging,
-    download_artifacts,
-    enable_system_metrics_logging,
-    end_run,
-    flush_artifact_async_logging,
-    flush_async_logging,
-    get_artifact_uri,
-    get_client,
-    get_experiment,
-    get_experiment_by_name,
-    get_metric_history,
-    get_parent_run,
-    get_run,
-    get_tracking_uri,
-    is_tracking_uri_set,
-    last_active_run,
-    list_artifacts,
-    load_table,
-    log_artifact,
-    log_artifacts,
-    log_dict,
-    log_figure,
-    log_history,
-    log_image,
-    log_input,
-    log_inputs,
-    log_metric,
-    log_metrics,
-    log_param,
-    log_params,
-    log_stream,
-    log_table,
-    log_text,
-    rename_experiment,
-    restore_experiment,
-    restore_run,
-    search_experiments,
-    search_runs,
-    set_experiment,
-    set_experiment_tag,
-    set_experiment_tags,
-    set_system_metrics_sampling_interval,
-    set_tag,
-    set_tags,
-    set_tracking_uri,
-    start_run,
-)
+if TYPE_CHECKING:
+    from tracker.client import MlflowClient, PagedList, TrackingClient
+    from tracker.entities import (
+        Dataset,
+        DatasetInput,
+        Experiment,
+        ExperimentTag,
+        FileInfo,
+        InputTag,
+        LifecycleStage,
+        Metric,
+        Param,
+        Run,
+        RunData,
+        RunInfo,
+        RunInputs,
+        RunStatus,
+        RunTag,
+        SourceType,
+        ViewType,
+    )
+    from tracker.exceptions import MlflowException, TrackerError, UnsupportedError
+    from tracker.fluent import (
+        ActiveRun,
+        active_run,
+        best_step,
+        create_experiment,
+        delete_experiment,
+        delete_experiment_tag,
+        delete_run,
+        delete_tag,
+        disable_system_metrics_logging,
+        download_artifacts,
+        enable_system_metrics_logging,
+        end_run,
+        flush_artifact_async_logging,
+        flush_async_logging,
+        get_artifact_uri,
+        get_client,
+        get_experiment,
+        get_experiment_by_name,
+        get_metric_history,
+        get_parent_run,
+        get_run,
+        get_tracking_uri,
+        is_tracking_uri_set,
+        last_active_run,
+        list_artifacts,
+        load_table,
+        log_artifact,
+        log_artifacts,
+        log_dict,
+        log_figure,
+        log_history,
+        log_image,
+        log_input,
+        log_inputs,
+        log_metric,
+        log_metrics,
+        log_param,
+        log_params,
+        log_stream,
+        log_table,
+        log_text,
+        rename_experiment,
+        restore_experiment,
+        restore_run,
+        search_experiments,
+        search_runs,
+        set_experiment,
+        set_experiment_tag,
+        set_experiment_tags,
+        set_system_metrics_sampling_interval,
+        set_tag,
+        set_tags,
+        set_tracking_uri,
+        start_run,
+    )
 
 __version__ = "0.1.0"
 
@@ -173,9 +174,39 @@ __all__ = [
 ]
 
 
+# Where the public names live. They are imported at their first use: `import tracker` costs next to
+# nothing, and a command that never logs never opens sqlite3.
+_HOMES = (
+    dict.fromkeys(__all__, "tracker.fluent")
+    | dict.fromkeys(("MlflowClient", "PagedList", "TrackingClient"), "tracker.client")
+    | dict.fromkeys(("MlflowException", "TrackerError", "UnsupportedError"), "tracker.exceptions")
+    | dict.fromkeys(
+        (
+            "Dataset",
+            "DatasetInput",
+            "Experiment",
+            "ExperimentTag",
+            "FileInfo",
+            "InputTag",
+            "LifecycleStage",
+            "Metric",
+            "Param",
+            "Run",
+            "RunData",
+            "RunInfo",
+            "RunInputs",
+            "RunStatus",
+            "RunTag",
+            "SourceType",
+            "ViewType",
+        ),
+        "tracker.entities",
+    )
+)
+
 # Modules that scripts written for MLflow reach as attributes.
 _MODULES = {
-    "artifacts": "tracker.as_mlflow.artifacts",
+    "artifacts": "tracker.artifacts",
     "data": "tracker.data",
     "tracking": "tracker.tracking",
     "utils": "tracker.as_mlflow.constants",
@@ -183,13 +214,22 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        from importlib import import_module  # noqa: PLC0415
-
-        return import_module(_MODULES[name])
     if name.startswith("_"):
         raise AttributeError(name)
+    from importlib import import_module  # noqa: PLC0415
+
+    if name in _HOMES:
+        value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return value
+    if name in _MODULES:
+        return import_module(_MODULES[name])
+    from tracker.exceptions import UnsupportedError  # noqa: PLC0415
+
     raise UnsupportedError(
         f"ml-tracker has no {name!r}: it keeps experiments, runs, metrics, parameters, tags, data "
         f"sets and artifacts; models, traces, evaluation and autologging need MLflow itself."
     )
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

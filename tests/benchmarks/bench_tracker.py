@@ -61,12 +61,13 @@ def _options() -> argparse.Namespace:
 def _results(bench: Bench, rows: Sequence[Row]) -> Iterator[Result]:
     bench.write_seeds(rows)
     for row in rows:
-        print(f"{row.name} …", file=sys.stderr, flush=True)
         if row.name == "import":
-            repeats = 3 * bench.repeats
-            yield Result(row, measure_imports(bench.pythons, bench.folder, repeats))
+            timings = measure_imports(bench.pythons, bench.folder, 3 * bench.repeats)
         else:
-            yield Result(row, bench.measure(row))
+            timings = bench.measure(row)
+        result = Result(row, timings)
+        print(result.summary(), file=sys.stderr, flush=True)
+        yield result
 
 
 if __name__ == "__main__":

@@ -30,6 +30,13 @@ def sources(folder):
     return sorted((ROOT / folder).rglob("*.py"))
 
 
+def loaded_by(code):
+    """The modules that a piece of Python imports."""
+    around = f"import sys; before = set(sys.modules); {code}; print(*set(sys.modules) - before)"
+    command = [sys.executable, "-c", around]
+    return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+
+
 @pytest.mark.parametrize(
     ("house", "never"),
     [
@@ -68,18 +75,31 @@ def test_rows_are_written_only_in_the_store():
 
 
 def test_importing_the_tracker_loads_nothing_outside_the_standard_library():
-    code = (
-        "import sys; before = set(sys.modules); import tracker; print(*set(sys.modules) - before)"
-    )
-    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    foreign = {name.split(".")[0] for name in found.stdout.split()} - {"tracker"}
+    foreign = {name.split(".")[0] for name in loaded_by("import tracker.fluent")} - {"tracker"}
     assert foreign <= set(sys.stdlib_module_names)
+
+
+def test_importing_the_tracker_loads_its_modules_only_when_a_name_is_used():
+    dear = {"tracker.fluent", "sqlite3", "dataclasses", "pathlib", "json"}
+    assert loaded_by("import tracker") & dear == set()
+    assert loaded_by("import tracker; tracker.log_metric") >= {"tracker.fluent", "sqlite3"}
 
 
 def test_every_public_name_is_listed_documented_and_there():
     for name in tracker.__all__:
         assert inspect.getdoc(getattr(tracker, name)), name
     assert tracker.__all__ == sorted(tracker.__all__)
+
+
+def test_every_public_name_comes_from_the_module_that_type_checkers_see():
+    tree = ast.parse(Path(tracker.__file__).read_text(encoding="utf-8"))
+    seen = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("tracker.")
+        for alias in node.names
+    }
+    assert {name: tracker._HOMES[name] for name in tracker.__all__} == seen
 
 
 def test_functions_are_short():

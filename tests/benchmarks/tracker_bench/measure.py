@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -9,7 +10,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tracker_bench import seeds
 from tracker_bench.rows import OURS, PROCESSES, RAW, Row
@@ -55,12 +56,15 @@ class Worker:
         )
 
     def send(self, **order: Any) -> None:
-        print(json.dumps(order), file=self._process.stdin, flush=True)
+        try:
+            print(json.dumps(order), file=self._process.stdin, flush=True)
+        except BrokenPipeError:
+            self._fail()
 
     def answer(self) -> dict[str, Any]:
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self._process.args[2]} failed:\n{self._log.read_text()}")
+            self._fail()
         return json.loads(line)
 
     def ask(self, **order: Any) -> dict[str, Any]:
@@ -68,8 +72,12 @@ class Worker:
         return self.answer()
 
     def close(self) -> None:
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
+
+    def _fail(self) -> NoReturn:
+        raise SystemExit(f"{self._process.args[2]} failed:\n{self._log.read_text()}")
 
 
 class Bench:

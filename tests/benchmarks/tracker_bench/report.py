@@ -39,6 +39,12 @@ class Result:
         pairs = zip(self.timings[above], self.timings[below], strict=False)
         return median(getattr(a, figure) / max(getattr(b, figure), 1e-9) for a, b in pairs)
 
+    def summary(self) -> str:
+        """One line for those who wait."""
+        return f"{self.row.name}: " + ", ".join(
+            f"{column} {_text(self.wall(column))}" for column in self.timings
+        )
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "row": self.row.name,
