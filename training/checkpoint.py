@@ -6,19 +6,18 @@ runs no code from the file.
 
 from __future__ import annotations
 
-import io
-import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
-
+from training import torch_files
 from training.errors import CheckpointError
 from training.loop import EpochResult
+from training.torch_files import UnreadableFileError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import torch
     from torch import Tensor, nn
 
 FORMAT = 1
@@ -83,9 +82,7 @@ def dump(checkpoint: Checkpoint) -> bytes:
         "format": FORMAT,
         "history": [vars(result) for result in checkpoint.history],
     }
-    buffer = io.BytesIO()  # torch.save would make the name of a file part of its bytes
-    torch.save(content, buffer)
-    return buffer.getvalue()
+    return torch_files.dump(content)
 
 
 def load(path: Path) -> Checkpoint:
@@ -95,18 +92,12 @@ def load(path: Path) -> Checkpoint:
         CheckpointError: The file is missing, damaged, or no checkpoint of the trainer.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if content.pop("format") != FORMAT:
-            raise CheckpointError(f"{path} was written by another release of the trainer")
-        content["history"] = [EpochResult(**row) for row in content["history"]]
-        return Checkpoint(**content)
+        content = torch_files.load(path)
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no checkpoint {path}") from error
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"the checkpoint {path} is damaged: {_first_line(error)}") from error
-    except (AttributeError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is no checkpoint of the trainer") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    except (OSError, UnreadableFileError) as error:
+        raise CheckpointError(f"the checkpoint {path} is damaged: {error}") from error
+    if content.pop("format", None) != FORMAT:
+        raise CheckpointError(f"{path} is no checkpoint of this release of the trainer")
+    history = [EpochResult(**row) for row in content.pop("history")]
+    return Checkpoint(**content, history=history)

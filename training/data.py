@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -190,4 +191,5 @@ def substitute_name(name: str) -> str:
         >>> substitute_name("mnist_train.pt")
         'stroke_digits_train.pt'
     """
-    return name.replace("mnist", "stroke_digits") if "mnist" in name else f"stroke_digits_{name}"
+    renamed, count = re.subn("mnist", "stroke_digits", name, flags=re.IGNORECASE)
+    return renamed if count else f"stroke_digits_{name}"

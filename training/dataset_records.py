@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import tracker
+from training import torch_files
 from training.image_sets import CLASSES
 from training.split import Split, training_sets
 from training.sprites import sprite
@@ -119,10 +119,9 @@ def _metadata(used: list[UsedSet]) -> dict[str, Any]:
 
 
 def _record_split(split: Split) -> None:
-    buffer = io.BytesIO()
-    rows = {"train": split.train.int(), "validation": split.validation.int()}
-    torch.save({key: value.clone() for key, value in rows.items()}, buffer)
-    log_bytes(buffer.getvalue(), "datasets/split.pt")
+    rows = {"train": split.train, "validation": split.validation}
+    content = {name: indices.int().clone() for name, indices in rows.items()}
+    log_bytes(torch_files.dump(content), "datasets/split.pt")
 
 
 def _record_samples(data: StudyData) -> None:

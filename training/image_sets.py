@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
+from training import torch_files
 from training.atomic import atomic_write
 from training.errors import DataError
+from training.torch_files import UnreadableFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,15 +89,13 @@ def load_or_make(
 def _kept(path: Path, recipe: str) -> tuple[Tensor, Tensor, str] | None:
     """The content of `path`, None where it is missing, damaged, or of another recipe."""
     try:
-        content = torch.load(path, weights_only=True)
-        images, labels, digest = content["images"], content["labels"], content["digest"]
-        wanted = (content["format"], content["recipe"]) == (FORMAT, recipe)
-        whole = digest_of(images, labels) == digest
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
+        content = torch_files.load(path)
+    except (OSError, UnreadableFileError):
         return None
-    except (AttributeError, KeyError, TypeError, ValueError):  # a file of some other program
+    if (content.get("format"), content.get("recipe")) != (FORMAT, recipe):
         return None
-    return (images, labels, digest) if wanted and whole else None
+    images, labels, digest = content["images"], content["labels"], content["digest"]
+    return (images, labels, digest) if digest_of(images, labels) == digest else None
 
 
 def _keep(path: Path, recipe: str, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, str]:
@@ -110,7 +109,7 @@ def _keep(path: Path, recipe: str, images: Tensor, labels: Tensor) -> tuple[Tens
     }
     try:
         with atomic_write(path) as file:
-            torch.save(content, file)
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"the images cannot be written to {path}: {error}") from error
+            file.write(torch_files.dump(content))
+    except OSError as error:
+        raise DataError(f"the images cannot be written to {path}: {error.strerror}") from error
     return images, labels, digest

@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+import tracker
+from training.split import Examples
 
 STUDY = """\
 paths:
@@ -64,3 +68,25 @@ def mnist_root() -> Path:
     if not root:
         pytest.skip("the environment variable MNIST_ROOT names no folder with MNIST")
     return Path(root)
+
+
+@pytest.fixture
+def tracked(tmp_path: Path):
+    """The tracker on a database of the test's own."""
+    tracker.set_tracking_uri(tmp_path / "tracking.db")
+    tracker.set_experiment("tests")
+    return tracker
+
+
+@pytest.fixture
+def make_examples():
+    """Images that a network can learn: random grey levels around a pattern for each digit."""
+
+    def make(count: int, seed: int = 0) -> Examples:
+        chance = torch.Generator().manual_seed(seed)
+        patterns = torch.randint(0, 200, (10, 28, 28), generator=torch.Generator().manual_seed(9))
+        labels = torch.randint(0, 10, (count,), generator=chance)
+        noise = torch.randint(0, 55, (count, 28, 28), generator=chance)
+        return Examples((patterns[labels] + noise).to(torch.uint8), labels)
+
+    return make

@@ -1,0 +1,77 @@
+"""What a run leaves behind when its training cannot go on."""
+
+from __future__ import annotations
+
+import resource
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from tracker import TrackingClient
+from tracker.exceptions import ArtifactError
+from training import checkpoint
+from training.checkpoint import Checkpoint
+from training.config import ModelConfig
+from training.errors import NonFiniteLossError
+from training.loop import EpochResult, Task, train_epochs
+from training.model import build_model
+from training.model_records import record_checkpoint
+from training.steps import build_optimizer, build_step
+from training.world import World
+
+
+def only_run(study_file):
+    (run,) = TrackingClient(study_file.parent / "tracking.db").search_runs(["1"])
+    return run
+
+
+def test_a_loss_that_is_no_number_fails_the_run_at_its_step(train, study_file):
+    result = train("--only", "default", "--set", "model_configs.default.learning_rate=1e30")
+    run = only_run(study_file)
+    assert result.returncode == 1
+    assert run.info.status == "FAILED"
+    assert "no longer finite at step 2 (epoch 1)" in run.data.tags["tracker.failure_reason"]
+
+
+def test_the_step_at_which_the_loss_broke_is_counted_over_all_epochs(make_examples):
+    config = ModelConfig(batch_size=10, max_epochs=3, hidden_size=4)
+    model = build_model(config, seed=1)
+    train = make_examples(30)
+    working = build_step(model, build_optimizer(model, config), config, World())
+    calls = []
+
+    def breaking(images, labels, rate, total):
+        calls.append(None)
+        logits = working(images, labels, rate, total)
+        return logits * float("nan") if len(calls) == 5 else logits
+
+    task = Task(model, breaking, train, train, config, 1, World())
+    with pytest.raises(NonFiniteLossError, match=r"step 5 \(epoch 2\)"):
+        list(train_epochs(task))
+
+
+@contextmanager
+def no_file_larger_than(size):
+    """Stands for a full disk: what is written beyond `size` bytes of a file is refused."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def state_after(epoch):
+    result = EpochResult(epoch, 1.0, 0.5, 1.0, 0.5, 0.1, 100.0)
+    weights = {"w": torch.full((5000,), float(epoch))}
+    return Checkpoint(epoch, "mlp", weights, {}, [result], epoch, 1, {})
+
+
+def test_a_full_disk_during_a_checkpoint_keeps_the_one_before(tracked):
+    with tracked.start_run() as run:
+        record_checkpoint(state_after(1))
+        with no_file_larger_than(10_000), pytest.raises(ArtifactError, match="model/"):
+            record_checkpoint(state_after(2))
+    artifacts = tracked.get_client().artifacts(run.info.run_id)
+    assert checkpoint.load(artifacts.local_path("model/last.pt")).epoch == 1

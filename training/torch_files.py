@@ -1,0 +1,55 @@
+"""Files of tensors and plain values: written from equal content as equal bytes, read safely."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# What an unpickler raises for bytes that are no pickle depends on the bytes.
+_UNREADABLE = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    struct.error,
+)
+
+
+class UnreadableFileError(Exception):
+    """The file is damaged, of another kind, or holds more than tensors and plain values."""
+
+
+def dump(content: dict[str, Any]) -> bytes:
+    """The content of a file.
+
+    Through memory, because torch would make the name of a file part of its bytes.
+    """
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def load(path: Path) -> dict[str, Any]:
+    """What `path` holds, on the CPU; nothing in the file is executed.
+
+    Raises:
+        UnreadableFileError: The file holds anything but a dictionary of tensors and plain values.
+        OSError: The file cannot be read.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        raise UnreadableFileError(next(iter(str(error).splitlines()), "")) from error
+    if not isinstance(content, dict):
+        raise UnreadableFileError(f"it holds a {type(content).__name__}")
+    return content
