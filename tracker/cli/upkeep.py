@@ -83,6 +83,8 @@ def gc(session: Session) -> int:
     )
     garbage = collector.run()
     _write_garbage(session, garbage)
+    if not (garbage.shrunk or options.dry_run):
+        console.remark("The database is in use: it gets smaller with a gc when nobody uses it.")
     for trouble in garbage.troubles:
         console.remark(f"warning: {plain.clean(trouble)}")
     return 1 if garbage.troubles else 0

@@ -9,6 +9,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
@@ -19,16 +20,16 @@ from tracker.exceptions import DiskFullError, InvalidValueError, UnsafePathError
 from tracker.maintenance.database_source import DatabaseSource
 from tracker.maintenance.merge import Merge, Merged
 from tracker.paths import safe_path
-from tracker.store import transfer, upkeep
+from tracker.store import upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from tracker.artifacts import ArtifactStore
-    from tracker.entities import Run
 
 DATABASE_NAME: Final = "tracking.db"
 _FAST: Final = 1
+_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 _LARGE_BYTES: Final = 1 << 30
 
 
@@ -51,12 +52,11 @@ def export_bundle(
         database = Path(folder, DATABASE_NAME)
         copy = TrackingClient(database)
         source = DatabaseSource(client.store.database)
-        wanted = set(run_ids)
         merged = Merge(
             source,
             copy,
             now=now,
-            wanted=lambda run: run.info.run_id in wanted,
+            wanted=set(run_ids),
             with_artifacts=False,
         ).run()
         upkeep.close_into_one_file(copy.store.database)
@@ -79,7 +79,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(path) as archive:
                 _unpack(archive, Path(folder), path)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        except _DAMAGED as error:
             raise InvalidValueError(f"{str(path)!r} is a damaged zip file: {error}.") from error
         yield Path(folder, DATABASE_NAME)
 
@@ -90,22 +90,18 @@ def _write(
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as archive:
         archive.write(database, DATABASE_NAME)
         with copy.store.database.read() as connection:
-            found = [
-                run
-                for experiment in transfer.all_experiments(connection)
-                for run in transfer.assembled(
-                    connection, transfer.run_ids(connection, experiment.experiment_id)
-                )
-            ]
-        for run in found:
-            _write_files(archive, client.artifacts(run.info.run_id), run, merged)
+            found = upkeep.all_runs(connection)
+        for info in found:
+            _write_files(archive, client.artifacts(info.run_id), info.artifact_uri, merged)
     copy.store.database.close()
 
 
-def _write_files(archive: zipfile.ZipFile, store: ArtifactStore, run: Run, merged: Merged) -> None:
+def _write_files(
+    archive: zipfile.ZipFile, store: ArtifactStore, place: str, merged: Merged
+) -> None:
     for info in store.walk():
         size_bytes = info.file_size or 0
-        name = f"{run.info.artifact_uri}/{info.path}"
+        name = f"{place}/{info.path}"
         with (
             store.open(info.path) as source,
             archive.open(name, "w", force_zip64=size_bytes > _LARGE_BYTES) as member,
@@ -117,13 +113,13 @@ def _write_files(archive: zipfile.ZipFile, store: ArtifactStore, run: Run, merge
 
 
 def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    names = [_safe_member(member) for member in members]
-    if DATABASE_NAME not in names:
+    if DATABASE_NAME not in archive.namelist():
         raise InvalidValueError(
             f"{str(path)!r} holds no {DATABASE_NAME}: only zip files written by `export` can be "
             f"imported."
         )
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    names = [_safe_member(member) for member in members]
     if sum(member.file_size for member in members) > shutil.disk_usage(folder).free:
         raise DiskFullError(f"There is no room to unpack {str(path)!r}: free some space.")
     for name, member in zip(names, members, strict=True):

@@ -14,7 +14,7 @@ from tracker.exceptions import (
 )
 from tracker.local_artifacts import LocalArtifacts
 from tracker.paths import path_of_uri
-from tracker.store import transfer
+from tracker.store import runs, transfer
 from tracker.validation import check_run_id
 
 if TYPE_CHECKING:
@@ -48,10 +48,15 @@ class DatabaseSource:
         with self.database.read() as connection:
             return transfer.all_experiments(connection)
 
-    def runs(self, experiment_id: str) -> Iterator[Run]:
+    def run_ids(self, experiment_id: str) -> list[str]:
         """All runs of an experiment, deleted ones included."""
         with self.database.read() as connection:
-            yield from transfer.assembled(connection, transfer.run_ids(connection, experiment_id))
+            return transfer.run_ids(connection, experiment_id)
+
+    def get_run(self, run_id: str) -> Run:
+        """One of them."""
+        with self.database.read() as connection:
+            return runs.assemble(connection, [runs.get_info(connection, run_id)])[0]
 
     def deleted_time(self, run_id: str) -> int | None:
         """When a run was deleted, in ms since the epoch."""

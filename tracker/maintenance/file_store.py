@@ -79,12 +79,35 @@ class FileStoreSource:
         found = [self._experiment(folder) for folder in folders if (folder / META).is_file()]
         return sorted(found, key=lambda each: (len(each.experiment_id), each.experiment_id))
 
-    def runs(self, experiment_id: str) -> Iterator[Run]:
+    def run_ids(self, experiment_id: str) -> list[str]:
         """All runs of an experiment, deleted ones included."""
-        folder = self._experiment_folders[experiment_id]
-        for run_folder in _folders(folder):
-            if (run_folder / META).is_file() and run_folder.name not in {"datasets", "tags"}:
-                yield self._run(run_folder, experiment_id)
+        folders = _folders(self._experiment_folders[experiment_id])
+        found = {folder.name: folder for folder in folders if (folder / META).is_file()}
+        self._run_folders |= found
+        return list(found)
+
+    def get_run(self, run_id: str) -> Run:
+        """One of them.
+
+        Raises:
+            InvalidValueError: A file of it holds something else than it should.
+        """
+        folder = self._run_folders[run_id]
+        meta = self._meta(folder)
+        tags = dict(self._texts(folder / "tags"))
+        info = RunInfo(
+            run_id=run_id,
+            run_name=_text(meta.get("run_name")) or tags.get("mlflow.runName", ""),
+            experiment_id=_text(meta.get("experiment_id")),
+            user_id=_text(meta.get("user_id")),
+            status=_status(_text(meta.get("status")), run_id),
+            start_time=_time(meta.get("start_time")) or 0,
+            end_time=_time(meta.get("end_time")),
+            lifecycle_stage=_text(meta.get("lifecycle_stage")) or LifecycleStage.ACTIVE,
+            artifact_uri=_text(meta.get("artifact_uri")),
+        )
+        params = {key: text.removesuffix("\n") for key, text in self._texts(folder / "params")}
+        return Run(info, RunData({}, params, tags), RunInputs(list(self._inputs(folder))))
 
     def deleted_time(self, run_id: str) -> int | None:
         """When a run was deleted, in ms since the epoch."""
@@ -125,25 +148,6 @@ class FileStoreSource:
             creation_time=_time(meta.get("creation_time")),
             last_update_time=_time(meta.get("last_update_time")),
         )
-
-    def _run(self, folder: Path, experiment_id: str) -> Run:
-        meta = self._meta(folder)
-        tags = dict(self._texts(folder / "tags"))
-        run_id = _text(meta.get("run_id")) or folder.name
-        self._run_folders[run_id] = folder
-        info = RunInfo(
-            run_id=run_id,
-            run_name=_text(meta.get("run_name")) or tags.get("mlflow.runName", ""),
-            experiment_id=experiment_id,
-            user_id=_text(meta.get("user_id")),
-            status=_status(_text(meta.get("status")), run_id),
-            start_time=_time(meta.get("start_time")) or 0,
-            end_time=_time(meta.get("end_time")),
-            lifecycle_stage=_text(meta.get("lifecycle_stage")) or LifecycleStage.ACTIVE,
-            artifact_uri=_text(meta.get("artifact_uri")),
-        )
-        params = {key: text.removesuffix("\n") for key, text in self._texts(folder / "params")}
-        return Run(info, RunData({}, params, tags), RunInputs(list(self._inputs(folder))))
 
     def _inputs(self, run_folder: Path) -> Iterator[DatasetInput]:
         for folder in _folders(run_folder / "inputs"):

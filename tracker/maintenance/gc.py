@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker.atomic import leftovers
-from tracker.exceptions import DatabaseError, TrackerError, UnsafePathError
+from tracker.exceptions import DatabaseLockedError, TrackerError, UnsafePathError
 from tracker.local_artifacts import LocalArtifacts
 from tracker.maintenance.roots import blob_stores
 from tracker.store import upkeep
@@ -41,6 +41,7 @@ class Garbage:
         temporary_bytes: Their size.
         database_before: Size of the database's files.
         database_after: The same afterwards; in a dry run what is sure to be left at most.
+        shrunk: Whether the database's file could be made smaller.
         troubles: Sentences about what stays, and why.
     """
 
@@ -53,6 +54,7 @@ class Garbage:
     temporary_bytes: int = 0
     database_before: int = 0
     database_after: int = 0
+    shrunk: bool = False
     troubles: list[str] = field(default_factory=list)
 
 
@@ -63,15 +65,22 @@ class Collector:
         client: The database.
         deleted_before: Only what was deleted up to this moment, in ms since the epoch.
         dry_run: Count only.
+        now: Seconds since the epoch, for the age of temporary files; the clock's by default.
     """
 
     def __init__(
-        self, client: TrackingClient, *, deleted_before: int, dry_run: bool = False
+        self,
+        client: TrackingClient,
+        *,
+        deleted_before: int,
+        dry_run: bool = False,
+        now: float | None = None,
     ) -> None:
         self._client = client
         self._database = client.store.database
         self._deleted_before = deleted_before
         self._dry_run = dry_run
+        self._now = now
         self._names: Counter[int] = Counter()
         self.garbage = Garbage()
 
@@ -135,7 +144,7 @@ class Collector:
         unused = [blob for blob in blobs if self._is_unused(blob)]
         self.garbage.files += len(unused)
         self.garbage.file_bytes += sum(blob.size for blob in unused)
-        for path in leftovers(blobs.folder.parent, LEFTOVER_SECONDS):
+        for path in leftovers(blobs.folder.parent, LEFTOVER_SECONDS, self._now):
             self.garbage.temporaries += 1
             self.garbage.temporary_bytes += path.lstat().st_size
             if not self._dry_run:
@@ -164,10 +173,8 @@ class Collector:
         if self._dry_run:
             self.garbage.database_after = self.garbage.database_before - free_bytes
             return
-        try:
-            upkeep.vacuum(self._database)
-        except DatabaseError as error:
-            self.garbage.troubles.append(f"The database stays as large as it is: {error}")
+        with suppress(DatabaseLockedError):
+            self.garbage.shrunk = upkeep.vacuum(self._database)
         self.garbage.database_after = _size_on_disk(self._database.path)
 
 

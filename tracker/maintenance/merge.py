@@ -28,7 +28,7 @@ from tracker.validation import check_experiment_name, check_run_id, check_status
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from tracker.client import TrackingClient
     from tracker.entities import Experiment, Run, RunInfo
@@ -73,7 +73,7 @@ class Merge:
     Args:
         source: Where runs come from.
         client: The database they go to.
-        wanted: Which runs to take; by default all, and experiments without runs too.
+        wanted: Ids of the runs to take; by default all, and experiments without runs too.
         with_artifacts: Whether their files come along.
         now: Milliseconds since the epoch, for experiments without a creation time.
         progress: Told after each run how many were done.
@@ -85,7 +85,7 @@ class Merge:
         client: TrackingClient,
         *,
         now: int,
-        wanted: Callable[[Run], bool] | None = None,
+        wanted: Collection[str] | None = None,
         with_artifacts: bool = True,
         progress: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -107,13 +107,12 @@ class Merge:
         """
         for experiment in self._source.experiments():
             experiment_id = self._experiment(experiment) if self._wanted is None else None
-            for run in self._source.runs(experiment.experiment_id):
-                if self._wanted is not None and not self._wanted(run):
-                    continue
-                if experiment_id is None:
-                    experiment_id = self._experiment(experiment)
-                self._run_or_trouble(run, experiment_id)
-                self._progress(self.merged.runs)
+            for run_id in self._source.run_ids(experiment.experiment_id):
+                if self._wanted is None or run_id in self._wanted:
+                    if experiment_id is None:
+                        experiment_id = self._experiment(experiment)
+                    self._run_or_trouble(run_id, experiment_id)
+                    self._progress(self.merged.runs)
         return self.merged
 
     def _experiment(self, received: Experiment) -> int:
@@ -138,13 +137,13 @@ class Merge:
                 f"come back when it is restored."
             )
 
-    def _run_or_trouble(self, run: Run, experiment_id: int) -> None:
+    def _run_or_trouble(self, run_id: str, experiment_id: int) -> None:
         try:
-            self._one(run, experiment_id)
+            self._one(self._source.get_run(run_id), experiment_id)
         except (DiskFullError, ReadOnlyError):
             raise
         except TrackerError as error:
-            self.merged.troubles.append(f"Run {run.info.run_id}: {error}")
+            self.merged.troubles.append(f"Run {run_id!r}: {error}")
 
     def _one(self, run: Run, experiment_id: int) -> None:
         info = _checked(run.info, experiment_id)

@@ -18,8 +18,15 @@ class Source(Protocol):
     def experiments(self) -> Iterable[Experiment]:
         """All experiments, deleted ones included."""
 
-    def runs(self, experiment_id: str) -> Iterator[Run]:
-        """All runs of an experiment, deleted ones included; without their metrics."""
+    def run_ids(self, experiment_id: str) -> list[str]:
+        """All runs of an experiment, deleted ones included."""
+
+    def get_run(self, run_id: str) -> Run:
+        """One of them, without its metrics.
+
+        Raises:
+            TrackerError: It cannot be read.
+        """
 
     def deleted_time(self, run_id: str) -> int | None:
         """When a run was deleted, in ms since the epoch."""

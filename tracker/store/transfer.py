@@ -11,10 +11,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tracker.entities import Experiment, Run, RunInfo
+    from tracker.entities import Experiment, RunInfo
     from tracker.store.metrics import Point
-
-_RUNS_A_CHUNK = 200
 
 
 def all_experiments(connection: sqlite3.Connection) -> list[Experiment]:
@@ -30,13 +28,6 @@ def run_ids(connection: sqlite3.Connection, experiment_id: str) -> list[str]:
         (int(experiment_id),),
     )
     return [run_id for (run_id,) in rows]
-
-
-def assembled(connection: sqlite3.Connection, ids: list[str]) -> Iterator[Run]:
-    """Whole runs, a few hundred in memory at a time."""
-    for start in range(0, len(ids), _RUNS_A_CHUNK):
-        chunk = ids[start : start + _RUNS_A_CHUNK]
-        yield from runs.assemble(connection, [runs.get_info(connection, each) for each in chunk])
 
 
 def points(connection: sqlite3.Connection, run_id: str) -> Iterator[Point]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tracker.database import translate
 from tracker.store.runs import COLUMNS, info_of
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tracker.database import Database
     from tracker.entities import RunInfo
 
-_PROGRESS_PAGES = 4_096
+_PAGES_A_STEP: Final = 4_096
+_VACUUM_PATIENCE_MS: Final = 10_000
+_CHECKPOINT_PATIENCE_MS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +38,28 @@ def room(connection: sqlite3.Connection) -> Room:
     )
 
 
-def vacuum(database: Database) -> None:
-    """Give free pages back to the file system; needs the file for itself for a moment.
+def vacuum(database: Database) -> bool:
+    """Give free pages back to the file system.
+
+    Returns:
+        Whether the file is smaller now; otherwise it will be once those who read it are done.
 
     Raises:
-        DatabaseError: Another process works on the file, or the disk has no room for the copy.
+        DatabaseLockedError: Another process writes without a pause.
+        DatabaseError: The disk has no room for the copy.
     """
+    connection = database.connection
+    patience_ms = _pragma(connection, "busy_timeout")
     try:
-        database.connection.execute("VACUUM")
-        database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute(f"PRAGMA busy_timeout = {_VACUUM_PATIENCE_MS}")
+        connection.execute("VACUUM")
+        connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_PATIENCE_MS}")
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
         raise translate(error, database.path) from error
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
+    return not busy
 
 
 def close_into_one_file(database: Database) -> None:
@@ -63,7 +76,7 @@ def copy_database(database: Database, target: Path) -> None:
     """
     try:
         with closing(sqlite3.connect(target)) as copy:
-            database.connection.backup(copy, pages=_PROGRESS_PAGES)
+            database.connection.backup(copy, pages=_PAGES_A_STEP)
             copy.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.Error as error:
         raise translate(error, target) from error

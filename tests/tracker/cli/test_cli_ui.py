@@ -20,10 +20,10 @@ def test_the_next_free_port_is_taken():
         assert free_port(port) > port
 
 
-def test_without_streamlit_the_error_says_what_to_install(tmp_path):
+def test_without_streamlit_the_error_says_what_to_install(tmp_path, repository):
     TrackingClient(tmp_path / "tracking.db")
     bare = [sys.executable, "-S", "-m", "tracker", "--db", str(tmp_path / "tracking.db"), "ui"]
-    done = subprocess.run(bare, check=False, capture_output=True, text=True)
+    done = subprocess.run(bare, cwd=repository, check=False, capture_output=True, text=True)
     assert done.returncode == 1
     assert "streamlit" in done.stderr
     assert "pip install 'ml-tracker[dashboard]'" in done.stderr
