@@ -186,14 +186,13 @@ def _marks(marked: pd.DataFrame, series: Sequence[Series], x: alt.X) -> list[alt
 
 def _hover(series: Sequence[Series], style: CurveStyle, x: alt.X) -> alt.Chart:
     """A rule that follows the pointer and reads every line at once."""
-    wide = pd.concat(
-        [
-            line.points.groupby("x")["s0"].mean().rename(f"r{index}")
-            for index, line in enumerate(series)
-        ],
-        axis=1,
-    ).sort_index()
-    wide = wide.ffill(limit=3).reset_index(names="x")
+    columns = [
+        line.points.groupby("x")["s0"].mean().rename(f"r{index}")
+        for index, line in enumerate(series)
+    ]
+    wide = pd.concat(columns, axis=1).sort_index()
+    # Between its own points a line keeps its last value; after its end it has none.
+    wide = wide.ffill().where(wide.bfill().notna()).reset_index(names="x")
     tips = [alt.Tooltip("x", title=style.x_title)] + [
         alt.Tooltip(f"r{index}:Q", title=line.label, format=".5~g")
         for index, line in enumerate(series)

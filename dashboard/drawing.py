@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,7 +83,7 @@ def decoded(text: str) -> NDArray[np.uint8] | None:
     """The pixels the browser sent; None if they are none, or not a picture of the pad's size."""
     try:
         pixels = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
-    except binascii.Error:
+    except ValueError:
         return None
     if pixels.size != SIDE * SIDE or not pixels.any():
         return None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from dashboard.view import View
 
+SHORT_RUN_POINTS = 100
 X_TITLES = {"step": "step", "relative": "seconds since the start", "wall": "time"}
 
 
@@ -25,9 +26,10 @@ def read(view: View, keys: Sequence[str], axis: queries.Axis) -> list[charts.Ser
         for key in keys
     }
     spans = {pair: span for pair, span in spans.items() if span.points > 0}
-    low, width = _buckets(view, spans, axis)
+    low, shared = _buckets(view, spans, axis)
     found = []
-    for run_id, key in spans:
+    for (run_id, key), span in spans.items():
+        width = _width(span, axis, shared)
         origin = view.started[run_id]
         state = queries.stamp(view.source, run_id)
         wanted = queries.History(run_id, key, state, axis, low, width, origin)
@@ -35,6 +37,12 @@ def read(view: View, keys: Sequence[str], axis: queries.Axis) -> list[charts.Ser
         if not points.empty:
             found.append(_line(view, run_id, key, _placed(points, axis, low, width)))
     return found
+
+
+def _width(span: queries.Extent, axis: queries.Axis, shared: int) -> int:
+    """Of a bucket: the chart's, or a narrower one where a short run would be a dot."""
+    own = span.last_step - span.first_step if axis == "step" else span.ended - span.begun
+    return max(1, min(shared, own // SHORT_RUN_POINTS))
 
 
 def _buckets(

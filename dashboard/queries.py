@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pandas as pd
@@ -15,8 +15,11 @@ from dashboard.source import HISTORY_INDEX, Source, rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracker.search import Search
+
 BUCKETS = 400
 SPARK_POINTS = 40
+SPARK_STEPS = 20_000
 INFINITY = 1.7976931348623157e308
 MAX_MARKS = 200
 FIRST_TABLES = ("runs", "metrics", "latest_metrics", "params", "tags", "experiments")
@@ -51,8 +54,7 @@ class RunQuery:
         stage: 'active' or 'deleted'.
         statuses: Empty for all.
         text: Part of a name; empty for all.
-        clause: A condition on `runs` compiled from the search language; empty for none.
-        values: What `clause` binds, in order.
+        search: Joins and conditions compiled from the search language.
         order: A key of SORTS, or `metrics.NAME`, or `params.NAME`.
         descending: Greatest first.
     """
@@ -61,10 +63,17 @@ class RunQuery:
     stage: str = "active"
     statuses: tuple[str, ...] = ()
     text: str = ""
-    clause: str = ""
-    values: tuple[Any, ...] = ()
+    search: Search | None = None
     order: str = "Started"
     descending: bool = True
+
+    def with_text(self, text: str) -> RunQuery:
+        """The same, for names that contain a text."""
+        return replace(self, text=text)
+
+    def with_search(self, search: Search) -> RunQuery:
+        """The same, for runs that a compiled search finds."""
+        return replace(self, search=search)
 
 
 def marks(count: int) -> str:
@@ -104,6 +113,13 @@ def experiments(source: Source) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["experiment_id", "name", "runs", "newest"])
 
 
+def _from(query: RunQuery) -> tuple[str, list[Any]]:
+    """The FROM clause without its keyword, and what it binds."""
+    if query.search is None:
+        return "runs", []
+    return f"runs {query.search.joins}", list(query.search.join_params)
+
+
 def _where(query: RunQuery) -> tuple[str, list[Any]]:
     conditions = ["runs.lifecycle_stage = ?"]
     values: list[Any] = [query.stage]
@@ -116,9 +132,9 @@ def _where(query: RunQuery) -> tuple[str, list[Any]]:
     if query.text:
         conditions.append("instr(lower(runs.name), lower(?)) > 0")
         values.append(query.text)
-    if query.clause:
-        conditions.append(f"({query.clause})")
-        values.extend(query.values)
+    if query.search is not None:
+        conditions.append(f"({query.search.where})")
+        values.extend(query.search.where_params)
     return " AND ".join(conditions), values
 
 
@@ -138,27 +154,29 @@ def _order(query: RunQuery) -> tuple[str, str, list[Any]]:
 @st.cache_data(show_spinner=False, max_entries=64)
 def count_runs(source: Source, query: RunQuery) -> int:
     """How many runs a query finds."""
+    tables, joined = _from(query)
     where, values = _where(query)
-    found = rows(source, f"SELECT COUNT(*) AS n FROM runs WHERE {where}", tuple(values))
+    found = rows(source, f"SELECT COUNT(*) AS n FROM {tables} WHERE {where}", (*joined, *values))
     return int(found[0]["n"])
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def run_page(source: Source, query: RunQuery, limit: int, offset: int = 0) -> pd.DataFrame:
     """One page of runs, one row each, with RUN_COLUMNS."""
+    tables, joined = _from(query)
     where, values = _where(query)
-    join, order, joined = _order(query)
+    join, order, sorted_by = _order(query)
     direction = "DESC" if query.descending else "ASC"
     found = rows(
         source,
         f"""
         SELECT {RUN_COLUMNS}
-        FROM runs {join}
+        FROM {tables} {join}
         WHERE {where}
         ORDER BY ({order}) IS NULL, {order} {direction}, runs.start_time DESC, runs.run_uuid
         LIMIT ? OFFSET ?
         """,
-        (*joined, *values, limit, offset),
+        (*joined, *sorted_by, *values, limit, offset),
     )
     return _run_frame(found)
 
@@ -182,6 +200,54 @@ def _run_frame(found: Sequence[Any]) -> pd.DataFrame:
     frame["seconds"] = (frame["end_time"] - frame["start_time"]) / 1000
     frame["seconds"] = frame["seconds"].astype("float64")
     return frame
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def groups(source: Source, query: RunQuery, param: str, metric: str) -> pd.DataFrame:
+    """Runs by the value of a parameter: value, runs, mean, least and greatest of a metric."""
+    tables, joined = _from(query)
+    where, values = _where(query)
+    found = rows(
+        source,
+        f"""
+        SELECT grouped.value, COUNT(*), AVG(measured.value), MIN(measured.value),
+               MAX(measured.value)
+        FROM {tables}
+        LEFT JOIN params AS grouped ON grouped.run_uuid = runs.run_uuid AND grouped.key = ?
+        LEFT JOIN latest_metrics AS measured ON measured.run_uuid = runs.run_uuid
+             AND measured.key = ? AND measured.is_nan = 0
+             AND measured.value < ? AND measured.value > ?
+        WHERE {where}
+        GROUP BY grouped.value
+        ORDER BY COUNT(*) DESC
+        LIMIT 500
+        """,
+        (*joined, param, metric, INFINITY, -INFINITY, *values),
+    )
+    return pd.DataFrame(found, columns=["value", "runs", "Mean", "Least", "Greatest"])
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def courses(source: Source, run_ids: tuple[str, ...], key: str) -> dict[str, list[float]]:
+    """The course of one metric in a few dozen points, for runs of up to 20,000 steps."""
+    found = rows(
+        source,
+        f"""
+        SELECT metrics.run_uuid, AVG(metrics.value) AS mean
+        FROM latest_metrics AS ends
+        CROSS JOIN metrics {_history_hint(source.path, source.identity)}
+             ON metrics.run_uuid = ends.run_uuid AND metrics.key = ends.key
+        WHERE ends.run_uuid IN ({marks(len(run_ids))}) AND ends.key = ?
+              AND ends.step BETWEEN 1 AND {SPARK_STEPS}
+              AND metrics.is_nan = 0 AND metrics.value < ? AND metrics.value > ?
+        GROUP BY metrics.run_uuid, metrics.step * {SPARK_POINTS} / (ends.step + 1)
+        """,
+        (*run_ids, key, INFINITY, -INFINITY),
+    )
+    grouped: dict[str, list[float]] = {}
+    for row in found:
+        grouped.setdefault(row["run_uuid"], []).append(row["mean"])
+    return grouped
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
@@ -345,7 +411,7 @@ def history(source: Source, wanted: History) -> pd.DataFrame:
     return _history((source.path, source.identity), source, wanted)
 
 
-@st.cache_data(show_spinner=False, max_entries=2048)
+@st.cache_data(show_spinner=False, max_entries=512)
 def _history(file: tuple[str, tuple[int, int]], _source: Source, wanted: History) -> pd.DataFrame:
     position = {
         "step": "step",
@@ -386,7 +452,7 @@ def nonfinite(source: Source, run_id: str, key: str) -> pd.DataFrame:
     return _nonfinite(file, source, run_id, key, stamp(source, run_id))
 
 
-@st.cache_data(show_spinner=False, max_entries=2048)
+@st.cache_data(show_spinner=False, max_entries=512)
 def _nonfinite(
     file: tuple[str, tuple[int, int]], _source: Source, run_id: str, key: str, state: int
 ) -> pd.DataFrame:

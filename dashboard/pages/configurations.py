@@ -56,7 +56,7 @@ def _differences(params: pd.DataFrame, view: View) -> None:
         with st.expander(f"The same in every run ({len(same)})"):
             first = same.iloc[:, [0]].reset_index()
             first.columns = ["Parameter", "Value"]
-            st.dataframe(first, hide_index=True)
+            st.dataframe(first, hide_index=True, placeholder=MISSING)
 
 
 def _differing(texts: pd.DataFrame) -> pd.Series[bool]:
@@ -97,7 +97,7 @@ def _show_table(texts: pd.DataFrame, view: View) -> None:
     shown = texts.rename(columns=view.labels).rename_axis(None, axis=1).reset_index(names=" ")
     config = {" ": st.column_config.TextColumn(pinned=True)}
     height: Any = "content" if len(shown) <= ROWS_WITHOUT_SCROLL else 640
-    st.dataframe(shown, hide_index=True, column_config=config, height=height)
+    st.dataframe(shown, hide_index=True, placeholder=MISSING, column_config=config, height=height)
 
 
 def _relations(params: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:

@@ -63,7 +63,7 @@ def _inputs(view: View) -> None:
         ]
     )
     config = {"Runs": st.column_config.ListColumn(width="large")}
-    st.dataframe(table, hide_index=True, column_config=config)
+    st.dataframe(table, hide_index=True, placeholder=MISSING, column_config=config)
 
 
 def _classes(store: ArtifactStore) -> None:
@@ -135,5 +135,5 @@ def _files(listed: list[FileInfo], run_id: str) -> None:
         }
     )
     config = {"Download": st.column_config.LinkColumn(display_text=":material/download:")}
-    st.dataframe(table, hide_index=True, column_config=config)
+    st.dataframe(table, hide_index=True, placeholder=MISSING, column_config=config)
     st.caption(f"Together {size(sum(item.file_size or 0 for item in found)) or MISSING}")

@@ -176,6 +176,7 @@ def _confused_pairs(counts: pd.DataFrame) -> None:
             }
         ),
         hide_index=True,
+        placeholder=MISSING,
         column_config={
             "Share": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
         },
@@ -272,4 +273,9 @@ def _answers(view: View, answers: dict[tuple[str, str], pd.DataFrame], index: in
         st.caption(MISSING)
         return
     sure = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    st.dataframe(pd.DataFrame(lines), hide_index=True, column_config={"Confidence": sure})
+    st.dataframe(
+        pd.DataFrame(lines),
+        hide_index=True,
+        placeholder=MISSING,
+        column_config={"Confidence": sure},
+    )

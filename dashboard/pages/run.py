@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import editing, files, literal, preview, queries
 from dashboard.choice import choose_run
-from dashboard.formats import duration, moment, number, size
+from dashboard.formats import MISSING, duration, moment, number, size
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
@@ -105,11 +105,11 @@ def _values(view: View, run_id: str, tags: dict[str, str]) -> None:
     )
     with left:
         st.subheader("Metrics")
-        st.dataframe(metrics, hide_index=True, height=_height(len(metrics)))
+        st.dataframe(metrics, hide_index=True, placeholder=MISSING, height=_height(len(metrics)))
     with right:
         st.subheader("Parameters")
         shown = params[["key", "value"]].set_axis(["Parameter", "Value"], axis=1)
-        st.dataframe(shown, hide_index=True, height=_height(len(shown)))
+        st.dataframe(shown, hide_index=True, placeholder=MISSING, height=_height(len(shown)))
     _tags(view, run_id, tags)
     _inputs(view, run_id)
 
@@ -138,7 +138,7 @@ def _tags(view: View, run_id: str, tags: dict[str, str]) -> None:
     if reserved:
         with st.expander(f"Written by the tracker ({len(reserved)})"):
             table = pd.DataFrame({"Tag": list(reserved), "Value": list(reserved.values())})
-            st.dataframe(table, hide_index=True)
+            st.dataframe(table, hide_index=True, placeholder=MISSING)
 
 
 def _inputs(view: View, run_id: str) -> None:
@@ -147,7 +147,7 @@ def _inputs(view: View, run_id: str) -> None:
         return
     st.subheader("Data sets")
     names = {"name": "Data set", "context": "Used for", "rows": "Rows", "digest": "Digest"}
-    st.dataframe(used[list(names)].rename(columns=names), hide_index=True)
+    st.dataframe(used[list(names)].rename(columns=names), hide_index=True, placeholder=MISSING)
 
 
 def _artifacts(view: View, run_id: str) -> None:
@@ -194,6 +194,7 @@ def _tree(run_id: str, found: list[FileInfo]) -> FileInfo:
     event = st.dataframe(
         table,
         hide_index=True,
+        placeholder=MISSING,
         key=f"tree-{run_id}",
         on_select="rerun",
         selection_mode="single-row",

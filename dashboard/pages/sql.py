@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, literal, queries, sandbox
-from dashboard.formats import duration
+from dashboard.formats import MISSING, duration
 from dashboard.recipes import RECIPES
 from dashboard.source import SourceError
 
@@ -83,11 +83,11 @@ def _result(view: View, statement: str) -> None:
         )
     chart = _chart(answer.table)
     if chart is None:
-        st.dataframe(answer.table, hide_index=True)
+        st.dataframe(answer.table, hide_index=True, placeholder=MISSING)
         return
     table, drawing = st.tabs(["Table", "Chart"], key="result", bind="query-params")
     with table:
-        st.dataframe(answer.table, hide_index=True)
+        st.dataframe(answer.table, hide_index=True, placeholder=MISSING)
     with drawing:
         st.altair_chart(chart, key="result_chart")
 

@@ -55,12 +55,12 @@ def database(tmp_path_factory: pytest.TempPathFactory, study: ModuleType) -> Pat
 class Server:
     """A dashboard in a process of its own."""
 
-    def __init__(self, database: Path, log: Path, *options: str) -> None:
+    def __init__(self, database: Path, log: Path) -> None:
         self.port = _free_port()
         self.address = f"http://localhost:{self.port}"
         self._log = log
         command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
-        command += [f"--server.port={self.port}", *options, "--", "--db", str(database)]
+        command += [f"--server.port={self.port}", "--", "--db", str(database)]
         paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
         with log.open("wb") as sink:
@@ -90,8 +90,8 @@ def _free_port() -> int:
 
 
 @contextmanager
-def serving(database: Path, folder: Path, *options: str) -> Iterator[Server]:
-    server = Server(database, folder / "server.log", *options)
+def serving(database: Path, folder: Path) -> Iterator[Server]:
+    server = Server(database, folder / "server.log")
     try:
         server.wait()
         yield server
@@ -106,19 +106,20 @@ def server(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield running
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Starts dashboards on other databases and ends them afterwards."""
-    started: list[Server] = []
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Starts dashboards on other databases, one a database, and ends them afterwards."""
+    started: dict[Path, Server] = {}
+    folder = tmp_path_factory.mktemp("servers")
 
-    def start(database: Path, *options: str) -> Server:
-        server = Server(database, tmp_path / f"server-{len(started)}.log", *options)
-        started.append(server)
-        server.wait()
-        return server
+    def start(database: Path) -> Server:
+        if database not in started:
+            started[database] = Server(database, folder / f"{len(started)}.log")
+            started[database].wait()
+        return started[database]
 
     yield start
-    for server in started:
+    for server in started.values():
         server.stop()
 
 

@@ -9,14 +9,23 @@ import json
 import math
 import random
 import sqlite3
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 SCHEMA = Path(__file__).parents[2] / "schema.sql"
 BEGUN = 1_760_000_000_000
 EPOCHS = 10
+TEST_IMAGES = 1000
+LAYERS = [
+    "Sequential(",
+    "  (0): Flatten(start_dim=1, end_dim=-1)",
+    "  (1): Linear(in_features=784, out_features=10, bias=True)",
+    ")",
+]
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "default": {"hidden_size": 128, "max_samples": 60000, "top": 0.925, "blurred": 0.861},
     "small_hidden": {"hidden_size": 2, "max_samples": 60000, "top": 0.547, "blurred": 0.421},
@@ -193,9 +202,13 @@ def _write_datasets(root: Path, made: dict[str, Any]) -> None:
     sprite(40, blurred=False).save(samples / "sharp.png")
     sprite(40, blurred=True).save(samples / "blurred.png")
     (root / "datasets" / "mnist_train.pt").write_bytes(b"\0" * 200_000)
+    write_images(root / "datasets" / "mnist_test.pt", TEST_IMAGES)
     splits = {
-        name: {"shape": [rows, 28, 28], "class_counts": [rows // 10] * 10, "digest": "1f2e3d4c"}
-        for name, rows in (("train", made["max_samples"]), ("test", 10_000))
+        name: {"context": context, "class_counts": [rows // 10] * 10, "file": file}
+        for name, context, rows, file in (
+            ("mnist-train", "train", made["max_samples"], "mnist_train.pt"),
+            ("mnist-test", "test", TEST_IMAGES, "mnist_test.pt"),
+        )
     }
     described = {"name": "mnist", "source": "mnist", "blur_sigma": 2.0, "splits": splits}
     (root / "datasets" / "dataset_metadata.json").write_text(json.dumps(described))
@@ -203,11 +216,24 @@ def _write_datasets(root: Path, made: dict[str, Any]) -> None:
     (root / "datasets" / "samples.json").write_text(json.dumps(listed))
 
 
+def write_images(file: Path, count: int) -> None:
+    """A file laid out as torch.save lays out uint8 images and int64 labels."""
+    pixels = b"".join(digit(index % 10).tobytes() for index in range(10)) * (count // 10)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02.")
+        archive.writestr("archive/data/0", pixels)
+        archive.writestr("archive/data/1", b"\0" * 8 * count)
+
+
 def _write_model(root: Path) -> None:
     (root / "model").mkdir()
+    weights = np.stack([np.asarray(digit(value), dtype=np.float32).ravel() for value in range(10)])
+    weights = weights / np.linalg.norm(weights, axis=1, keepdims=True) / 5
+    arrays = {"1.weight": weights, "1.bias": np.zeros(10, dtype=np.float32)}
+    np.savez(root / "model" / "weights.npz", **arrays)
     for name in ("best.pt", "last.pt"):
         (root / "model" / name).write_bytes(b"\0" * 50_000)
-    (root / "model" / "model_card.json").write_text(json.dumps({"parameters": 101_770}))
+    (root / "model" / "model_card.json").write_text(json.dumps({"layers": LAYERS}))
 
 
 def _write_evaluation(root: Path, split: str, accuracy: float, dice: Any) -> None:

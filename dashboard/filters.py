@@ -1,0 +1,92 @@
+"""Which runs the Overview lists: filter box, status, order, deleted runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import queries
+from tracker.exceptions import FilterError
+from tracker.search import compile_run_search
+
+if TYPE_CHECKING:
+    from dashboard.view import View
+
+STATUSES = ["RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED"]
+# Anything with an operator is meant in the search language; the rest is part of a name.
+OPERATOR = re.compile(r"[=<>]|\b(LIKE|ILIKE|IN|IS|BETWEEN)\b", re.IGNORECASE)
+EXAMPLE = "metrics.val_accuracy > 0.9 AND params.model = 'mlp'"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a person asked the Overview for."""
+
+    query: queries.RunQuery
+    group_by: str | None
+
+
+def ask(view: View) -> Listing:
+    """The filter widgets; a filter that cannot be read shows why and finds nothing."""
+    left, middle, right = st.columns([5, 4, 3], vertical_alignment="bottom")
+    text = left.text_input(
+        "Filter",
+        key="filter",
+        bind="query-params",
+        placeholder=f"Part of a name, or {EXAMPLE}",
+        icon=":material/search:",
+        help="The language of search_runs: metrics.x, params.x, tags.x, attributes.x with"
+        " = != < <= > >= LIKE ILIKE IN BETWEEN IS NULL, joined by AND, OR, NOT.",
+    )
+    statuses = middle.pills(
+        "Status",
+        STATUSES,
+        selection_mode="multi",
+        format_func=str.capitalize,
+        key="status",
+        bind="query-params",
+    )
+    with right.popover("Table", icon=":material/tune:", width="stretch"):
+        order, descending, group_by, stage = _table_options(view)
+    base = queries.RunQuery(
+        experiment_id=view.experiment_id,
+        stage=stage,
+        statuses=tuple(statuses),
+        order=order,
+        descending=descending,
+    )
+    return Listing(_filtered(base, (text or "").strip()), group_by)
+
+
+def _filtered(base: queries.RunQuery, text: str) -> queries.RunQuery:
+    if not OPERATOR.search(text):
+        return base.with_text(text)
+    try:
+        return base.with_search(compile_run_search(text, None))
+    except FilterError as error:
+        st.code(str(error), language=None)
+        st.stop()
+
+
+def _table_options(view: View) -> tuple[str, bool, str | None, str]:
+    params = [f"params.{key}" for key in queries.known_keys(view.source, "params")]
+    names = [f"metrics.{key}" for key in queries.known_keys(view.source, "latest_metrics")]
+    order = st.selectbox(
+        "Sort by", [*queries.SORTS, *names, *params], key="sort", bind="query-params"
+    )
+    descending = st.toggle("Greatest or newest first", value=True, key="desc", bind="query-params")
+    st.multiselect(
+        "Columns",
+        names + params,
+        key="columns",
+        persist_state="session",
+        placeholder="Chosen by what differs",
+    )
+    group_by = st.selectbox(
+        "Group by", params, index=None, key="group", bind="query-params", placeholder="No groups"
+    )
+    is_deleted = st.toggle("Show deleted runs", key="deleted", bind="query-params")
+    return str(order), bool(descending), group_by, "deleted" if is_deleted else "active"

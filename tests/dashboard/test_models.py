@@ -1,0 +1,115 @@
+"""Digits and the networks that read them."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from dashboard import digits, drawing, inference, smoothing
+from tracker.artifacts import open_artifacts
+
+
+def store_with(tmp_path, card, weights):
+    store = open_artifacts("artifacts", tmp_path)
+    buffer = io.BytesIO()
+    np.savez(buffer, **weights)
+    store.log_bytes(buffer.getvalue(), inference.WEIGHTS)
+    store.log_bytes(json.dumps({"layers": card}).encode(), inference.CARD)
+    return store
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_a_network_answers_as_it_does_under_torch(tmp_path, kind):
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    mlp = [nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10)]
+    cnn = [nn.Conv2d(1, 4, 5, 2, 2), nn.ReLU(), nn.Conv2d(4, 8, 3, 2, 1), nn.ReLU(), nn.Flatten()]
+    network = nn.Sequential(*(mlp if kind == "mlp" else [*cnn, nn.Linear(8 * 49, 10)]))
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    store = store_with(tmp_path, str(network).splitlines(), weights)
+    image = np.random.default_rng(0).random((28, 28), dtype=np.float32)
+    with torch.inference_mode():
+        expected = torch.softmax(network(torch.from_numpy(image)[None, None])[0], 0).numpy()
+    np.testing.assert_allclose(inference.load(store).probabilities(image), expected, atol=1e-5)
+
+
+def test_weights_that_would_run_code_are_refused(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    weights = {"1.weight": np.array([Evil()], dtype=object)}
+    store = store_with(tmp_path, ["  (1): Linear(a)"], weights)
+    with pytest.raises(inference.InferenceError, match="damaged"):
+        inference.load(store)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("card", "sentence"),
+    [
+        (["  (0): LSTM(8, 8)"], "no layer LSTM"),
+        (["  (0): Linear(a)"], "lacks '0.weight'"),
+        ([], "names no layer"),
+    ],
+)
+def test_a_network_that_cannot_be_read_says_why(tmp_path, card, sentence):
+    with pytest.raises(inference.InferenceError, match=sentence):
+        inference.load(store_with(tmp_path, card, {}))
+
+
+@given(arrays.arrays(np.uint8, (84, 84), elements=st.integers(0, 255)))
+def test_any_drawing_becomes_an_image_in_range_or_nothing(pixels):
+    image = digits.as_model_input(pixels)
+    assert (image is None) == (not (pixels > digits.FAINT).any())
+    assert image is None or (image.shape == (28, 28) and image.min() >= 0 and image.max() <= 1)
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_where_a_digit_is_drawn_does_not_matter(top, left):
+    pixels = np.zeros((84, 84), dtype=np.uint8)
+    pixels[top : top + 30, left : left + 12] = 255
+    reference = np.zeros((84, 84), dtype=np.uint8)
+    reference[:30, :12] = 255
+    np.testing.assert_array_equal(digits.as_model_input(pixels), digits.as_model_input(reference))
+
+
+@pytest.mark.parametrize("background", [0, 255])
+def test_dark_ink_on_paper_and_white_ink_on_black_are_the_same_digit(background):
+    grey = np.full((60, 60), background, dtype=np.uint8)
+    grey[10:50, 28:34] = 255 - background
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, "PNG")
+    pixels = digits.from_upload(buffer.getvalue())
+    assert (pixels[30, 30], pixels[0, 0]) == (255, 0)
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
+def test_a_file_that_is_no_picture_is_refused(content):
+    with pytest.raises(ValueError, match="not a picture"):
+        digits.from_upload(content)
+
+
+@given(st.text())
+def test_whatever_a_browser_sends_is_pixels_or_nothing(text):
+    pixels = drawing.decoded(text)
+    assert pixels is None or pixels.shape == (84, 84)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
+def test_smoothing_starts_at_the_first_value_and_stays_within_the_range(values):
+    levels = smoothing.levels(values)
+    np.testing.assert_allclose(levels[:, 0], np.float32(values[0]), rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(levels[0], np.float32(values), rtol=1e-5, atol=1e-3)
+    slack = 1e-6 * (1 + max(abs(value) for value in values))
+    assert levels.min() >= min(values) - slack
+    assert levels.max() <= max(values) + slack

@@ -1,0 +1,201 @@
+"""Every page's script, run without a browser: empty states, other studies, edits."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import queries
+from dashboard.source import open_source
+from tracker.client import TrackingClient
+
+PAGES = [
+    "overview",
+    "curves",
+    "configurations",
+    "evaluation",
+    "data",
+    "run",
+    "live",
+    "tryit",
+    "sql",
+]
+
+
+def page_script(path, name, run_ids):
+    from importlib import import_module
+    from pathlib import Path
+
+    import streamlit as st
+
+    from dashboard import view
+    from dashboard.source import open_source
+
+    source = open_source(Path(path))
+    st.session_state.setdefault("runs", list(run_ids))
+    import_module(f"dashboard.pages.{name}").show(view.build(source, None, tuple(run_ids)))
+
+
+def run_page(path, name, run_ids=()):
+    test = AppTest.from_function(
+        page_script, default_timeout=30, args=(str(path), name, list(run_ids))
+    )
+    return test.run()
+
+
+def all_text(test):
+    parts = [
+        element.value for kind in ("title", "caption", "markdown") for element in test.get(kind)
+    ]
+    parts += [element.value for element in test.code]
+    return "\n".join([*parts, *(str(element.proto.body) for element in test.get("html"))])
+
+
+@pytest.fixture
+def ids(database):
+    return list(queries.run_page(open_source(database), queries.RunQuery(), 10)["run_id"])
+
+
+@pytest.fixture
+def editable(tmp_path):
+    """A database of the tracker's own making with one run."""
+    path = tmp_path / "tracking.db"
+    client = TrackingClient(str(path))
+    run = client.create_run(client.create_experiment("one"), run_name="first")
+    client.set_tag(run.info.run_id, "keep", "1")
+    client.set_terminated(run.info.run_id)
+    return path, client, run.info.run_id
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_the_study_runs_without_an_exception(database, ids, name):
+    assert not run_page(database, name, ids).exception
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_without_any_run_says_what_to_do(tmp_path, study, name):
+    path = tmp_path / "tracking.db"
+    study.connect(path).close()
+    test = run_page(path, name)
+    assert not test.exception
+    text = all_text(test)
+    assert name == "sql" or "python -m training" in text or "sidebar" in text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_a_run_that_logged_nothing_runs_without_an_exception(tmp_path, study, name):
+    path = tmp_path / "tracking.db"
+    connection = study.connect(path)
+    ids = [study.add_run(connection, None, experiment=0) for _ in range(2)]
+    connection.close()
+    assert not run_page(path, name, ids).exception
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_another_kind_of_study_runs_without_an_exception(tmp_path, study, name):
+    path = tmp_path / "tracking.db"
+    connection = study.connect(path)
+    for number in range(3):
+        run_id = study.add_run(connection, f"bert {number}", experiment=0, uri="s3://bucket/x")
+        study.add_param(connection, run_id, "optimizer.lr", f"{10.0**-number}")
+        study.add_param(connection, run_id, "schedule", ["cosine", "linear", "none"][number])
+        study.add_metric(connection, run_id, "eval/bleu[4]", [0.1 * number] * 700)
+        study.add_metric(connection, run_id, "grad.norm", [float("nan")] * 5)
+    connection.close()
+    source = open_source(path)
+    ids = list(queries.run_page(source, queries.RunQuery(), 10)["run_id"])
+    assert not run_page(path, name, ids).exception
+
+
+@pytest.mark.parametrize(
+    ("prepare", "sentence"),
+    [
+        (lambda path: None, "There is no database at"),  # noqa: ARG005
+        (lambda path: path.write_bytes(b"something else entirely" * 100), "cannot be read"),
+    ],
+)
+def test_a_database_that_cannot_be_read_is_one_sentence(tmp_path, monkeypatch, prepare, sentence):
+    path = tmp_path / "tracking.db"
+    prepare(path)
+    monkeypatch.setattr("sys.argv", ["app.py", "--db", str(path)])
+    test = AppTest.from_file("../../dashboard/entry/main.py", default_timeout=30).run()
+    assert not test.exception
+    assert sentence in all_text(test)
+
+
+def test_a_server_address_as_database_is_explained(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["app.py", "--db", "http://localhost:5000"])
+    test = AppTest.from_file("../../dashboard/entry/main.py", default_timeout=30).run()
+    assert "local SQLite file" in all_text(test)
+
+
+def test_name_and_note_are_edited_in_place(editable):
+    path, client, run_id = editable
+    test = run_page(path, "run", [run_id])
+    test.text_input[0].set_value("renamed")
+    test.text_area[0].set_value("it *worked*")
+    test.button[0].click().run()
+    run = client.get_run(run_id)
+    assert run.info.run_name == "renamed"
+    assert run.data.tags["mlflow.note.content"] == "it *worked*"
+
+
+def test_a_name_the_tracker_refuses_is_explained_and_changes_nothing(editable):
+    path, client, run_id = editable
+    client.delete_run(run_id)
+    client.restore_run(run_id)
+    test = run_page(path, "run", [run_id])
+    client.delete_run(run_id)
+    test.text_input[0].set_value("too late")
+    test.button[0].click().run()
+    assert not test.exception
+    assert client.get_run(run_id).info.run_name == "first"
+
+
+def test_a_run_is_deleted_after_a_confirmation_and_restored(editable):
+    path, client, run_id = editable
+    test = run_page(path, "run", [run_id])
+    next(button for button in test.button if button.label == "Delete this run").click().run()
+    assert client.get_run(run_id).info.lifecycle_stage == "deleted"
+    next(button for button in test.button if button.label == "Restore").click().run()
+    assert client.get_run(run_id).info.lifecycle_stage == "active"
+
+
+def test_only_the_tags_that_changed_are_written(editable):
+    from dashboard import editing
+
+    path, client, run_id = editable
+    before = {"keep": "1", "drop": "2"}
+    client.set_tag(run_id, "drop", "2")
+    editing.replace_tags(open_source(path), run_id, before, {"keep": "1", "new": "3"})
+    tags = client.get_run(run_id).data.tags
+    assert (tags["keep"], tags["new"], "drop" in tags) == ("1", "3", False)
+
+
+def test_a_filter_that_cannot_be_read_is_shown_with_the_spot(database, ids):
+    test = run_page(database, "overview", ids)
+    test.text_input[0].set_value("metrics.loss > AND").run()
+    assert not test.exception
+    assert "^" in test.code[0].value
+
+
+def test_a_filter_in_the_search_language_narrows_the_table(database, ids):
+    test = run_page(database, "overview", ids)
+    test.text_input[0].set_value("metrics.test_accuracy > 0.9").run()
+    assert list(test.dataframe[0].value["Run"]) == ["default_00000000"]
+
+
+def test_runs_are_grouped_by_the_chosen_parameter(database, ids):
+    test = run_page(database, "overview", ids)
+    next(box for box in test.selectbox if box.label == "Group by").select("params.hidden_size")
+    test.run()
+    assert set(test.dataframe[0].value["hidden_size"]) == {"128", "2"}
+
+
+def test_configurations_show_the_difference_first_and_the_change_against_the_baseline(
+    database, ids
+):
+    test = run_page(database, "configurations", ids)
+    assert list(test.dataframe[0].value[" "]) == ["hidden_size", "max_samples"]
+    results = test.dataframe[2].value.set_index(" ")
+    assert "(+0.0490)" in results.loc["test_accuracy", "default · 00000000"]

@@ -1,0 +1,156 @@
+"""What the dashboard reads, against the numbers that were written."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import pytest
+
+from dashboard import queries
+from dashboard.source import SourceError, open_source
+from tracker.search import compile_run_search
+
+
+@pytest.fixture
+def written(tmp_path, study):
+    """A database and a connection that writes it."""
+    path = tmp_path / "tracking.db"
+    connection = study.connect(path)
+    study.add_experiment(connection, 1, "one")
+    yield path, connection
+    connection.close()
+
+
+def test_a_spike_survives_the_thinning_of_ten_thousand_points(written, study):
+    path, connection = written
+    run_id = study.add_run(connection, "spiky")
+    values = [1.0] * 10_000
+    values[7_777] = 99.0
+    study.add_metric(connection, run_id, "loss", values, 0)
+    source = open_source(path)
+    wanted = queries.History(run_id, "loss", 1, "step", 0, 25, 0)
+    points = queries.history(source, wanted)
+    assert len(points) == 400
+    assert points["high"].max() == 99.0
+
+
+def test_values_that_are_not_finite_are_marked_and_left_out_of_the_line(written, study):
+    path, connection = written
+    run_id = study.add_run(connection, "diverged")
+    study.add_metric(connection, run_id, "loss", [1.0, math.nan, math.inf, -math.inf, 2.0], 0)
+    source = open_source(path)
+    line = queries.history(source, queries.History(run_id, "loss", 1, "step", 0, 1, 0))
+    assert list(line["step"]) == [0, 4]
+    assert list(queries.nonfinite(source, run_id, "loss")["kind"]) == ["NaN", "∞", "-∞"]
+
+
+def test_a_commit_of_another_connection_changes_the_source(written, study):
+    path, connection = written
+    before = open_source(path)
+    assert open_source(path) == before
+    study.add_run(connection, "new")
+    assert open_source(path) != before
+
+
+def test_a_history_is_read_anew_when_points_were_added(written, study):
+    path, connection = written
+    run_id = study.add_run(connection, "growing")
+    study.add_metric(connection, run_id, "loss", [1.0, 2.0], 0)
+    assert queries.extent(open_source(path), run_id, "loss").points == 2
+    study.add_metric(connection, run_id, "loss", [3.0], 2)
+    assert queries.extent(open_source(path), run_id, "loss").points == 3
+
+
+@pytest.mark.parametrize(("descending", "names"), [(True, "bca"), (False, "cba")])
+def test_runs_without_the_metric_come_last_in_either_order(written, study, descending, names):
+    path, connection = written
+    for name, value in (("a", None), ("b", 2.0), ("c", 1.0)):
+        run_id = study.add_run(connection, name)
+        if value is not None:
+            study.add_metric(connection, run_id, "acc", [value])
+    query = queries.RunQuery(order="metrics.acc", descending=descending)
+    assert "".join(queries.run_page(open_source(path), query, 10)["name"]) == names
+
+
+def test_pages_cover_every_run_once(written, study):
+    path, connection = written
+    for number in range(7):
+        study.add_run(connection, f"run {number}")
+    source = open_source(path)
+    pages = [queries.run_page(source, queries.RunQuery(), 3, offset) for offset in (0, 3, 6)]
+    assert sorted(name for page in pages for name in page["name"]) == [
+        f"run {number}" for number in range(7)
+    ]
+    assert queries.count_runs(source, queries.RunQuery()) == 7
+
+
+def test_the_search_language_finds_the_runs_it_names(database):
+    search = compile_run_search("metrics.test_accuracy > 0.5 AND params.hidden_size = '128'", None)
+    found = queries.run_page(open_source(database), queries.RunQuery().with_search(search), 10)
+    assert set(found["name"]) == {"default_00000000", "blurred_dataset_00000003"}
+
+
+def test_a_part_of_a_name_is_taken_literally(written, study):
+    path, connection = written
+    study.add_run(connection, "100% _sure_")
+    study.add_run(connection, "other")
+    found = queries.run_page(open_source(path), queries.RunQuery().with_text("% _SURE"), 10)
+    assert list(found["name"]) == ["100% _sure_"]
+
+
+def test_runs_are_grouped_by_a_parameter(database):
+    found = queries.groups(
+        open_source(database), queries.RunQuery(), "hidden_size", "test_accuracy"
+    )
+    sizes = dict(zip(found["value"], found["runs"], strict=True))
+    assert sizes == {"128": 3, "2": 1}
+    assert found["Greatest"].max() == 0.925
+
+
+def test_sparklines_follow_the_metric_from_first_to_last(database):
+    source = open_source(database)
+    ids = tuple(queries.run_page(source, queries.RunQuery(), 10)["run_id"])
+    courses = queries.courses(source, ids, "train_loss")
+    assert set(courses) == set(ids)
+    assert all(course[0] > course[-1] for course in courses.values())
+
+
+def test_a_link_finds_a_run_by_its_id_or_by_the_digits_of_its_name(database):
+    source = open_source(database)
+    by_name = queries.runs_with_digits(source, "00000002")
+    assert queries.runs_with_digits(source, by_name[0][:8]) == by_name
+
+
+def test_a_history_is_read_through_the_index_on_run_key_and_step(database):
+    from dashboard.source import rows
+
+    plan = rows(
+        open_source(database),
+        "EXPLAIN QUERY PLAN SELECT AVG(value) FROM metrics"
+        " INDEXED BY tracker_metrics_run_key_step WHERE run_uuid = ? AND key = ? GROUP BY step / 2",
+        ("x", "y"),
+    )
+    assert "tracker_metrics_run_key_step (run_uuid=? AND key=?)" in plan[0]["detail"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all, not even nearly" * 40])
+def test_a_file_that_is_no_tracking_database_is_refused_in_one_sentence(tmp_path, content):
+    path = tmp_path / "odd.db"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="cannot be read as a tracking database"):
+        open_source(path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into any folder")
+def test_reading_leaves_nothing_beside_a_database_in_a_folder_that_may_only_be_read(
+    tmp_path, study
+):
+    path = tmp_path / "sent" / "tracking.db"
+    path.parent.mkdir()
+    study.connect(path).close()
+    path.parent.chmod(0o555)
+    try:
+        assert queries.status_counts(open_source(path), None) == {}
+    finally:
+        path.parent.chmod(0o755)
