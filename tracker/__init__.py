@@ -208,6 +208,8 @@ _HOMES = (
 _MODULES = {
     "artifacts": "tracker.artifacts",
     "data": "tracker.data",
+    "entities": "tracker.entities",
+    "exceptions": "tracker.exceptions",
     "tracking": "tracker.tracking",
     "utils": "tracker.as_mlflow.constants",
 }

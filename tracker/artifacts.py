@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracker.artifact_store import ArtifactStore
 from tracker.blobs import BlobStore, blob_root
@@ -72,3 +72,12 @@ def _open_remote(artifact_uri: str, scheme: str, allowed: Sequence[str]) -> Arti
     from tracker.remote import open_remote  # noqa: PLC0415
 
     return open_remote(artifact_uri, scheme, allowed)
+
+
+def __getattr__(name: str) -> Any:
+    """MLflow's functions of `mlflow.artifacts`: they go by the run and stand above the client."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    from tracker.as_mlflow import artifacts as by_run  # noqa: PLC0415
+
+    return getattr(by_run, name)

@@ -33,9 +33,7 @@ def database_path(uri: str | os.PathLike[str]) -> Path:
     if scheme == "sqlite":
         return _sqlite_path(text)
     if scheme == "file":
-        from urllib.parse import unquote  # noqa: PLC0415
-
-        return Path(unquote(rest.removeprefix("//"))).absolute()
+        return _file_path(rest)
     if scheme == "databricks" or f"{separator}{rest}".startswith("://"):
         raise InvalidValueError(
             f"The tracker writes a local SQLite file and cannot reach {text!r}: name a file, such "
@@ -43,6 +41,14 @@ def database_path(uri: str | os.PathLike[str]) -> Path:
             f"opens the file that the tracker wrote."
         )
     return Path(text).absolute()
+
+
+def _file_path(rest: str) -> Path:
+    """A file, or `tracking.db` in a folder: to MLflow and its users, `file:` names a folder."""
+    from urllib.parse import unquote  # noqa: PLC0415
+
+    path = Path(unquote(rest.removeprefix("//"))).absolute()
+    return path if path.suffix or path.is_file() else path / "tracking.db"
 
 
 def _sqlite_path(text: str) -> Path:

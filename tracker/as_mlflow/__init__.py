@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # raised by the tracker is the one that `except MlflowException` catches.
 MODULES: Final = {
     "mlflow": "tracker",
-    "mlflow.artifacts": "tracker.as_mlflow.artifacts",
+    "mlflow.artifacts": "tracker.artifacts",
     "mlflow.client": "tracker.client",
     "mlflow.data": "tracker.data",
     "mlflow.entities": "tracker.entities",
