@@ -65,7 +65,9 @@ def exchange(request, folder, open_mlflow, open_tracker, ask_tracker):
         ask_tracker(folder, "write", files["theirs"], f"tracker beside {release}")
         ask_tracker(folder, "write", files["walked"], f"tracker beside {release}")
         survey("tracker")
-    return surveys | {"paths": {name: folder / file for name, file in files.items()}}
+        signatures = tracker.ask("signatures"), mlflow.ask("signatures")
+    paths = {name: folder / file for name, file in files.items()}
+    return surveys | {"paths": paths, "signatures": signatures}
 
 
 FILES = pytest.mark.parametrize("file", ["ours", "theirs", "walked"])
@@ -130,6 +132,18 @@ def test_the_file_stays_sound(exchange, file):
     with closing(sqlite3.connect(exchange["paths"][file])) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_our_calls_take_mlflows_arguments_in_mlflows_order(exchange):
+    ours, mlflows = exchange["signatures"]
+    shared = ours.keys() & mlflows.keys()
+    assert len(shared) > 65
+    different = {
+        name: (ours[name], mlflows[name])
+        for name in shared
+        if [each for each in ours[name] if each in mlflows[name]] != mlflows[name]
+    }
+    assert different == {}
 
 
 def _experiment(survey, run):

@@ -3,8 +3,8 @@
     python participant.py mlflow|tracker
 
 The same calls run against MLflow and against the tracker; that is the point. Each line of the
-input is a step, `["write", database, label]`, `["survey", database, filters]` or
-`["upgrade", database, revision]`; each line of the output is its answer, both JSON. The working
+input is a step, each line of the output its answer, both JSON. Steps: `["write", database, label]`,
+`["survey", database, filters]`, `["upgrade", database, revision]`, `["signatures"]`. The working
 folder is the folder of the databases.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import json
 import logging
 import math
@@ -153,12 +154,23 @@ def upgrade(_, database, revision):
     command.upgrade(_get_alembic_config(address), revision)
 
 
+def signatures(mlflow):
+    """The arguments of every function of the fluent API and method of the client, by name."""
+    spaces = {"": mlflow, "MlflowClient.": mlflow.MlflowClient}
+    return {
+        prefix + name: list(inspect.signature(call).parameters)
+        for prefix, space in spaces.items()
+        for name, call in inspect.getmembers(space, inspect.isfunction)
+        if not name.startswith("_")
+    }
+
+
 def main():
     """Take the steps and answer them, until the input ends."""
     logging.disable(logging.INFO)
     answers, sys.stdout = sys.stdout, sys.stderr
     module = importlib.import_module(sys.argv[1])
-    actions = {"write": write, "survey": survey, "upgrade": upgrade}
+    actions = {each.__name__: each for each in (write, survey, upgrade, signatures)}
     for line in sys.stdin:
         action, *rest = json.loads(line)
         print(json.dumps(actions[action](module, *rest)), file=answers, flush=True)
