@@ -50,7 +50,7 @@ def add_verbs(verbs: Verbs) -> None:
         "--limit",
         metavar="N",
         type=whole_number,
-        help=f"the last N points, 0 for all (default: {_LIMIT} in a table, else all)",
+        help=f"the last N points of each, 0 for all (default: {_LIMIT} in a table, else all)",
     )
     add_format(parser)
 
@@ -62,7 +62,7 @@ def metrics(session: Session) -> None:
         known = catalog.metric_summaries(connection, info.run_id)
     if session.options.keys:
         _check_keys(session.options.keys, [metric.key for metric in known], describe(info))
-        _histories(session, info.run_id)
+        _histories(session, info.run_id, known)
         return
     write(session.console, SUMMARY, summary_rows(known), session.options.format)
     if not known:
@@ -74,25 +74,28 @@ def summary_rows(metrics: Sequence[MetricSummary]) -> list[list[Any]]:
     return [[getattr(metric, column.name) for column in SUMMARY] for metric in metrics]
 
 
-def _histories(session: Session, run_id: str) -> None:
+def _histories(session: Session, run_id: str, known: Sequence[MetricSummary]) -> None:
     options, console = session.options, session.console
-    rows = [
-        [key, point.step, point.timestamp, point.value]
-        for key in dict.fromkeys(options.keys)
-        for point in session.store.get_metric_history(run_id, key)
-    ]
     limit = options.limit
     if limit is None:
         limit = _LIMIT if options.format == "table" else 0
+    keys = list(dict.fromkeys(options.keys))
+    with session.store.database.read() as connection:
+        rows = [
+            [key, point.step, point.timestamp, point.value]
+            for key in keys
+            for point in catalog.last_points(connection, run_id, key, limit or -1)
+        ]
     columns = [
         Column("key", "metric"),
         Column("step", right=True),
         Column("timestamp", "time", show=plain.moment, exact=plain.moment, style="dim"),
         Column("value", show=plain.number, right=True, style="bold"),
     ]
-    write(console, columns, rows[-limit:], options.format)
-    if 0 < limit < len(rows):
-        console.remark(f"… the last {limit:,} of {len(rows):,} points; --limit 0 shows all")
+    write(console, columns, rows, options.format)
+    total = sum(metric.points for metric in known if metric.key in keys)
+    if len(rows) < total:
+        console.remark(f"… the last {len(rows):,} of {total:,} points; --limit 0 shows all")
 
 
 def _check_keys(keys: Sequence[str], known: Sequence[str], run: str) -> None:

@@ -106,7 +106,8 @@ def import_(session: Session) -> int:
     both_exist = options.source.exists() and session.path.exists()
     if both_exist and options.source.samefile(session.path):
         raise InvalidValueError("A database cannot be imported into itself.")
-    with open_source(options.source, options.allow) as source:
+    allowed = [root if "://" in root else str(Path(root).resolve()) for root in options.allow]
+    with open_source(options.source, allowed) as source:
         client = TrackingClient(session.path)
         with Steps(console, "run") as steps:
             merged = Merge(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # A younger temporary file may belong to a process that is writing it.
 LEFTOVER_SECONDS: Final = 3_600.0
+_RUNS_A_TRANSACTION: Final = 50
 
 
 @dataclass(slots=True)
@@ -95,25 +96,31 @@ class Collector:
             found = upkeep.deleted_runs(connection, self._deleted_before)
         shared = blob_stores(self._client, [info.artifact_uri for info in found])
         self.garbage.files_before = sum(_size_below(blobs.folder.parent) for blobs in shared)
-        removed = {info.run_id for info in found if self._remove_run(info)}
+        removed = [info.run_id for info in found if self._remove_files_of(info)]
+        self._remove_rows(removed)
         for blobs in shared:
             self._sweep(blobs)
-        self._remove_experiments(removed)
+        self._remove_experiments(set(removed))
         self._shrink()
         return self.garbage
 
-    def _remove_run(self, info: RunInfo) -> bool:
-        """Free one run: its files first, so that a run whose files stay is not forgotten."""
+    def _remove_files_of(self, info: RunInfo) -> bool:
+        """Free one run's files; its rows go afterwards, and stay where the files do."""
         try:
             self._remove_files(info, self._client.open_location(info.artifact_uri))
         except TrackerError as error:
             self.garbage.troubles.append(f"Run {info.run_id} stays: {error}")
             return False
-        if not self._dry_run:
-            with self._database.write() as connection:
-                upkeep.remove_run(connection, info.run_id)
         self.garbage.runs += 1
         return True
+
+    def _remove_rows(self, run_ids: list[str]) -> None:
+        if self._dry_run:
+            return
+        for start in range(0, len(run_ids), _RUNS_A_TRANSACTION):
+            with self._database.write() as connection:
+                for run_id in run_ids[start : start + _RUNS_A_TRANSACTION]:
+                    upkeep.remove_run(connection, run_id)
 
     def _remove_files(self, info: RunInfo, store: ArtifactStore) -> None:
         if not _belongs_to(info, store):
@@ -174,7 +181,7 @@ class Collector:
             self.garbage.database_after = self.garbage.database_before - free_bytes
             return
         with suppress(DatabaseLockedError):
-            self.garbage.shrunk = upkeep.vacuum(self._database)
+            self.garbage.shrunk = upkeep.shrink(self._database, vacuum=free_bytes > 0)
         self.garbage.database_after = _size_on_disk(self._database.path)
 
 

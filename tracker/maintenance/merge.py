@@ -28,11 +28,12 @@ from tracker.validation import check_experiment_name, check_run_id, check_status
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from tracker.client import TrackingClient
     from tracker.entities import Experiment, Run, RunInfo
     from tracker.maintenance.source import Source
+    from tracker.store.metrics import Point
 
 POINTS_A_TRANSACTION: Final = 20_000
 
@@ -147,19 +148,23 @@ class Merge:
 
     def _one(self, run: Run, experiment_id: int) -> None:
         info = _checked(run.info, experiment_id)
+        points = self._source.points(info.run_id)
+        first = list(islice(points, POINTS_A_TRANSACTION))
         with self._database.write() as connection:
             known = runs.find_info(connection, info.run_id)
             overtaken = known is not None and _has_overtaken(info, known)
-            changes = connection.total_changes
+            before = connection.total_changes
             if known is None:
                 self._insert(connection, info)
             elif overtaken:
                 runs.update(connection, info.run_id, info.status, info.end_time, info.run_name)
             self._add_texts(connection, run, info, overwrite=overtaken)
-            changes = connection.total_changes - changes
+            metrics.insert(connection, info.run_id, first)
+            changes = connection.total_changes - before
+            used = run.inputs.dataset_inputs
             target = runs.get_info(connection, info.run_id)
-            inputs.insert(connection, target.experiment_id, info.run_id, run.inputs.dataset_inputs)
-        changes += self._points(info.run_id)
+            inputs.insert(connection, target.experiment_id, info.run_id, used)
+        changes += self._add_points(info.run_id, points)
         files = self._copy_files(run, overwrite=overtaken) if self._with_artifacts else 0
         self._count(info, is_new=known is None, has_changed=bool(changes or files))
 
@@ -181,9 +186,9 @@ class Merge:
             attributes.set_tags(connection, info.run_id, tags)
         transfer.add_texts(connection, info.run_id, _texts(run.data.params), tags)
 
-    def _points(self, run_id: str) -> int:
-        """Add the points in transactions that keep no other writer waiting; how many changed."""
-        points, changes = self._source.points(run_id), 0
+    def _add_points(self, run_id: str, points: Iterator[Point]) -> int:
+        """Add points in transactions that keep no other writer waiting; how many rows changed."""
+        changes = 0
         while chunk := list(islice(points, POINTS_A_TRANSACTION)):
             with self._database.write() as connection:
                 before = connection.total_changes

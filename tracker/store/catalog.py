@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracker.entities import Metric
 from tracker.store.experiments import stages
 from tracker.store.runs import COLUMNS, info_of
 from tracker.validation import read_value
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
 
     from tracker.entities import RunInfo, ViewType
 
@@ -151,17 +150,22 @@ def metric_summaries(connection: sqlite3.Connection, run_id: str) -> list[Metric
     ]
 
 
-def experiment_names(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, str]:
-    """Names of experiments by id."""
+def last_points(connection: sqlite3.Connection, run_id: str, key: str, limit: int) -> list[Metric]:
+    """The end of a metric's history by (step, timestamp); all of it where `limit` is negative."""
     rows = connection.execute(
         """
-        SELECT experiment_id, name
-        FROM experiments
-        WHERE experiment_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))
+        SELECT step, timestamp, value, is_nan
+        FROM metrics
+        WHERE run_uuid = ? AND key = ?
+        ORDER BY step DESC, timestamp DESC, value DESC
+        LIMIT ?
         """,
-        (json.dumps(list(ids)),),
-    )
-    return {str(experiment_id): name for experiment_id, name in rows}
+        (run_id, key, limit),
+    ).fetchall()
+    return [
+        Metric(key, read_value(value, is_nan), timestamp, step)
+        for step, timestamp, value, is_nan in reversed(rows)
+    ]
 
 
 def _runs(connection: sqlite3.Connection, condition: str, text: str, limit: int) -> list[RunInfo]:

@@ -38,8 +38,12 @@ def room(connection: sqlite3.Connection) -> Room:
     )
 
 
-def vacuum(database: Database) -> bool:
+def shrink(database: Database, *, vacuum: bool) -> bool:
     """Give free pages back to the file system.
+
+    Args:
+        database: Not within a transaction.
+        vacuum: Whether to rewrite the file; otherwise only the write-ahead log goes.
 
     Returns:
         Whether the file is smaller now; otherwise it will be once those who read it are done.
@@ -52,7 +56,8 @@ def vacuum(database: Database) -> bool:
     patience_ms = _pragma(connection, "busy_timeout")
     try:
         connection.execute(f"PRAGMA busy_timeout = {_VACUUM_PATIENCE_MS}")
-        connection.execute("VACUUM")
+        if vacuum:
+            connection.execute("VACUUM")
         connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_PATIENCE_MS}")
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
