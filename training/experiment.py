@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -126,14 +127,16 @@ class Training:
         )
 
     def state(self) -> Checkpoint:
-        """All that is needed to go on from here."""
+        """A copy of all that is needed to go on from here."""
         settings = self.experiment.settings
-        weights = {key: value.detach().cpu() for key, value in self.model.state_dict().items()}
+        weights = {
+            key: value.detach().cpu().clone() for key, value in self.model.state_dict().items()
+        }
         return Checkpoint(
             epoch=len(self.history),
             model=settings.model,
             model_state=weights,
-            optimizer_state=self.optimizer.state_dict(),
+            optimizer_state=copy.deepcopy(self.optimizer.state_dict()),
             history=list(self.history),
             best_epoch=best_epoch(self.history, settings),
             seed=self.experiment.seed,

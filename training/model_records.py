@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,12 +26,65 @@ LAST = "model/last.pt"
 BEST = "model/best.pt"
 
 
-def record_checkpoint(state: Checkpoint) -> None:
-    """Keep the state after an epoch, and keep it as the best where it is."""
-    content = checkpoint.dump(state)
-    if state.best_epoch == state.epoch:
-        log_bytes(content, BEST)
-    log_bytes(content, LAST)
+@dataclass(frozen=True)
+class Saved:
+    """What a run holds of a training that did not end."""
+
+    last: Checkpoint
+    best: Checkpoint
+
+
+def saved_in(run_id: str) -> Saved | None:
+    """The checkpoints of a run; None where it did not get that far.
+
+    Raises:
+        CheckpointError: A checkpoint is damaged.
+    """
+    artifacts = tracker.get_client().artifacts(run_id)
+    if not any(entry.path == LAST for entry in artifacts.list("model")):
+        return None
+    last, best = (checkpoint.load(artifacts.local_path(name)) for name in (LAST, BEST))
+    return Saved(last, best)
+
+
+class CheckpointKeeper:
+    """Keeps the last and the best state of a training in the active run.
+
+    Args:
+        best: The best state so far, in a resumed training.
+        pause_seconds: How long nothing is written after a write: an epoch of a small network takes
+            less time than two files that have to survive a crash.
+    """
+
+    def __init__(self, best: Checkpoint | None = None, pause_seconds: float = 1.0) -> None:
+        self.best = best
+        self._last: Checkpoint | None = None
+        self._pause_seconds = pause_seconds
+        self._written = time.monotonic()
+
+    def note(self, state: Checkpoint) -> None:
+        """Take over the state after an epoch, and write it if it is time.
+
+        Raises:
+            ArtifactError: It cannot be written; what was written before is untouched.
+        """
+        self._last = state
+        if state.best_epoch == state.epoch:
+            self.best = state
+        if time.monotonic() - self._written >= self._pause_seconds:
+            self.write()
+
+    def write(self) -> None:
+        """Write what has not been written yet.
+
+        Raises:
+            ArtifactError: It cannot be written; what was written before is untouched.
+        """
+        if self._last is None or self.best is None:
+            return
+        log_bytes(checkpoint.dump(self.best), BEST)
+        log_bytes(checkpoint.dump(self._last), LAST)
+        self._last, self._written = None, time.monotonic()
 
 
 def record_model(model: nn.Module, best: Checkpoint, used: list[UsedSet]) -> None:

@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tracker
-from training import checkpoint
 from training.config_file import load_config
 from training.errors import CheckpointError, DataError, UsageError, did_you_mean
 from training.experiment import Experiment
-from training.model_records import LAST
+from training.model_records import saved_in
 from training.study import Surroundings, assist, open_database, prepared
 from training.tracked_run import Outcome, resume_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from training.checkpoint import Checkpoint
     from training.config import Config
     from training.data import StudyData
 
@@ -43,13 +41,13 @@ def resume_run(
     with prepared(settings, [name], around) as data:
         check_images(run, data)
         experiment = Experiment(name, settings, data, around.device, around.world, around.report)
-        state = last_checkpoint(run.info.run_id)
+        saved = saved_in(run.info.run_id)
         around.world.wait()  # all have read the run's status before it changes
         try:
             if not around.world.is_main:
-                assist(experiment, state)
+                assist(experiment, saved.last if saved else None)
                 return None, data.source
-            return resume_experiment(experiment, run.info.run_id, state), data.source
+            return resume_experiment(experiment, run.info.run_id, saved), data.source
         finally:
             around.report.run_ended()
 
@@ -111,15 +109,3 @@ def check_images(run: tracker.Run, data: StudyData) -> None:
             f"the run {run.info.run_name!r} began with other images ({begun}) than are here "
             f"({data.source}); it can only go on with the same"
         )
-
-
-def last_checkpoint(run_id: str) -> Checkpoint | None:
-    """The state after the last whole epoch of a run; None where it did not get that far.
-
-    Raises:
-        CheckpointError: The checkpoint is damaged.
-    """
-    artifacts = tracker.get_client().artifacts(run_id)
-    if not any(entry.path == LAST for entry in artifacts.list("model")):
-        return None
-    return checkpoint.load(artifacts.local_path(LAST))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import tracker
-from training import checkpoint
 from training.dataset_records import active_run_id, record_datasets, used_sets
 from training.errors import NonFiniteLossError
 from training.evaluation_records import record_evaluation
 from training.experiment import Training
-from training.model_records import BEST, record_checkpoint, record_model
+from training.model_records import CheckpointKeeper, Saved, record_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,10 +54,10 @@ def run_experiment(experiment: Experiment, *, nested: bool = False) -> Outcome:
         tags={"configuration": experiment.name, "data_source": experiment.data.source},
         description=experiment.settings.description or None,
     ) as run:
-        return _train_and_record(experiment, run, None)
+        return _train_and_record(experiment, run)
 
 
-def resume_experiment(experiment: Experiment, run_id: str, state: Checkpoint | None) -> Outcome:
+def resume_experiment(experiment: Experiment, run_id: str, saved: Saved | None) -> Outcome:
     """Go on with a run from its last checkpoint, or from its beginning where it has none.
 
     Raises:
@@ -65,7 +65,7 @@ def resume_experiment(experiment: Experiment, run_id: str, state: Checkpoint | N
         KeyboardInterrupt: Ctrl-C; the run is KILLED and keeps what it had.
     """
     with tracker.start_run(run_id=run_id) as run:
-        return _train_and_record(experiment, run, state)
+        return _train_and_record(experiment, run, saved, resumed=True)
 
 
 def new_run_name(name: str) -> str:
@@ -74,37 +74,48 @@ def new_run_name(name: str) -> str:
 
 
 def _train_and_record(
-    experiment: Experiment, run: tracker.ActiveRun, state: Checkpoint | None
+    experiment: Experiment,
+    run: tracker.ActiveRun,
+    saved: Saved | None = None,
+    *,
+    resumed: bool = False,
 ) -> Outcome:
     start = time.perf_counter()
-    report, info = experiment.report, run.info
-    training = Training(experiment, state)
-    report.run_started(experiment.name, info.run_id, experiment.settings.max_epochs)
+    info, settings = run.info, experiment.settings
+    training = Training(experiment, saved.last if saved else None)
+    experiment.report.run_started(experiment.name, info.run_id, settings.max_epochs)
     _record_start(experiment)
-    _catch_up(training)
-    try:
-        for result in training.epochs():
-            record_checkpoint(training.state())  # first, so that resuming can fill in the metrics
-            log_once(result.metrics(), result.epoch, resumed=False)
-            report.epoch_done(result)
-    except NonFiniteLossError as error:
-        tracker.set_tag(FAILURE_TAG, str(error))
-        raise
-    metrics = _record_best(training, info.run_id, resumed=state is not None)
+    best = _train(training, CheckpointKeeper(saved.best if saved else None), resumed=resumed)
+    best.restore(training.model)
+    metrics = _record_best(training, best, resumed=resumed)
     seconds = time.perf_counter() - start
     return Outcome(experiment.name, info.run_id, info.run_name, "FINISHED", metrics, {}, seconds)
+
+
+def _train(training: Training, keeper: CheckpointKeeper, *, resumed: bool) -> Checkpoint:
+    """Train to the end, recording each epoch; the best state."""
+    for result in training.history:  # a process killed after its checkpoint may not have got to it
+        log_once(result.metrics(), result.epoch, resumed=True)
+    try:
+        for result in training.epochs():
+            log_once(result.metrics(), result.epoch, resumed=resumed)
+            keeper.note(training.state())
+            training.experiment.report.epoch_done(result)
+    except BaseException as error:
+        if isinstance(error, NonFiniteLossError):
+            tracker.set_tag(FAILURE_TAG, str(error))
+        with suppress(tracker.TrackerError):  # the first error is the one to tell
+            keeper.write()
+        raise
+    keeper.write()
+    assert keeper.best is not None  # noqa: S101 -- there is at least one epoch
+    return keeper.best
 
 
 def _record_start(experiment: Experiment) -> None:
     tracker.log_params(experiment.params())
     tracker.log_text(experiment.effective_config(), "config/effective_config.yaml")
     record_datasets(experiment.data, experiment.split(), experiment.settings)
-
-
-def _catch_up(training: Training) -> None:
-    """Log the epochs of a checkpoint whose metrics a killed process did not get to log."""
-    for result in training.history:
-        log_once(result.metrics(), result.epoch, resumed=True)
 
 
 def log_once(metrics: Mapping[str, float], step: int, *, resumed: bool) -> None:
@@ -120,11 +131,9 @@ def log_once(metrics: Mapping[str, float], step: int, *, resumed: bool) -> None:
         tracker.log_metrics(dict(metrics), step=step)
 
 
-def _record_best(training: Training, run_id: str, *, resumed: bool) -> dict[str, float]:
+def _record_best(training: Training, best: Checkpoint, *, resumed: bool) -> dict[str, float]:
     """Evaluate and keep the best network; the test metrics."""
     experiment, settings = training.experiment, training.experiment.settings
-    best = checkpoint.load(tracker.get_client().artifacts(run_id).local_path(BEST))
-    best.restore(training.model)
     batch_size = experiment.config.testing.batch_size
     metrics = record_evaluation(training.model, experiment.data, batch_size, experiment.device)
     final = {**metrics, "best_epoch": float(best.epoch)}

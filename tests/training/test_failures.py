@@ -11,12 +11,13 @@ import torch
 from tracker import TrackingClient
 from tracker.exceptions import ArtifactError
 from training import checkpoint
+from training.__main__ import main
 from training.checkpoint import Checkpoint
 from training.config import ModelConfig
 from training.errors import NonFiniteLossError
 from training.loop import EpochResult, Task, train_epochs
 from training.model import build_model
-from training.model_records import record_checkpoint
+from training.model_records import CheckpointKeeper, saved_in
 from training.steps import build_optimizer, build_step
 from training.world import World
 
@@ -26,10 +27,10 @@ def only_run(study_file):
     return run
 
 
-def test_a_loss_that_is_no_number_fails_the_run_at_its_step(train, study_file):
-    result = train("--only", "default", "--set", "model_configs.default.learning_rate=1e30")
+def test_a_loss_that_is_no_number_fails_the_run_at_its_step(study_file):
+    broken = ["--only", "default", "--set", "model_configs.default.learning_rate=1e30"]
+    assert main(["--config", str(study_file), *broken]) == 1
     run = only_run(study_file)
-    assert result.returncode == 1
     assert run.info.status == "FAILED"
     assert "no longer finite at step 2 (epoch 1)" in run.data.tags["tracker.failure_reason"]
 
@@ -70,8 +71,19 @@ def state_after(epoch):
 
 def test_a_full_disk_during_a_checkpoint_keeps_the_one_before(tracked):
     with tracked.start_run() as run:
-        record_checkpoint(state_after(1))
+        keeper = CheckpointKeeper(pause_seconds=0)
+        keeper.note(state_after(1))
         with no_file_larger_than(10_000), pytest.raises(ArtifactError, match="model/"):
-            record_checkpoint(state_after(2))
+            keeper.note(state_after(2))
     artifacts = tracked.get_client().artifacts(run.info.run_id)
     assert checkpoint.load(artifacts.local_path("model/last.pt")).epoch == 1
+
+
+def test_checkpoints_wait_until_writing_is_worth_it_and_the_end_is_never_missed(tracked):
+    with tracked.start_run() as run:
+        keeper = CheckpointKeeper(pause_seconds=1_000)
+        keeper.note(state_after(1))
+        keeper.note(state_after(2))
+        assert saved_in(run.info.run_id) is None
+        keeper.write()
+    assert saved_in(run.info.run_id).last.epoch == 2

@@ -1,0 +1,262 @@
+"""What the trainer's way of working saves, and what tracking costs.
+
+    python tests/benchmarks/bench_training.py [--data-root DIR] [--epochs N]
+
+Four questions, each answered in one process with one torch thread:
+
+1. An epoch of `default` against a DataLoader over tensors with the same mathematics.
+2. The whole study, data preparation and tracking included, against the usual tutorial: a DataLoader
+   whose every image passes through torchvision's transforms.
+3. The share of a study's time that is spent in the tracker.
+4. An epoch beside a busy neighbour process.
+
+CPU seconds are printed beside wall seconds: they stay the same on a machine that does other work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import cProfile
+import io
+import os
+import pstats
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+from torchvision import transforms
+
+from training.__main__ import main as train
+from training.config import Config, DataPrep, ModelConfig, Paths
+from training.data import prepare, writable_folder
+from training.loop import Task, train_epoch
+from training.model import build_model
+from training.split import examples, split_indices
+from training.steps import build_optimizer, build_step
+from training.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from training.data import StudyData
+
+ROOT = Path(__file__).parents[2]
+SIGMA = 2.0
+
+
+class Stopwatch:
+    """Wall and CPU seconds of a block."""
+
+    def __enter__(self) -> Self:
+        self._start = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wall = time.perf_counter() - self._start[0]
+        self.cpu = time.process_time() - self._start[1]
+
+    def __str__(self) -> str:
+        return f"{self.wall:7.2f} s wall  {self.cpu:7.2f} s CPU"
+
+
+def best_of(rounds: int, work: Callable[[], object]) -> Stopwatch:
+    """The round that took the least CPU time."""
+    watches = []
+    for _ in range(rounds):
+        with Stopwatch() as watch:
+            work()
+        watches.append(watch)
+    return min(watches, key=lambda watch: watch.cpu)
+
+
+# 1. An epoch
+
+
+def our_epoch(data: StudyData) -> Callable[[], object]:
+    """An epoch of `default` as the trainer runs it."""
+    config = ModelConfig(max_epochs=1_000)
+    model = build_model(config, seed=1)
+    step = build_step(model, build_optimizer(model, config), config, World())
+    split = split_indices(len(data.train), config, seed=1)
+    rows = examples([data.train], split.train)
+    task = Task(model, step, rows, rows, config, 1, World())
+    return lambda: train_epoch(task, 1)
+
+
+def tensor_loader_epoch(data: StudyData) -> Callable[[], object]:
+    """The same mathematics with a DataLoader over float tensors."""
+    config = ModelConfig()
+    model = build_model(config, seed=1)
+    split = split_indices(len(data.train), config, seed=1)
+    images = data.train.images[split.train].float().div_(255).unsqueeze(1)
+    loader = DataLoader(
+        TensorDataset(images, data.train.labels[split.train]), config.batch_size, shuffle=True
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=config.learning_rate)
+    return lambda: tutorial_epoch(model, loader, optimizer)
+
+
+def tutorial_epoch(
+    model: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer
+) -> tuple[float, int]:
+    """One epoch as tutorials write it, with loss and accuracy on the way."""
+    loss_sum, right = 0.0, 0
+    for images, labels in loader:
+        optimizer.zero_grad()
+        logits = model(images)
+        loss = functional.cross_entropy(logits, labels)
+        loss.backward()
+        optimizer.step()
+        loss_sum += loss.item() * len(labels)
+        right += (logits.argmax(dim=1) == labels).sum().item()
+    return loss_sum, right
+
+
+# 2. The whole study
+
+
+class TransformedImages(Dataset):
+    """What torchvision's MNIST does for every image, every time it is asked for."""
+
+    def __init__(self, images: torch.Tensor, labels: torch.Tensor, *, blurred: bool) -> None:
+        self.images, self.labels = images, labels
+        blur = [transforms.GaussianBlur(17, SIGMA)] if blurred else []
+        self.transform = transforms.Compose([transforms.ToTensor(), *blur])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        image = Image.fromarray(self.images[index].numpy())
+        return self.transform(image), int(self.labels[index])
+
+
+def tutorial_study(data: StudyData, epochs: int) -> None:
+    """The four configurations in the tutorial's way; neither tracked nor kept."""
+    for hidden, samples, blurred in (
+        (128, None, False),
+        (2, None, False),
+        (128, 100, False),
+        (128, None, True),
+    ):
+        config = ModelConfig(hidden_size=hidden, max_samples=samples)
+        model = build_model(config, seed=1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=config.learning_rate)
+        split = split_indices(len(data.train), config, seed=1)
+        images = TransformedImages(data.train.images, data.train.labels, blurred=blurred)
+        learning = DataLoader(Subset(images, split.train.tolist()), 64, shuffle=True)
+        held_back = DataLoader(Subset(images, split.validation.tolist()), 64)
+        for _ in range(epochs):
+            tutorial_epoch(model, learning, optimizer)
+            tutorial_accuracy(model, held_back)
+        for blurred_test in (False, True):
+            test = TransformedImages(data.test.images, data.test.labels, blurred=blurred_test)
+            tutorial_accuracy(model, DataLoader(test, 64))
+
+
+@torch.no_grad()
+def tutorial_accuracy(model: nn.Module, loader: DataLoader) -> float:
+    """The share of a loader's images that a model reads right."""
+    right = sum((model(images).argmax(1) == labels).sum().item() for images, labels in loader)
+    return right / len(loader.dataset)
+
+
+def our_study(data_root: Path, folder: Path, epochs: int) -> None:
+    """The four configurations by the trainer: images prepared, evaluated, tracked, kept."""
+    names = ("default", "small_hidden", "small_dataset", "blurred_dataset")
+    shorter = [("--set", f"model_configs.{name}.max_epochs={epochs}") for name in names]
+    (folder / "config.yaml").write_text((ROOT / "config.yaml").read_text())
+    (folder / "data").mkdir()
+    if (data_root / "MNIST").exists():
+        (folder / "data" / "MNIST").symlink_to((data_root / "MNIST").absolute())
+    arguments = ["--config", str(folder / "config.yaml"), *(part for s in shorter for part in s)]
+    with contextlib.redirect_stdout(io.StringIO()):
+        if train(arguments) != 0:
+            raise SystemExit("the study failed")
+
+
+# 3. The tracker's share
+
+
+def tracked_seconds(profile: cProfile.Profile) -> float:
+    """Seconds in functions of the tracker that were called from outside it."""
+    package = str(ROOT / "tracker") + os.sep
+    seconds = 0.0
+    for (file, _, _), row in pstats.Stats(profile).stats.items():
+        if file.startswith(package):
+            callers = row[4].items()
+            seconds += sum(r[3] for (caller, _, _), r in callers if not caller.startswith(package))
+    return seconds
+
+
+# 4. A busy neighbour
+
+
+@contextlib.contextmanager
+def busy_neighbour() -> Iterator[None]:
+    """A process that multiplies matrices with as many threads as it likes."""
+    code = "import torch\nx = torch.rand(1500, 1500)\nwhile True: x @ x"
+    environment = {key: value for key, value in os.environ.items() if "THREADS" not in key}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment) as neighbour:
+        time.sleep(4)  # it imports torch
+        try:
+            yield
+        finally:
+            neighbour.kill()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-root", type=Path, default=ROOT / "data")
+    parser.add_argument("--epochs", type=int, default=10, help="of each configuration")
+    parser.add_argument("--skip-tutorial", action="store_true", help="skip the slow half of 2")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    paths = Paths(root=str(options.data_root.absolute()))
+    config = Config(paths=paths, data_prep=DataPrep(), model_configs={"default": ModelConfig()})
+    with writable_folder(config) as folder:
+        data = prepare(config, folder)
+    print(f"images: {data.source}, {os.cpu_count()} cores, torch {torch.__version__}")
+    report_epochs(data)
+    report_study(data, options.data_root, options.epochs, tutorial=not options.skip_tutorial)
+
+
+def report_epochs(data: StudyData) -> None:
+    """Questions 1 and 4."""
+    loader = best_of(3, tensor_loader_epoch(data))
+    ours = best_of(5, our_epoch(data))
+    print(f"epoch, DataLoader over tensors  {loader}")
+    print(f"epoch, trainer                  {ours}   {loader.cpu / ours.cpu:.2f} x less CPU")
+    with busy_neighbour():
+        beside = best_of(5, our_epoch(data))
+    print(f"epoch beside a busy neighbour   {beside}   {beside.wall / ours.wall:.2f} x as long")
+
+
+def report_study(data: StudyData, data_root: Path, epochs: int, *, tutorial: bool) -> None:
+    """Questions 2 and 3."""
+    profile = cProfile.Profile()
+    with tempfile.TemporaryDirectory() as folder, Stopwatch() as ours:
+        our_study(data_root, Path(folder), epochs)
+    print(f"study, trainer                  {ours}")
+    with tempfile.TemporaryDirectory() as folder, Stopwatch() as profiled:
+        profile.runcall(our_study, data_root, Path(folder), epochs)
+    share = tracked_seconds(profile)
+    print(f"study, of it in the tracker     {share:7.2f} s wall  {share / profiled.wall:.1%}")
+    if tutorial:
+        with Stopwatch() as theirs:
+            tutorial_study(data, epochs)
+        print(f"study, tutorial                 {theirs}   {theirs.cpu / ours.cpu:.1f} x the CPU")
+
+
+if __name__ == "__main__":
+    main()
