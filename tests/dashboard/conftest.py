@@ -28,6 +28,7 @@ FLAGS = (  # noqa: SIM905
 ).split()
 READY = "[data-testid=stApp][data-test-script-state=notRunning]"
 START_SECONDS = 60
+IN_HIDDEN_TAB = "e => e.closest('[role=tabpanel]')?.checkVisibility() === false"
 
 
 def load_study() -> ModuleType:
@@ -155,6 +156,7 @@ class Visitor:
         self.page = page
         self.address = address
         self.wrongs: list[str] = []
+        page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: self.wrongs.append(f"page error: {error}"))
         page.on("console", self._hear)
         page.on("request", self._watch)
@@ -183,15 +185,17 @@ class Visitor:
         return str(self.page.locator("[data-testid=stMain]").inner_text())
 
     def charts(self) -> int:
-        """How many charts are drawn; every one must have a size."""
-        chart = self.page.locator("[data-testid=stVegaLiteChart]:visible")
-        for index in range(chart.count()):
+        """How many charts are drawn, hidden tabs apart; every one must have a size."""
+        self.settle()
+        chart = self.page.locator("[data-testid=stVegaLiteChart]")
+        shown = [i for i in range(chart.count()) if not chart.nth(i).evaluate(IN_HIDDEN_TAB)]
+        for index in shown:
             drawing = chart.nth(index).locator("svg.marks, canvas.marks").first
             drawing.wait_for(timeout=15_000)
             box = drawing.bounding_box()
             if box is None or min(box["width"], box["height"]) <= 40:
                 self.wrongs.append(f"chart {index} is empty: {box}")
-        return int(chart.count())
+        return len(shown)
 
     def check(self) -> None:
         """Fail on anything that went wrong so far."""

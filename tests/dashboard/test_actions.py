@@ -1,0 +1,204 @@
+"""What a person does with mouse and keyboard, in a real browser."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tracker.client import TrackingClient
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[2]
+TRAINER = """
+import sys, time
+import tracker
+tracker.set_tracking_uri(sys.argv[1])
+tracker.set_experiment("live")
+with tracker.start_run(run_name="going on"):
+    tracker.log_param("max_steps", 100_000)
+    for step in range(300):
+        tracker.log_metrics({"train_loss": 1 / (1 + step), "val_loss": 2 / (1 + step)}, step=step)
+    print("ready", flush=True)
+    while True:
+        step += 1
+        tracker.log_metrics({"train_loss": 1 / (1 + step), "val_loss": 2 / (1 + step)}, step=step)
+        time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def training(tmp_path):
+    """A database that another process is writing, and that process."""
+    database = tmp_path / "tracking.db"
+    process = subprocess.Popen(
+        [sys.executable, "-c", TRAINER, str(database)],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout.readline() == b"ready\n"
+    process.stdout.close()
+    yield database, process
+    process.kill()
+    process.wait()
+
+
+def step_shown(visitor):
+    text = visitor.page.get_by_text("of 100,000").first.inner_text()
+    return int(text.split()[1].replace(",", ""))
+
+
+def wait_until(condition, seconds=15):
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_the_live_page_follows_a_run_and_notices_its_death(training, serve, visit):
+    database, process = training
+    visitor = visit(serve(database)).open("live")
+    first = step_shown(visitor)
+    wait_until(lambda: step_shown(visitor) > first)
+    visitor.check()
+    process.send_signal(signal.SIGKILL)
+    visitor.page.get_by_text("Nothing is running").wait_for(timeout=15_000)
+    run = TrackingClient(str(database)).search_runs(["1"])[0]
+    assert run.info.status == "FAILED"
+
+
+def test_a_zoom_stays_while_new_points_arrive(training, serve, visit):
+    visitor = visit(serve(training[0])).open("curves")
+    visitor.charts()
+    chart = visitor.page.get_by_test_id("stVegaLiteChart").first
+    box = chart.locator("svg.marks, canvas.marks").bounding_box()
+    strip = box["y"] + box["height"] - 18
+    visitor.page.mouse.move(box["x"] + 0.4 * box["width"], strip)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(box["x"] + 0.6 * box["width"], strip, steps=5)
+    visitor.page.mouse.up()
+    ticks = chart.locator("g.role-axis-label text")
+    wait_until(lambda: ticks.first.text_content() != "0")
+    zoomed = ticks.first.text_content()
+    strip_line = chart.locator("g.mark-line path").last
+    for _ in range(2):
+        before = strip_line.get_attribute("d")
+        wait_until(lambda drawn=before: strip_line.get_attribute("d") != drawn)
+    assert ticks.first.text_content() == zoomed
+    visitor.check()
+
+
+def test_smoothing_asks_no_server(training, serve, visit):
+    database, process = training
+    process.kill()
+    process.wait()
+    sent = []
+
+    def listen(socket):
+        socket.on("framesent", lambda frame: sent.append(frame))  # noqa: PLW0108
+
+    visitor = visit(serve(database))
+    visitor.page.on("websocket", listen)
+    visitor.open("curves").charts()
+    line = visitor.page.locator("g[class*=concat_0_layer_1_marks] path").first
+    before = line.get_attribute("d")
+    assert sent
+    sent.clear()
+    visitor.page.locator("input[type=range]").first.fill("7")
+    wait_until(lambda: line.get_attribute("d") != before)
+    assert sent == []
+    visitor.check()
+
+
+def test_a_drawn_digit_is_answered_by_every_model(server, visit):
+    visitor = visit(server).open("try")
+    pad = visitor.page.get_by_label("Drawing pad")
+    box = pad.bounding_box()
+    visitor.page.mouse.move(box["x"] + 140, box["y"] + 50)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(box["x"] + 140, box["y"] + 220, steps=8)
+    visitor.page.mouse.up()
+    visitor.page.get_by_text("% sure").nth(3).wait_for(timeout=15_000)
+    assert visitor.charts() == 4
+    visitor.page.get_by_role("button", name="Clear", exact=True).click()
+    visitor.page.get_by_text("Draw a digit").wait_for(timeout=15_000)
+    visitor.check()
+
+
+def test_an_uploaded_digit_is_answered(server, visit, study, tmp_path):
+    picture = tmp_path / "seven.png"
+    study.digit(7, 60).save(picture)
+    visitor = visit(server, theme="dark").open("try")
+    visitor.page.get_by_text("Upload", exact=True).click()
+    visitor.page.locator("input[type=file]").set_input_files(picture)
+    visitor.page.get_by_text("% sure").nth(3).wait_for(timeout=15_000)
+    visitor.check()
+
+
+def test_a_click_on_the_confusion_matrix_shows_the_images_of_that_cell(server, visit):
+    visitor = visit(server).open("evaluation")
+    visitor.charts()
+    cell = visitor.page.locator("g.mark-rect path").nth(11)
+    cell.click()
+    visitor.page.get_by_text("read as").last.wait_for()
+    visitor.page.get_by_text("the surest").wait_for(timeout=15_000)
+    assert visitor.page.locator("[data-testid=stHtml] img").count() > 20
+    visitor.check()
+
+
+def test_the_same_image_is_followed_under_every_model(server, visit):
+    visitor = visit(server).open("evaluation?image=7")
+    assert visitor.page.get_by_label("Test image", exact=True).input_value() == "7"
+    assert visitor.page.locator("img[alt=Sharp]").count() == 1
+    visitor.check()
+
+
+def test_a_recipe_is_one_click_and_its_result_a_chart(server, visit):
+    visitor = visit(server).open("sql")
+    visitor.page.get_by_text("One learning curve").click()
+    visitor.page.get_by_text("10 rows").wait_for()
+    visitor.page.get_by_role("tab", name="Chart").click()
+    visitor.page.get_by_test_id("stVegaLiteChart").locator("svg.marks, canvas.marks").wait_for()
+    visitor.check()
+
+
+def test_a_query_that_writes_is_refused_on_the_page(server, visit):
+    visitor = visit(server).open("sql?q=DELETE+FROM+runs")
+    visitor.page.get_by_text("Only reading is allowed here").wait_for()
+    visitor.check()
+
+
+def test_the_filter_and_the_page_live_in_the_address(server, visit):
+    visitor = visit(server).open()
+    box = visitor.page.get_by_label("Filter", exact=True)
+    box.fill("small")
+    box.press("Enter")
+    visitor.page.wait_for_url("**filter=small*")
+    again = visit(server).open(visitor.page.url.split("/")[-1])
+    assert again.page.get_by_label("Filter", exact=True).input_value() == "small"
+    again.check()
+
+
+def test_back_returns_to_the_page_before(server, visit):
+    visitor = visit(server).open()
+    visitor.page.get_by_role("link", name="Data", exact=True).click()
+    visitor.page.get_by_role("heading", name="Class distribution").wait_for()
+    visitor.page.go_back()
+    visitor.page.get_by_role("heading", name="Overview").wait_for()
+    visitor.check()
+
+
+def test_every_menu_entry_is_reached_with_the_keyboard(server, visit):
+    visitor = visit(server).open()
+    reached = set()
+    for _ in range(14):
+        visitor.page.keyboard.press("Tab")
+        reached.add(visitor.page.evaluate("document.activeElement.textContent"))
+    names = {"Overview", "Training curves", "Configurations", "Evaluation", "Data", "Run"}
+    assert names <= {next((n for n in names if text and n in text), "") for text in reached}
