@@ -55,11 +55,11 @@ def compare(session: Session) -> None:
     if len(runs) == _FEWEST:
         columns.append(Column("change", show=_signed, right=True, style="bold"))
         different = [[*row, _change(*row[2:])] for row in different]
-        same = [[*row, None] for row in same]
     _section(session, "Different", columns, different)
     if not options.different:
         console.line()
-        _section(session, "The same", columns, same)
+        columns = [Column("field", style="dim"), Column("value", "in all", show=_shown)]
+        _section(session, "The same", columns, [row[:3] for row in same])
 
 
 def _section(session: Session, title: str, columns: Sequence[Column], rows: list[Row]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,7 @@ _ALIASES: Final = {
     "duration": "duration_seconds",
     "user": "user_id",
 }
+_QUALITY: Final = re.compile("acc|loss|err|score|auc|f1|mse|mae|r2|perplex|reward|precision|recall")
 _GROUPS: Final = ("metrics", "params", "tags")
 
 
@@ -152,13 +154,18 @@ def _of(run: Run, group: str) -> Mapping[str, Any]:
 
 
 def _common_metrics(runs: Sequence[Run]) -> list[str]:
-    """What most runs have comes first, then what tells them apart, then by name."""
+    """What says how good a run is comes first, then what most have, then what tells them apart."""
     values: dict[str, list[float]] = {}
     for run in runs:
         for key, value in run.data.metrics.items():
             if not key.startswith("system/"):
                 values.setdefault(key, []).append(value)
-    return sorted(values, key=lambda key: (-len(values[key]), len(set(values[key])) == 1, key))
+
+    def rank(key: str) -> tuple[bool, int, bool, str]:
+        is_quality = bool(_QUALITY.search(key.lower()))
+        return not is_quality, -len(values[key]), len(set(values[key])) == 1, key
+
+    return sorted(values, key=rank)
 
 
 def _fitting(keys: Iterable[str], width: int | None, taken: int = 72, most: int = 6) -> list[str]:

@@ -145,7 +145,7 @@ def _remark_backup(session: Session, result: BackedUp) -> None:
     console = session.console
     console.remark(
         f"{plain.plural(result.runs, 'run')}, {plain.plural(result.copied.files, 'file')}, "
-        f"{plain.size(result.copied.size_bytes)}"
+        f"{plain.size(result.copied.size_bytes)}; equal files are stored once"
     )
     if result.elsewhere:
         console.remark(

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from tracker.artifacts import open_artifacts
 from tracker.database import Database
+from tracker.entities import LifecycleStage, RunStatus
 from tracker.exceptions import AlreadyExistsError, TrackerError
+from tracker.liveness import lock_folder
 from tracker.local_artifacts import LocalArtifacts
 from tracker.maintenance.copying import Copied, copy_files
 from tracker.paths import is_inside
 from tracker.store import upkeep
+from tracker.validation import check_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +64,7 @@ def back_up(
     with copy.read() as connection:
         infos = upkeep.all_runs(connection)
     copy.close()
+    _say_that_nobody_works(target, infos)
     for info in infos:
         try:
             _copy_run(client, info, folder, result)
@@ -69,6 +73,15 @@ def back_up(
         result.runs += 1
         progress(result.runs)
     return result
+
+
+def _say_that_nobody_works(database: Path, infos: list[RunInfo]) -> None:
+    """Leave lock files without a holder: in the copy, running runs are marked FAILED when read."""
+    for info in infos:
+        if info.status == RunStatus.RUNNING and info.lifecycle_stage == LifecycleStage.ACTIVE:
+            lock = lock_folder(database) / check_run_id(info.run_id)
+            lock.parent.mkdir(exist_ok=True)
+            lock.write_text("its process, at work when this copy was made,", encoding="utf-8")
 
 
 def _copy_run(client: TrackingClient, info: RunInfo, folder: Path, result: BackedUp) -> None:

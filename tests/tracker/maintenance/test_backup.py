@@ -36,6 +36,15 @@ def test_a_backup_while_runs_go_on_is_sound(client, trained, tmp_path):
     assert [finding.problems for finding in Checkup(copy).run()] == [[]] * 6
 
 
+def test_a_run_at_work_during_the_backup_does_not_run_for_ever_in_it(client, tmp_path):
+    run_id = client.create_run("0").info.run_id
+    back_up(client, tmp_path / "copy")
+    run = TrackingClient(tmp_path / "copy/tracking.db").get_run(run_id)
+    assert run.info.status == "FAILED"
+    assert "when this copy was made" in run.data.tags["tracker.failure_reason"]
+    assert client.get_run(run_id).info.status == "RUNNING"
+
+
 def test_equal_files_are_stored_once_in_the_backup_too(client, trained, tmp_path):
     run_ids = [trained(client, name="first"), trained(client, name="second")]
     back_up(client, tmp_path / "copy")
