@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tracker import locations
 from tracker.cli.tables import FORMATS
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.cli.session import Session
+
+_HELP_WIDTH: Final = 79
 
 Action: TypeAlias = "Callable[[Session], int | None]"
 
@@ -27,7 +30,7 @@ class Verbs:
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._subparsers = parser.add_subparsers(
-            dest="verb", metavar="VERB", required=True, help=argparse.SUPPRESS
+            dest="verb", metavar="VERB", required=True, help=argparse.SUPPRESS, prog=program_name()
         )
 
     def add(
@@ -36,8 +39,8 @@ class Verbs:
         """Add one verb; its parser, for its own arguments."""
         parser = self._subparsers.add_parser(
             name,
-            description=summary,
-            epilog=f"examples:\n{examples}" if examples else None,
+            description=textwrap.fill(summary, _HELP_WIDTH),
+            epilog=_as_typed(examples),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -45,6 +48,11 @@ class Verbs:
         add_database(parser, argparse.SUPPRESS)
         parser.set_defaults(action=action)
         return parser
+
+
+def _as_typed(examples: str) -> str | None:
+    lines = [f"  {program_name()} {line.strip()}\n" for line in examples.splitlines()]
+    return "examples:\n" + "".join(lines) if lines else None
 
 
 def program_name() -> str:

@@ -62,8 +62,8 @@ def cut(text: str, width: int) -> str:
 def number(value: float | None) -> str:
     """A number in four significant digits; whole ones below a million in full.
 
-    >>> number(0.92531), number(60000.0), number(12_345_678), number(0.0000123)
-    ('0.9253', '60000', '12.35M', '1.230e-05')
+    >>> number(0.92531), number(0.0417), number(60000.0), number(12_345_678), number(0.0000123)
+    ('0.9253', '0.04170', '60000', '12.35M', '1.230e-05')
     """
     if value is None:
         return ""
@@ -189,5 +189,5 @@ def _with_suffix(value: float) -> str:
 
 
 def _fixed(value: float) -> str:
-    whole_digits = math.floor(math.log10(abs(value))) + 1
-    return f"{value:.{max(_DIGITS - max(whole_digits, 0), 0)}f}"
+    digits_before_point = math.floor(math.log10(abs(value))) + 1
+    return f"{value:.{max(_DIGITS - digits_before_point, 0)}f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Final, Self
 
@@ -24,7 +25,7 @@ class Steps:
     def __init__(self, console: Console, noun: str) -> None:
         self._err = console.err
         self._noun = noun
-        self._shows = self._err.isatty()
+        self._shows = self._err.isatty() and os.environ.get("TERM") != "dumb"
         self._next = time.monotonic() + _EVERY_SECONDS
 
     def __enter__(self) -> Self:

@@ -121,7 +121,10 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
     members = [member for member in archive.infolist() if not member.is_dir()]
     names = [_safe_member(member) for member in members]
     if sum(member.file_size for member in members) > shutil.disk_usage(folder).free:
-        raise DiskFullError(f"There is no room to unpack {str(path)!r}: free some space.")
+        raise DiskFullError(
+            f"There is no room to unpack {str(path)!r} in {str(folder.parent)!r}: free some "
+            f"space, or let the environment variable TMPDIR name a folder with more."
+        )
     for name, member in zip(names, members, strict=True):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

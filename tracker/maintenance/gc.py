@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker.atomic import leftovers
+from tracker.entities import LifecycleStage
 from tracker.exceptions import DatabaseLockedError, TrackerError, UnsafePathError
 from tracker.local_artifacts import LocalArtifacts
 from tracker.maintenance.roots import blob_stores
@@ -106,6 +107,8 @@ class Collector:
 
     def _remove_files_of(self, info: RunInfo) -> bool:
         """Free one run's files; its rows go afterwards, and stay where the files do."""
+        if self._client.store.get_run_info(info.run_id).lifecycle_stage != LifecycleStage.DELETED:
+            return False  # Restored since the list was made.
         try:
             self._remove_files(info, self._client.open_location(info.artifact_uri))
         except TrackerError as error:

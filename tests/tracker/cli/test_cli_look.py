@@ -15,6 +15,12 @@ def test_experiments_are_listed_with_their_runs_counted(cli, runs):
     assert [(each["name"], each["runs"]) for each in found] == [("Default", 0), ("digits", 3)]
 
 
+def test_the_database_may_be_named_after_the_verb(cli, runs, tmp_path):
+    assert runs
+    said = cli("experiments", "--db", tmp_path / "tracking.db", db=tmp_path / "another.db")
+    assert "digits" in said.out
+
+
 def test_runs_are_filtered_and_ordered(cli, runs):
     said = cli(
         "runs",
