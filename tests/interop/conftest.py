@@ -24,11 +24,19 @@ class Participant:
         self.process = process
 
     def ask(self, *step):
-        """The answer to one step; what the process wrote on stderr tells why there is none."""
+        """The answer to one step."""
+        self.send(*step)
+        return self.receive()
+
+    def send(self, *step):
+        """Start a step and do not wait."""
         self.process.stdin.write(json.dumps(step) + "\n")
         self.process.stdin.flush()
+
+    def receive(self):
+        """The answer to the step that was sent; stderr tells why there is none."""
         line = self.process.stdout.readline()
-        assert line, f"{step[0]} failed in {self.process.args[0]}; see stderr"
+        assert line, f"{self.process.args[0]} failed; see stderr"
         return json.loads(line)
 
 

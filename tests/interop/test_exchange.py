@@ -1,7 +1,8 @@
 """One file, written in turn by the tracker and by MLflow, read by both after every turn.
 
 Three files for each release: `ours` begins with the tracker, `theirs` with that MLflow, and
-`walked` has been through every release before.
+`walked` has been through every release before. A fourth, `busy`, is written by both at once, while
+MLflow migrates it.
 """
 
 import sqlite3
@@ -66,8 +67,22 @@ def exchange(request, folder, open_mlflow, open_tracker, ask_tracker):
         ask_tracker(folder, "write", files["walked"], f"tracker beside {release}")
         survey("tracker")
         signatures = tracker.ask("signatures"), mlflow.ask("signatures")
+        busy = write_together(tracker, mlflow, folder, f"busy-{release}.db")
     paths = {name: folder / file for name, file in files.items()}
-    return surveys | {"paths": paths, "signatures": signatures}
+    return surveys | {"paths": paths, "signatures": signatures, "busy": busy}
+
+
+def write_together(tracker, mlflow, folder, file):
+    """How many points each side logged, and how many of each are in the file."""
+    run_id = tracker.ask("write", file, "tracker begins")["parent"]
+    stop = folder / f"{file} is done"
+    tracker.send("log", file, run_id, "tracker", 10**9, str(stop))
+    logged = {"mlflow": mlflow.ask("log", file, run_id, "mlflow", 50, "never")}
+    stop.touch()
+    logged["tracker"] = tracker.receive()
+    with closing(sqlite3.connect(folder / file)) as connection:
+        rows = connection.execute("SELECT key, count(*) FROM metrics GROUP BY key").fetchall()
+    return logged, {key: count for key, count in rows if key in logged}
 
 
 FILES = pytest.mark.parametrize("file", ["ours", "theirs", "walked"])
@@ -132,6 +147,12 @@ def test_the_file_stays_sound(exchange, file):
     with closing(sqlite3.connect(exchange["paths"][file])) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_nothing_is_lost_when_both_write_at_once_and_mlflow_migrates(exchange):
+    logged, stored = exchange["busy"]
+    assert stored == logged
+    assert logged["tracker"] > logged["mlflow"] == 50
 
 
 def test_our_calls_take_mlflows_arguments_in_mlflows_order(exchange):

@@ -3,9 +3,8 @@
     python participant.py mlflow|tracker
 
 The same calls run against MLflow and against the tracker; that is the point. Each line of the
-input is a step, each line of the output its answer, both JSON. Steps: `["write", database, label]`,
-`["survey", database, filters]`, `["upgrade", database, revision]`, `["signatures"]`. The working
-folder is the folder of the databases.
+input is a step, the name of a function below and its arguments; each line of the output is its
+answer; both are JSON. The working folder is the folder of the databases.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import logging
 import math
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 STARTED = 1_700_000_000_000
@@ -45,6 +45,17 @@ def write(mlflow, database, label):
     client.set_terminated(parent, "FINISHED", STARTED + 5_000)
     _start(client, experiment_id, "open")
     return {"parent": parent, "child": child, "deleted": deleted}
+
+
+def log(mlflow, database, run_id, key, most, stop):
+    """Log points one by one, so many or until a file appears; returns how many."""
+    client = open_client(mlflow, database)
+    count = 0
+    while count < most and not Path(stop).exists():
+        client.log_metric(run_id, key, count, step=count)
+        count += 1
+        time.sleep(0.002)  # As long as a training step: a loop of writes only starves the other.
+    return count
 
 
 def _start(client, experiment_id, name, tags=None):
@@ -170,7 +181,7 @@ def main():
     logging.disable(logging.INFO)
     answers, sys.stdout = sys.stdout, sys.stderr
     module = importlib.import_module(sys.argv[1])
-    actions = {each.__name__: each for each in (write, survey, upgrade, signatures)}
+    actions = {each.__name__: each for each in (write, log, survey, upgrade, signatures)}
     for line in sys.stdin:
         action, *rest = json.loads(line)
         print(json.dumps(actions[action](module, *rest)), file=answers, flush=True)
