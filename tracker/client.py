@@ -31,6 +31,7 @@ from tracker.entities import (
 )
 from tracker.exceptions import InvalidValueError, NotFoundError, UnsupportedError
 from tracker.store import Store
+from tracker.store.metrics import Columns
 from tracker.store.tracking import RUN_NAME_TAG
 
 if TYPE_CHECKING:
@@ -364,9 +365,15 @@ class TrackingClient:
         timestamp: int | None = None,
     ) -> None:
         """Add one point to each of several metrics, in one transaction."""
-        moment = _now() if timestamp is None else timestamp
-        points = [_point(key, value, moment, step) for key, value in metrics.items()]
-        self.store.log_batch(run_id, points)
+        keys = [check.check_key("metric", key) for key in metrics]
+        numbers = [
+            value if type(value) is float else check.plain_float(key, value)
+            for key, value in metrics.items()
+        ]
+        values, is_nan = check.stored_values(numbers)
+        moment = _now() if timestamp is None else check.plain_int("timestamp", timestamp)
+        counter = 0 if step is None else check.plain_int("step", step)
+        self.store.log_columns(run_id, Columns(keys, values, moment, counter, is_nan))
 
     def log_history(
         self,
@@ -389,21 +396,17 @@ class TrackingClient:
             InvalidValueError: The lengths differ, or an element is not a number.
         """
         check.check_key("metric", key)
-        numbers = _plain_list(values)
-        counted = range(len(numbers)) if steps is None else _plain_list(steps)
-        moments = [_now()] * len(numbers) if timestamps is None else _plain_list(timestamps)
-        if not len(numbers) == len(counted) == len(moments):
+        numbers = check.plain_floats(key, values)
+        counted = range(len(numbers)) if steps is None else check.plain_ints("step", steps)
+        moments = _now() if timestamps is None else check.plain_ints("timestamp", timestamps)
+        given = len(numbers) if isinstance(moments, int) else len(moments)
+        if not len(numbers) == len(counted) == given:
             raise InvalidValueError(
                 f"The history of {key!r} has {len(numbers)} values, {len(counted)} steps and "
-                f"{len(moments)} timestamps; give as many of each."
+                f"{given} timestamps; give as many of each."
             )
-        self.store.log_batch(
-            run_id,
-            [
-                _point(key, value, moment, step)
-                for value, moment, step in zip(numbers, moments, counted, strict=True)
-            ],
-        )
+        stored, is_nan = check.stored_values(numbers)
+        self.store.log_columns(run_id, Columns(key, stored, moments, counted, is_nan))
 
     def log_param(
         self,
@@ -731,11 +734,6 @@ def _point(key: str, value: Any, timestamp: int | None, step: int | None) -> Poi
     moment = _now() if timestamp is None else check.plain_int("timestamp", timestamp)
     counter = 0 if step is None else check.plain_int("step", step)
     return key, stored, moment, counter, is_nan
-
-
-def _plain_list(values: Sequence[Any]) -> list[Any]:
-    """A list of Python numbers; numpy arrays and tensors convert themselves, and fast."""
-    return list(values.tolist() if hasattr(values, "tolist") else values)
 
 
 def _run_field(run: Run, name: str) -> Any:

@@ -29,6 +29,7 @@ from tracker.exceptions import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
 Synchronous = Literal["NORMAL", "FULL"]
 
@@ -62,7 +63,7 @@ class Database:
         self.read_only = read_only
         self._synchronous = synchronous
         self._busy_timeout_seconds = busy_timeout_seconds
-        self._local = _PerThread()
+        self.local = _PerThread()
         self._inode: int | None = None
         self._next_unlink_check = 0.0
         self._prepare()
@@ -75,13 +76,14 @@ class Database:
     @property
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, opened at its first use."""
-        local = self._local
+        local = self.local
         if local.connection is None or local.pid != os.getpid():
             # A connection inherited through fork is put aside, never closed: closing it would
             # touch the parent's write-ahead log.
             if local.connection is not None:
                 _inherited.append(local.connection)
             local.connection, local.pid = self._connect(), os.getpid()
+            local.writing = False
         return local.connection
 
     @contextmanager
@@ -103,38 +105,19 @@ class Database:
         finally:
             _roll_back(connection)
 
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> _Write:
         """A transaction that holds the write lock from its first moment; nests as one.
 
         Raises:
             DatabaseError: What sqlite3 reported, translated; nothing was written.
         """
-        connection, local = self.connection, self._local
-        if local.writing:
-            yield connection
-            return
-        if time.monotonic() > self._next_unlink_check:
-            self._refuse_removed_file()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            local.writing = True
-            yield connection
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            _roll_back(connection)
-            raise translate(error, self.path) from error
-        except BaseException:
-            _roll_back(connection)
-            raise
-        finally:
-            local.writing = False
+        return _Write(self)
 
     def close(self) -> None:
         """Close this thread's connection; the next use opens another."""
-        if self._local.connection is not None and self._local.pid == os.getpid():
-            self._local.connection.close()
-        self._local.connection = None
+        if self.local.connection is not None and self.local.pid == os.getpid():
+            self.local.connection.close()
+        self.local.connection = None
 
     def _prepare(self) -> None:
         if not self.read_only:
@@ -184,6 +167,8 @@ class Database:
 
     def _set_pragmas(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
+        # What a statement needs to undo itself is kept in memory, not in a file.
+        connection.execute("PRAGMA temp_store = MEMORY")
         if self.read_only:
             connection.execute("PRAGMA query_only = ON")
             return
@@ -193,7 +178,14 @@ class Database:
         _set_journal_mode(connection, self.path, self._busy_timeout_seconds)
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
 
-    def _refuse_removed_file(self) -> None:
+    def refuse_removed_file(self) -> None:
+        """Look, once in a second, whether the file is still the one that was opened.
+
+        Raises:
+            DatabaseError: It is not.
+        """
+        if time.monotonic() < self._next_unlink_check:
+            return
         self._next_unlink_check = time.monotonic() + UNLINK_CHECK_SECONDS
         try:
             gone = self._inode is not None and self.path.stat().st_ino != self._inode
@@ -204,6 +196,51 @@ class Database:
                 f"The tracking database {str(self.path)!r} was removed or replaced while in use; "
                 f"what is logged now would be lost. Restore the file, then start again."
             )
+
+
+class _Write:
+    """The scope of `Database.write`. By hand, not by `contextmanager`: it is in every call."""
+
+    __slots__ = ("_connection", "_database", "_is_outermost", "_local")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        connection = self._connection = self._database.connection
+        local = self._local = self._database.local
+        self._is_outermost = not local.writing
+        if self._is_outermost:
+            self._database.refuse_removed_file()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                local.writing = True
+            except sqlite3.Error as error:
+                raise translate(error, self._database.path) from error
+            except BaseException:  # Ctrl-C just after the statement.
+                _roll_back(connection)
+                local.writing = False
+                raise
+        return connection
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._is_outermost:
+            return
+        try:
+            if error is None:
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as failure:
+            raise translate(failure, self._database.path) from failure
+        finally:
+            self._local.writing = False
+            _roll_back(self._connection)
+        if isinstance(error, sqlite3.Error):
+            raise translate(error, self._database.path) from error
 
 
 class _PerThread(threading.local):

@@ -6,10 +6,13 @@ import math
 import posixpath
 import re
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracker.entities import RunStatus
 from tracker.exceptions import InvalidValueError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_KEY: Final = 250
 MAX_PARAM_VALUE: Final = 6_000
@@ -135,6 +138,42 @@ def plain_int(name: str, value: object) -> int:
     if not -MAX_INTEGER - 1 <= number <= MAX_INTEGER:
         raise InvalidValueError(f"The {name} {value!r} does not fit in 64 bits.")
     return number
+
+
+def plain_floats(key: str, values: Any) -> list[float]:
+    """Metric values as plain floats; a numpy array converts itself, and fast.
+
+    Args:
+        key: The metric, for the message.
+        values: (N,) numbers: an array, a tensor or anything to iterate over.
+
+    Raises:
+        InvalidValueError: A value is not a number.
+    """
+    numbers = list(values.tolist() if hasattr(values, "tolist") else values)
+    if all(type(number) is float for number in numbers):
+        return numbers
+    return [plain_float(key, number) for number in numbers]
+
+
+def plain_ints(name: str, values: Any) -> Sequence[int]:
+    """Steps or timestamps as plain ints that fit in the database.
+
+    Raises:
+        InvalidValueError: One is not a whole number of 64 bits.
+    """
+    if isinstance(values, range) and (not values or abs(values[0]) | abs(values[-1]) < MAX_INTEGER):
+        return values
+    numbers = values.tolist() if hasattr(values, "tolist") else values
+    return [plain_int(name, number) for number in numbers]
+
+
+def stored_values(values: list[float]) -> tuple[Sequence[float], int | Sequence[int]]:
+    """Floats as MLflow stores them: the values, and what says of all or of each if it is NaN."""
+    if all(map(math.isfinite, values)):
+        return values, 0
+    stored, is_nan = zip(*map(stored_value, values), strict=True)
+    return stored, is_nan
 
 
 def stored_value(value: float) -> tuple[float, int]:

@@ -79,6 +79,20 @@ def require_active(connection: sqlite3.Connection, run_id: str) -> RunInfo:
     return info
 
 
+def check_active(connection: sqlite3.Connection, run_id: str) -> None:
+    """See to it that a run may be written; cheaper than reading its row.
+
+    Raises:
+        NotFoundError: There is no such run.
+        InvalidStateError: It is deleted.
+    """
+    found = connection.execute(
+        "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'", (run_id,)
+    )
+    if found.fetchone() is None:
+        require_active(connection, run_id)
+
+
 def update(
     connection: sqlite3.Connection, run_id: str, status: str, end_time: int | None, name: str
 ) -> None:

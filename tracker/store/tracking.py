@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.database import Database
-    from tracker.store.metrics import Point
+    from tracker.store.metrics import Columns, Point
 
 RUN_NAME_TAG = "mlflow.runName"
 
@@ -238,6 +238,12 @@ class Store:
         with self.database.write() as connection:
             metrics.insert_one(connection, run_id, point)
 
+    def log_columns(self, run_id: str, columns: Columns) -> None:
+        """Add many points to the histories of one metric or several."""
+        with self.database.write() as connection:
+            runs.check_active(connection, run_id)
+            metrics.insert_columns(connection, run_id, columns)
+
     def log_batch(
         self,
         run_id: str,
@@ -251,7 +257,7 @@ class Store:
             ParamConflictError: A parameter was logged before with another value.
         """
         with self.database.write() as connection:
-            runs.require_active(connection, run_id)
+            runs.check_active(connection, run_id)
             if params:
                 attributes.insert_params(connection, run_id, params)
             if tags:

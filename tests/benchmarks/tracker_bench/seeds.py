@@ -26,6 +26,7 @@ def connect(file: Path) -> sqlite3.Connection:
     is_new = not file.exists()
     connection = sqlite3.connect(file, timeout=60, isolation_level=None, cached_statements=256)
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     if is_new:
