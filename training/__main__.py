@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 INTERRUPTED = 130
+INSTALL = "install it with: pip install 'ml-tracker[training]'"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options)
     except TrainingError as error:
         return _complain(error, error.exit_code)
+    except ModuleNotFoundError as error:
+        return _complain(f"{error.name} is not installed; {INSTALL}", 1)
     except KeyboardInterrupt:
         return _interrupted()
 
@@ -120,10 +123,7 @@ def _require_torch() -> None:
     try:
         import torch  # noqa: F401, PLC0415
     except (ImportError, OSError) as error:
-        raise DeviceError(
-            f"torch cannot be imported ({error}); install it with: "
-            "pip install 'ml-tracker[training]'"
-        ) from error
+        raise DeviceError(f"torch cannot be imported ({error}); {INSTALL}") from error
 
 
 def _complain(error: object, code: int) -> int:
@@ -135,8 +135,10 @@ def _interrupted() -> int:
     import tracker  # noqa: PLC0415
 
     run = tracker.last_active_run()
-    hint = f"; go on with: python -m training --resume {run.info.run_id}" if run else ""
-    return _complain(f"interrupted{hint}", INTERRUPTED)
+    if run is None or run.info.status != "KILLED":
+        return _complain("interrupted", INTERRUPTED)
+    command = f"python -m training --resume {run.info.run_id}"
+    return _complain(f"interrupted; go on with: {command}", INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ class DataPrep(Section):
     download: bool = True
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
     source: Literal["auto", "mnist", "stroke-digits"] = "auto"
+    stroke_seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     stroke_jitter: Annotated[Number, Field(ge=0, le=3)] = 0.6
     stroke_train_samples: Annotated[int, Field(ge=10)] = 60_000
     stroke_test_samples: Annotated[int, Field(ge=10)] = 10_000
@@ -111,10 +112,8 @@ class Config(Section):
         return self.model_copy(update={"paths": paths})
 
     def with_seed(self, seed: int) -> Config:
-        """The same study from another seed."""
-        prep = self.data_prep.model_copy(update={"seed": seed})
+        """The same study on the same images from another seed."""
+        prep = self.data_prep
+        drawn = prep.seed if prep.stroke_seed is None else prep.stroke_seed
+        prep = prep.model_copy(update={"seed": seed, "stroke_seed": drawn})
         return self.model_copy(update={"data_prep": prep})
-
-    def data_file(self, key: str) -> Path:
-        """The path of one image file, such as `train_data_blurred`."""
-        return Path(self.paths.root) / str(getattr(self.paths, key))

@@ -147,11 +147,11 @@ def _sharp(config: Config, folder: Path, source: str, split: Split) -> ImageSet:
             folder / name, recipe, lambda: _raw(config, split), source=source, split=split
         )
     count = prep.stroke_train_samples if split == "train" else prep.stroke_test_samples
-    recipe = f"stroke-digits {split} n={count} seed={prep.seed} jitter={prep.stroke_jitter}"
+    seed = prep.seed if prep.stroke_seed is None else prep.stroke_seed
     return load_or_make(
         folder / substitute_name(name),
-        recipe,
-        lambda: stroke_digits(count, prep.seed, split, prep.stroke_jitter),
+        f"stroke-digits {split} n={count} seed={seed} jitter={prep.stroke_jitter}",
+        lambda: stroke_digits(count, seed, split, prep.stroke_jitter),
         source=source,
         split=split,
     )

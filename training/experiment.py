@@ -58,7 +58,7 @@ class Experiment:
         return split_indices(len(self.data.train), self.settings, self.seed)
 
     def params(self) -> dict[str, Any]:
-        """Everything the run depends on, under flat names."""
+        """Everything that was decided for the run, under flat names."""
         split = self.split()
         return {
             **self.settings.model_dump(exclude=UNTRACKED_KEYS),
@@ -69,10 +69,12 @@ class Experiment:
             "blur_sigma": self.config.data_prep.blur_sigma,
             "seed": self.seed,
             "data_source": self.data.source,
-            "device": describe(self.device),
-            "processes": self.world.size,
-            **{f"{name}_version": version for name, version in versions().items()},
         }
+
+    def environment(self) -> dict[str, Any]:
+        """Where the run takes place; may change when it is resumed."""
+        names = {f"{name}_version": version for name, version in versions().items()}
+        return {"device": describe(self.device), "processes": self.world.size, **names}
 
     def effective_config(self) -> str:
         """The configuration of this run alone, as YAML that `--config` takes."""

@@ -10,16 +10,15 @@ from training.config_file import load_config
 from training.errors import CheckpointError, DataError, UsageError, did_you_mean
 from training.experiment import Experiment
 from training.model_records import saved_in
+from training.seed_study import SEEDS_TAG
 from training.study import Surroundings, assist, open_database, prepared
-from training.tracked_run import Outcome, resume_experiment
+from training.tracked_run import EFFECTIVE_CONFIG, Outcome, resume_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from training.config import Config
     from training.data import StudyData
-
-EFFECTIVE_CONFIG = "config/effective_config.yaml"
 
 
 def resume_run(
@@ -71,6 +70,8 @@ def find_run(reference: str) -> tracker.Run:
     if status in {"FINISHED", "RUNNING"}:
         state = "finished" if status == "FINISHED" else "still running in another process"
         raise UsageError(f"the run {reference!r} is {state}; nothing to resume")
+    if SEEDS_TAG in found[0].data.tags:
+        raise UsageError(f"the run {reference!r} only sums up others; resume one of its children")
     return found[0]
 
 

@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 import tracker
-from training.tracked_run import Outcome, new_run_name, run_experiment
+from training.tracked_run import Outcome, new_run_name, record_setup, run_experiment
 
 if TYPE_CHECKING:
     from training.experiment import Experiment
 
-SEEDED_KEYS = {"seed"}
+SEEDS_TAG = "seeds"
 
 
 def run_seeds(experiment: Experiment, seeds: int) -> Outcome:
@@ -31,12 +31,11 @@ def run_seeds(experiment: Experiment, seeds: int) -> Outcome:
         tags={
             "configuration": experiment.name,
             "data_source": experiment.data.source,
-            "seeds": " ".join(map(str, chosen)),
+            SEEDS_TAG: " ".join(map(str, chosen)),
         },
         description=experiment.settings.description or None,
     ) as run:
-        params = experiment.params()
-        tracker.log_params({key: value for key, value in params.items() if key not in SEEDED_KEYS})
+        record_setup(experiment)
         children = []
         for seed in chosen:
             children.append(run_experiment(experiment.with_seed(seed), nested=True))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from training.checkpoint import Checkpoint
     from training.experiment import Experiment
 
+EFFECTIVE_CONFIG = "config/effective_config.yaml"
 FAILURE_TAG = "tracker.failure_reason"
 """Where the tracker itself says why a run failed."""
 
@@ -84,7 +85,8 @@ def _train_and_record(
     info, settings = run.info, experiment.settings
     training = Training(experiment, saved.last if saved else None)
     experiment.report.run_started(experiment.name, info.run_id, settings.max_epochs)
-    _record_start(experiment)
+    record_setup(experiment, resumed=resumed)
+    record_datasets(experiment.data, experiment.split(), settings)
     best = _train(training, CheckpointKeeper(saved.best if saved else None), resumed=resumed)
     best.restore(training.model)
     metrics = _record_best(training, best, resumed=resumed)
@@ -112,10 +114,12 @@ def _train(training: Training, keeper: CheckpointKeeper, *, resumed: bool) -> Ch
     return keeper.best
 
 
-def _record_start(experiment: Experiment) -> None:
+def record_setup(experiment: Experiment, *, resumed: bool = False) -> None:
+    """Log the parameters and the configuration; a resumed run refuses other ones."""
     tracker.log_params(experiment.params())
-    tracker.log_text(experiment.effective_config(), "config/effective_config.yaml")
-    record_datasets(experiment.data, experiment.split(), experiment.settings)
+    if not resumed:
+        tracker.log_params(experiment.environment())
+    tracker.log_text(experiment.effective_config(), EFFECTIVE_CONFIG)
 
 
 def log_once(metrics: Mapping[str, float], step: int, *, resumed: bool) -> None:

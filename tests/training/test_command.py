@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+
 import pytest
 
 from tracker import TrackingClient
@@ -65,3 +71,53 @@ def test_a_database_that_is_none_is_refused_before_any_work(study_file, capsys):
     assert main(["--config", str(study_file)]) == 1
     assert capsys.readouterr().err.startswith("error: ")
     assert not (study_file.parent / "data").exists()
+
+
+def shadowed(folder, package, raised):
+    """Puts a package that cannot be imported before the real one; its PYTHONPATH."""
+    (folder / "broken" / package).mkdir(parents=True)
+    (folder / "broken" / package / "__init__.py").write_text(f"raise {raised}")
+    return str(folder / "broken")
+
+
+@pytest.mark.parametrize(
+    ("package", "raised", "message"),
+    [
+        ("torch", "OSError('libtorch.so: undefined symbol')", "torch cannot be imported (libtorch"),
+        ("torch", "ModuleNotFoundError('no', name='torch')", "pip install 'ml-tracker[training]'"),
+        ("yaml", "ModuleNotFoundError('no', name='yaml')", "error: yaml is not installed"),
+        ("torchvision", "RuntimeError('operator nms')", "the two come in matching pairs"),
+    ],
+)
+def test_broken_installations_are_told_in_one_sentence(
+    train, study_file, monkeypatch, package, raised, message
+):
+    monkeypatch.setenv("PYTHONPATH", shadowed(study_file.parent, package, raised))
+    result = train("--set", "data_prep.source=auto")
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_help_and_mistakes_do_not_wait_for_torch():
+    code = "import sys, training.__main__ as t; t.main(['--config', 'no']); print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "torch" not in result.stdout.split()
+
+
+@pytest.mark.slow
+def test_on_a_terminal_a_bar_shows_the_epochs(study_file):
+    main_end, terminal = pty.openpty()
+    command = [sys.executable, "-m", "training", "--config", str(study_file), "--only", "default"]
+    with subprocess.Popen(command, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        shown = b""
+        with suppress(OSError):  # what the end of a terminal looks like on Linux
+            while part := os.read(main_end, 4096):
+                shown += part
+        assert process.wait(timeout=60) == 0
+    os.close(main_end)
+    assert b"2/2 epochs" in shown
+    assert "━".encode() in shown

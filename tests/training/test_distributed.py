@@ -5,8 +5,12 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tracker import TrackingClient
+from training.world import World
 
 
 def launched(study_file, processes, *arguments):
@@ -23,6 +27,14 @@ def launched(study_file, processes, *arguments):
         timeout=180,
         check=False,
     )
+
+
+@given(st.integers(0, 200), st.integers(1, 8))
+def test_the_shares_of_all_processes_are_the_batch(count, processes):
+    batch = torch.arange(count)
+    shares = [World(rank, processes).share(batch) for rank in range(processes)]
+    assert sorted(torch.cat(shares).tolist()) == batch.tolist()
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
 @pytest.mark.slow
