@@ -193,7 +193,7 @@ def first_difference(questions, expected, found):
 
 @pytest.fixture(autouse=True)
 def _newest_mlflow():
-    command = [MLFLOW_PYTHON, "-c", "import importlib.metadata as m; print(m.version('mlflow'))"]
+    command = [MLFLOW_PYTHON, "-c", "import mlflow; print(mlflow.__version__)"]
     version = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     if tuple(map(int, version.split(".")[:2])) < OLDEST_VERSION:
         pytest.skip(f"MLflow {version} compares NaN as if it were 0")
