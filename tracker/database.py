@@ -162,7 +162,9 @@ class Database:
             raise DatabaseError(f"There is no tracking database at {str(self.path)!r}.")
         wal = Path(f"{self.path}-wal")
         # SQLite cannot create the shared-memory file of a WAL database in a read-only folder.
-        frozen = not os.access(self.folder, os.W_OK) and not wal.exists()
+        effective = os.access in os.supports_effective_ids
+        writable = os.access(self.folder, os.W_OK, effective_ids=effective)
+        frozen = not writable and not wal.exists()
         return f"{uri}?immutable=1" if frozen else f"{uri}?mode=ro"
 
     def _set_pragmas(self, connection: sqlite3.Connection) -> None:

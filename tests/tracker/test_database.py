@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -179,12 +180,38 @@ def test_a_read_only_client_reads_and_refuses_to_write(client, run_id):
         reader.set_tag(run_id, "k", "v")
 
 
-@pytest.mark.skipif(AS_ROOT, reason="root may write everywhere")
-def test_a_folder_without_rights_is_one_sentence(tmp_path):
-    folder = tmp_path / "locked"
-    folder.mkdir(mode=0o500)
+@pytest.fixture
+def locked_folder():
+    """A folder with a database in it that this user may read but not write."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        TrackingClient(folder / "t.db").store.database.close()
+        folder.chmod(0o555)
+        if AS_ROOT:
+            os.seteuid(65534)
+        yield folder
+        if AS_ROOT:
+            os.seteuid(0)
+        folder.chmod(0o755)
+
+
+def test_a_folder_without_rights_is_one_sentence(locked_folder):
     with pytest.raises(ReadOnlyError, match="check that the file and its folder"):
-        Database(folder / "t.db")
+        Database(locked_folder / "new.db")
+    with pytest.raises(ReadOnlyError, match="name a folder that you may write"):
+        Database(locked_folder / "deeper" / "new.db")
+
+
+def test_a_database_in_a_folder_without_rights_can_be_read(locked_folder):
+    client = TrackingClient(locked_folder / "t.db", read_only=True)
+    assert [experiment.name for experiment in client.search_experiments()] == ["Default"]
+    with pytest.raises(ReadOnlyError, match="cannot be opened or written"):
+        client.create_experiment("new")
+
+
+def test_writing_a_database_without_rights_is_one_sentence(locked_folder):
+    with pytest.raises(ReadOnlyError, match="cannot be opened or written"):
+        TrackingClient(locked_folder / "t.db").create_experiment("new")
 
 
 def test_a_database_that_stays_locked_is_an_error_that_says_so(tmp_path):
