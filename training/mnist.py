@@ -6,11 +6,12 @@ import gzip
 import hashlib
 import socket
 import struct
+import tempfile
 import urllib.request
 import zlib
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -18,8 +19,7 @@ import torch
 from training.errors import DataError, DeviceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from torch import Tensor
 
@@ -64,32 +64,40 @@ def load_split(root: Path, split: Split) -> tuple[Tensor, Tensor]:
     return decode_idx(images), decode_idx(labels).long()
 
 
-def fetch(root: Path) -> None:
-    """Download what is missing or damaged (11 MB) into torchvision's folder layout.
+def fetch(root: Path, mirrors: Sequence[str] | None = None) -> None:
+    """Download the four files (11 MB) into torchvision's folder layout.
+
+    Args:
+        root: The data root.
+        mirrors: Addresses that end in a slash; torchvision's by default.
 
     Raises:
-        MissingFilesError: No server could be reached.
+        MissingFilesError: No server gave the files that were published.
         DeviceError: torchvision cannot be imported.
     """
+    source = _source()
     reason = "no mirror is known"
-    for mirror in _source().mirrors:
+    for mirror in source.mirrors if mirrors is None else mirrors:
         try:
-            _fetch_from(mirror, raw_folder(root))
-        except (URLError, OSError, RuntimeError) as error:
+            _fetch_from(mirror, source.resources, raw_folder(root))
+        except (OSError, RuntimeError) as error:
             reason = str(error)
         else:
             return
     raise MissingFilesError(f"MNIST could not be downloaded ({reason})")
 
 
-def _fetch_from(mirror: str, folder: Path) -> None:
-    source = _source()
+def _fetch_from(mirror: str, resources: list[tuple[str, str]], folder: Path) -> None:
+    """Download and check all files before any is put in its place."""
     from torchvision.datasets.utils import download_url  # noqa: PLC0415 -- seconds to import
 
-    with _impatient_sockets():
-        urllib.request.urlopen(mirror + source.resources[-1][0]).close()  # noqa: S310 -- https
-        for name, md5 in source.resources:
-            download_url(mirror + name, root=str(folder), filename=name, md5=md5)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _impatient_sockets(), tempfile.TemporaryDirectory(dir=folder) as passing:
+        urllib.request.urlopen(mirror + resources[-1][0]).close()  # noqa: S310 -- fail early
+        for name, md5 in resources:
+            download_url(mirror + name, root=passing, filename=name, md5=md5)
+        for name, _ in resources:
+            (Path(passing) / name).replace(folder / name)
 
 
 @contextmanager

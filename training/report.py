@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
@@ -11,8 +13,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from training.loop import EpochResult
     from training.tracked_run import Outcome
     from training.world import World
@@ -162,8 +162,9 @@ def print_summary(outcomes: list[Outcome], source: str, database: Path) -> None:
     for outcome in outcomes:
         table.add_row(*summary_cells(outcome))
     console.print(table)
-    command = f"streamlit run dashboard/app.py -- --db {shlex.quote(str(database))}"
-    console.print(f"Runs are in {database}. See them with:", markup=False, soft_wrap=True)
+    shown = os.path.relpath(database) if database.is_relative_to(Path.cwd()) else str(database)
+    command = f"streamlit run dashboard/app.py -- --db {shlex.quote(shown)}"
+    console.print(f"Runs are in {shown}. See them with:", markup=False, soft_wrap=True)
     console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
 
 

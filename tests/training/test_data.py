@@ -5,6 +5,10 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import threading
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -146,3 +150,40 @@ def test_a_damaged_raw_file_is_named(mnist_root, tmp_path, damage):
     auto = STROKES.model_copy(update={"source": "auto"})
     with pytest.raises(DataError, match=r"t10k-labels.*gz is damaged .*delete or replace it"):
         prepared(tmp_path, auto)
+
+
+@contextmanager
+def serving(folder):
+    """A web server for the files of a folder; its address."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.slow
+def test_a_server_that_gives_something_else_leaves_nothing_behind(tmp_path):
+    (tmp_path / "server").mkdir()
+    for names in mnist.FILES.values():
+        for name in names:
+            (tmp_path / "server" / f"{name}.gz").write_bytes(b"<html>Please log in</html>")
+    with (
+        serving(tmp_path / "server") as address,
+        pytest.raises(mnist.MissingFilesError, match="could not be downloaded"),
+    ):
+        mnist.fetch(tmp_path, [address])
+    assert list(mnist.raw_folder(tmp_path).iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_a_mirror_gives_is_mnist(mnist_root, tmp_path):
+    with serving(mnist.raw_folder(mnist_root)) as address:
+        mnist.fetch(tmp_path, ["http://127.0.0.1:9/", address])
+    images, labels = mnist.load_split(tmp_path, "test")
+    assert images.shape == (10_000, 28, 28)
+    assert torch.bincount(labels).tolist()[:3] == [980, 1135, 1032]
