@@ -29,7 +29,12 @@ from tracker.entities import (
     RunTag,
     ViewType,
 )
-from tracker.exceptions import InvalidValueError, NotFoundError, UnsupportedError
+from tracker.exceptions import (
+    InvalidValueError,
+    NotFoundError,
+    TrackerError,
+    UnsupportedError,
+)
 from tracker.store import Store
 from tracker.store.metrics import Columns
 from tracker.store.tracking import RUN_NAME_TAG
@@ -702,8 +707,15 @@ class TrackingClient:
             {k: _cut("parameter", k, v, check.MAX_PARAM_VALUE) for k, v in param_texts.items()},
             {k: _cut("tag", k, v, check.MAX_TAG_VALUE) for k, v in tag_texts.items()},
         )
-        for artifact_file, text in long.items():
-            self.log_text(run_id, text, artifact_file)
+        if long:
+            self._keep_long_texts(run_id, long)
+
+    def _keep_long_texts(self, run_id: str, texts: Mapping[str, str]) -> None:
+        try:
+            for artifact_file, text in texts.items():
+                self.log_text(run_id, text, artifact_file)
+        except TrackerError as error:  # The run goes on without them.
+            warnings.warn(f"{', '.join(texts)} cannot be kept: {error}", stacklevel=4)
 
     def _remember_table(self, run_id: str, artifact_file: str) -> None:
         """MLflow's pages find tables through a tag."""
