@@ -63,6 +63,7 @@ class _Settings:
 
     def __init__(self) -> None:
         self.uri: str | None = None
+        self.path: Path | None = None
         self.options: dict[str, Any] = {}
         self.experiment_id: str | None = None
         self.clients: dict[Path, TrackingClient] = {}
@@ -108,11 +109,11 @@ def set_tracking_uri(
     }
     with _settings.lock:
         # Libraries name the same database again and again, in the middle of a run too.
-        if (text or None, options) == (_settings.uri, _settings.options) and path.exists():
+        wanted = (text or None, path if text else None, options)
+        if wanted == (_settings.uri, _settings.path, _settings.options) and path.exists():
             return
-        _settings.uri = text or None
+        _settings.uri, _settings.path, _settings.options = wanted
         _settings.experiment_id = None
-        _settings.options = options
         _settings.clients.pop(path, None)
 
 
@@ -128,14 +129,14 @@ def get_tracking_uri() -> str:
 
 def get_client() -> TrackingClient:
     """The client behind the fluent verbs."""
-    uri = get_tracking_uri()
-    path = locations.database_path(uri)
+    path = _settings.path or locations.database_path(locations.default_uri())
     found = _settings.clients.get(path)
     if found is None:
         with _settings.lock:
             found = _settings.clients.get(path)
             if found is None:
-                found = TrackingClient(uri, **_settings.options)
+                found = TrackingClient(path, **_settings.options)
+                found.tracking_uri = get_tracking_uri()
                 _settings.clients[path] = found
     return found
 

@@ -256,3 +256,15 @@ tracker.log_metric("parent", 3, step=1)
     assert (tmp_path / "status").read_text() == "RUNNING"
     assert run.data.metrics == {"parent": 3.0, "child": 2.0}
     assert run.info.status == "FINISHED"
+
+
+@pytest.mark.usefixtures("database")
+def test_a_relative_tracking_uri_keeps_its_file_when_the_working_directory_changes(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    tracker.set_tracking_uri("sqlite:///here.db")
+    with tracker.start_run() as run:
+        monkeypatch.chdir("/")
+        tracker.log_metric("m", 1.0)
+        assert tracker.get_run(run.info.run_id).data.metrics == {"m": 1.0}

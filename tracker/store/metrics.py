@@ -52,13 +52,12 @@ class Columns(NamedTuple):
         return Columns(*picked)
 
 
-# The run's existence and stage are checked by the INSERT itself.
+# The run's existence and stage are checked by the INSERT itself: a run that may not be written is
+# NULL, which OR IGNORE leaves out. INSERT … SELECT takes half as long again.
 INSERT_ONE: Final = """
-    INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid)
-    SELECT ?1, ?2, ?3, ?4, ?5, run_uuid
-    FROM runs
-    WHERE run_uuid = ?6 AND lifecycle_stage = 'active'
-    ON CONFLICT DO NOTHING
+    INSERT OR IGNORE INTO metrics (key, value, timestamp, step, is_nan, run_uuid)
+    VALUES (?1, ?2, ?3, ?4, ?5,
+            (SELECT run_uuid FROM runs WHERE run_uuid = ?6 AND lifecycle_stage = 'active'))
 """
 INSERT_EACH: Final = """
     INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid)
