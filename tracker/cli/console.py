@@ -8,6 +8,8 @@ import sys
 import time
 from typing import IO, Final
 
+from tracker.cli.plain import clean
+
 _STYLES: Final = {
     "bold": "1",
     "dim": "2",
@@ -46,9 +48,9 @@ class Console:
         self.out.write(text + "\n")
 
     def remark(self, text: str) -> None:
-        """Say something beside the result."""
+        """Say something beside the result; the text need not be clean."""
         self.out.flush()
-        self.err.write(text + "\n")
+        self.err.write(clean(text) + "\n")
 
     def heading(self, text: str) -> None:
         """Write a heading, set off from what stands above it."""

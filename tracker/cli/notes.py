@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.cli.arguments import add_format, add_run
 from tracker.cli.names import describe, find_experiment, find_run
-from tracker.cli.plain import clean, clean_lines
+from tracker.cli.plain import clean_lines
 from tracker.cli.tables import Column, write
 from tracker.client import NOTE_TAG
 from tracker.exceptions import InvalidValueError
@@ -81,7 +81,7 @@ def tag(session: Session) -> None:
     for key in options.remove:
         client.delete_tag(info.run_id, key)
     session.console.remark(
-        f"Run {clean(describe(info))}: {len(pairs)} set, {len(options.remove)} removed."
+        f"Run {describe(info)}: {len(pairs)} set, {len(options.remove)} removed."
     )
 
 
@@ -105,11 +105,11 @@ def note(session: Session) -> None:
     info = find_run(client.store, options.run)
     if options.remove:
         client.delete_tag(info.run_id, NOTE_TAG)
-        console.remark(f"Removed the note of run {clean(describe(info))}.")
+        console.remark(f"Removed the note of run {describe(info)}.")
         return
     text = sys.stdin.read() if options.text == "-" else options.text
     client.set_tag(info.run_id, NOTE_TAG, text.rstrip("\n"))
-    console.remark(f"Set the note of run {clean(describe(info))}.")
+    console.remark(f"Set the note of run {describe(info)}.")
 
 
 def rename(session: Session) -> None:
@@ -130,7 +130,7 @@ def rename(session: Session) -> None:
         info = find_run(client.store, options.old)
         client.update_run(info.run_id, name=options.new)
         what = f"Run {describe(info)}"
-    session.console.remark(f"{clean(what)} is now named {clean(repr(options.new))}.")
+    session.console.remark(f"{what} is now named {options.new!r}.")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -139,7 +139,7 @@ def _report(session: Session, merged: Merged) -> None:
             f"{plain.plural(merged.without_files, 'run')} name files that are not on this machine."
         )
     for trouble in merged.troubles[:_MOST_TROUBLES]:
-        console.remark(f"warning: {plain.clean(trouble)}")
+        console.remark(f"warning: {trouble}")
     if len(merged.troubles) > _MOST_TROUBLES:
         console.remark(f"… and {len(merged.troubles) - _MOST_TROUBLES:,} more warnings")
     if any("allow that folder" in trouble for trouble in merged.troubles):

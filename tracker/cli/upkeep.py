@@ -86,7 +86,7 @@ def gc(session: Session) -> int:
     if not (garbage.shrunk or options.dry_run):
         console.remark("The database is in use: it gets smaller with a gc when nobody uses it.")
     for trouble in garbage.troubles:
-        console.remark(f"warning: {plain.clean(trouble)}")
+        console.remark(f"warning: {trouble}")
     return 1 if garbage.troubles else 0
 
 
@@ -153,4 +153,4 @@ def _remark_backup(session: Session, result: BackedUp) -> None:
             f"database's folder and are not part of the backup."
         )
     for trouble in result.troubles[:_MOST_PROBLEMS]:
-        console.remark(f"warning: {plain.clean(trouble)}")
+        console.remark(f"warning: {trouble}")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.artifacts import open_artifacts
 from tracker.exceptions import (
-    DatabaseError,
     NotFoundError,
     TrackerError,
     UnsafePathError,
@@ -67,16 +66,10 @@ class DatabaseSource:
         """Every point of every metric of a run.
 
         Raises:
-            DatabaseError: A number of the other database is none.
+            InvalidValueError: A number of the other database is none.
         """
         with self.database.read() as connection:
-            try:
-                yield from transfer.points(connection, run_id)
-            except (TypeError, ValueError) as error:
-                raise DatabaseError(
-                    f"The metrics of run {run_id!r} in {str(self.database.path)!r} are damaged: "
-                    f"{error}."
-                ) from error
+            yield from transfer.points(connection, run_id)
 
     def artifacts(self, run: Run) -> ArtifactStore | None:
         """The files of a run, where its URI says or in the usual place beside the database."""

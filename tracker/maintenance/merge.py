@@ -143,7 +143,8 @@ class Merge:
             self._one(self._source.get_run(run_id), experiment_id)
         except (DiskFullError, ReadOnlyError):
             raise
-        except TrackerError as error:
+        # In a received database any column may hold a value of any type.
+        except (TrackerError, TypeError, ValueError) as error:
             self.merged.troubles.append(f"Run {run_id!r}: {error}")
 
     def _one(self, run: Run, experiment_id: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tracker.entities import LifecycleStage
 from tracker.store import experiments, runs
+from tracker.validation import LARGEST, plain_float, plain_int, stored_value
 
 if TYPE_CHECKING:
     import sqlite3
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from tracker.entities import Experiment, RunInfo
     from tracker.store.metrics import Point
+
+_POINT_TYPES: Final = (str, float, int, int)
+_BOOLEANS: Final = (0, 1)
 
 
 def all_experiments(connection: sqlite3.Connection) -> list[Experiment]:
@@ -31,7 +35,11 @@ def run_ids(connection: sqlite3.Connection, experiment_id: str) -> list[str]:
 
 
 def points(connection: sqlite3.Connection, run_id: str) -> Iterator[Point]:
-    """Every point of every metric of a run, in its stored form."""
+    """Every point of every metric of a run, in its stored form, whatever the file holds.
+
+    Raises:
+        InvalidValueError: A number is none.
+    """
     rows = connection.execute(
         """
         SELECT key, value, timestamp, step, is_nan
@@ -41,8 +49,13 @@ def points(connection: sqlite3.Connection, run_id: str) -> Iterator[Point]:
         """,
         (run_id,),
     )
-    for key, value, timestamp, step, is_nan in rows:
-        yield str(key), float(value), int(timestamp), int(step), int(is_nan)
+    for row in rows:
+        key, value, timestamp, step, is_nan = row
+        types = (type(key), type(value), type(timestamp), type(step))
+        if types == _POINT_TYPES and is_nan in _BOOLEANS and abs(value) <= LARGEST:
+            yield row
+        else:
+            yield _point(row)
 
 
 def deleted_time(connection: sqlite3.Connection, run_id: str) -> int | None:
@@ -107,6 +120,17 @@ def add_texts(
             """,
             _rows(run_id, texts.items()),
         )
+
+
+def _point(row: tuple[object, ...]) -> Point:
+    key, value, timestamp, step, is_nan = row
+    stored, not_a_number = stored_value(plain_float(str(key), value))
+    moment, counter = plain_int("timestamp", timestamp), plain_int("step", step)
+    return (
+        (str(key), 0.0, moment, counter, 1)
+        if is_nan
+        else (str(key), stored, moment, counter, not_a_number)
+    )
 
 
 def _rows(run_id: str, texts: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:

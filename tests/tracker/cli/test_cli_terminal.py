@@ -59,6 +59,8 @@ def hostile(tmp_path):
         ("show", "RUN"),
         ("note", "RUN"),
         ("tag", "RUN"),
+        ("tag", "RUN", "a=b"),
+        ("metrics", "RUN"),
         ("sql", "SELECT name, char(27) || '[2J' FROM runs"),
         ("show", "\x1b[31m"),
     ],

@@ -163,7 +163,7 @@ def test_numbers_that_are_none_do_not_get_in(other, merge, trained):
     connection.execute("UPDATE metrics SET value = 'many' WHERE run_uuid = ?", (run_id,))
     connection.commit()
     connection.close()
-    assert "damaged" in merge(other.store.database.path).troubles[0]
+    assert "takes a number, not 'many'" in merge(other.store.database.path).troubles[0]
 
 
 def test_a_moved_database_finds_its_files_beside_it(client, other, merge, trained):
