@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dashboard import charts, metrics, queries
+from dashboard import metrics, queries
+from dashboard.curve_chart import Series
 from dashboard.formats import MILLISECONDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ SHORT_RUN_POINTS = 100
 X_TITLES = {"step": "step", "relative": "seconds since the start", "wall": "time"}
 
 
-def read(view: View, keys: Sequence[str], axis: queries.Axis) -> list[charts.Series]:
+def read(view: View, keys: Sequence[str], axis: queries.Axis) -> list[Series]:
     """One line for each selected run that logged one of these metrics."""
     spans = {
         (run_id, key): queries.extent(view.source, run_id, key)
@@ -74,10 +75,10 @@ def _placed(points: pd.DataFrame, axis: queries.Axis, low: int, width: int) -> p
     return points
 
 
-def _line(view: View, run_id: str, key: str, points: pd.DataFrame) -> charts.Series:
+def _line(view: View, run_id: str, key: str, points: pd.DataFrame) -> Series:
     part = metrics.split_part(key)[1]
     label = view.labels[run_id] + (f" · {part}" if part else "")
-    return charts.Series(run_id, label, view.colours[run_id], part, points)
+    return Series(run_id, label, view.colours[run_id], part, points)
 
 
 def marked(view: View, keys: Sequence[str], axis: queries.Axis) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import charts, lines, literal, metrics, queries
+from dashboard import curve_chart, lines, literal, metrics, queries
 from dashboard.source import open_source
 
 if TYPE_CHECKING:
@@ -100,12 +100,11 @@ def _panel(view: View, subject: str, keys: list[str], axis: queries.Axis, *, log
     if not series:
         st.caption("Nothing to draw: no finite value" + (" above zero." if log else "."))
         return
-    style = charts.CurveStyle(
-        title="",
+    style = curve_chart.Style(
         x_title=lines.X_TITLES[axis],
         log=log,
         time=axis == "wall",
         better=metrics.better(keys[0]),
     )
-    chart = charts.curves(series, style, lines.marked(view, keys, axis))
-    st.altair_chart(chart, width="stretch", key=f"curve-{subject}")
+    drawing = curve_chart.draw(series, style, lines.marked(view, keys, axis))
+    st.vega_lite_chart(spec=drawing.as_spec(), width="stretch", key=f"curve-{subject}")

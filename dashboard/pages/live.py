@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import charts, editing, lines, literal, metrics, progress, queries
+from dashboard import curve_chart, editing, lines, literal, metrics, progress, queries
 from dashboard.formats import ago, duration, number
 from dashboard.source import SourceError, open_source
 from dashboard.view import View, build
@@ -105,6 +105,7 @@ def _curves(view: View, run_id: str, latest: pd.DataFrame) -> None:
             st.markdown(literal.code_span(subject, 60))
             series = lines.read(alone, members, "step")
             if series:
-                style = charts.CurveStyle("", "step", height=200, better=metrics.better(subject))
-                chart = charts.curves(series, style, lines.marked(alone, members, "step"))
-                st.altair_chart(chart, width="stretch", key=f"live-{run_id}-{subject}")
+                style = curve_chart.Style("step", height=200, better=metrics.better(subject))
+                drawing = curve_chart.draw(series, style, lines.marked(alone, members, "step"))
+                key = f"live-{run_id}-{subject}"
+                st.vega_lite_chart(spec=drawing.as_spec(), width="stretch", key=key)
