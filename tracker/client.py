@@ -52,6 +52,7 @@ ROOTS_VARIABLE: Final = "TRACKER_ALLOWED_ROOTS"
 PARENT_TAG: Final = "mlflow.parentRunId"
 NOTE_TAG: Final = "mlflow.note.content"
 TABLES_TAG: Final = "mlflow.loggedArtifacts"
+IMAGES_TAG: Final = "mlflow.loggedImages"
 CONTEXT_TAG: Final = "mlflow.data.context"
 SEARCH_LIMIT: Final = 1_000
 REAP_SECONDS: Final = 5.0
@@ -370,7 +371,7 @@ class TrackingClient:
         timestamp: int | None = None,
     ) -> None:
         """Add one point to each of several metrics, in one transaction."""
-        keys = [check.check_key("metric", key) for key in metrics]
+        keys = check.check_keys("metric", tuple(metrics))
         numbers = [
             value if type(value) is float else check.plain_float(key, value)
             for key, value in metrics.items()
@@ -589,12 +590,8 @@ class TrackingClient:
         if (artifact_file is None) == (key is None):
             raise InvalidValueError("log_image takes either artifact_file or key.")
         if key is not None:
-            check.check_key("image", key)
-            moment = _now() if timestamp is None else timestamp
-            series = key.replace("/", "#")
-            artifact_file = (
-                f"images/{series}+step+{step or 0}+timestamp+{moment}+{names.random_id()}.png"
-            )
+            self._log_image_of_series(run_id, image, key, step or 0, timestamp)
+            return
         name = str(artifact_file)
         self.artifacts(run_id).log_bytes(encoding.from_image(image, name), name)
 
@@ -716,6 +713,19 @@ class TrackingClient:
                 self.log_text(run_id, text, artifact_file)
         except TrackerError as error:  # The run goes on without them.
             warnings.warn(f"{', '.join(texts)} cannot be kept: {error}", stacklevel=4)
+
+    def _log_image_of_series(
+        self, run_id: str, image: Any, key: str, step: int, timestamp: int | None
+    ) -> None:
+        """The names and the tag by which MLflow's pages find the images of a series."""
+        series = check.check_key("image", key).replace("/", "~")
+        moment = _now() if timestamp is None else timestamp
+        name = f"images/{series}+step+{step}+timestamp+{moment}+{names.random_id()}"
+        picture = encoding.from_image(image, f"{name}.png")
+        store = self.artifacts(run_id)
+        store.log_bytes(picture, f"{name}.png")
+        store.log_bytes(encoding.thumbnail(picture), f"{name}+compressed.webp")
+        self.set_tag(run_id, IMAGES_TAG, "True")
 
     def _remember_table(self, run_id: str, artifact_file: str) -> None:
         """MLflow's pages find tables through a tag."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+THUMBNAIL_PIXELS: Final = 256
 YAML_SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 
@@ -56,6 +57,17 @@ def from_image(image: Any, artifact_file: str) -> bytes:
         picture = picture.convert("RGB")
     stream = io.BytesIO()
     picture.save(stream, format=kind)
+    return stream.getvalue()
+
+
+def thumbnail(picture: bytes) -> bytes:
+    """A small WebP of an encoded image, which MLflow's pages show in place of it."""
+    from PIL import Image  # noqa: PLC0415
+
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as image:
+        image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+        image.save(stream, format="WEBP")
     return stream.getvalue()
 
 

@@ -28,8 +28,8 @@ RELEASES = {
     ],
     "2.22": ["mlflow-skinny==2.22.5", "sqlalchemy<2.1", "alembic", "pandas<3"],
     "3.5": ["mlflow-skinny==3.5.1", "sqlalchemy<2.1", "alembic", "pandas<3"],
-    # With scipy, MLflow says the schema of a data set.
-    "newest": ["mlflow-skinny", "sqlalchemy", "alembic", "pandas", "scipy"],
+    # With scipy, MLflow says the schema of a data set, with pillow it keeps images.
+    "newest": ["mlflow-skinny", "sqlalchemy", "alembic", "pandas", "scipy", "pillow"],
 }
 
 # Put on the path of the interpreter that runs the tests, which has torch: no second copy of it.

@@ -85,6 +85,20 @@ def files(seen, run_id):
     seen["table"] = [table[["inputs", "scores"]].values.tolist(), set(table.run_id) == {run_id}]
 
 
+def images(seen):
+    import numpy as np
+
+    with mlflow.start_run() as run:
+        for step in (0, 1):
+            mlflow.log_image(np.eye(300), key="eyes/left", step=step)
+        mlflow.log_image(np.zeros((4, 4, 3), dtype=np.uint8), "black.png")
+    found = mlflow.artifacts.list_artifacts(run_id=run.info.run_id, artifact_path="images")
+    parts = [info.path.replace(".", "+").split("+") for info in found]
+    seen["images"] = sorted([*part[:4], *part[6:]] for part in parts)
+    seen["images tag"] = mlflow.get_run(run.info.run_id).data.tags["mlflow.loggedImages"]
+    seen["pixels"] = mlflow.artifacts.load_image(f"runs:/{run.info.run_id}/black.png").size
+
+
 def data_sets(seen):
     import numpy as np
     import pandas as pd
@@ -177,6 +191,7 @@ def main():
     run_id = quickstart(seen)
     nested_runs(seen)
     files(seen, run_id)
+    images(seen)
     data_sets(seen)
     with_the_client(seen)
     mistakes(seen)
