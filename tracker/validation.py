@@ -54,6 +54,16 @@ def check_key(kind: str, key: str) -> str:
     return key
 
 
+@lru_cache(maxsize=1024)
+def check_keys(kind: str, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Keys that come together again and again, unchanged.
+
+    Raises:
+        InvalidValueError: Names the first key that breaks a rule, and the rule.
+    """
+    return tuple(check_key(kind, key) for key in keys)
+
+
 def check_run_id(run_id: str) -> str:
     """The run id, unchanged.
 

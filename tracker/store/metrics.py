@@ -24,6 +24,7 @@ Point = tuple[str, float, int, int, int]
 
 # SQLite before 3.32 takes 999 values a statement.
 VALUES_A_STATEMENT: Final = 990
+PLAIN: Final = (str, int)
 
 
 class Columns(NamedTuple):
@@ -35,18 +36,22 @@ class Columns(NamedTuple):
     step: int | Sequence[int]
     is_nan: int | Sequence[int] = 0
 
-    def own(self) -> tuple[bool, ...]:
-        """Which columns have an entry for each point."""
-        return tuple(not isinstance(column, str | int) for column in self)
-
     def each(self) -> list[Iterable[Any]]:
         """Every column with as many entries as there are points, or without an end."""
-        return [repeat(column) if isinstance(column, str | int) else column for column in self]
+        return [repeat(column) if isinstance(column, PLAIN) else column for column in self]
+
+    def rows(self, run_id: str) -> Iterable[tuple[Any, ...]]:
+        """Points one by one, with the run they belong to."""
+        key, value, timestamp, step, is_nan = self
+        if isinstance(timestamp, int) and isinstance(step, int) and isinstance(is_nan, int):
+            pairs = zip(key, value, strict=True)
+            return [(k, v, timestamp, step, is_nan, run_id) for k, v in pairs]
+        return zip(*self.each(), repeat(run_id), strict=False)
 
     def at(self, positions: Sequence[int]) -> Columns:
         """Some of the points."""
         picked: list[Any] = [
-            column if isinstance(column, str | int) else [column[i] for i in positions]
+            column if isinstance(column, PLAIN) else [column[i] for i in positions]
             for column in self
         ]
         return Columns(*picked)
@@ -114,7 +119,7 @@ def insert_columns(connection: sqlite3.Connection, run_id: str, columns: Columns
         return
     latest = _latest(columns)
     if latest is columns:
-        connection.executemany(INSERT_EACH, zip(*columns.each(), repeat(run_id), strict=False))
+        connection.executemany(INSERT_EACH, columns.rows(run_id))
     else:
         _execute_by_rows(connection, INSERT_MANY, run_id, columns)
     _execute_by_rows(connection, LATEST_MANY, run_id, latest)
@@ -159,9 +164,9 @@ def best_step(connection: sqlite3.Connection, run_id: str, key: str, mode: str) 
 
 def _latest(columns: Columns) -> Columns:
     """The latest point of each key; the columns themselves where every key has but one."""
-    key, value, timestamp, step, _ = columns.each()
-    if not isinstance(columns.key, str) and len(set(key)) == len(columns.value):
+    if not isinstance(columns.key, str) and len(set(columns.key)) == len(columns.value):
         return columns
+    key, value, timestamp, step, _ = columns.each()
     # Of equals the first counts, as it would if they came one by one.
     ranks = zip(step, timestamp, value, range(0, -len(columns.value), -1), strict=False)
     if isinstance(columns.key, str):
@@ -176,11 +181,15 @@ def _latest(columns: Columns) -> Columns:
 def _execute_by_rows(
     connection: sqlite3.Connection, statement: str, run_id: str, columns: Columns
 ) -> None:
-    own = columns.own()
-    shared = [run_id, *(column for column, is_own in zip(columns, own, strict=True) if not is_own)]
-    lists = [column for column, is_own in zip(columns, own, strict=True) if is_own]
+    own: list[bool] = []
+    shared: list[Any] = [run_id]
+    lists: list[Any] = []
+    for column in columns:
+        is_plain = isinstance(column, PLAIN)
+        own.append(not is_plain)
+        (shared if is_plain else lists).append(column)
     for rows, bound in _chunks(lists, len(columns.value)):
-        connection.execute(_with_rows(statement, rows, own), shared + bound)
+        connection.execute(_with_rows(statement, rows, *own), shared + bound)
 
 
 def _chunks(lists: Sequence[Any], length: int) -> Iterator[tuple[int, list[Any]]]:
@@ -196,7 +205,7 @@ def _chunks(lists: Sequence[Any], length: int) -> Iterator[tuple[int, list[Any]]
 
 
 @lru_cache(maxsize=512)
-def _with_rows(statement: str, rows: int, own: tuple[bool, ...]) -> str:
+def _with_rows(statement: str, rows: int, *own: bool) -> str:
     """The statement with so many rows of marks; ?1 is the run, then comes what rows share."""
     shared = iter(range(2, 7))
     fixed = [None if is_own else next(shared) for is_own in own]
