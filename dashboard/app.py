@@ -12,7 +12,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from dashboard.downloads import serve_file, serve_zip
+from dashboard.downloads import serve_file, serve_points, serve_zip
 from dashboard.navigation import ADDRESSES
 from dashboard.security import Guard
 from dashboard.shell import serve_page
@@ -22,6 +22,7 @@ app = st.App(
     routes=[
         Route("/artifact/{run_id}/{path:path}", serve_file, methods=["GET", "HEAD"]),
         Route("/zip/{run_id}", serve_zip),
+        Route("/metrics.csv", serve_points),
         *(Route(f"/{address}", serve_page) for address in ["", *ADDRESSES]),
     ],
     middleware=[Middleware(Guard)],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import os
 import threading
 from contextlib import suppress
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from dashboard.source import Source
+
 BLOCK_BYTES = 1 << 18
+MAX_NAMED = 200
 # Always an attachment of an opaque type: a stored HTML page must not run here.
 OPAQUE = "application/octet-stream"
 
@@ -47,6 +52,33 @@ async def serve_zip(request: Request) -> Response:
         return PlainTextResponse(f"{error}\n", status_code=404)
     headers = {"Content-Disposition": f'attachment; filename="{run_id}.zip"'}
     return StreamingResponse(zipped(store), media_type="application/zip", headers=headers)
+
+
+async def serve_points(request: Request) -> Response:
+    """Every point of the metrics `key` of the runs `run` as CSV, sent while it is read."""
+    runs, keys = request.query_params.getlist("run"), request.query_params.getlist("key")
+    try:
+        source = await asyncio.to_thread(open_source, chosen_database())
+    except (TrackerError, SourceError) as error:
+        return PlainTextResponse(f"{error}\n", status_code=404)
+    headers = {"Content-Disposition": 'attachment; filename="metrics.csv"'}
+    lines = point_lines(source, runs[:MAX_NAMED], keys[:MAX_NAMED])
+    return StreamingResponse(lines, media_type="text/csv", headers=headers)
+
+
+def point_lines(source: Source, run_ids: list[str], keys: list[str]) -> Iterator[str]:
+    """Points as lines of CSV under a heading; NaN and infinities by name."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["run_id", "run", "metric", "step", "timestamp_ms", "value"])
+    for row in queries.points(source, run_ids, keys):
+        value = queries.decode(row["value"], row["is_nan"])
+        writer.writerow([*row[:5], value])
+        if buffer.tell() > BLOCK_BYTES:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
 
 
 def _store(run_id: str) -> ArtifactStore:

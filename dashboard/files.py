@@ -6,11 +6,13 @@ import json
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tracker.artifacts import ArtifactStore
     from tracker.entities import FileInfo
 
@@ -59,6 +61,12 @@ def read_json(store: ArtifactStore, path: str) -> Any:
 def url(run_id: str, path: str) -> str:
     """Where the server offers an artifact for download."""
     return f"/artifact/{quote(run_id)}/{quote(path)}"
+
+
+def points_url(run_ids: Iterable[str], keys: Iterable[str]) -> str:
+    """Where the server offers every point of some metrics as CSV."""
+    named = [("run", run_id) for run_id in run_ids] + [("key", key) for key in keys]
+    return f"/metrics.csv?{urlencode(named)}"
 
 
 def zip_url(run_id: str) -> str:

@@ -94,15 +94,20 @@ def facts(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def empty(icon: str, sentence: str, command: str = "") -> None:
-    """An empty state: an icon, one sentence, and the next command to type."""
-    with st.container(border=True, horizontal_alignment="center"):
-        st.html(
-            '<div style="text-align:center;padding:1.2rem 0 .4rem">'
-            f'<div style="font-size:2.2rem">{escape(icon)}</div>'
-            f'<div style="opacity:.75;margin-top:.4rem">{shown(sentence)}</div></div>'
-        )
+    """An empty state: an icon, one sentence, and the next command to type.
+
+    Args:
+        icon: The name of a Material symbol; they come with Streamlit, emoji may be missing.
+        sentence: What is missing, and what to do.
+        command: What to type in a shell, if anything.
+    """
+    with st.container(border=True, horizontal_alignment="center", gap="xsmall"):
+        st.space("small")
+        st.header(f":gray[:material/{icon}:]", anchor=False, width="content")
+        st.html(f'<div style="text-align:center;opacity:.75">{shown(sentence)}</div>')
         if command:
             st.code(command, language="bash", width="content")
+        st.space("small")
 
 
 def big(text: str, under: str) -> None:

@@ -10,10 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import smoothing
-from dashboard.source import HISTORY_INDEX, Source, rows
+from dashboard.source import HISTORY_INDEX, Source, rows, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import sqlite3
+    from collections.abc import Iterator, Sequence
 
     from tracker.search import Search
 
@@ -444,6 +445,22 @@ def _history(file: tuple[str, tuple[int, int]], _source: Source, wanted: History
         columns=[f"s{level}" for level in range(smoothing.LEVELS)],
     )
     return pd.concat([table, smooth], axis=1)
+
+
+def points(source: Source, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[sqlite3.Row]:
+    """Every point of these metrics: run_uuid, name, key, step, timestamp (ms), value, is_nan."""
+    yield from stream(
+        source,
+        f"""
+        SELECT metrics.run_uuid, runs.name, metrics.key, metrics.step, metrics.timestamp,
+               metrics.value, metrics.is_nan
+        FROM metrics
+        JOIN runs ON runs.run_uuid = metrics.run_uuid
+        WHERE metrics.run_uuid IN ({marks(len(run_ids))}) AND metrics.key IN ({marks(len(keys))})
+        ORDER BY metrics.run_uuid, metrics.key, metrics.step
+        """,
+        (*run_ids, *keys),
+    )
 
 
 def nonfinite(source: Source, run_id: str, key: str) -> pd.DataFrame:

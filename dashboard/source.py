@@ -134,6 +134,21 @@ def open_source(path: Path) -> Source:
     return Source(str(path), identity, _pool(str(path), identity).version())
 
 
+def stream(source: Source, statement: str, parameters: tuple[Any, ...]) -> Iterator[sqlite3.Row]:
+    """The rows of a read-only statement one by one, on a connection of its own.
+
+    Raises:
+        SourceError: If the database cannot be read.
+    """
+    connection = connect(Path(source.path))
+    try:
+        yield from connection.execute(statement, parameters)
+    except sqlite3.Error as error:
+        raise SourceError(f"{source.path} cannot be read: {error}.") from error
+    finally:
+        connection.close()
+
+
 def rows(
     source: Source, statement: str, parameters: Mapping[str, Any] | tuple[Any, ...] = ()
 ) -> list[sqlite3.Row]:

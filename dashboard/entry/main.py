@@ -23,7 +23,7 @@ def main() -> None:
         path = chosen_database()
     except TrackerError as error:
         st.title("ml-tracker")
-        literal.empty("⚠️", str(error))
+        literal.empty("warning", str(error))
         return
     try:
         _show(path)
@@ -52,9 +52,11 @@ def _show(path: Path) -> None:
 def _unreadable(path: Path, error: Exception) -> None:
     st.title("ml-tracker")
     if path.exists():
-        literal.empty("⚠️", str(error), f"sqlite3 '{path}' 'PRAGMA integrity_check'")
+        literal.empty("warning", str(error), f"sqlite3 '{path}' 'PRAGMA integrity_check'")
     else:
-        literal.empty("🌱", f"{error} The first training run makes it.", "python -m training")
+        literal.empty(
+            "potted_plant", f"{error} The first training run makes it.", "python -m training"
+        )
 
 
 if __name__ == "__main__":

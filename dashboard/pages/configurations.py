@@ -25,7 +25,7 @@ def show(view: View) -> None:
     """Differences, results against a baseline, parallel coordinates, one against another."""
     st.title("Configurations")
     if len(view.runs) < MIN_RUNS:
-        literal.empty("⚖️", "Choose two runs or more in the sidebar to compare them.")
+        literal.empty("balance", "Choose two runs or more in the sidebar to compare them.")
         return
     params = _table(queries.params_of(view.source, view.run_ids), view)
     latest = _table(queries.latest_of(view.source, view.run_ids), view)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import curve_chart, lines, literal, metrics, queries
+from dashboard import curve_chart, files, lines, literal, metrics, queries, vector_image
 from dashboard.source import open_source
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ def show(view: View) -> None:
     """One chart a subject; train and validation of all selected runs together."""
     st.title("Training curves")
     if view.runs.empty:
-        literal.empty("📈", "Choose runs in the sidebar to see how they learnt.")
+        literal.empty("show_chart", "Choose runs in the sidebar to see how they learnt.")
         return
     panels = _panels(view)
     if not panels:
-        literal.empty("📈", "The selected runs have logged no metric with more than one step.")
+        literal.empty(
+            "show_chart", "The selected runs have logged no metric with more than one step."
+        )
         return
     chosen, axis, log = _controls(panels)
     _legend(view, {key: panels[key] for key in chosen})
@@ -93,7 +95,10 @@ def _legend(view: View, panels: dict[str, list[str]]) -> None:
 
 
 def _panel(view: View, subject: str, keys: list[str], axis: queries.Axis, *, log: bool) -> None:
-    st.markdown(f"**{literal.code_span(subject, 60)}**")
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.markdown(f"**{literal.code_span(subject, 60)}**", width="stretch")
+        st.link_button("CSV", files.points_url(view.run_ids, keys), type="tertiary")
+        vector_image.button(f"{subject}.svg", f"svg-{subject}")
     series = lines.read(view, keys, axis)
     if log:
         series = [line for line in series if bool((line.points["low"] > 0).any())]

@@ -27,7 +27,7 @@ def show(view: View) -> None:
     """Data sets used, class distribution, samples, and the files with their sizes."""
     st.title("Data")
     if view.runs.empty:
-        literal.empty("🗂️", "Choose runs in the sidebar to see their data.")
+        literal.empty("folder_open", "Choose runs in the sidebar to see their data.")
         return
     _inputs(view)
     run_id = choose_run(view, "Files and samples of", "data_of")
@@ -35,7 +35,7 @@ def show(view: View) -> None:
         store = view.store(run_id)
         found = files.listing(store)
     except TrackerError as error:
-        literal.empty("📦", str(error))
+        literal.empty("inventory_2", str(error))
         return
     _classes(store)
     _samples(store)

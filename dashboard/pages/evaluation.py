@@ -26,13 +26,13 @@ def show(view: View) -> None:
     """Results side by side, confusion, best and worst images, one image followed across runs."""
     st.title("Evaluation")
     if view.runs.empty:
-        literal.empty("🎯", "Choose runs in the sidebar to see how good they are.")
+        literal.empty("target", "Choose runs in the sidebar to see how good they are.")
         return
     stores = _stores(view)
     results = {run_id: evaluation.summary(store) for run_id, store in stores.items()}
     results = {run_id: result for run_id, result in results.items() if result}
     if not results:
-        literal.empty("🎯", "The selected runs keep no evaluation/summary.json.")
+        literal.empty("target", "The selected runs keep no evaluation/summary.json.")
         return
     literal.legend([(view.labels[run_id], view.colours[run_id]) for run_id in results])
     left, right = st.columns(2)
@@ -40,7 +40,7 @@ def show(view: View) -> None:
         _accuracies(view, results)
     with right, st.container(border=True, height="stretch"):
         _calibration(view, results)
-    _mistakes(view, stores)
+    _mistakes(view, {run_id: stores[run_id] for run_id in results})
     _followed(view, {run_id: stores[run_id] for run_id in results})
 
 
@@ -103,7 +103,7 @@ def _choose_split(key: str) -> str:
 def _mistakes(view: View, stores: dict[str, ArtifactStore]) -> None:
     st.subheader("Where one model goes wrong")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        run_id = choose_run(view, "Model", "model")
+        run_id = choose_run(view, "Model", "model", list(stores))
         split = _choose_split("split")
         unit = st.segmented_control(
             "Unit",

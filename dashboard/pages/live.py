@@ -29,7 +29,7 @@ def show(view: View) -> None:
     if running:
         st.fragment(_tick, run_every=EVERY_SECONDS)(view, running)
         return
-    literal.empty("🌙", "Nothing is running. Start a run, then refresh:", "python -m training")
+    literal.empty("bedtime", "Nothing is running. Start a run, then refresh:", "python -m training")
     st.button("Refresh", icon=":material/refresh:")
 
 

@@ -31,9 +31,11 @@ def show(view: View) -> None:
     listing = filters.ask(view)
     total = queries.count_runs(view.source, listing.query)
     if total == 0 and not counts:
-        literal.empty("🌱", "No run yet. Start the four of the study:", "python -m training")
+        literal.empty(
+            "potted_plant", "No run yet. Start the four of the study:", "python -m training"
+        )
     elif total == 0:
-        literal.empty("🔍", "No run matches this filter.")
+        literal.empty("search_off", "No run matches this filter.")
     elif listing.group_by:
         _groups(view, listing.query, listing.group_by.partition(".")[2])
     else:
@@ -166,7 +168,7 @@ def _groups(view: View, query: queries.RunQuery, param: str) -> None:
     names = metrics.ranked(queries.known_keys(view.source, "latest_metrics"))
     metric = st.selectbox("Of each group", names, key="of", bind="query-params", width=360)
     if metric is None:
-        literal.empty("🔍", "No metric was logged yet.")
+        literal.empty("search_off", "No metric was logged yet.")
         return
     found = queries.groups(view.source, query, param, metric)
     shown = found.rename(columns={"value": param, "runs": "Runs"}).fillna({param: MISSING})

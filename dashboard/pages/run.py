@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracker.artifacts import ArtifactStore
     from tracker.entities import FileInfo
 
-RESERVED = "mlflow."
+RESERVED = ("mlflow.", "tracker.")
 ROWS_WITHOUT_SCROLL = 16
 CHECKPOINTS = ("model/best.pt", "model/model.pt2", "model/last.pt")
 COMMIT_SHOWN = 12
@@ -28,7 +28,7 @@ def show(view: View) -> None:
     """One run: facts, parameters, metrics, tags, artifacts, and what may be changed."""
     if view.runs.empty:
         st.title("Run")
-        literal.empty("🔬", "Choose a run in the sidebar.")
+        literal.empty("science", "Choose a run in the sidebar.")
         return
     run_id = choose_run(view, "Run", "run")
     run = view.runs.set_index("run_id", drop=False).T[run_id]
@@ -155,10 +155,10 @@ def _artifacts(view: View, run_id: str) -> None:
         store = view.store(run_id)
         found = files.listing(store)
     except TrackerError as error:
-        literal.empty("📦", str(error))
+        literal.empty("inventory_2", str(error))
         return
     if not found:
-        literal.empty("📦", "This run keeps no artifact.")
+        literal.empty("inventory_2", "This run keeps no artifact.")
         return
     _checkpoints(run_id, found)
     left, right = st.columns([2, 3])

@@ -37,7 +37,7 @@ def show(view: View) -> None:
         statement = st.text_area(
             "Statement", key="statement", height=230, label_visibility="collapsed"
         )
-        st.query_params["q"] = statement
+        _to_address(statement)
         st.caption(
             f"Read-only, {sandbox.SECONDS:g} seconds and {sandbox.ROWS:,} rows at most."
             " Ctrl+Enter runs it."
@@ -49,6 +49,14 @@ def show(view: View) -> None:
 
 def _from_address() -> str:
     return st.query_params.get("q", "")
+
+
+def _to_address(statement: str) -> None:
+    """The statement in the link, unless it is what the page opens with."""
+    if statement != next(iter(RECIPES.values())):
+        st.query_params["q"] = statement
+    elif "q" in st.query_params:
+        del st.query_params["q"]
 
 
 def _take_recipe() -> None:

@@ -30,7 +30,7 @@ def show(view: View) -> None:
     """A pad or a picture on the left, one answer a model on the right."""
     st.title("Try it")
     if view.runs.empty:
-        literal.empty("✏️", "Choose runs in the sidebar to ask their models.")
+        literal.empty("draw", "Choose runs in the sidebar to ask their models.")
         return
     left, right = st.columns([2, 5], gap="large")
     with left:
@@ -38,7 +38,7 @@ def show(view: View) -> None:
         trusted = st.toggle("Trust model.pt2", key="trust", help=TRUST)
     with right:
         if image is None:
-            literal.empty("✏️", "Draw a digit on the black pad, or upload a picture of one.")
+            literal.empty("draw", "Draw a digit on the black pad, or upload a picture of one.")
             return
         _answers(view, image, trusted=trusted)
 

@@ -106,7 +106,7 @@ def test_smoothing_asks_no_server(training, serve, visit):
     visitor = visit(serve(database))
     visitor.page.on("websocket", listen)
     visitor.open("curves").charts()
-    line = visitor.page.locator("g[class*=concat_0_layer_1_marks] path").first
+    line = visitor.page.locator("g[class*=concat_0_layer_2_marks] path").first
     before = line.get_attribute("d")
     assert sent
     sent.clear()
@@ -202,3 +202,18 @@ def test_every_menu_entry_is_reached_with_the_keyboard(server, visit):
         reached.add(visitor.page.evaluate("document.activeElement.textContent"))
     names = {"Overview", "Training curves", "Configurations", "Evaluation", "Data", "Run"}
     assert names <= {next((n for n in names if text and n in text), "") for text in reached}
+
+
+def test_a_chart_is_saved_as_svg_and_its_points_as_csv(server, visit, tmp_path):
+    visitor = visit(server).open("curves?runs=x+00000000")
+    visitor.charts()
+    with visitor.page.expect_download() as picture:
+        visitor.page.get_by_role("button", name="SVG").first.click()
+    picture.value.save_as(tmp_path / "loss.svg")
+    assert picture.value.suggested_filename == "loss.svg"
+    assert (tmp_path / "loss.svg").read_text().startswith("<svg")
+    with visitor.page.expect_download() as table:
+        visitor.page.get_by_role("link", name="CSV").first.click()
+    table.value.save_as(tmp_path / "loss.csv")
+    assert len((tmp_path / "loss.csv").read_text().splitlines()) == 1 + 2 * 10
+    visitor.check()
