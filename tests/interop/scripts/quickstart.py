@@ -61,6 +61,47 @@ def nested_runs(seen):
     seen["killed"] = mlflow.last_active_run().info.status
 
 
+def tables_of_runs(seen):
+    names = ["MLflow Quickstart"]
+    frame = mlflow.search_runs(experiment_names=names, order_by=["attributes.run_id"])
+    columns = sorted(name for name in frame.columns if not name.startswith("tags."))
+    seen["columns"] = [[name, frame[name].dtype.kind] for name in columns]
+    seen["metrics"] = sorted(frame["metrics.score"].fillna(-1))
+    seen["params"] = sorted(map(str, frame["params.solver"]))
+    seen["time zone"] = str(frame.start_time.dt.tz)
+    listed = mlflow.search_runs(
+        experiment_names=names, order_by=["attributes.run_id"], output_format="list", max_results=2
+    )
+    seen["list"] = [run.info.run_id for run in listed] == frame.run_id.tolist()[:2]
+    nothing = mlflow.search_runs(experiment_names=names, filter_string="metrics.score > 99")
+    seen["nothing"] = [len(nothing), len(mlflow.search_runs(experiment_names=["no such"]))]
+    everywhere = mlflow.search_runs(search_all_experiments=True)
+    seen["everywhere"] = len(everywhere) == len(frame)
+
+
+def experiments(seen):
+    experiment_id = mlflow.create_experiment("Other", tags={"a": "1"})
+    mlflow.set_experiment(experiment_id=experiment_id)
+    mlflow.set_experiment_tag("b", 2)
+    mlflow.set_experiment_tags({"c": "3", "d": "4"})
+    found = mlflow.get_experiment(experiment_id)
+    seen["experiment tags"] = found.tags
+    seen["by name"] = mlflow.get_experiment_by_name("Other").experiment_id == experiment_id
+    seen["none by name"] = mlflow.get_experiment_by_name("no such")
+    seen["searched"] = [
+        [each.name for each in mlflow.search_experiments(filter_string=text)]
+        for text in ("name = 'Other'", "tags.a = '1'", "name LIKE 'Ml%'", "name ILIKE 'ml%'")
+    ]
+    with mlflow.start_run() as run:
+        seen["in it"] = run.info.experiment_id == experiment_id
+    mlflow.delete_run(run.info.run_id)
+    seen["deleted run"] = mlflow.get_run(run.info.run_id).info.lifecycle_stage
+    mlflow.delete_experiment(experiment_id)
+    seen["deleted"] = mlflow.get_experiment(experiment_id).lifecycle_stage
+    mlflow.set_experiment("MLflow Quickstart")
+    seen["uri"] = [mlflow.get_tracking_uri(), mlflow.is_tracking_uri_set()]
+
+
 def files(seen, run_id):
     with mlflow.start_run(run_id=run_id), tempfile.TemporaryDirectory() as folder:
         Path(folder, "features.txt").write_text("rooms, zipcode", encoding="utf-8")
@@ -71,7 +112,7 @@ def files(seen, run_id):
         mlflow.log_table({"inputs": ["a", "b"], "scores": [1, 2]}, "eval.json")
         mlflow.log_table({"inputs": ["c"], "scores": [3]}, "eval.json")
         uri = mlflow.get_artifact_uri()
-        seen["uri"] = mlflow.get_artifact_uri("features") == f"{uri}/features"
+        seen["artifact uri"] = mlflow.get_artifact_uri("features") == f"{uri}/features"
         seen["text"] = mlflow.artifacts.load_text(f"{uri}/text.txt")
     seen["dict"] = mlflow.artifacts.load_dict(f"runs:/{run_id}/config.json")
     seen["listed"] = sorted(
@@ -190,6 +231,8 @@ def main():
     seen = {}
     run_id = quickstart(seen)
     nested_runs(seen)
+    tables_of_runs(seen)
+    experiments(seen)
     files(seen, run_id)
     images(seen)
     data_sets(seen)
