@@ -50,17 +50,20 @@ def saved_in(run_id: str) -> Saved | None:
 class CheckpointKeeper:
     """Keeps the last and the best state of a training in the active run.
 
+    After a write nothing is written until a hundred times its duration has passed, and at least
+    `pause_seconds`: an epoch of a small network takes less time than two files that survive a
+    crash.
+
     Args:
         best: The best state so far, in a resumed training.
-        pause_seconds: How long nothing is written after a write: an epoch of a small network takes
-            less time than two files that have to survive a crash.
+        pause_seconds: The shortest time between two writes.
     """
 
     def __init__(self, best: Checkpoint | None = None, pause_seconds: float = 1.0) -> None:
         self.best = best
         self._last: Checkpoint | None = None
         self._pause_seconds = pause_seconds
-        self._written = time.monotonic()
+        self._next_write = time.monotonic() + pause_seconds
 
     def note(self, state: Checkpoint) -> None:
         """Take over the state after an epoch, and write it if it is time.
@@ -71,7 +74,7 @@ class CheckpointKeeper:
         self._last = state
         if state.best_epoch == state.epoch:
             self.best = state
-        if time.monotonic() - self._written >= self._pause_seconds:
+        if time.monotonic() >= self._next_write:
             self.write()
 
     def write(self) -> None:
@@ -82,9 +85,11 @@ class CheckpointKeeper:
         """
         if self._last is None or self.best is None:
             return
+        start = time.monotonic()
         log_bytes(checkpoint.dump(self.best), BEST)
         log_bytes(checkpoint.dump(self._last), LAST)
-        self._last, self._written = None, time.monotonic()
+        self._last, end = None, time.monotonic()
+        self._next_write = end + max(self._pause_seconds, 100 * (end - start))
 
 
 def record_model(model: nn.Module, best: Checkpoint, used: list[UsedSet]) -> None:
