@@ -62,8 +62,10 @@ class Console:
         code = _STYLES.get(style)
         return f"\x1b[{code}m{text}\x1b[0m" if self._colours and code else text
 
-    def status(self, text: str) -> str:
-        """A run's status in its colour."""
+    def status(self, text: str | None) -> str:
+        """A run's status in its colour; nothing where a row lacks it."""
+        if text is None:
+            return ""
         return self.styled(text, _OF_STATUS.get(text.strip(), ""))
 
 

@@ -131,6 +131,8 @@ class Fields:
 
 def duration_of(run: Run, now: int) -> int | None:
     """How long a run took, or takes so far, in ms; None where it never said when it ended."""
+    if run.info.start_time is None:  # Rows that other programs wrote may lack anything.
+        return None
     if run.info.end_time is not None:
         return run.info.end_time - run.info.start_time
     return now - run.info.start_time if run.info.status == "RUNNING" else None

@@ -51,6 +51,7 @@ class Checkup:
             yield Finding("database pages", problems=upkeep.damage(connection))
             yield _references(upkeep.broken_references(connection))
             yield _latest(upkeep.wrong_latest(connection))
+            yield _types(upkeep.wrong_types(connection))
             yield _incomplete(upkeep.incomplete_runs(connection))
             infos = upkeep.all_runs(connection)
         yield self._artifacts(infos)
@@ -117,6 +118,11 @@ def _references(found: list[tuple[str, int, str]]) -> Finding:
 def _latest(found: list[tuple[str, str]]) -> Finding:
     problems = [f"run {run_id}: the last value of {key!r} is wrong" for run_id, key in found]
     return Finding("last values of metrics", problems=problems)
+
+
+def _types(found: list[tuple[str, int]]) -> Finding:
+    problems = [f"{number:,} values of {column} are of a wrong type" for column, number in found]
+    return Finding("types of values", problems=problems)
 
 
 def _incomplete(found: list[str]) -> Finding:

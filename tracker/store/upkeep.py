@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from tracker.database import Database
     from tracker.entities import RunInfo
 
+_NUMBER: Final = ("real", "integer")
+_KINDS: Final = {
+    ("metrics", "value"): _NUMBER,
+    ("metrics", "timestamp"): ("integer",),
+    ("metrics", "step"): ("integer",),
+    ("latest_metrics", "value"): _NUMBER,
+    ("params", "value"): ("text",),
+    ("tags", "value"): ("text", "null"),
+    ("runs", "start_time"): ("integer", "null"),
+    ("runs", "end_time"): ("integer", "null"),
+}
 _PAGES_A_STEP: Final = 4_096
 _VACUUM_PATIENCE_MS: Final = 10_000
 _CHECKPOINT_PATIENCE_MS: Final = 1_000
@@ -229,6 +240,19 @@ def rebuild_latest(connection: sqlite3.Connection, run_id: str, key: str) -> Non
         """,
         (run_id, key),
     )
+
+
+def wrong_types(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """Columns with values of another kind, such as a numpy number stored as bytes; how many."""
+    found = []
+    for (table, column), kinds in _KINDS.items():
+        marks = ", ".join("?" * len(kinds))
+        (number,) = connection.execute(
+            f"SELECT COUNT(*) FROM {table} WHERE typeof({column}) NOT IN ({marks})", kinds
+        ).fetchone()
+        if number:
+            found.append((f"{table}.{column}", int(number)))
+    return found
 
 
 def incomplete_runs(connection: sqlite3.Connection) -> list[str]:

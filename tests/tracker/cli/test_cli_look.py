@@ -83,6 +83,14 @@ def test_show_tells_everything_about_a_run(cli, runs):
     assert "weights.txt" in said.out
 
 
+def test_a_row_that_another_program_left_half_empty_is_shown(cli, runs, tmp_path):
+    with TrackingClient(tmp_path / "tracking.db").store.database.write() as connection:
+        connection.execute("UPDATE runs SET start_time = NULL, artifact_uri = NULL, status = NULL")
+    assert cli("runs").code == 0
+    said = cli("show", runs["wide_1a"])
+    assert (said.code, "hidden_size" in said.out) == (0, True)
+
+
 def test_show_as_json_holds_what_was_logged(cli, runs):
     run = json.loads(cli("show", runs["wide_1a"], "--format", "json").out)
     assert run["params"] == {"batch_size": "64", "hidden_size": "128"}

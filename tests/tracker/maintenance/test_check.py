@@ -47,6 +47,12 @@ def test_rows_without_a_run_are_found(client, trained):
     assert "1 rows of params name no row of runs" in found
 
 
+def test_a_number_stored_as_bytes_is_found(client, trained):
+    trained(client)
+    execute(client, "UPDATE metrics SET value = x'0000803f' WHERE step = 0")
+    assert problems(client)["types of values"] == ["1 values of metrics.value are of a wrong type"]
+
+
 def test_a_row_that_mlflow_stumbles_over_is_found(client, trained):
     run_id = trained(client)
     execute(client, "UPDATE runs SET user_id = NULL")
