@@ -20,7 +20,7 @@ def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
     """The history of one metric.
 
     Returns:
-        Columns `step` int64, `timestamp` int64 (ms), `value` float64, by (step, timestamp).
+        Columns `step` int64, `timestamp` int64 (ms), `value` float64, by (step, timestamp, value).
 
     Raises:
         NotFoundError: There is no such run.
@@ -32,7 +32,11 @@ def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
     with store.database.read() as connection:
         runs.get_info(connection, run_id)
         rows = np.fromiter(metrics.history_rows(connection, run_id, key), dtype=fields)
-    values = np.where(rows["is_nan"], np.nan, _with_infinity(rows["value"]))
+    step = rows["step"]
+    if (step[1:] == step[:-1]).any():
+        rows = rows[np.lexsort((rows["value"], rows["timestamp"], step))]
+    values = _with_infinity(rows["value"])
+    values[rows["is_nan"] == 1] = np.nan
     return pd.DataFrame(
         {"step": rows["step"].copy(), "timestamp": rows["timestamp"].copy(), "value": values}
     )
@@ -89,11 +93,10 @@ def _logged(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> dict[st
     position = {info.run_id: index for index, info in enumerate(infos)}
     numbers: dict[str, Any] = {}
     for run_id, key, value, is_nan in runs.latest_metrics(connection, infos):
-        column = numbers.get(key)
-        if column is None:
-            column = numbers[key] = [np.nan] * count
+        if key not in numbers:
+            numbers[key] = [np.nan] * count
         if not is_nan:
-            column[position[run_id]] = value
+            numbers[key][position[run_id]] = value
     columns = {
         f"metrics.{key}": _with_infinity(np.array(numbers[key], dtype="f8"))
         for key in sorted(numbers)
@@ -101,7 +104,9 @@ def _logged(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> dict[st
     for table in ("params", "tags"):
         texts: dict[str, list[str | None]] = {}
         for run_id, key, value in runs.texts(connection, table, infos):
-            texts.setdefault(key, [None] * count)[position[run_id]] = value
+            if key not in texts:
+                texts[key] = [None] * count
+            texts[key][position[run_id]] = value
         columns |= {f"{table}.{key}": np.array(texts[key], dtype=object) for key in sorted(texts)}
     return columns
 
@@ -109,5 +114,5 @@ def _logged(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> dict[st
 def _with_infinity(values: Any) -> Any:
     import numpy as np  # noqa: PLC0415
 
-    largest = np.finfo("f8").max
-    return np.where(np.abs(values) >= largest, np.copysign(np.inf, values), values)
+    infinite = np.abs(values) >= np.finfo("f8").max
+    return np.where(infinite, np.copysign(np.inf, values), values)

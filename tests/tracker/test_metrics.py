@@ -202,3 +202,16 @@ def test_a_value_too_long_is_cut_with_a_warning_and_kept_whole(client, run_id, l
     assert (data.params | data.tags)["k"] == "x" * limit
     kept = Path(client.download_artifacts(run_id, f"long_values/{file}/k.txt"))
     assert kept.read_text() == text
+
+
+@settings(max_examples=40, deadline=None)
+@given(points=st.lists(point, min_size=1, max_size=12))
+def test_a_history_is_in_the_same_order_as_a_list_and_as_a_table(points):
+    with tempfile.TemporaryDirectory() as folder:
+        client = TrackingClient(Path(folder, "t.db"))
+        run_id = client.create_run("0").info.run_id
+        client.log_batch(run_id, [Metric(*p) for p in points])
+        listed = [(m.step, m.timestamp) for m in client.get_metric_history(run_id, "a")]
+        frame = history(client.store, run_id, "a")
+        assert listed == list(zip(frame["step"], frame["timestamp"], strict=True))
+        np.testing.assert_equal(values(client, run_id, "a"), frame["value"].to_numpy())

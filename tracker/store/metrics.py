@@ -91,6 +91,12 @@ LATEST_MANY: Final = f"""
     VALUES {{rows}}
     {LATEST_RULE}
 """
+HISTORY: Final = """
+    SELECT step, timestamp, value, is_nan
+    FROM metrics
+    WHERE run_uuid = ? AND key = ?
+    ORDER BY step
+"""
 
 
 def insert_one(connection: sqlite3.Connection, run_id: str, point: Point) -> None:
@@ -126,24 +132,17 @@ def insert_columns(connection: sqlite3.Connection, run_id: str, columns: Columns
 
 
 def history(connection: sqlite3.Connection, run_id: str, key: str) -> list[Metric]:
-    """Every point of one metric in the order of (step, timestamp)."""
+    """Every point of one metric in the order of (step, timestamp, value)."""
+    rows = connection.execute(HISTORY + ", timestamp, value", (run_id, key))
     return [
         Metric(key, read_value(value, is_nan), timestamp, step)
-        for step, timestamp, value, is_nan in history_rows(connection, run_id, key)
+        for step, timestamp, value, is_nan in rows
     ]
 
 
 def history_rows(connection: sqlite3.Connection, run_id: str, key: str) -> sqlite3.Cursor:
-    """The rows (step, timestamp, value, is_nan) of one metric by (step, timestamp, value)."""
-    return connection.execute(
-        """
-        SELECT step, timestamp, value, is_nan
-        FROM metrics
-        WHERE run_uuid = ? AND key = ?
-        ORDER BY step, timestamp, value
-        """,
-        (run_id, key),
-    )
+    """The rows (step, timestamp, value, is_nan) of one metric by step, as the index has them."""
+    return connection.execute(HISTORY, (run_id, key))
 
 
 def best_step(connection: sqlite3.Connection, run_id: str, key: str, mode: str) -> int | None:
