@@ -72,6 +72,21 @@ def reap(store: Store) -> list[str]:
     return [name for name in names if _reap_one(store, name)]
 
 
+def is_abandoned(database_path: Path, run_id: str) -> bool:
+    """Whether nobody holds a run's lock file; False where there is none. Changes nothing."""
+    path = lock_folder(database_path) / check_run_id(run_id)
+    if fcntl is None or path in _held:
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return _try_exclusive(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _reap_one(store: Store, run_id: str) -> bool:
     path = lock_folder(store.database.path) / run_id
     try:

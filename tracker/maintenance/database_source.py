@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tracker.artifacts import open_artifacts
+from tracker.entities import RunStatus
 from tracker.exceptions import (
     NotFoundError,
     TrackerError,
     UnsafePathError,
     UnsupportedError,
 )
+from tracker.liveness import REASON_TAG, is_abandoned
 from tracker.local_artifacts import LocalArtifacts
 from tracker.paths import path_of_uri
 from tracker.store import runs, transfer
@@ -55,7 +58,12 @@ class DatabaseSource:
     def get_run(self, run_id: str) -> Run:
         """One of them."""
         with self.database.read() as connection:
-            return runs.assemble(connection, [runs.get_info(connection, run_id)])[0]
+            run = runs.assemble(connection, [runs.get_info(connection, run_id)])[0]
+        if run.info.status != RunStatus.RUNNING or not is_abandoned(self.database.path, run_id):
+            return run
+        # The other database is not written to: what its next reader would do is done here.
+        run.data.tags.setdefault(REASON_TAG, "its process ended without closing the run")
+        return replace(run, info=replace(run.info, status=RunStatus.FAILED))
 
     def deleted_time(self, run_id: str) -> int | None:
         """When a run was deleted, in ms since the epoch."""

@@ -89,6 +89,21 @@ def test_a_run_that_has_ended_since_is_brought_up_to_date(client, other, merge):
     assert client.artifacts(run_id).local_path("last.txt").read_text() == "epoch 2"
 
 
+def test_a_run_whose_process_is_gone_arrives_failed(client, other, merge, python):
+    path = other.store.database.path
+    python(
+        "import os, sys, tracker; "
+        "tracker.TrackingClient(sys.argv[1]).create_run('0', run_name='lost'); os._exit(1)",
+        str(path),
+        check=False,
+    )
+    before = list(other.store.database.connection.iterdump())
+    merge(path)
+    (run,) = client.search_runs(["0"])
+    assert (run.info.run_name, run.info.status) == ("lost", "FAILED")
+    assert list(other.store.database.connection.iterdump()) == before
+
+
 def test_deleted_runs_and_experiments_arrive_deleted(client, other, merge, trained):
     run_id = trained(other)
     other.delete_run(run_id)
