@@ -40,6 +40,7 @@ def resume_run(
     with prepared(settings, [name], around) as data:
         check_images(run, data)
         experiment = Experiment(name, settings, data, around.device, around.world, around.report)
+        check_settings(run, experiment)
         saved = saved_in(run.info.run_id)
         around.world.wait()  # all have read the run's status before it changes
         try:
@@ -110,3 +111,18 @@ def check_images(run: tracker.Run, data: StudyData) -> None:
             f"the run {run.info.run_name!r} began with other images ({begun}) than are here "
             f"({data.source}); it can only go on with the same"
         )
+
+
+def check_settings(run: tracker.Run, experiment: Experiment) -> None:
+    """Refuse to go on with other settings than the run began with.
+
+    Raises:
+        CheckpointError: A setting differs.
+    """
+    for key, value in experiment.params().items():
+        begun = run.data.params.get(key, str(value))
+        if begun != str(value):
+            raise CheckpointError(
+                f"the run {run.info.run_name!r} began with {key} {begun}, which is now {value}; "
+                "a run keeps its settings to the end: start a new one"
+            )

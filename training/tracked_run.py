@@ -49,24 +49,28 @@ def run_experiment(experiment: Experiment, *, nested: bool = False) -> Outcome:
         TrainingError: The training cannot go on; the run is FAILED and keeps what it had.
         KeyboardInterrupt: Ctrl-C; the run is KILLED and keeps what it had.
     """
+    training = Training(experiment)
     with tracker.start_run(
         run_name=new_run_name(experiment.name),
         nested=nested,
         tags={"configuration": experiment.name, "data_source": experiment.data.source},
         description=experiment.settings.description or None,
     ) as run:
-        return _train_and_record(experiment, run)
+        return _train_and_record(training, CheckpointKeeper(), run)
 
 
 def resume_experiment(experiment: Experiment, run_id: str, saved: Saved | None) -> Outcome:
     """Go on with a run from its last checkpoint, or from its beginning where it has none.
 
     Raises:
+        CheckpointError: The checkpoint is of another network; the run stays as it was.
         TrainingError: The training cannot go on; the run is FAILED and keeps what it had.
         KeyboardInterrupt: Ctrl-C; the run is KILLED and keeps what it had.
     """
+    training = Training(experiment, saved.last if saved else None)
+    keeper = CheckpointKeeper(saved.best if saved else None)
     with tracker.start_run(run_id=run_id) as run:
-        return _train_and_record(experiment, run, saved, resumed=True)
+        return _train_and_record(training, keeper, run, resumed=True)
 
 
 def new_run_name(name: str) -> str:
@@ -75,19 +79,15 @@ def new_run_name(name: str) -> str:
 
 
 def _train_and_record(
-    experiment: Experiment,
-    run: tracker.ActiveRun,
-    saved: Saved | None = None,
-    *,
-    resumed: bool = False,
+    training: Training, keeper: CheckpointKeeper, run: tracker.ActiveRun, *, resumed: bool = False
 ) -> Outcome:
     start = time.perf_counter()
-    info, settings = run.info, experiment.settings
-    training = Training(experiment, saved.last if saved else None)
+    experiment, info = training.experiment, run.info
+    settings = experiment.settings
     experiment.report.run_started(experiment.name, info.run_id, settings.max_epochs)
     record_setup(experiment, resumed=resumed)
     record_datasets(experiment.data, experiment.split(), settings)
-    best = _train(training, CheckpointKeeper(saved.best if saved else None), resumed=resumed)
+    best = _train(training, keeper, resumed=resumed)
     best.restore(training.model)
     metrics = _record_best(training, best, resumed=resumed)
     seconds = time.perf_counter() - start

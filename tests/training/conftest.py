@@ -35,9 +35,15 @@ model_configs:
 """
 
 
+@pytest.fixture(scope="session")
+def study_text() -> str:
+    """A study of two quick configurations and one on request."""
+    return STUDY
+
+
 @pytest.fixture
 def study_file(tmp_path: Path) -> Path:
-    """A config.yaml of two quick configurations and one on request."""
+    """The config.yaml of the study."""
     path = tmp_path / "config.yaml"
     path.write_text(STUDY)
     return path
