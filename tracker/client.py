@@ -24,6 +24,7 @@ from tracker.entities import (
     Metric,
     Param,
     Run,
+    RunData,
     RunInfo,
     RunStatus,
     RunTag,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tracker.artifacts import ArtifactStore
+    from tracker.files import ArtifactStore
     from tracker.store.metrics import Point
 
 ARTIFACT_ROOT: Final = "artifacts"
@@ -225,8 +226,7 @@ class TrackingClient:
             artifact_uri="",
         )
         liveness.hold(self.store.database.path, info.run_id)
-        self.store.create_run(info, texts)
-        return self.store.get_run(info.run_id)
+        return Run(self.store.create_run(info, texts), RunData(tags=texts))
 
     def get_run(self, run_id: str) -> Run:
         """The whole run.
@@ -520,7 +520,7 @@ class TrackingClient:
 
     def open_location(self, artifact_uri: str) -> ArtifactStore:
         """The files below an artifact location."""
-        from tracker.artifacts import open_artifacts  # noqa: PLC0415  Costs `import tracker` 8 ms.
+        from tracker.files import open_artifacts  # noqa: PLC0415  Costs `import tracker` 8 ms.
 
         folder = self.store.database.folder
         return open_artifacts(artifact_uri, folder, allowed_roots=self.allowed_roots)

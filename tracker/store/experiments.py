@@ -68,6 +68,19 @@ def get(connection: sqlite3.Connection, experiment_id: str | int) -> Experiment:
     return experiment
 
 
+def active_location(connection: sqlite3.Connection, experiment_id: str) -> str | None:
+    """Where the artifacts of an active experiment go; None where there is no such location."""
+    row = connection.execute(
+        """
+        SELECT artifact_location
+        FROM experiments
+        WHERE experiment_id = ? AND lifecycle_stage = 'active'
+        """,
+        (experiment_id,),
+    ).fetchone()
+    return None if row is None else row[0]
+
+
 def search(
     connection: sqlite3.Connection, view: ViewType, found: Search, limit: int, offset: int
 ) -> list[Experiment]:

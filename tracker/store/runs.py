@@ -103,6 +103,27 @@ def update(
     )
 
 
+def change(
+    connection: sqlite3.Connection,
+    run_id: str,
+    status: str | None,
+    end_time: int | None,
+    name: str | None,
+) -> bool:
+    """Set an active run's status with its end time, its name, or both; whether it is there."""
+    cursor = connection.execute(
+        """
+        UPDATE runs
+        SET status = COALESCE(?1, status),
+            end_time = CASE WHEN ?1 IS NULL THEN end_time ELSE ?2 END,
+            name = COALESCE(?3, name)
+        WHERE run_uuid = ?4 AND lifecycle_stage = 'active'
+        """,
+        (status, end_time, name, run_id),
+    )
+    return cursor.rowcount == 1
+
+
 def set_stage(connection: sqlite3.Connection, run_id: str, stage: LifecycleStage, now: int) -> None:
     """Delete or restore one run."""
     deleted_time = now if stage is LifecycleStage.DELETED else None

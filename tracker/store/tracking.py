@@ -127,8 +127,10 @@ class Store:
     def create_run(self, info: RunInfo, tags: Mapping[str, str]) -> RunInfo:
         """Add a run to an active experiment; its artifacts go below the experiment's location."""
         with self.database.write() as connection:
-            experiment = self._active_experiment(info.experiment_id)
-            location = (experiment.artifact_location or "").rstrip("/")
+            location = experiments.active_location(connection, info.experiment_id)
+            if location is None:
+                location = self._active_experiment(info.experiment_id).artifact_location or ""
+            location = location.rstrip("/")
             created = replace(info, artifact_uri=f"{location}/{info.run_id}/artifacts")
             runs.insert(connection, created)
             attributes.set_tags(connection, info.run_id, tags)
@@ -158,17 +160,13 @@ class Store:
         status: str | None = None,
         end_time: int | None = None,
         name: str | None = None,
-    ) -> RunInfo:
+    ) -> None:
         """Change an active run's status with its end time, its name, or both."""
         with self.database.write() as connection:
-            info = runs.require_active(connection, run_id)
-            if status is not None:
-                info = replace(info, status=status, end_time=end_time)
+            if not runs.change(connection, run_id, status, end_time, name):
+                runs.require_active(connection, run_id)
             if name is not None:
-                info = replace(info, run_name=name)
                 attributes.set_tags(connection, run_id, {RUN_NAME_TAG: name})
-            runs.update(connection, run_id, info.status, info.end_time, info.run_name)
-        return info
 
     def set_run_stage(self, run_id: str, stage: LifecycleStage, now: int) -> None:
         """Delete or restore a run."""
