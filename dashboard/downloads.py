@@ -16,8 +16,8 @@ from starlette.responses import FileResponse, PlainTextResponse, StreamingRespon
 from dashboard import queries
 from dashboard.settings import chosen_database
 from dashboard.source import SourceError, open_source
-from tracker.artifacts import ArtifactStore, open_artifacts
 from tracker.exceptions import NotFoundError, TrackerError
+from tracker.files import ArtifactStore, open_artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

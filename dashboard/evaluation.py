@@ -18,7 +18,7 @@ from tracker.exceptions import TrackerError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tracker.artifacts import ArtifactStore
+    from tracker.files import ArtifactStore
 
 SPLITS = {"test": "Sharp", "test_blurred": "Blurred"}
 SUMMARY = "evaluation/summary.json"

@@ -14,7 +14,7 @@ from dashboard.inference import InferenceError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tracker.artifacts import ArtifactStore
+    from tracker.files import ArtifactStore
 
 PROGRAM = "model/model.pt2"
 

@@ -13,8 +13,8 @@ from tracker.exceptions import TrackerError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracker.artifacts import ArtifactStore
     from tracker.entities import FileInfo
+    from tracker.files import ArtifactStore
 
 MAX_LISTED = 2000
 MAX_READ_BYTES = 1_000_000

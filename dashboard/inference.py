@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.artifacts import ArtifactStore
+    from tracker.files import ArtifactStore
 
     Array = NDArray[np.float32]
     Layer = Callable[[Array], Array]

@@ -15,8 +15,8 @@ from dashboard.formats import size
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
-    from tracker.artifacts import ArtifactStore
     from tracker.entities import FileInfo
+    from tracker.files import ArtifactStore
 
 IMAGES = {"png", "jpg", "jpeg", "gif", "webp", "bmp"}
 LANGUAGES = {"py": "python", "yaml": "yaml", "yml": "yaml", "toml": "toml", "diff": "diff"}

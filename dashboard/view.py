@@ -12,13 +12,13 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.palette import assign, colour
-from tracker.artifacts import open_artifacts
+from tracker.files import open_artifacts
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dashboard.source import Source
-    from tracker.artifacts import ArtifactStore
+    from tracker.files import ArtifactStore
 
 ID_SHOWN = 8
 # The trainer ends a run's name in digits of its own: they are shown instead of the id's.

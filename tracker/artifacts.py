@@ -1,83 +1,132 @@
-"""From an artifact URI to the files of a run.
-
-Nothing is read or written outside the run's own folder, whatever a name, a link or a URI says: a
-database that came by mail is not trusted.
-"""
+"""MLflow's `mlflow.artifacts`: files of a run by its id or by an artifact URI."""
 
 from __future__ import annotations
 
-import os
+import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracker.artifact_store import ArtifactStore
-from tracker.blobs import BlobStore, blob_root
-from tracker.exceptions import ArtifactError, UnsupportedError
-from tracker.local_artifacts import LocalArtifacts
-from tracker.paths import path_of_uri, resolve_root, trusted_path
+from tracker import fluent
+from tracker.client import TrackingClient
+from tracker.exceptions import InvalidValueError, NotFoundError, UnsupportedError
+from tracker.files import ArtifactStore, open_artifacts  # noqa: F401
+from tracker.validation import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    import os
 
-__all__ = ["ArtifactStore", "open_artifacts"]
+    from tracker.entities import FileInfo
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+_RUNS_URI = re.compile(r"runs:/([^/]+)(?:/(.+))?")
+_RUN_LOCATION = re.compile(r"((?:.*/)?([^/]+)/artifacts)(?:/(.+))?")
 
 
-def open_artifacts(
-    artifact_uri: str,
-    database_folder: Path,
-    *,
-    allowed_roots: Sequence[str | os.PathLike[str]] = (),
-) -> ArtifactStore:
-    """The files of the run with this artifact URI. Nothing is created before the first write.
+def download_artifacts(
+    artifact_uri: str | None = None,
+    run_id: str | None = None,
+    artifact_path: str | None = None,
+    dst_path: str | os.PathLike[str] | None = None,
+    tracking_uri: str | None = None,
+    registry_uri: str | None = None,
+) -> str:
+    """The path of an artifact: where it lies, or of a copy below `dst_path`.
 
     Args:
-        artifact_uri: As it stands in the database: a path relative to the database's folder, an
-            absolute path or `file:` URI, or a URL that fsspec knows.
-        database_folder: The folder of the database; a relative path may not leave it.
-        allowed_roots: Folders and URLs outside of it that the artifact URI may lead into.
+        artifact_uri: `runs:/<run_id>/<path>`, or a path below a run's artifact URI; or
+        run_id: the run, with `artifact_path` below its root.
+        artifact_path: All of the run's files by default.
+        dst_path: Where to put a copy.
+        tracking_uri: Another database.
+        registry_uri: MLflow's; refused.
 
     Raises:
-        UnsafePathError: The URI leads anywhere else.
-        UnsupportedError: Only an MLflow server can resolve it, or it names no kind of storage.
-        ArtifactError: The database's folder is gone, or the URI is remote and fsspec or the package
-            for its scheme is missing.
+        NotFoundError: There is no such run or artifact.
+        InvalidValueError: Not exactly one of `artifact_uri` and `run_id` is given.
     """
-    roots = [os.fspath(root) for root in allowed_roots]
-    if scheme := _scheme(artifact_uri):
-        return _open_remote(artifact_uri, scheme, roots)
-    if not database_folder.is_dir():
-        raise ArtifactError(f"cannot open artifacts: the folder {str(database_folder)!r} is gone")
-    allowed = [database_folder, *(trusted_path(root) for root in roots if not _scheme(root))]
-    root, boundary = resolve_root(path_of_uri(artifact_uri, database_folder), allowed, artifact_uri)
-    shared = blob_root(root, boundary)
-    return LocalArtifacts(root, BlobStore(shared) if shared else None)
+    refuse(registry_uri=registry_uri)
+    client = _client(tracking_uri)
+    found, path = _locate(client, artifact_uri, run_id, artifact_path)
+    return str(client.artifacts(found).download(path, dst_path))
 
 
-def _scheme(uri: str) -> str | None:
-    """The scheme of a remote URL in lower case; None for a path and for `file:`."""
-    match = _SCHEME.match(uri)
-    scheme = match[1].lower() if match else "file"
-    return None if scheme == "file" else scheme
+def list_artifacts(
+    artifact_uri: str | None = None,
+    run_id: str | None = None,
+    artifact_path: str | None = None,
+    tracking_uri: str | None = None,
+) -> list[FileInfo]:
+    """The files and folders directly below an artifact folder, by name.
+
+    Raises:
+        NotFoundError: There is no such run.
+        InvalidValueError: Not exactly one of `artifact_uri` and `run_id` is given.
+    """
+    client = _client(tracking_uri)
+    found, path = _locate(client, artifact_uri, run_id, artifact_path)
+    return client.list_artifacts(found, path)
 
 
-def _open_remote(artifact_uri: str, scheme: str, allowed: Sequence[str]) -> ArtifactStore:
-    if scheme == "mlflow-artifacts":
-        raise UnsupportedError(
-            f"cannot open artifact URI {artifact_uri!r}: only the MLflow server that wrote it can "
-            "resolve it; fetch these files with MLflow's own client"
+def load_text(artifact_uri: str) -> str:
+    """The text of an artifact.
+
+    Raises:
+        NotFoundError: There is no such artifact.
+    """
+    return Path(download_artifacts(artifact_uri)).read_text(encoding="utf-8")
+
+
+def load_dict(artifact_uri: str) -> Any:
+    """What a JSON artifact holds.
+
+    Raises:
+        NotFoundError: There is no such artifact.
+        InvalidValueError: It is no JSON.
+    """
+    try:
+        return json.loads(load_text(artifact_uri))
+    except json.JSONDecodeError as error:
+        raise InvalidValueError(f"{artifact_uri!r} is no JSON: {error}.") from error
+
+
+def load_image(artifact_uri: str) -> Any:
+    """An artifact as a PIL image.
+
+    Raises:
+        NotFoundError: There is no such artifact.
+        UnsupportedError: Pillow is not installed.
+    """
+    try:
+        from PIL import Image  # noqa: PLC0415
+    except ImportError as error:
+        raise UnsupportedError("load_image needs Pillow: `pip install pillow`.") from error
+    return Image.open(download_artifacts(artifact_uri))
+
+
+def _client(tracking_uri: str | None) -> TrackingClient:
+    return TrackingClient(tracking_uri) if tracking_uri else fluent.get_client()
+
+
+def _locate(
+    client: TrackingClient, artifact_uri: str | None, run_id: str | None, path: str | None
+) -> tuple[str, str | None]:
+    """The run and the path below its root."""
+    if (artifact_uri is None) == (run_id is None):
+        raise InvalidValueError("Name the artifact by artifact_uri or by run_id, one of the two.")
+    if run_id is not None:
+        return run_id, path
+    uri = str(artifact_uri)
+    if match := _RUNS_URI.fullmatch(uri):
+        return match[1], match[2]
+    match = _RUN_LOCATION.fullmatch(uri)
+    if match is None or not _is_root(client, match[2], match[1]):
+        raise NotFoundError(
+            f"{uri!r} is no artifact of a run: write 'runs:/<run_id>/<path>', or give run_id and "
+            f"artifact_path."
         )
-    from tracker.remote import open_remote  # noqa: PLC0415
-
-    return open_remote(artifact_uri, scheme, allowed)
+    return match[2], match[3]
 
 
-def __getattr__(name: str) -> Any:
-    """MLflow's functions of `mlflow.artifacts`: they go by the run and stand above the client."""
-    if name.startswith("_"):
-        raise AttributeError(name)
-    from tracker.as_mlflow import artifacts as by_run  # noqa: PLC0415
-
-    return getattr(by_run, name)
+def _is_root(client: TrackingClient, run_id: str, root: str) -> bool:
+    known = client.store.get_run_info(run_id).artifact_uri
+    return root in {known, str(client.store.database.folder / known)}

@@ -15,7 +15,7 @@ from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
     from dashboard.view import View
-    from tracker.artifacts import ArtifactStore
+    from tracker.files import ArtifactStore
 
 GOOD, BAD = STATUS_COLOURS["FINISHED"], STATUS_COLOURS["FAILED"]
 MAX_DISPUTED = 12

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dashboard.view import View
-    from tracker.artifacts import ArtifactStore
+    from tracker.files import ArtifactStore
 
     Image = NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from dashboard import digits, drawing, inference, smoothing
-from tracker.artifacts import open_artifacts
+from tracker.files import open_artifacts
 
 
 def store_with(tmp_path, card, weights):

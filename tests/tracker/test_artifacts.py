@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tracker.artifacts import open_artifacts
 from tracker.entities import FileInfo
 from tracker.exceptions import ArtifactError, NotFoundError, UnsafePathError
-from tracker.paths import safe_path
+from tracker.files import open_artifacts
+from tracker.files.paths import safe_path
 
 RUN = "0123456789abcdef" * 2
 URI = f"artifacts/0/{RUN}/artifacts"
@@ -157,7 +157,7 @@ def test_stored_files_are_read_only(store):
 def test_a_private_umask_keeps_artifacts_private(tmp_path):
     code = (
         "import os, sys; from pathlib import Path; os.umask(0o077);"
-        "from tracker.artifacts import open_artifacts;"
+        "from tracker.files import open_artifacts;"
         f"open_artifacts({URI!r}, Path(sys.argv[1])).log_bytes(b'x', 'x.txt')"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)

@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
-from tracker.artifacts import open_artifacts
 from tracker.exceptions import ArtifactError, NotFoundError, UnsafePathError
+from tracker.files import open_artifacts
 
 
 def store_of(folder, number):

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from tracker.artifacts import open_artifacts
-from tracker.atomic import leftovers
 from tracker.exceptions import ArtifactError
+from tracker.files import open_artifacts
+from tracker.files.atomic import leftovers
 
 LARGE = 160 << 20
 PRELUDE = (
-    "import sys; from pathlib import Path; from tracker.artifacts import open_artifacts;"
+    "import sys; from pathlib import Path; from tracker.files import open_artifacts;"
     "folder = Path(sys.argv[1]); number = int(sys.argv[2]);"
     "store = open_artifacts(f'artifacts/0/{number:032x}/artifacts', folder);"
 )

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tracker.artifacts import open_artifacts
-from tracker.atomic import leftovers, link_over
-from tracker.blobs import blob_root
+from tracker.files import open_artifacts
+from tracker.files.atomic import leftovers, link_over
+from tracker.files.blobs import blob_root
 
 LARGE = 9 << 20
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from tracker.artifacts import open_artifacts
 from tracker.exceptions import ArtifactError, NotFoundError, UnsafePathError, UnsupportedError
+from tracker.files import open_artifacts
 
 RUN = "0123456789abcdef" * 2
 URI = f"artifacts/0/{RUN}/artifacts"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.exceptions import UnsafePathError
-from tracker.paths import path_of_uri, resolve_inside, resolve_root, safe_path
+from tracker.files.paths import path_of_uri, resolve_inside, resolve_root, safe_path
 
 ESCAPING = ["..", "../x", "a/../../x", "a/..", ". .", "...", "a/. /b", "./x", "a/./b", ".", "a/."]
 ABSOLUTE = ["/etc/passwd", "//proc/self/root/etc/passwd", "//host/share", "/"]

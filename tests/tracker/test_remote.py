@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 import tracker
 from tracker import TrackingClient
-from tracker.artifacts import open_artifacts
 from tracker.entities import FileInfo
 from tracker.exceptions import ArtifactError, NotFoundError, UnsafePathError
-from tracker.remote import RemoteArtifacts
+from tracker.files import open_artifacts
+from tracker.files.remote import RemoteArtifacts
 
 RUN = "0123456789abcdef" * 2
 
@@ -74,7 +74,7 @@ def test_a_local_path_is_a_downloaded_copy_that_outlives_the_store(store):
 
 
 DOWNLOAD = (
-    "import os, sys; from pathlib import Path; from tracker.artifacts import open_artifacts;"
+    "import os, sys; from pathlib import Path; from tracker.files import open_artifacts;"
     "s = open_artifacts('memory://b/r', Path(), allowed_roots=['memory://b']);"
     "s.log_bytes(b'x', 'x.txt'); path = s.local_path('x.txt');"
 )
@@ -221,7 +221,7 @@ def test_a_missing_package_is_named_with_the_way_to_get_it(tmp_path):
     code = (
         "import sys; sys.path[:] = [p for p in sys.path if 'site-packages' not in p];"
         "sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
-        "from tracker.artifacts import open_artifacts\n"
+        "from tracker.files import open_artifacts\n"
         "open_artifacts('s3://b/r', Path(), allowed_roots=['s3://b'])"
     )
     source = Path(tracker.__file__).parents[1]

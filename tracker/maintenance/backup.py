@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.artifacts import open_artifacts
 from tracker.database import Database
 from tracker.entities import LifecycleStage, RunStatus
 from tracker.exceptions import AlreadyExistsError, TrackerError
+from tracker.files import open_artifacts
+from tracker.files.local import LocalArtifacts
+from tracker.files.paths import is_inside
 from tracker.liveness import lock_folder
-from tracker.local_artifacts import LocalArtifacts
 from tracker.maintenance.copying import Copied, copy_files
-from tracker.paths import is_inside
 from tracker.store import upkeep
 from tracker.validation import check_run_id
 

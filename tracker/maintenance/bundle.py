@@ -14,18 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
-from tracker.atomic import BLOCK_BYTES, WRITABLE, make_folder, staged
 from tracker.client import ARTIFACT_ROOT, TrackingClient
 from tracker.exceptions import DiskFullError, InvalidValueError, UnsafePathError
+from tracker.files.atomic import BLOCK_BYTES, WRITABLE, make_folder, staged
+from tracker.files.paths import safe_path
 from tracker.maintenance.database_source import DatabaseSource
 from tracker.maintenance.merge import Merge, Merged
-from tracker.paths import safe_path
 from tracker.store import upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from tracker.artifacts import ArtifactStore
+    from tracker.files import ArtifactStore
 
 DATABASE_NAME: Final = "tracking.db"
 _FAST: Final = 1

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tracker.exceptions import TrackerError
-from tracker.local_artifacts import LocalArtifacts
+from tracker.files.local import LocalArtifacts
 from tracker.maintenance.roots import blob_stores
 from tracker.store import upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracker.artifacts import ArtifactStore
     from tracker.client import TrackingClient
     from tracker.entities import RunInfo
+    from tracker.files import ArtifactStore
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tracker.artifacts import ArtifactStore
+    from tracker.files import ArtifactStore
 
 
 @dataclass(slots=True)

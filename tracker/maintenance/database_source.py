@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tracker.artifacts import open_artifacts
 from tracker.entities import RunStatus
 from tracker.exceptions import (
     NotFoundError,
@@ -13,18 +12,19 @@ from tracker.exceptions import (
     UnsafePathError,
     UnsupportedError,
 )
+from tracker.files import open_artifacts
+from tracker.files.local import LocalArtifacts
+from tracker.files.paths import path_of_uri
 from tracker.liveness import REASON_TAG, is_abandoned
-from tracker.local_artifacts import LocalArtifacts
-from tracker.paths import path_of_uri
 from tracker.store import runs, transfer
 from tracker.validation import check_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.artifacts import ArtifactStore
     from tracker.database import Database
     from tracker.entities import Experiment, Run
+    from tracker.files import ArtifactStore
     from tracker.store.metrics import Point
 
 # Beside a database that was moved, or that an MLflow server wrote, its artifacts lie in these.

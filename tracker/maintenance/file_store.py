@@ -15,8 +15,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from tracker.artifacts import open_artifacts
-from tracker.atomic import open_regular
 from tracker.entities import (
     Dataset,
     DatasetInput,
@@ -30,14 +28,16 @@ from tracker.entities import (
     RunStatus,
 )
 from tracker.exceptions import InvalidValueError
+from tracker.files import open_artifacts
+from tracker.files.atomic import open_regular
+from tracker.files.paths import is_inside
 from tracker.maintenance.flat_yaml import read_flat_yaml
-from tracker.paths import is_inside
 from tracker.validation import plain_float, plain_int, stored_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.artifacts import ArtifactStore
+    from tracker.files import ArtifactStore
     from tracker.maintenance.flat_yaml import Value
     from tracker.store.metrics import Point
 

@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracker.atomic import leftovers
 from tracker.entities import LifecycleStage
 from tracker.exceptions import DatabaseLockedError, TrackerError, UnsafePathError
-from tracker.local_artifacts import LocalArtifacts
+from tracker.files.atomic import leftovers
+from tracker.files.local import LocalArtifacts
 from tracker.maintenance.roots import blob_stores
 from tracker.store import upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracker.artifacts import ArtifactStore
-    from tracker.blobs import Blob, BlobStore
     from tracker.client import TrackingClient
     from tracker.entities import RunInfo
+    from tracker.files import ArtifactStore
+    from tracker.files.blobs import Blob, BlobStore
 
 # A younger temporary file may belong to a process that is writing it.
 LEFTOVER_SECONDS: Final = 3_600.0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tracker.exceptions import TrackerError
-from tracker.local_artifacts import LocalArtifacts
+from tracker.files.local import LocalArtifacts
 from tracker.store import upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from tracker.blobs import BlobStore
     from tracker.client import TrackingClient
+    from tracker.files.blobs import BlobStore
 
 _ANY_RUN: Final = "0" * 32
 

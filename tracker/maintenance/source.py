@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tracker.artifacts import ArtifactStore
     from tracker.entities import Experiment, Run
+    from tracker.files import ArtifactStore
     from tracker.store.metrics import Point
 
 

@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from tracker.atomic import temporary_name
+from tracker.files.atomic import temporary_name
 from tracker.maintenance.gc import LEFTOVER_SECONDS, Collector
 
 LATER = 2**53

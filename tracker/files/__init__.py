@@ -1,0 +1,10 @@
+"""The files of runs: safe names, equal files stored once, local folders and remote URLs.
+
+`tracker.artifacts` is MLflow's module of that name, which goes by run ids and stands above the
+client; this is what the client stands on.
+"""
+
+from tracker.files.opening import open_artifacts
+from tracker.files.store import ArtifactStore
+
+__all__ = ["ArtifactStore", "open_artifacts"]

@@ -1,0 +1,66 @@
+"""A run's artifacts as a zip archive, out and in."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from tracker.exceptions import ArtifactError, UnsafePathError
+from tracker.files.atomic import BLOCK_BYTES
+from tracker.files.paths import safe_path
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Iterable
+
+    from tracker.entities import FileInfo
+    from tracker.files.store import ArtifactStore
+
+_FAST = 1
+_LARGE_BYTES = 1 << 30
+
+
+def export_zip(store: ArtifactStore, files: Iterable[FileInfo], target: BinaryIO) -> None:
+    """Writes stored files under their artifact paths; the target need not be seekable.
+
+    No times are recorded: the same files give the same bytes.
+
+    Raises:
+        ArtifactError: A file cannot be read.
+    """
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as archive:
+        for info in files:
+            is_large = (info.file_size or 0) > _LARGE_BYTES
+            with (
+                store.open(info.path) as source,
+                archive.open(info.path, "w", force_zip64=is_large) as member,
+            ):
+                while block := source.read(BLOCK_BYTES):
+                    member.write(block)
+
+
+def import_zip(store: ArtifactStore, source: BinaryIO, artifact_path: str | None = None) -> None:
+    """Stores all files of an archive below the folder `artifact_path`.
+
+    Raises:
+        UnsafePathError: A member's name breaks a rule of artifact names, or it is a link.
+        ArtifactError: The archive is damaged or encrypted, or a file cannot be written.
+    """
+    try:
+        with zipfile.ZipFile(source) as archive:
+            named = [(_safe_member(member, artifact_path), member) for member in archive.infolist()]
+            for name, member in named:
+                if not member.is_dir():
+                    with archive.open(member) as file:
+                        store.log_stream(cast("io.BufferedIOBase", file), name)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        raise ArtifactError(f"cannot read the zip archive: {error}") from error
+
+
+def _safe_member(member: zipfile.ZipInfo, folder: str | None) -> str:
+    # `filename` is already cut at a NUL: judge what the archive says.
+    name = safe_path(member.orig_filename.removesuffix("/"))
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise UnsafePathError(f"unsafe archive member {name!r}: it is a link")
+    return safe_path(f"{folder}/{name}" if folder else name)

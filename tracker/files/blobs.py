@@ -1,0 +1,193 @@
+"""Equal files stored once: blobs under their digest, hard-linked to the artifacts' names.
+
+    <artifact root>/.blobs/<first two digits>/<sha256>
+
+A blob is a file like any other with one more name, so its link count says whether a run still uses
+it, and no lock, counter or database is needed. Writers race without harm: whoever links a digest
+first has made the blob, and a blob that is deleted under a writer's hands is written again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.exceptions import UnsafePathError
+from tracker.files.atomic import (
+    NO_LINK,
+    STORED,
+    Staged,
+    Stream,
+    copy,
+    digest_of,
+    link_over,
+    make_folder,
+    open_regular,
+    same_content,
+    staged,
+    sync_folder,
+    write_file,
+)
+from tracker.files.paths import BLOB_FOLDER, RUN_ROOT, is_inside
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+# From this size on, looking for an equal blob first is cheaper than writing a copy to throw away.
+_LARGE_BYTES = 8 << 20
+_MAX_CANDIDATES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One stored content. `links` counts all its names, its own included; `size` is in bytes."""
+
+    path: Path
+    digest: str
+    size: int
+    links: int
+    inode: int
+
+
+def blob_root(run_root: Path, boundary: Path) -> Path | None:
+    """The folder whose runs share their blobs, or None where the layout is not ours.
+
+    Args:
+        run_root: `<artifact root>/<experiment_id>/<run_id>/artifacts`, or
+            `<artifact location>/<run_id>/artifacts` for an experiment with a location of its own.
+        boundary: Nothing above this folder is touched.
+    """
+    if not RUN_ROOT.fullmatch(run_root.as_posix()):
+        return None
+    experiment = run_root.parent.parent
+    candidates = [experiment.parent] if experiment.name.isdecimal() else []
+    return next((root for root in [*candidates, experiment] if is_inside(root, boundary)), None)
+
+
+class BlobStore:
+    """The blobs of one artifact root.
+
+    Args:
+        root: The artifact root, every link resolved.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / BLOB_FOLDER
+
+    def store(self, source: Stream, target: Path) -> None:
+        """Writes the source under the name `target`, sharing the bytes with any equal file.
+
+        The source is copied, never linked: its owner may go on writing to it.
+
+        Raises:
+            OSError: The source cannot be read or the target not written.
+            UnsafePathError: The blob folder is a link.
+        """
+        twin = self._twin(source)
+        if twin is not None and link_over(twin, target):
+            return
+        with staged(self._made(self.folder), STORED) as new:
+            kept = self._adopted(new, copy(source, new.file))
+            if not link_over(kept, target):
+                _move(new, target)
+
+    def discard(self, inodes: Collection[int]) -> int:
+        """Deletes those of the named blobs that no artifact uses any more; bytes freed."""
+        return sum(self._delete(blob) for blob in self if blob.inode in inodes and blob.links == 1)
+
+    def unreferenced(self) -> Iterator[Blob]:
+        """The blobs that no artifact uses."""
+        return (blob for blob in self if blob.links == 1)
+
+    def delete_unreferenced(self) -> int:
+        """Deletes the blobs that no artifact uses; bytes freed."""
+        return sum(self._delete(blob) for blob in self.unreferenced())
+
+    def damaged(self) -> Iterator[Blob]:
+        """The blobs whose bytes no longer match their digest. Reads everything."""
+        for blob in self:
+            with suppress(FileNotFoundError), open_regular(blob.path) as file:
+                if digest_of(file) != blob.digest:
+                    yield blob
+
+    def __iter__(self) -> Iterator[Blob]:
+        """All blobs; foreign files and links are passed over."""
+        for folder in _entries(self.folder):
+            for path in _entries(folder):
+                with suppress(FileNotFoundError):
+                    if blob := _blob_at(path):
+                        yield blob
+
+    def _delete(self, blob: Blob) -> int:
+        blob.path.unlink(missing_ok=True)
+        return blob.size
+
+    def _twin(self, source: Stream) -> Path | None:
+        """A large blob with the same bytes as the source, found without hashing."""
+        size = source.seek(0, os.SEEK_END)
+        if size < _LARGE_BYTES:
+            return None
+        candidates = islice((blob.path for blob in self if blob.size == size), _MAX_CANDIDATES)
+        with suppress(FileNotFoundError):
+            return next((path for path in candidates if same_content(source, path)), None)
+        return None
+
+    def _adopted(self, new: Staged, digest: str) -> Path:
+        """Gives a new file its digest's name; the file to link to, older and equal or new."""
+        blob = self._made(self.folder / digest[:2]) / digest
+        try:
+            os.link(new.path, blob)
+        except FileExistsError:
+            if _holds(blob, new.file):
+                return blob
+            with suppress(PermissionError):
+                link_over(new.path, blob)
+        except OSError as error:
+            if error.errno not in NO_LINK:
+                raise
+        return new.path
+
+    def _made(self, folder: Path) -> Path:
+        make_folder(folder)
+        if Path(os.path.realpath(folder)) != folder:
+            raise UnsafePathError(f"unsafe blob folder {str(folder)!r}: it is a link; remove it")
+        return folder
+
+
+def _holds(blob: Path, source: Stream) -> bool:
+    """Whether a blob is a file with the bytes of the source; a link or a damaged one is not."""
+    with suppress(OSError):
+        return same_content(source, blob)
+    return False
+
+
+def _move(new: Staged, target: Path) -> None:
+    try:
+        new.path.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        write_file(new.file, target)
+    sync_folder(target.parent)
+
+
+def _blob_at(path: Path) -> Blob | None:
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or not _DIGEST.fullmatch(path.name):
+        return None
+    return Blob(path, path.name, status.st_size, status.st_nlink, status.st_ino)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """A folder's entries in order; none where it is missing, a file or a link."""
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    return sorted(folder.iterdir())

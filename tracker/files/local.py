@@ -1,0 +1,127 @@
+"""The files of one run on a disk of this machine."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.entities import FileInfo
+from tracker.exceptions import UnsafePathError
+from tracker.files.atomic import Stream, make_folder, open_regular, write_file
+from tracker.files.paths import check_run_root, resolve_inside
+from tracker.files.store import ArtifactStore, FileInfos, explained
+
+if TYPE_CHECKING:
+    from tracker.files.blobs import BlobStore
+
+
+class LocalArtifacts(ArtifactStore):
+    """The files of one run below a folder.
+
+    Args:
+        root: The run's root, every link resolved; it is made when the first file is written.
+        blobs: Where equal files of several runs are shared; None for plain copies.
+    """
+
+    def __init__(self, root: Path, blobs: BlobStore | None = None) -> None:
+        self.root = root
+        self.blobs = blobs
+
+    def list(self, path: str | None = None) -> FileInfos:
+        """The entries of a folder, one level deep, sorted; none for a file or a missing folder.
+
+        Links that lead out, links to folders (they could lead round in a circle) and names that
+        could not be read back are left out.
+        """
+        folder = resolve_inside(self.root, path or None)
+        if not folder.is_dir():
+            return []
+        prefix = f"{path}/" if path else ""
+        with explained(f"list {path or str(self.root)!r}"):
+            infos = [self._entry(prefix + entry.name) for entry in folder.iterdir()]
+        return sorted((info for info in infos if info), key=lambda info: info.path)
+
+    def _entry(self, path: str) -> FileInfo | None:
+        try:
+            if info := self._file_info(path):
+                return info
+        except UnsafePathError:
+            return None
+        is_folder = (self.root / path).is_dir() and not (self.root / path).is_symlink()
+        return FileInfo(path, is_dir=True) if is_folder else None
+
+    def open(self, path: str) -> io.BufferedIOBase:
+        """A stored file for reading."""
+        found = self.local_path(path)
+        with explained(f"read {path!r}"):
+            return io.BufferedReader(open_regular(found))
+
+    def local_path(self, path: str | None = None) -> Path:
+        """Where a stored file or folder lies. It is read-only: other runs may share it."""
+        found = resolve_inside(self.root, path or None)
+        if not found.exists():
+            raise self._not_found(path)
+        return found
+
+    def delete(self) -> int:
+        """Deletes all files of the run and the blobs that no other run uses; bytes freed."""
+        check_run_root(self.root.as_posix())
+        resolve_inside(self.root, None)
+        inodes: set[int] = set()
+        with explained(f"delete {str(self.root)!r}"):
+            freed = sum(_unlink(path, inodes) for path in _names_below(self.root))
+            for folder, _, _ in os.walk(self.root, topdown=False):
+                Path(folder).rmdir()
+            with suppress(OSError):
+                self.root.parent.rmdir()
+            return freed + (self.blobs.discard(inodes) if self.blobs else 0)
+
+    def _write(self, source: Stream, name: str) -> None:
+        target = self._target(name)
+        if self.blobs is None:
+            write_file(source, target)
+        else:
+            self.blobs.store(source, target)
+
+    def _target(self, name: str) -> Path:
+        """The path to write to, its folder made step by step, so that no link leads out."""
+        make_folder(resolve_inside(self.root, None))
+        segments = name.split("/")
+        folder = self.root
+        for depth in range(1, len(segments)):
+            folder = resolve_inside(self.root, "/".join(segments[:depth]))
+            make_folder(folder)
+        target = folder / segments[-1]
+        if target.is_dir() and not target.is_symlink():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+        return target
+
+    def _file_info(self, path: str | None) -> FileInfo | None:
+        if not path:
+            return None
+        found = resolve_inside(self.root, path)
+        if not found.is_file():
+            return None
+        return FileInfo(path, is_dir=False, file_size=found.stat().st_size)
+
+
+def _names_below(root: Path) -> list[Path]:
+    """Everything below a folder that is no folder itself; links to folders are not followed."""
+    return [
+        Path(parent, name)
+        for parent, folders, files in os.walk(root)
+        for name in [*folders, *files]
+        if name in files or Path(parent, name).is_symlink()
+    ]
+
+
+def _unlink(path: Path, inodes: set[int]) -> int:
+    """Removes one name of a file and notes its inode; bytes freed, 0 if it has other names."""
+    status = path.lstat()
+    path.unlink()
+    inodes.add(status.st_ino)
+    return status.st_size if status.st_nlink == 1 else 0

@@ -1,0 +1,199 @@
+"""What can be done with the files of one run, wherever they lie."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+
+from tracker.entities import FileInfo
+from tracker.exceptions import ArtifactError, NotFoundError
+from tracker.files.atomic import WRITABLE, Stream, make_folder, open_regular, write_file
+from tracker.files.folders import files_to_upload
+from tracker.files.paths import safe_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PathLike: TypeAlias = str | os.PathLike[str]
+FileInfos: TypeAlias = list[FileInfo]
+
+_REASONS = {
+    errno.ENOSPC: "no room is left on the disk; free some and try again",
+    errno.EDQUOT: "the disk quota is used up; free some room and try again",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.ENOENT: "there is no such file",
+    errno.EISDIR: "there is a folder of this name",
+    errno.EEXIST: "there is a file where a folder is needed",
+    errno.ENOTDIR: "there is a file where a folder is needed",
+    errno.ELOOP: "it is a link",
+}
+
+
+@contextmanager
+def explained(action: str) -> Iterator[None]:
+    """Says in one sentence what the operating system refused.
+
+    Args:
+        action: What is tried, such as "log 'model.pt'".
+
+    Raises:
+        ArtifactError: The operating system refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        place = str(error.filename or "")
+        shown = f" ({place!r})" if place and repr(place) not in action else ""
+        raise ArtifactError(f"cannot {action}: {reason}{shown}") from error
+
+
+def joined(folder: str | None, name: str) -> str:
+    """The safe path of a name in an artifact folder; None and "" are the run's root.
+
+    Raises:
+        UnsafePathError: The folder or the name breaks a rule of artifact names.
+    """
+    return safe_path(f"{safe_path(folder)}/{safe_path(name)}") if folder else safe_path(name)
+
+
+class ArtifactStore(ABC):
+    """The files of one run. Paths are relative to the run's root, POSIX style.
+
+    Every method raises UnsafePathError for a path that leaves the run and ArtifactError, in one
+    sentence, where the operating system refuses. Writing replaces an older file of the same name
+    in one step: a reader or a crash finds the old one or the new one, whole.
+    """
+
+    def log_file(self, local_path: PathLike, artifact_path: str | None = None) -> None:
+        """Stores a file, or a folder with all its files, under its own name.
+
+        Args:
+            local_path: The file; it is copied, and may be changed or deleted afterwards.
+            artifact_path: The folder to put it in; the run's root by default.
+        """
+        source = Path(local_path)
+        name = joined(artifact_path, source.name or source.resolve().name)
+        if source.is_dir():
+            self.log_folder(source, name)
+        else:
+            self._log(source, name)
+
+    def log_folder(self, local_dir: PathLike, artifact_path: str | None = None) -> None:
+        """Stores all files below a folder; nothing is stored if one of them is unsafe."""
+        folder = safe_path(artifact_path) if artifact_path else None
+        with explained(f"log {os.fspath(local_dir)!r}"):
+            files = files_to_upload(Path(local_dir))
+        for source, name in [(source, joined(folder, name)) for source, name in files]:
+            self._log(source, name)
+
+    def _log(self, source: Path, name: str) -> None:
+        with explained(f"log {str(source)!r}"), open_regular(source, follow=True) as file:
+            self._write(file, name)
+
+    def log_bytes(self, data: bytes, artifact_file: str) -> None:
+        """Stores these bytes under this path."""
+        self.log_stream(io.BytesIO(data), artifact_file)
+
+    def log_stream(self, source: Stream, artifact_file: str) -> None:
+        """Stores the whole of a seekable stream under this path."""
+        name = safe_path(artifact_file)
+        with explained(f"log {name!r}"):
+            self._write(source, name)
+
+    def walk(self, path: str | None = None) -> Iterator[FileInfo]:
+        """All files below a folder, sorted; the file itself for a file."""
+        if own := self._file_info(path):
+            yield own
+        for info in self.list(path):
+            if info.is_dir:
+                yield from self.walk(info.path)
+            else:
+                yield info
+
+    def download(self, path: str | None = None, dst_path: PathLike | None = None) -> Path:
+        """`local_path`, or a copy of one's own at `dst_path/path` where a destination is given.
+
+        Raises:
+            NotFoundError: There is no such file or folder.
+        """
+        if dst_path is None:
+            return self.local_path(path)
+        files = list(self.walk(path))
+        if not files:
+            raise self._not_found(path)
+        for info in files:
+            self._copy_out(info.path, Path(dst_path, info.path))
+        return Path(dst_path, path or "")
+
+    def _copy_out(self, path: str, target: Path) -> None:
+        with explained(f"download {path!r} to {str(target)!r}"), self.open(path) as source:
+            make_folder(target.parent)
+            write_file(source, target, WRITABLE)
+
+    def export_zip(self, target: BinaryIO, path: str | None = None) -> None:
+        """Writes the files below `path` as a zip archive; the target need not be seekable.
+
+        Raises:
+            NotFoundError: There is no such file or folder.
+        """
+        from tracker.files.archives import export_zip  # noqa: PLC0415
+
+        files = list(self.walk(path))
+        if path and not files:
+            raise self._not_found(path)
+        export_zip(self, files, target)
+
+    def import_zip(self, source: BinaryIO, artifact_path: str | None = None) -> None:
+        """Stores all files of a zip archive; nothing is stored if one member is unsafe."""
+        from tracker.files.archives import import_zip  # noqa: PLC0415
+
+        import_zip(self, source, artifact_path)
+
+    @abstractmethod
+    def list(self, path: str | None = None) -> FileInfos:
+        """The entries of a folder, one level deep, sorted; none for a file or a missing folder."""
+
+    @abstractmethod
+    def open(self, path: str) -> io.BufferedIOBase:
+        """A stored file for reading.
+
+        Raises:
+            NotFoundError: There is no such file.
+        """
+
+    @abstractmethod
+    def local_path(self, path: str | None = None) -> Path:
+        """Where a file or folder, by default the root, can be read (not written) on this machine.
+
+        Raises:
+            NotFoundError: There is no such file or folder.
+        """
+
+    @abstractmethod
+    def delete(self) -> int:
+        """Deletes all files of the run; bytes freed."""
+
+    @abstractmethod
+    def _write(self, source: Stream, name: str) -> None:
+        """Stores a stream from its start under a safe name."""
+
+    @abstractmethod
+    def _file_info(self, path: str | None) -> FileInfo | None:
+        """What is known of a stored file; None where this is no file."""
+
+    def _not_found(self, path: str | None) -> NotFoundError:
+        if not path:
+            return NotFoundError("the run has no artifacts")
+        from difflib import get_close_matches  # noqa: PLC0415
+
+        close = get_close_matches(path, [info.path for info in self.walk()], n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        return NotFoundError(f"the run has no artifact {path!r}{hint}")
