@@ -48,7 +48,10 @@ class DamagedFilesError(DataError):
 
 
 def raw_folder(root: Path) -> Path:
-    """Where torchvision keeps the raw files under a data root."""
+    """Where the raw files lie: as torchvision keeps them, or in the data root itself."""
+    name = FILES["train"][0]
+    if (root / name).exists() or (root / f"{name}.gz").exists():
+        return root
     return root / "MNIST" / "raw"
 
 

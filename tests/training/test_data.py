@@ -139,6 +139,12 @@ def test_mnist_at_hand_is_not_mixed_with_the_substitute(raw_mnist):
     assert not {strokes.train.path, strokes.test.path} & {real.train.path, real.test.path}
 
 
+def test_raw_files_may_lie_in_the_root_itself(tmp_path):
+    assert mnist.raw_folder(tmp_path) == tmp_path / "MNIST" / "raw"
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"")
+    assert mnist.raw_folder(tmp_path) == tmp_path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut short", "other labels"])
 def test_a_damaged_raw_file_is_named(mnist_root, tmp_path, damage):
