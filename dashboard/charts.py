@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 # Streamlit leaves room for a title that these charts do not have.
+GREY = "#8b93a7"
 PADDING = {"left": 0, "top": 6, "right": 8, "bottom": 0}
 Chart = alt.Chart | alt.LayerChart
 
@@ -22,7 +23,7 @@ def spark(values: Sequence[float]) -> list[float]:
     return list(values[::step])
 
 
-def bars(table: pd.DataFrame, x: str, y: str, colour: str, height: int = 220) -> alt.Chart:
+def bars(table: pd.DataFrame, x: str, y: str, colour: str, height: int = 240) -> alt.Chart:
     """Grouped bars; `table` has the columns named by x, y and colour."""
     chart: alt.Chart = (
         alt.Chart(table)
@@ -34,7 +35,7 @@ def bars(table: pd.DataFrame, x: str, y: str, colour: str, height: int = 220) ->
             color=alt.Color(f"{colour}:N", sort=None, legend=alt.Legend(orient="top", title=None)),
             tooltip=[x, colour, alt.Tooltip(f"{y}:Q", format=",")],
         )
-        .properties(height=height)
+        .properties(height=height, padding=PADDING)
     )
     return chart
 
@@ -71,14 +72,14 @@ def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) ->
             alt.Tooltip("y:Q", title=y, format=".5~g"),
         ],
     )
-    chart: Chart = points.properties(height=320)
+    chart: Chart = points.properties(height=320, padding=PADDING)
     if not trend:
         return chart
     method: Literal["log", "linear"] = "log" if log_x else "linear"
     line = base.transform_regression("x", "y", method=method).mark_line(
-        strokeDash=[4, 4], color="#8b93a7"
+        strokeDash=[4, 4], color=GREY
     )
-    layered: alt.LayerChart = (line + points).properties(height=320)
+    layered: alt.LayerChart = (line + points).properties(height=320, padding=PADDING)
     return layered
 
 
@@ -105,7 +106,7 @@ def parallel(table: pd.DataFrame, dimensions: Sequence[str]) -> alt.LayerChart:
             grid=True,
         ),
     )
-    y = alt.Y("position:Q", axis=None, scale=alt.Scale(domain=[-0.05, 1.05]))
+    y = alt.Y("position:Q", axis=None, scale=alt.Scale(domain=[-0.1, 1.1]))
     near = alt.selection_point(name="line", on="pointerover", fields=["run"], clear="pointerout")
     colour = alt.Color(
         "run:N",
@@ -122,7 +123,11 @@ def parallel(table: pd.DataFrame, dimensions: Sequence[str]) -> alt.LayerChart:
         alt.Tooltip("text:N", title="value"),
     ]
     dots = base.mark_circle(size=90, opacity=1).encode(tooltip=tips).add_params(near)
-    chart: alt.LayerChart = (line + dots).properties(height=340)
+    ends = table[table["position"].isin([0.0, 1.0])].drop_duplicates(["dimension", "position"])
+    above = alt.Chart(ends[ends["position"] == 1]).mark_text(fontSize=10, color=GREY, dy=-13)
+    below = alt.Chart(ends[ends["position"] == 0]).mark_text(fontSize=10, color=GREY, dy=14)
+    values = above.encode(x=x, y=y, text="text:N") + below.encode(x=x, y=y, text="text:N")
+    chart: alt.LayerChart = (line + dots + values).properties(height=340, padding=PADDING)
     return chart
 
 
@@ -155,7 +160,7 @@ def dumbbell(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerChart:
     full = dots.transform_filter("datum.split == 'Sharp'").mark_circle(size=170, opacity=1)
     ring = dots.transform_filter("datum.split != 'Sharp'").mark_point(size=150, strokeWidth=2.5)
     height = max(180, 48 * table["run"].nunique())
-    chart: alt.LayerChart = (bridge + full + ring).properties(height=height)
+    chart: alt.LayerChart = (bridge + full + ring).properties(height=height, padding=PADDING)
     return chart
 
 
@@ -170,7 +175,7 @@ def calibration(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerCha
     ideal = pd.DataFrame({"confidence": [0, 1], "accuracy": [0, 1]})
     x = alt.X("confidence:Q", scale=unit, axis=alt.Axis(format=".0%", tickCount=5))
     y = alt.Y("accuracy:Q", scale=unit, axis=alt.Axis(format=".0%", tickCount=5))
-    diagonal = alt.Chart(ideal).mark_line(strokeDash=[4, 4], color="#8b93a7", strokeWidth=1)
+    diagonal = alt.Chart(ideal).mark_line(strokeDash=[4, 4], color=GREY, strokeWidth=1)
     tip = [
         alt.Tooltip("label:N", title="run"),
         alt.Tooltip("confidence:Q", format=".2f"),
@@ -179,7 +184,9 @@ def calibration(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerCha
     ]
     line = alt.Chart(table).mark_line(point={"size": 50, "filled": True}, strokeWidth=2)
     curves_ = line.encode(x=x, y=y, color=_run_colour(colours), tooltip=tip)
-    chart: alt.LayerChart = (diagonal.encode(x=x, y=y) + curves_).properties(height=240)
+    chart: alt.LayerChart = (diagonal.encode(x=x, y=y) + curves_).properties(
+        height=240, padding=PADDING
+    )
     return chart
 
 
@@ -216,7 +223,7 @@ def confusion(table: pd.DataFrame, *, rates: bool, dark: bool) -> alt.LayerChart
     what = alt.Text("rate:Q", format=".0%") if rates else alt.Text("count:Q", format=",")
     chart: alt.LayerChart = (
         squares.add_params(cell) + text.encode(x=x, y=y, text=what)
-    ).properties(height=400)
+    ).properties(height=400, padding=PADDING)
     return chart
 
 
@@ -236,12 +243,12 @@ def over_first(table: pd.DataFrame, first: str, numeric: Sequence[str]) -> alt.C
         x = alt.X("x:Q", title=first, scale=alt.Scale(zero=False))
         line = alt.Chart(long).mark_line(point=True)
         lines: alt.Chart = line.encode(x=x, y=value, color=colour, tooltip=tips)
-        return lines.properties(height=320)
+        return lines.properties(height=320, padding=PADDING)
     bar = alt.Chart(long.head(200)).mark_bar()
     names = alt.X("x:N", title=first, sort=None, axis=alt.Axis(labelLimit=120))
     drawn: alt.Chart = bar.encode(
         x=names, xOffset="column:N", y=value, color=colour, tooltip=tips
-    ).properties(height=320)
+    ).properties(height=320, padding=PADDING)
     return drawn
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts import PADDING
+from dashboard.charts import GREY, PADDING
 from dashboard.smoothing import LEVELS
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ DASHES = {"train": [5, 4], "validation": [1, 0], "test": [2, 2], "": [1, 0]}
 POINTS_SHOWN = 30
 STRIP_FROM = 60
 STRIP_HEIGHT = 34
-GREY = "#8b93a7"
 DEFAULT_LEVEL = 2
 
 

@@ -228,6 +228,26 @@ def groups(source: Source, query: RunQuery, param: str, metric: str) -> pd.DataF
     return pd.DataFrame(found, columns=["value", "runs", "Mean", "Least", "Greatest"])
 
 
+@st.cache_data(show_spinner=False, max_entries=64)
+def keys_with_course(source: Source, run_ids: tuple[str, ...]) -> list[str]:
+    """The metrics that at least one of the runs has logged more than once."""
+    found = rows(
+        source,
+        f"""
+        SELECT DISTINCT ends.key
+        FROM latest_metrics AS ends
+        WHERE ends.run_uuid IN ({marks(len(run_ids))}) AND EXISTS (
+            SELECT 1
+            FROM metrics {_history_hint(source.path, source.identity)}
+            WHERE metrics.run_uuid = ends.run_uuid AND metrics.key = ends.key
+            LIMIT 1 OFFSET 1
+        )
+        """,
+        run_ids,
+    )
+    return [row["key"] for row in found]
+
+
 @st.cache_data(show_spinner=False, max_entries=16)
 def courses(source: Source, run_ids: tuple[str, ...], key: str) -> dict[str, list[float]]:
     """The course of one metric in a few dozen points, for runs of up to 20,000 steps."""

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import charts, literal, metrics, queries
 from dashboard.choice import choose_run
 from dashboard.formats import MISSING, number
+from dashboard.palette import STATUS_COLOURS
 
 if TYPE_CHECKING:
     from dashboard.view import View
@@ -80,7 +81,17 @@ def _results(latest: pd.DataFrame, view: View, baseline: str) -> None:
         },
         index=latest.index,
     )
-    _show_table(texts, view)
+    _show_table(texts, view, _tints(latest, baseline))
+
+
+def _tints(latest: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """CSS for each result: green where it beats the baseline, red where it falls behind."""
+    signs = pd.Series({"more": 1.0, "less": -1.0, "": 0.0})
+    direction = pd.Series([signs[metrics.better(key)] for key in latest.index], latest.index)
+    gain = latest.sub(latest[baseline], axis=0).mul(direction, axis=0)
+    better, worse = (f"color: {STATUS_COLOURS[name]}" for name in ("FINISHED", "FAILED"))
+    tints = pd.DataFrame("", index=latest.index, columns=latest.columns)
+    return tints.mask(gain > 0, better).mask(gain < 0, worse)
 
 
 def _with_delta(value: float, base: float, *, plain: bool) -> str:
@@ -93,10 +104,15 @@ def _with_delta(value: float, base: float, *, plain: bool) -> str:
     return f"{number(value)}  ({sign}{number(abs(change))})"
 
 
-def _show_table(texts: pd.DataFrame, view: View) -> None:
-    shown = texts.rename(columns=view.labels).rename_axis(None, axis=1).reset_index(names=" ")
+def _show_table(texts: pd.DataFrame, view: View, tints: pd.DataFrame | None = None) -> None:
+    shown: Any = texts.rename(columns=view.labels).rename_axis(None, axis=1)
+    shown = shown.reset_index(names=" ")
+    rows = len(shown)
+    if tints is not None and shown.columns.is_unique:
+        css = tints.rename(columns=view.labels).reset_index(names=" ").assign(**{" ": ""})
+        shown = shown.style.apply(lambda _: css, axis=None)
     config = {" ": st.column_config.TextColumn(pinned=True)}
-    height: Any = "content" if len(shown) <= ROWS_WITHOUT_SCROLL else 640
+    height: Any = "content" if rows <= ROWS_WITHOUT_SCROLL else 640
     st.dataframe(shown, hide_index=True, placeholder=MISSING, column_config=config, height=height)
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dashboard.view import View
-    from tracker.artifacts import ArtifactStore
     from tracker.entities import FileInfo
+    from tracker.files import ArtifactStore
 
 METADATA = "datasets/dataset_metadata.json"
 SPRITES = {"Sharp": "datasets/samples/sharp.png", "Blurred": "datasets/samples/blurred.png"}
@@ -62,7 +62,11 @@ def _inputs(view: View) -> None:
             for (name, digest), group in groups
         ]
     )
-    config = {"Runs": st.column_config.ListColumn(width="large")}
+    config = {
+        "Runs": st.column_config.ListColumn(width="large"),
+        "Rows": st.column_config.NumberColumn(format="localized"),
+        "Digest": st.column_config.TextColumn(width="small"),
+    }
     st.dataframe(table, hide_index=True, placeholder=MISSING, column_config=config)
 
 

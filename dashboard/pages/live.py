@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import curve_chart, editing, lines, literal, metrics, progress, queries
+from dashboard import editing, literal, metrics, panels, progress, queries
 from dashboard.formats import ago, duration, number
 from dashboard.source import SourceError, open_source
 from dashboard.view import View, build
@@ -70,7 +70,7 @@ def _card(view: View, run_id: str) -> None:
         return
     _progress(view, run_id, latest)
     _values(latest)
-    _curves(view, run_id, latest)
+    _curves(view, run_id)
 
 
 def _progress(view: View, run_id: str, latest: pd.DataFrame) -> None:
@@ -91,21 +91,8 @@ def _values(latest: pd.DataFrame) -> None:
     literal.facts([(name, number(values[name])) for name in names])
 
 
-def _curves(view: View, run_id: str, latest: pd.DataFrame) -> None:
-    keys = [
-        key for key in latest["key"] if queries.extent(view.source, run_id, str(key)).points > 1
-    ]
-    grouped = metrics.panels(sorted(map(str, keys), key=metrics.by_interest))
-    chosen = list(grouped.items())[:PANELS]
-    if not chosen:
-        return
+def _curves(view: View, run_id: str) -> None:
     alone = build(view.source, view.experiment_id, (run_id,), palette=f"live-{run_id}")
-    for slot, (subject, members) in zip(st.columns(len(chosen)), chosen, strict=True):
-        with slot:
-            st.markdown(literal.code_span(subject, 60))
-            series = lines.read(alone, members, "step")
-            if series:
-                style = curve_chart.Style("step", height=200, better=metrics.better(subject))
-                drawing = curve_chart.draw(series, style, lines.marked(alone, members, "step"))
-                key = f"live-{run_id}-{subject}"
-                st.vega_lite_chart(spec=drawing.as_spec(), width="stretch", key=key)
+    subjects = panels.subjects(alone)
+    chosen = panels.first_choice(subjects, PANELS)
+    panels.grid(alone, {name: subjects[name] for name in chosen}, "step", f"live-{run_id}")

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import editing, files, literal, preview, queries
+from dashboard import editing, files, literal, panels, preview, queries
 from dashboard.choice import choose_run
 from dashboard.formats import MISSING, duration, moment, number, size
+from dashboard.view import View, build
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
-    from dashboard.view import View
-    from tracker.artifacts import ArtifactStore
     from tracker.entities import FileInfo
+    from tracker.files import ArtifactStore
 
 RESERVED = ("mlflow.", "tracker.")
 ROWS_WITHOUT_SCROLL = 16
@@ -42,11 +42,17 @@ def show(view: View) -> None:
     _actions(view, run, tags, is_deleted=is_deleted)
     with st.container(border=True):
         literal.facts(_facts(run, tags))
-    values, artifacts = st.tabs(["Values", "Artifacts"], key="part", bind="query-params")
+    tabs = ["Values", "Curves", "Artifacts"]
+    values, curves, artifacts = st.tabs(tabs, key="part", bind="query-params", on_change="rerun")
     with values:
-        _values(view, run_id, tags)
+        if values.open:
+            _values(view, run_id, tags)
+    with curves:
+        if curves.open:
+            _curves(view, run_id)
     with artifacts:
-        _artifacts(view, run_id)
+        if artifacts.open:
+            _artifacts(view, run_id)
 
 
 def _facts(run: pd.Series[Any], tags: dict[str, str]) -> list[tuple[str, str]]:
@@ -147,7 +153,23 @@ def _inputs(view: View, run_id: str) -> None:
         return
     st.subheader("Data sets")
     names = {"name": "Data set", "context": "Used for", "rows": "Rows", "digest": "Digest"}
-    st.dataframe(used[list(names)].rename(columns=names), hide_index=True, placeholder=MISSING)
+    grouped = {"Rows": st.column_config.NumberColumn(format="localized")}
+    st.dataframe(
+        used[list(names)].rename(columns=names),
+        hide_index=True,
+        placeholder=MISSING,
+        column_config=grouped,
+    )
+
+
+def _curves(view: View, run_id: str) -> None:
+    alone = build(view.source, view.experiment_id, (run_id,), palette=f"run-{run_id}")
+    subjects = panels.subjects(alone)
+    if not subjects:
+        st.caption("No metric was logged more than once.")
+        return
+    panels.legend(alone, subjects)
+    panels.grid(alone, subjects, "step", "run")
 
 
 def _artifacts(view: View, run_id: str) -> None:

@@ -93,11 +93,14 @@ def _result(view: View, statement: str) -> None:
     if chart is None:
         st.dataframe(answer.table, hide_index=True, placeholder=MISSING)
         return
-    table, drawing = st.tabs(["Table", "Chart"], key="result", bind="query-params")
+    table, drawing = st.tabs(
+        ["Table", "Chart"], key="result", bind="query-params", on_change="rerun"
+    )
     with table:
         st.dataframe(answer.table, hide_index=True, placeholder=MISSING)
     with drawing:
-        st.altair_chart(chart, key="result_chart")
+        if drawing.open:
+            st.altair_chart(chart, key="result_chart")
 
 
 def _chart(table: pd.DataFrame) -> alt.Chart | None:

@@ -28,7 +28,7 @@ FLAGS = (  # noqa: SIM905
 ).split()
 READY = "[data-testid=stApp][data-test-script-state=notRunning]"
 START_SECONDS = 60
-IN_HIDDEN_TAB = "e => e.closest('[role=tabpanel]')?.checkVisibility() === false"
+IN_HIDDEN_TAB = "e => e.closest('[data-testid=stTabPanel]')?.checkVisibility() === false"
 
 
 def load_study() -> ModuleType:
