@@ -29,7 +29,7 @@ def run(code, folder):
         ("from mlflow.data import from_numpy", "from tracker.data import from_numpy"),
         ("import mlflow.tracking.fluent", "import tracker.fluent"),
         ("from mlflow.utils import validation", "import mlflow.utils.validation"),
-        ("from mlflow.artifacts import load_text", "from tracker.files import load_text"),
+        ("from mlflow.artifacts import load_text", "from tracker.artifacts import load_text"),
     ],
 )
 def test_a_thing_is_one_object_under_both_names(tmp_path, left, right):
