@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tracker.entities import LifecycleStage, Run, RunData, RunInfo, ViewType
 from tracker.exceptions import InvalidStateError, NotFoundError
 from tracker.store import inputs
 from tracker.store.experiments import stages
-from tracker.validation import read_value
+from tracker.validation import LARGEST, read_value
 
 if TYPE_CHECKING:
     import sqlite3
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tracker.search import Search
 
+# So many experiment ids are bound one by one, which is faster than a JSON list.
+MARKS = 500
 COLUMNS = """
     runs.run_uuid, runs.name, runs.experiment_id, runs.user_id, runs.status, runs.start_time,
     runs.end_time, runs.lifecycle_stage, runs.artifact_uri
@@ -142,11 +144,14 @@ def search_infos(
     offset: int,
 ) -> list[RunInfo]:
     """The rows of the runs that match, in order."""
+    wanted, ids = ", ".join("?" * len(experiment_ids)), list(experiment_ids)
+    if len(ids) > MARKS:
+        wanted, ids = "SELECT CAST(value AS INTEGER) FROM json_each(?)", [json.dumps(ids)]
     rows = connection.execute(
         f"""
         SELECT {COLUMNS}
         FROM runs {found.joins}
-        WHERE runs.experiment_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))
+        WHERE runs.experiment_id IN ({wanted})
           AND runs.lifecycle_stage IN ({stages(view)})
           AND ({found.where})
         ORDER BY {found.order}
@@ -154,7 +159,7 @@ def search_infos(
         """,
         (
             *found.join_params,
-            json.dumps(list(experiment_ids)),
+            *ids,
             *found.where_params,
             *found.order_params,
             limit,
@@ -174,15 +179,18 @@ def running(connection: sqlite3.Connection) -> list[RunInfo]:
 
 def assemble(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> list[Run]:
     """Whole runs: rows with their latest metrics, parameters, tags and data sets."""
-    data = {info.run_id: RunData() for info in infos}
-    for run_id, key, value, is_nan in latest_metrics(connection, infos):
-        data[run_id].metrics[key] = read_value(value, is_nan)
-    for run_id, key, value in texts(connection, "params", infos):
-        data[run_id].params[key] = value
-    for run_id, key, value in texts(connection, "tags", infos):
-        data[run_id].tags[key] = value
+    numbers: dict[str, dict[str, float]] = {info.run_id: {} for info in infos}
+    for run_id, key, value, is_nan in latest_metrics(connection, infos).fetchall():
+        is_plain = not is_nan and -LARGEST < value < LARGEST
+        numbers[run_id][key] = value if is_plain else read_value(value, is_nan)
+    params = _texts_by_run(connection, "params", infos)
+    tags = _texts_by_run(connection, "tags", infos)
     used = inputs.of_runs(connection, _ids(infos))
-    return [Run(info, data[info.run_id], used[info.run_id]) for info in infos]
+    return [
+        Run(info, RunData(numbers[run_id], params[run_id], tags[run_id]), used[run_id])
+        for info in infos
+        for run_id in (info.run_id,)
+    ]
 
 
 def latest_metrics(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> sqlite3.Cursor:
@@ -211,6 +219,15 @@ def texts(
     )
 
 
+def _texts_by_run(
+    connection: sqlite3.Connection, table: Literal["params", "tags"], infos: Sequence[RunInfo]
+) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {info.run_id: {} for info in infos}
+    for run_id, key, value in texts(connection, table, infos).fetchall():
+        found[run_id][key] = value
+    return found
+
+
 def _ids(infos: Sequence[RunInfo]) -> str:
     return json.dumps([info.run_id for info in infos])
 
@@ -224,8 +241,13 @@ def info_of(row: tuple[str, str, int, str, str, int, int | None, str, str]) -> R
         experiment_id=str(experiment_id),
         user_id=user_id,
         status=status,
-        start_time=start_time,
-        end_time=end_time,
+        start_time=_moment(start_time),
+        end_time=_moment(end_time),
         lifecycle_stage=stage,
         artifact_uri=artifact_uri,
     )
+
+
+def _moment(value: Any) -> Any:
+    """A stored time; None for what a received database holds instead of a number."""
+    return value if isinstance(value, int) else None
