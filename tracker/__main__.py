@@ -23,9 +23,10 @@ from tracker.cli import (
     ui,
     upkeep,
 )
-from tracker.cli.arguments import Verbs, add_database, program_name
+from tracker.cli.arguments import Verbs, add_database
 from tracker.cli.console import Console
 from tracker.cli.plain import clean_lines
+from tracker.cli.program import program_name
 from tracker.cli.session import Session
 from tracker.exceptions import TrackerError
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tracker import locations
+from tracker.cli.program import program_name
 from tracker.cli.tables import FORMATS
 
 if TYPE_CHECKING:
@@ -53,12 +52,6 @@ class Verbs:
 def _as_typed(examples: str) -> str | None:
     lines = [f"  {program_name()} {line.strip()}\n" for line in examples.splitlines()]
     return "examples:\n" + "".join(lines) if lines else None
-
-
-def program_name() -> str:
-    """How the user started this program."""
-    name = Path(sys.argv[0]).name
-    return name if name == "ml-tracker" else "python -m tracker"
 
 
 def add_database(parser: argparse.ArgumentParser, default: str | None = None) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tracker.cli.arguments import add_run, program_name
+from tracker.cli.arguments import add_run
 from tracker.cli.names import describe, find_experiment, find_runs
 from tracker.cli.plain import clean
+from tracker.cli.program import program_name
 from tracker.entities import LifecycleStage
 from tracker.exceptions import InvalidValueError
 
