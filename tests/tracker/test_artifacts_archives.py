@@ -1,6 +1,7 @@
 import io
 import os
 import stat
+import struct
 import zipfile
 
 import pytest
@@ -123,4 +124,25 @@ def test_a_member_with_a_wrong_checksum_is_not_stored(tmp_path):
     data = archive_of("x.txt").getvalue().replace(b"planted", b"PLANTED")
     with pytest.raises(ArtifactError, match="cannot read the zip archive"):
         store.import_zip(io.BytesIO(data))
+    assert store.list() == []
+
+
+def test_a_member_that_cannot_be_unpacked_is_one_clear_sentence(tmp_path):
+    store = store_of(tmp_path, 1)
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.txt", b"planted" * 100)
+    data = bytearray(target.getvalue())
+    data[30 + len("x.txt")] = 0xFF  # The first byte of the packed data.
+    with pytest.raises(ArtifactError, match="cannot read the zip archive: Error -3"):
+        store.import_zip(io.BytesIO(data))
+    assert store.list() == []
+
+
+def test_a_member_said_to_be_longer_than_the_archive_is_one_clear_sentence(tmp_path):
+    store = store_of(tmp_path, 1)
+    data = archive_of("x.txt").getvalue()
+    longer = data.replace(struct.pack("<II", 7, 7), struct.pack("<II", 7000, 7000))
+    with pytest.raises(ArtifactError, match="cannot read the zip archive: it ends too early"):
+        store.import_zip(io.BytesIO(longer))
     assert store.list() == []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import stat
 import zipfile
-from typing import TYPE_CHECKING, BinaryIO, cast
+import zlib
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from tracker.exceptions import ArtifactError, UnsafePathError
 from tracker.files.atomic import BLOCK_BYTES
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 _FAST = 1
 _LARGE_BYTES = 1 << 30
+# A RuntimeError is an encrypted member, a NotImplementedError a compression that is not known.
+_DAMAGE: Final = (
+    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError
+)  # fmt: skip
 
 
 def export_zip(store: ArtifactStore, files: Iterable[FileInfo], target: BinaryIO) -> None:
@@ -54,8 +59,9 @@ def import_zip(store: ArtifactStore, source: BinaryIO, artifact_path: str | None
                 if not member.is_dir():
                     with archive.open(member) as file:
                         store.log_stream(cast("io.BufferedIOBase", file), name)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise ArtifactError(f"cannot read the zip archive: {error}") from error
+    except _DAMAGE as error:
+        reason = str(error) or "it ends too early"
+        raise ArtifactError(f"cannot read the zip archive: {reason}") from error
 
 
 def _safe_member(member: zipfile.ZipInfo, folder: str | None) -> str:

@@ -16,9 +16,10 @@ from tracker.files.local import LocalArtifacts
 from tracker.files.paths import path_of_uri, resolve_root, trusted_path
 
 if TYPE_CHECKING:
-    from tracker.files.store import ArtifactStore
     from collections.abc import Sequence
     from pathlib import Path
+
+    from tracker.files.store import ArtifactStore
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
