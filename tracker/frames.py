@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tracker.store import metrics, runs
+from tracker.validation import read_value, read_whole
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from tracker.entities import RunInfo, ViewType
     from tracker.store import Store
+
+
+_POINT: Final = [("step", "i8"), ("timestamp", "i8"), ("value", "f8"), ("is_nan", "i1")]
 
 
 def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
@@ -28,10 +32,13 @@ def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
-    fields = [("step", "i8"), ("timestamp", "i8"), ("value", "f8"), ("is_nan", "i1")]
     with store.database.read() as connection:
         runs.get_info(connection, run_id)
-        rows = np.fromiter(metrics.history_rows(connection, run_id, key), dtype=fields)
+        try:
+            rows = np.fromiter(metrics.history_rows(connection, run_id, key), dtype=_POINT)
+        except (TypeError, ValueError):
+            found = [_point(*row) for row in metrics.history_rows(connection, run_id, key)]
+            rows = np.array(found, dtype=_POINT)
     step = rows["step"]
     if (step[1:] == step[:-1]).any():
         rows = rows[np.lexsort((rows["value"], rows["timestamp"], step))]
@@ -40,6 +47,11 @@ def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
     return pd.DataFrame(
         {"step": rows["step"].copy(), "timestamp": rows["timestamp"].copy(), "value": values}
     )
+
+
+def _point(step: int, timestamp: int, value: float, is_nan: int) -> tuple[int, int, float, int]:
+    """One row of a history that holds something other than numbers."""
+    return read_whole(step), read_whole(timestamp), read_value(value, is_nan), 0
 
 
 def search_runs(
@@ -97,10 +109,7 @@ def _logged(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> dict[st
             numbers[key] = [np.nan] * count
         if not is_nan:
             numbers[key][position[run_id]] = value
-    columns = {
-        f"metrics.{key}": _with_infinity(np.array(numbers[key], dtype="f8"))
-        for key in sorted(numbers)
-    }
+    columns = {f"metrics.{key}": _with_infinity(_floats(numbers[key])) for key in sorted(numbers)}
     for table in ("params", "tags"):
         texts: dict[str, list[str | None]] = {}
         for run_id, key, value in runs.texts(connection, table, infos):
@@ -109,6 +118,15 @@ def _logged(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> dict[st
             texts[key][position[run_id]] = value
         columns |= {f"{table}.{key}": np.array(texts[key], dtype=object) for key in sorted(texts)}
     return columns
+
+
+def _floats(values: Sequence[float]) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    try:
+        return np.array(values, dtype="f8")
+    except (TypeError, ValueError):
+        return np.array([read_value(value, 0) for value in values], dtype="f8")
 
 
 def _with_infinity(values: Any) -> Any:

@@ -196,9 +196,17 @@ def stored_value(value: float) -> tuple[float, int]:
 
 
 def read_value(value: float, is_nan: int) -> float:
-    """The float behind a stored (value, is_nan): the largest floats stand for ±infinity."""
-    if is_nan:
+    """The float behind a stored (value, is_nan): the largest floats stand for ±infinity.
+
+    What a received database holds instead of a number, such as a numpy number's bytes, is NaN.
+    """
+    if is_nan or not isinstance(value, (float, int)):
         return math.nan
     if abs(value) >= LARGEST:
         return math.copysign(math.inf, value)
     return value
+
+
+def read_whole(value: int) -> int:
+    """A stored step or timestamp; 0 for what a received database holds instead of a number."""
+    return value if isinstance(value, int) else 0

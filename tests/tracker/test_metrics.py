@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.client import TrackingClient
-from tracker.entities import LifecycleStage, Metric, Param, RunTag
+from tracker.entities import LifecycleStage, Metric, Param, RunTag, ViewType
 from tracker.exceptions import (
     InvalidStateError,
     InvalidValueError,
     NotFoundError,
     ParamConflictError,
 )
-from tracker.frames import history
+from tracker.frames import history, search_runs
 
 
 def values(client, run_id, key):
@@ -71,6 +71,35 @@ def test_an_exact_duplicate_is_ignored(client, run_id):
     for _ in range(2):
         client.log_metric(run_id, "m", 1.0, timestamp=5, step=1)
     assert values(client, run_id, "m") == [1.0]
+
+
+def spoil(client, assignment):
+    """Write what a plain sqlite3 stores where a numpy number is bound: its bytes."""
+    connection = client.store.database.connection
+    for table in ("metrics", "latest_metrics"):
+        connection.execute(f"UPDATE {table} SET {assignment}", (np.float32(0.5).tobytes(),))
+
+
+@pytest.mark.parametrize("column", ["value", "timestamp", "step"])
+def test_a_received_history_with_bytes_for_a_number_is_read_to_its_end(client, run_id, column):
+    client.log_metric(run_id, "m", 1.0, timestamp=5, step=1)
+    spoil(client, f"{column} = ?")
+    expected = {"value": 1.0, "timestamp": 5, "step": 1}
+    expected[column] = math.nan if column == "value" else 0
+    (metric,) = client.get_metric_history(run_id, "m")
+    (row,) = history(client.store, run_id, "m").to_dict("records")
+    found = {name: getattr(metric, name) for name in expected}
+    np.testing.assert_equal([found, row], [expected] * 2)
+
+
+def test_a_received_latest_value_that_is_no_number_is_nan(client, run_id):
+    client.log_metrics(run_id, {"m": 1.0, "n": 2.0})
+    spoil(client, "value = ? WHERE key = 'm'")
+    expected = {"m": math.nan, "n": 2.0}
+    (found,) = client.search_runs(["0"])
+    table = search_runs(client.store, ["0"], None, ViewType.ALL, 10, None)
+    row = table[["metrics.m", "metrics.n"]].iloc[0].tolist()
+    np.testing.assert_equal([found.data.metrics, row], [expected, list(expected.values())])
 
 
 point = st.tuples(

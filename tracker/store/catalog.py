@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tracker.entities import Metric
 from tracker.store.experiments import stages
 from tracker.store.runs import COLUMNS, info_of
-from tracker.validation import read_value
+from tracker.validation import read_value, read_whole
 
 if TYPE_CHECKING:
     import sqlite3
@@ -53,7 +53,8 @@ def experiment_summaries(connection: sqlite3.Connection, view: ViewType) -> list
                COUNT(runs.run_uuid) FILTER (WHERE runs.lifecycle_stage = 'active'
                                               AND runs.status = 'RUNNING'),
                COUNT(runs.run_uuid) FILTER (WHERE runs.lifecycle_stage = 'deleted'),
-               MAX(runs.start_time) FILTER (WHERE runs.lifecycle_stage = 'active'),
+               MAX(runs.start_time) FILTER (WHERE runs.lifecycle_stage = 'active'
+                                              AND typeof(runs.start_time) = 'integer'),
                experiments.artifact_location
         FROM experiments
         LEFT JOIN runs ON runs.experiment_id = experiments.experiment_id
@@ -163,7 +164,7 @@ def last_points(connection: sqlite3.Connection, run_id: str, key: str, limit: in
         (run_id, key, limit),
     ).fetchall()
     return [
-        Metric(key, read_value(value, is_nan), timestamp, step)
+        Metric(key, read_value(value, is_nan), read_whole(timestamp), read_whole(step))
         for step, timestamp, value, is_nan in reversed(rows)
     ]
 

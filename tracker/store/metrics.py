@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracker.entities import Metric
 from tracker.store import runs
-from tracker.validation import read_value
+from tracker.validation import read_value, read_whole
 
 if TYPE_CHECKING:
     import sqlite3
@@ -135,7 +135,7 @@ def history(connection: sqlite3.Connection, run_id: str, key: str) -> list[Metri
     """Every point of one metric in the order of (step, timestamp, value)."""
     rows = connection.execute(HISTORY + ", timestamp, value", (run_id, key))
     return [
-        Metric(key, read_value(value, is_nan), timestamp, step)
+        Metric(key, read_value(value, is_nan), read_whole(timestamp), read_whole(step))
         for step, timestamp, value, is_nan in rows
     ]
 

@@ -181,7 +181,7 @@ def assemble(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> list[R
     """Whole runs: rows with their latest metrics, parameters, tags and data sets."""
     numbers: dict[str, dict[str, float]] = {info.run_id: {} for info in infos}
     for run_id, key, value, is_nan in latest_metrics(connection, infos).fetchall():
-        is_plain = not is_nan and -LARGEST < value < LARGEST
+        is_plain = not is_nan and type(value) is float and -LARGEST < value < LARGEST
         numbers[run_id][key] = value if is_plain else read_value(value, is_nan)
     params = _texts_by_run(connection, "params", infos)
     tags = _texts_by_run(connection, "tags", infos)
