@@ -225,8 +225,9 @@ class TrackingClient:
             lifecycle_stage=LifecycleStage.ACTIVE,
             artifact_uri="",
         )
-        liveness.hold(self.store.database.path, info.run_id)
-        return Run(self.store.create_run(info, texts), RunData(tags=texts))
+        with liveness.taken(self.store.database.path, info.run_id):
+            created = self.store.create_run(info, texts)
+        return Run(created, RunData(tags=texts))
 
     def get_run(self, run_id: str) -> Run:
         """The whole run.
@@ -243,9 +244,14 @@ class TrackingClient:
         return None if parent is None else self.get_run(parent)
 
     def resume_run(self, run_id: str) -> Run:
-        """Set a run RUNNING again and say that this process works on it."""
-        liveness.hold(self.store.database.path, run_id)
-        self.store.reopen_run(run_id, liveness.REASON_TAG)
+        """Set a run RUNNING again and say that this process works on it.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidStateError: The run is deleted.
+        """
+        with liveness.taken(self.store.database.path, run_id):
+            self.store.reopen_run(run_id, liveness.REASON_TAG)
         return self.store.get_run(run_id)
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:

@@ -5,18 +5,22 @@ system releases it when the process ends, however it ends; whoever then gets the
 knows that nobody is left and marks the run FAILED. No heartbeat, no server. A RUNNING run without
 a lock file was started by another program (MLflow, say) and is left alone, as is everything where
 the platform or the file system has no `flock`.
+
+The folder of the lock files may have come with a database from elsewhere: links in it are not
+followed, and nothing but lock files is removed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracker.validation import check_run_id
+from tracker.validation import check_run_id, is_run_id
 
 try:
     import fcntl
@@ -24,9 +28,15 @@ except ImportError:  # Windows.
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tracker.store import Store
 
 REASON_TAG: Final = "tracker.failure_reason"
+
+# Windows, which has no such flag, has no flock either.
+_OPEN_FLAGS: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_OWN_NAME: Final = re.compile(r"[0-9a-f]{32}")
 
 # (lock file, descriptor) of the runs this process works on.
 _held: dict[str, int] = {}
@@ -37,15 +47,42 @@ def lock_folder(database_path: Path) -> Path:
     return Path(f"{database_path}-live")
 
 
-def hold(database_path: Path, run_id: str) -> None:
-    """Say that this process works on a run, until `release` or the end of the process."""
+def hold(database_path: Path, run_id: str) -> bool:
+    """Say that this process works on a run, until `release` or the end of the process.
+
+    Returns:
+        Whether it said so just now: not where it did before or cannot, the liveness being unknown.
+
+    Raises:
+        InvalidValueError: It cannot be a run id.
+    """
     path = _lock_file(database_path, check_run_id(run_id))
-    if fcntl is None or path in _held:
-        return
+    if fcntl is None or path in _held or len(_held) >= _most_locks():
+        return False
     try:
-        _held[path] = _shared_lock(path)
-    except OSError:  # A read-only folder, or a file system without locks: liveness is unknown.
-        return
+        descriptor = _shared_lock(path)
+    except OSError:  # A read-only folder, or a file system without locks.
+        return False
+    if _held.setdefault(path, descriptor) != descriptor:  # Another thread was faster.
+        os.close(descriptor)
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def taken(database_path: Path, run_id: str) -> Iterator[None]:
+    """Hold a run from before the block on; where the block fails, let go of what it took.
+
+    Raises:
+        InvalidValueError: It cannot be a run id.
+    """
+    is_new = hold(database_path, run_id)
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            release(database_path, run_id)
+        raise
 
 
 def release(database_path: Path, run_id: str) -> None:
@@ -64,14 +101,18 @@ def reap(store: Store) -> list[str]:
 
     Returns:
         The ids of the runs that were marked. A database opened read-only marks none.
+
+    Raises:
+        DatabaseError: A run could not be marked.
     """
-    if fcntl is None or store.database.read_only:
+    folder = lock_folder(store.database.path)
+    if fcntl is None or store.database.read_only or folder.is_symlink():
         return []
     try:
-        names = [path.name for path in lock_folder(store.database.path).iterdir()]
+        names = [path.name for path in folder.iterdir()]
     except OSError:
         return []
-    return [name for name in names if _reap_one(store, name)]
+    return [name for name in names if is_run_id(name) and _reap_one(store, name)]
 
 
 def is_abandoned(database_path: Path, run_id: str) -> bool:
@@ -80,7 +121,7 @@ def is_abandoned(database_path: Path, run_id: str) -> bool:
     if fcntl is None or path in _held:
         return False
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS)
     except OSError:
         return False
     try:
@@ -91,8 +132,10 @@ def is_abandoned(database_path: Path, run_id: str) -> bool:
 
 def _reap_one(store: Store, run_id: str) -> bool:
     path = _lock_file(store.database.path, run_id)
+    if path in _held:
+        return False
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | _OPEN_FLAGS)
     except OSError:
         return False
     try:
@@ -105,7 +148,8 @@ def _reap_one(store: Store, run_id: str) -> bool:
             REASON_TAG,
             time.time_ns() // 1_000_000,
         )
-        _remove(path)
+        if marked or _OWN_NAME.fullmatch(run_id):
+            _remove(path)
         return marked
     finally:
         os.close(descriptor)
@@ -129,12 +173,21 @@ def _shared_lock(path: str) -> int:
 
 
 def _open_or_create(path: str) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_CREAT | _OPEN_FLAGS
     try:
         return os.open(path, flags, 0o644)
     except FileNotFoundError:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, flags, 0o644)
+
+
+@lru_cache(maxsize=1)
+def _most_locks() -> int:
+    """Half of the files this process may open: the database and the training need some too."""
+    import resource  # noqa: PLC0415  Windows has none.
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1_000_000 if limit == resource.RLIM_INFINITY else limit // 2
 
 
 @lru_cache(maxsize=1)

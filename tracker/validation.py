@@ -70,9 +70,14 @@ def check_run_id(run_id: str) -> str:
     Raises:
         InvalidValueError: It cannot be a run id.
     """
-    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+    if not isinstance(run_id, str) or not is_run_id(run_id):
         raise InvalidValueError(f"A run id is 32 hexadecimal digits, not {run_id!r}.")
     return run_id
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text can be a run id: MLflow takes more than its own 32 digits."""
+    return _RUN_ID.fullmatch(text) is not None
 
 
 def check_experiment_name(name: str) -> str:

@@ -1,0 +1,95 @@
+"""Lock files: who works on a run, and what a folder from elsewhere must not lead to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from tracker import liveness
+from tracker.client import TrackingClient
+from tracker.exceptions import InvalidStateError, NotFoundError
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="flock is of Unix")
+
+
+@pytest.fixture
+def locks(client):
+    folder = liveness.lock_folder(client.store.database.path)
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_of_locks_that_is_a_link_costs_nobody_a_file(client, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ("a" * 32)).write_text("not a lock")
+    liveness.lock_folder(client.store.database.path).symlink_to(home)
+    client.reap()
+    assert names(home) == ["a" * 32]
+
+
+def test_foreign_files_among_the_locks_stay(client, locks):
+    (locks / "notes").write_text("mine")
+    (locks / os.fsdecode(b"caf\xe9")).write_text("mine too")
+    (locks / ("a" * 32)).write_text("process 1 on nowhere")
+    client.reap()
+    assert [os.fsencode(name) for name in names(locks)] == [b"caf\xe9", b"notes"]
+
+
+def test_a_lock_that_is_a_link_is_not_written_through(client, run_id, locks, tmp_path):
+    client.set_terminated(run_id)
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (locks / run_id).symlink_to(victim)
+    client.resume_run(run_id)
+    assert victim.read_text() == "untouched"
+
+
+def test_a_run_that_cannot_start_leaves_no_lock(client, locks):
+    with pytest.raises(NotFoundError, match="no experiment"):
+        client.create_run("77")
+    with pytest.raises(NotFoundError, match="no run"):
+        client.resume_run("0" * 32)
+    assert names(locks) == []
+
+
+def test_a_run_that_cannot_be_resumed_stays_with_those_who_hold_it(client, run_id, locks):
+    client.delete_run(run_id)
+    with pytest.raises(InvalidStateError, match="is deleted"):
+        client.resume_run(run_id)
+    assert names(locks) == [run_id]
+
+
+def test_threads_that_resume_one_run_hold_it_once(client, run_id, locks):
+    client.set_terminated(run_id)
+    threads = [threading.Thread(target=client.resume_run, args=(run_id,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client.set_terminated(run_id)
+    assert names(locks) == []
+
+
+def test_open_runs_leave_files_for_others(tmp_path):
+    code = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+from tracker.client import TrackingClient
+client = TrackingClient(sys.argv[1])
+for _ in range(100):
+    run_id = client.create_run("0").info.run_id
+client.log_text(run_id, "hello", "note.txt")
+TrackingClient(sys.argv[1]).log_metric(run_id, "m", 1.0)
+"""
+    path = tmp_path / "tracking.db"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    assert len(TrackingClient(path).search_runs(["0"], "metrics.m = 1")) == 1
