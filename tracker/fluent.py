@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import warnings
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 from tracker import client as client_module
@@ -20,7 +21,7 @@ from tracker import context, frames, locations
 from tracker.client import TrackingClient
 from tracker.entities import Experiment, Run, RunStatus, ViewType
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
-from tracker.validation import refuse
+from tracker.validation import check_status, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,17 +71,27 @@ class _Settings:
         self.lock = threading.RLock()
         self.system_metrics = False
         self.system_metrics_seconds = 10.0
-        self.samplers: dict[str, SystemMetrics] = {}
+
+
+@dataclass(slots=True, eq=False)
+class _OpenRun:
+    """A run that this process is to end, in its own database whatever URI is set by then."""
+
+    run_id: str
+    run: ActiveRun
+    client: TrackingClient
+    pid: int
+    sampler: SystemMetrics | None = None
 
 
 class _PerThread(threading.local):
     def __init__(self) -> None:
-        self.stack: list[ActiveRun] = []
+        self.stack: list[_OpenRun] = []
         self.last_run_id: str | None = None
-        _stacks.append((os.getpid(), self.stack))
 
 
-_stacks: list[tuple[int, list[ActiveRun]]] = []
+# Of all threads, in the order of their start.
+_open_runs: list[_OpenRun] = []
 _settings = _Settings()
 _local = _PerThread()
 
@@ -283,11 +294,12 @@ def start_run(
     Raises:
         InvalidStateError: A run is active and `nested` is not set, or the run is deleted.
         NotFoundError: There is no such run or experiment.
+        UnsupportedError: It is to sample the system, and psutil is not installed.
     """
     stack = _local.stack
     if stack and not nested:
         raise InvalidStateError(
-            f"The run {stack[-1].info.run_id!r} is active already: end it with `end_run()` first, "
+            f"The run {stack[-1].run_id!r} is active already: end it with `end_run()` first, "
             f"or start this one with nested=True."
         )
     client = get_client()
@@ -298,13 +310,14 @@ def start_run(
     if wanted:
         run = _resume(client, wanted, run_name, marks)
     else:
-        parent = parent_run_id or (stack[-1].info.run_id if stack else None)
+        parent = parent_run_id or (stack[-1].run_id if stack else None)
         run = _create(client, experiment_id or _experiment_id(), parent, marks, run_name)
     active = ActiveRun(run.info, run.data, run.inputs)
-    stack.append(active)
+    samples = _settings.system_metrics if log_system_metrics is None else log_system_metrics
+    sampler = _start_sampling(client, active.info.run_id) if samples else None
+    stack.append(_OpenRun(active.info.run_id, active, client, os.getpid(), sampler))
+    _open_runs.append(stack[-1])
     _local.last_run_id = active.info.run_id
-    if _settings.system_metrics if log_system_metrics is None else log_system_metrics:
-        _start_sampling(client, active.info.run_id)
     return active
 
 
@@ -324,14 +337,18 @@ def set_system_metrics_sampling_interval(interval: float) -> None:
 
 
 def end_run(status: str = RunStatus.FINISHED) -> None:
-    """End the active run, if there is one."""
+    """End the active run, if there is one.
+
+    Raises:
+        InvalidValueError: There is no such status; the run goes on.
+    """
     if _local.stack:
         _end_last(status)
 
 
 def active_run() -> ActiveRun | None:
     """The active run of this thread, as it was when it started."""
-    return _local.stack[-1] if _local.stack else None
+    return _local.stack[-1].run if _local.stack else None
 
 
 def last_active_run() -> Run | None:
@@ -678,7 +695,7 @@ def download_artifacts(
 
 def _run_id() -> str:
     stack = _local.stack
-    return stack[-1].info.run_id if stack else start_run().info.run_id
+    return stack[-1].run_id if stack else start_run().info.run_id
 
 
 def _experiment_id() -> str:
@@ -728,17 +745,14 @@ def _capture_files(client: TrackingClient, run_id: str) -> None:
         warnings.warn(f"The run's environment is not kept: {error}", stacklevel=4)
 
 
-def _start_sampling(client: TrackingClient, run_id: str) -> None:
+def _start_sampling(client: TrackingClient, run_id: str) -> SystemMetrics:
     from tracker.system_metrics import SystemMetrics  # noqa: PLC0415
 
-    sampler = SystemMetrics(client, run_id, _settings.system_metrics_seconds)
-    _settings.samplers[run_id] = sampler
-
-
-def _stop_sampling(run_id: str) -> None:
-    sampler = _settings.samplers.pop(run_id, None)
-    if sampler is not None:
-        sampler.stop()
+    try:
+        return SystemMetrics(client, run_id, _settings.system_metrics_seconds)
+    except TrackerError:
+        client.set_terminated(run_id, RunStatus.FAILED)
+        raise
 
 
 def _resume(client: TrackingClient, run_id: str, run_name: str | None, tags: dict[str, str]) -> Run:
@@ -776,18 +790,25 @@ def _status_after(error: BaseException | None) -> RunStatus:
 
 
 def _end_last(status: str) -> None:
-    run = _local.stack.pop()
-    _local.last_run_id = run.info.run_id
-    _stop_sampling(run.info.run_id)
-    get_client().set_terminated(run.info.run_id, status)
+    final = check_status(status)
+    ended = _local.stack.pop()
+    _local.last_run_id = ended.run_id
+    _end(ended, final)
+
+
+def _end(ended: _OpenRun, status: str) -> None:
+    if ended.sampler is not None:
+        ended.sampler.stop()
+    ended.client.set_terminated(ended.run_id, status)
+    _open_runs.remove(ended)
 
 
 def _end_through(run_id: str, status: RunStatus) -> None:
     """End a run together with the runs left open inside it."""
-    while any(run.info.run_id == run_id for run in _local.stack):
-        innermost = _local.stack[-1].info.run_id == run_id
+    while any(entry.run_id == run_id for entry in _local.stack):
+        is_innermost = _local.stack[-1].run_id == run_id
         _end_last(status)
-        if innermost:
+        if is_innermost:
             return
 
 
@@ -795,9 +816,7 @@ def _end_through(run_id: str, status: RunStatus) -> None:
 def _end_open_runs() -> None:
     """Close what is open when the interpreter ends; a forked child leaves its parent's runs."""
     status = _status_after(getattr(sys, "last_value", None))
-    for pid, stack in _stacks:
-        while stack and pid == os.getpid():
-            run_id = stack.pop().info.run_id
-            _stop_sampling(run_id)
+    for entry in reversed(_open_runs.copy()):
+        if entry.pid == os.getpid():
             with contextlib.suppress(TrackerError):
-                get_client().set_terminated(run_id, status)
+                _end(entry, status)

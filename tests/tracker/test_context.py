@@ -124,4 +124,6 @@ def test_a_sampling_interval_is_positive():
     tracker.set_system_metrics_sampling_interval(0)
     with pytest.raises(InvalidValueError, match="above 0 seconds"):
         tracker.start_run(log_system_metrics=True)
+    assert tracker.active_run() is None
+    assert tracker.search_runs()["status"].tolist() == ["FAILED"]
     tracker.set_system_metrics_sampling_interval(10)

@@ -71,6 +71,21 @@ def test_a_parent_that_ends_by_an_exception_ends_its_open_children():
 
 
 @pytest.mark.usefixtures("database")
+def test_a_run_ends_where_it_began_whatever_database_is_named_by_then(database, tmp_path):
+    with tracker.start_run() as run:
+        tracker.set_tracking_uri(tmp_path / "other.db")
+    assert tracker.TrackingClient(database).get_run(run.info.run_id).info.status == "FINISHED"
+
+
+@pytest.mark.usefixtures("database")
+def test_a_status_that_there_is_not_leaves_the_run_active():
+    run = tracker.start_run()
+    with pytest.raises(InvalidValueError, match="'DONE'"):
+        tracker.end_run("DONE")
+    assert tracker.active_run() is run
+
+
+@pytest.mark.usefixtures("database")
 def test_a_resumed_run_goes_on_where_it_was():
     with tracker.start_run() as run:
         tracker.log_metric("m", 1.0, step=1)
