@@ -12,6 +12,7 @@ import torch
 import tracker
 from training import torch_files
 from training.image_sets import CLASSES
+from training.run_files import as_json, log_copies, log_files
 from training.split import Split, training_sets
 from training.sprites import sprite
 
@@ -84,11 +85,14 @@ def record_datasets(data: StudyData, split: Split, config: ModelConfig) -> None:
     used = used_sets(data, split, config)
     for part in used:
         tracker.log_input(_as_input(part), context=part.context)
-    for path in dict.fromkeys(part.images.path for part in used):
-        tracker.log_artifact(str(path), "datasets")
-    tracker.log_dict(_metadata(used), "datasets/dataset_metadata.json")
-    _record_split(split)
-    _record_samples(data)
+    log_copies(dict.fromkeys(part.images.path for part in used), "datasets")
+    log_files(
+        {
+            "datasets/dataset_metadata.json": as_json(_metadata(used)),
+            "datasets/split.pt": _split_file(split),
+            **_sample_files(data),
+        }
+    )
 
 
 def _as_input(part: UsedSet) -> tracker.Dataset:
@@ -118,19 +122,20 @@ def _metadata(used: list[UsedSet]) -> dict[str, Any]:
     }
 
 
-def _record_split(split: Split) -> None:
+def _split_file(split: Split) -> bytes:
     rows = {"train": split.train, "validation": split.validation}
-    content = {name: indices.int().clone() for name, indices in rows.items()}
-    log_bytes(torch_files.dump(content), "datasets/split.pt")
+    return torch_files.dump({name: indices.int().clone() for name, indices in rows.items()})
 
 
-def _record_samples(data: StudyData) -> None:
+def _sample_files(data: StudyData) -> dict[str, bytes]:
     """The same test images sharp and blurred, a column a digit."""
     rows = sample_rows(data.test.labels)
-    log_bytes(sprite(data.test.images[rows]), "datasets/samples/sharp.png")
-    log_bytes(sprite(data.test_blurred.images[rows]), "datasets/samples/blurred.png")
     labels = data.test.labels[rows].tolist()
-    tracker.log_dict({"indices": rows.tolist(), "labels": labels}, "datasets/samples.json")
+    return {
+        "datasets/samples/sharp.png": sprite(data.test.images[rows]),
+        "datasets/samples/blurred.png": sprite(data.test_blurred.images[rows]),
+        "datasets/samples.json": as_json({"indices": rows.tolist(), "labels": labels}),
+    }
 
 
 def sample_rows(labels: Tensor) -> Tensor:
@@ -141,15 +146,3 @@ def sample_rows(labels: Tensor) -> Tensor:
         fallback = torch.zeros(SAMPLES_PER_DIGIT, dtype=torch.int64)
         columns.append(torch.cat([found, fallback])[:SAMPLES_PER_DIGIT])
     return torch.stack(columns, dim=1).flatten()
-
-
-def log_bytes(content: bytes, path: str) -> None:
-    """Store bytes as an artifact of the active run."""
-    tracker.get_client().artifacts(active_run_id()).log_bytes(content, path)
-
-
-def active_run_id() -> str:
-    """The id of the active run."""
-    run = tracker.active_run()
-    assert run is not None  # noqa: S101 -- called within a run only
-    return run.info.run_id

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-import tracker
-from training.dataset_records import log_bytes
 from training.evaluation import (
     Predictions,
     confusion_counts,
@@ -16,6 +14,7 @@ from training.evaluation import (
     predictions_table,
     summary,
 )
+from training.run_files import as_json, log_files
 from training.sprites import sprite
 
 if TYPE_CHECKING:
@@ -34,12 +33,13 @@ def record_evaluation(
         test_loss, test_accuracy, test_blurred_loss, test_blurred_accuracy.
     """
     sets = {"test": data.test, "test_blurred": data.test_blurred}
-    summaries = {}
+    summaries: dict[str, dict[str, Any]] = {}
+    files: dict[str, bytes] = {}
     for name, images in sets.items():
         predictions = predict(model, images, batch_size, device)
         summaries[name] = summary(predictions)
-        _record_predictions(name, predictions, images)
-    tracker.log_dict(summaries, "evaluation/summary.json")
+        files |= _prediction_files(name, predictions, images)
+    log_files({"evaluation/summary.json": as_json(summaries), **files})
     return {
         f"{name}_{key}": scores[key]
         for name, scores in summaries.items()
@@ -47,11 +47,13 @@ def record_evaluation(
     }
 
 
-def _record_predictions(name: str, predictions: Predictions, images: ImageSet) -> None:
+def _prediction_files(name: str, predictions: Predictions, images: ImageSet) -> dict[str, bytes]:
     confusion = {"labels": list(range(10)), "counts": confusion_counts(predictions)}
-    tracker.log_dict(confusion, f"evaluation/confusion_{name}.json")
-    log_bytes(predictions_table(predictions), f"evaluation/predictions_{name}.csv.gz")
     shown = extremes(predictions)
     rows = torch.tensor([row["index"] for row in shown], dtype=torch.int64)
-    log_bytes(sprite(images.images[rows]), f"evaluation/images_{name}.png")
-    tracker.log_dict(shown, f"evaluation/images_{name}.json")
+    return {
+        f"evaluation/confusion_{name}.json": as_json(confusion),
+        f"evaluation/predictions_{name}.csv.gz": predictions_table(predictions),
+        f"evaluation/images_{name}.png": sprite(images.images[rows]),
+        f"evaluation/images_{name}.json": as_json(shown),
+    }

@@ -11,9 +11,9 @@ import numpy as np
 
 import tracker
 from training import checkpoint
-from training.dataset_records import log_bytes
 from training.export import exported_program
 from training.model import parameter_count
+from training.run_files import as_json, log_files
 from training.versions import versions
 
 if TYPE_CHECKING:
@@ -86,17 +86,20 @@ class CheckpointKeeper:
         if self._last is None or self.best is None:
             return
         start = time.monotonic()
-        log_bytes(checkpoint.dump(self.best), BEST)
-        log_bytes(checkpoint.dump(self._last), LAST)
+        log_files({BEST: checkpoint.dump(self.best), LAST: checkpoint.dump(self._last)})
         self._last, end = None, time.monotonic()
         self._next_write = end + max(self._pause_seconds, 100 * (end - start))
 
 
 def record_model(model: nn.Module, best: Checkpoint, used: list[UsedSet]) -> None:
     """Keep the best network in forms that load without this project, and its card."""
-    log_bytes(exported_program(model), "model/model.pt2")
-    log_bytes(_arrays(model), "model/weights.npz")
-    tracker.log_dict(model_card(model, best, used), "model/model_card.json")
+    log_files(
+        {
+            "model/model.pt2": exported_program(model),
+            "model/weights.npz": _arrays(model),
+            "model/model_card.json": as_json(model_card(model, best, used)),
+        }
+    )
 
 
 def _arrays(model: nn.Module) -> bytes:

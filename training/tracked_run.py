@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import tracker
-from training.dataset_records import active_run_id, record_datasets, used_sets
+from training.dataset_records import record_datasets, used_sets
 from training.errors import NonFiniteLossError
 from training.evaluation_records import record_evaluation
 from training.experiment import Training
 from training.model_records import CheckpointKeeper, Saved, record_model
+from training.run_files import active_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

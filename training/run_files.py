@@ -1,0 +1,52 @@
+"""Files of the active run, many at a time.
+
+A stored file waits for the disk, not for the processor: eight threads wait together.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+WRITERS = 8
+
+
+def active_run_id() -> str:
+    """The id of the active run."""
+    run = tracker.active_run()
+    assert run is not None  # noqa: S101 -- called within a run only
+    return run.info.run_id
+
+
+def log_files(files: Mapping[str, bytes]) -> None:
+    """Store files under their paths.
+
+    Raises:
+        ArtifactError: One cannot be written; others may have been.
+    """
+    store = tracker.get_client().artifacts(active_run_id())
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(store.log_bytes, files.values(), files.keys()))
+
+
+def log_copies(paths: Iterable[Path], folder: str) -> None:
+    """Store files of the disk under their own names in one folder.
+
+    Raises:
+        ArtifactError: One cannot be read or written; others may have been.
+    """
+    store = tracker.get_client().artifacts(active_run_id())
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(lambda path: store.log_file(path, folder), paths))
+
+
+def as_json(content: Any) -> bytes:
+    """The text of a JSON file that people can read too."""
+    return json.dumps(content, indent=2).encode()
