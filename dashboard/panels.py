@@ -78,4 +78,9 @@ def _panel(
         better=metrics.better(keys[0]),
     )
     drawing = curve_chart.draw(series, style, lines.marked(view, keys, axis))
-    st.vega_lite_chart(spec=drawing.as_spec(), width="stretch", key=f"{prefix}-{subject}")
+    st.vega_lite_chart(
+        spec=drawing.as_spec(),
+        width="stretch",
+        key=f"{prefix}-{subject}",
+        alt=f"{subject} over {style.x_title} of {len(view.runs)} runs",
+    )
