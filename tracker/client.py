@@ -133,7 +133,8 @@ class TrackingClient:
         if artifact_location is not None:
             location = os.fspath(artifact_location)
             self.allow_root(location)
-        return self.store.create_experiment(name, location, _tags(tags), _now())
+        texts = _cut_all("tag", _texts("tag", tags or {}), check.MAX_EXPERIMENT_TAG_VALUE)
+        return self.store.create_experiment(name, location, texts, _now())
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """The experiment with this id.
@@ -210,9 +211,15 @@ class TrackingClient:
             start_time: Milliseconds since the epoch; now by default.
             tags: Its first tags.
             run_name: Its name; the tag `mlflow.runName` or a random one by default.
+
+        Raises:
+            NotFoundError: There is no such experiment.
+            InvalidStateError: The experiment is deleted.
+            InvalidValueError: The key of a tag breaks a rule.
         """
-        texts = _tags(tags)
-        name = run_name or texts.get(RUN_NAME_TAG) or names.random_name()
+        whole = _texts("tag", tags or {})
+        texts = _cut_all("tag", whole, check.MAX_TAG_VALUE)
+        name = str(run_name or texts.get(RUN_NAME_TAG) or names.random_name())
         texts[RUN_NAME_TAG] = name = _cut("run", "name", name, check.MAX_RUN_NAME)
         info = RunInfo(
             run_id=names.random_id(),
@@ -227,6 +234,7 @@ class TrackingClient:
         )
         with liveness.taken(self.store.database.path, info.run_id):
             created = self.store.create_run(info, texts)
+        self._keep_long_texts(info.run_id, _too_long("tags", whole, check.MAX_TAG_VALUE))
         return Run(created, RunData(tags=texts))
 
     def get_run(self, run_id: str) -> Run:
@@ -257,7 +265,7 @@ class TrackingClient:
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Set a run's status, its name, or both; a terminal status sets the end time."""
         if name is not None:
-            name = _cut("run", "name", name, check.MAX_RUN_NAME)
+            name = _cut("run", "name", str(name), check.MAX_RUN_NAME)
         if status is not None:
             status = check.check_status(status)
         ended = status is not None and RunStatus.is_terminated(status)
@@ -274,9 +282,15 @@ class TrackingClient:
             run_id: Which.
             status: FINISHED by default.
             end_time: Milliseconds since the epoch; now by default.
+
+        Raises:
+            InvalidValueError: There is no such status, or the end is no time.
+            NotFoundError: There is no such run.
+            InvalidStateError: The run is deleted.
         """
         final = check.check_status(status or RunStatus.FINISHED)
-        self.store.update_run(run_id, final, _now() if end_time is None else end_time)
+        end = _now() if end_time is None else check.plain_int("end time", end_time)
+        self.store.update_run(run_id, final, end)
         liveness.release(self.store.database.path, run_id)
 
     def delete_run(self, run_id: str) -> None:
@@ -700,18 +714,19 @@ class TrackingClient:
         tags: Mapping[str, Any],
     ) -> None:
         check.check_run_id(run_id)
-        param_texts = {check.check_key("parameter", k): str(v) for k, v in params.items()}
-        tag_texts = {check.check_key("tag", k): str(v) for k, v in tags.items()}
+        param_texts, tag_texts = _texts("parameter", params), _texts("tag", tags)
         long = _too_long("params", param_texts, check.MAX_PARAM_VALUE)
         long |= _too_long("tags", tag_texts, check.MAX_TAG_VALUE)
+        if RUN_NAME_TAG in tag_texts:
+            name = tag_texts[RUN_NAME_TAG]
+            tag_texts[RUN_NAME_TAG] = _cut("run", "name", name, check.MAX_RUN_NAME)
         self.store.log_batch(
             run_id,
             points,
-            {k: _cut("parameter", k, v, check.MAX_PARAM_VALUE) for k, v in param_texts.items()},
-            {k: _cut("tag", k, v, check.MAX_TAG_VALUE) for k, v in tag_texts.items()},
+            _cut_all("parameter", param_texts, check.MAX_PARAM_VALUE),
+            _cut_all("tag", tag_texts, check.MAX_TAG_VALUE),
         )
-        if long:
-            self._keep_long_texts(run_id, long)
+        self._keep_long_texts(run_id, long)
 
     def _keep_long_texts(self, run_id: str, texts: Mapping[str, str]) -> None:
         try:
@@ -785,14 +800,18 @@ def _unique_params(params: Sequence[Param]) -> Sequence[Param]:
     return params
 
 
-def _tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
-    return {check.check_key("tag", key): str(value) for key, value in (tags or {}).items()}
+def _texts(kind: str, values: Mapping[str, Any]) -> dict[str, str]:
+    return {check.check_key(kind, key): str(value) for key, value in values.items()}
 
 
 def _too_long(folder: str, texts: Mapping[str, str], limit: int) -> dict[str, str]:
     return {
         f"long_values/{folder}/{key}.txt": text for key, text in texts.items() if len(text) > limit
     }
+
+
+def _cut_all(kind: str, texts: Mapping[str, str], limit: int) -> dict[str, str]:
+    return {key: _cut(kind, key, text, limit) for key, text in texts.items()}
 
 
 def _cut(kind: str, key: str, text: str, limit: int) -> str:
