@@ -63,11 +63,12 @@ class Guard:
 
 def allowed(headers: Headers) -> bool:
     """Whether a request names this server as its host, and as its origin if it names one."""
-    host = _hostname(f"//{headers.get('host', '')}")
-    if not _known(host):
+    host = headers.get("host", "")
+    if not _known(_hostname(f"//{host}")):
         return False
     origin = headers.get("origin")
-    return origin is None or _hostname(origin) == host
+    trusted = config.get_option("server.corsAllowedOrigins")
+    return origin is None or origin in trusted or origin.partition("://")[2] == host
 
 
 def _known(host: str | None) -> bool:

@@ -34,8 +34,12 @@ def pick_runs(source: Source, experiment_id: int | None) -> tuple[str, ...]:
     """
     query = queries.RunQuery(experiment_id=experiment_id)
     recent = queries.run_page(source, query, RECENT)
+    newest = list(recent["run_id"][:PRESELECTED])
     if "runs" not in st.session_state:
-        st.session_state["runs"] = _from_address(source) or list(recent["run_id"][:PRESELECTED])
+        st.session_state["runs"] = _from_address(source) or newest
+    elif st.session_state["runs_of"] != experiment_id:
+        st.session_state["runs"] = newest
+    st.session_state["runs_of"] = experiment_id
     chosen = [run_id for run_id in st.session_state["runs"] if isinstance(run_id, str)]
     earlier = queries.runs_by_id(source, tuple(chosen))
     st.session_state["runs"] = list(earlier["run_id"])

@@ -199,3 +199,18 @@ def test_configurations_show_the_difference_first_and_the_change_against_the_bas
     assert list(test.dataframe[0].value[" "]) == ["hidden_size", "max_samples"]
     results = test.dataframe[2].value.set_index(" ")
     assert "(+0.0490)" in results.loc["test_accuracy", "default · 00000000"]
+
+
+def test_another_experiment_brings_its_own_newest_runs(tmp_path, study, monkeypatch):
+    path = tmp_path / "tracking.db"
+    connection = study.connect(path)
+    for number, name in enumerate(["one", "two"], 1):
+        study.add_experiment(connection, number, name)
+        study.add_run(connection, f"of {name}", experiment=number, begun=study.BEGUN + number)
+    connection.close()
+    monkeypatch.setattr("sys.argv", ["app.py", "--db", str(path)])
+    test = AppTest.from_file("../../dashboard/entry/main.py", default_timeout=30).run()
+    assert [option.split(" ·")[0] for option in test.multiselect(key="runs").options] == ["of two"]
+    test.selectbox(key="experiment").select("one").run()
+    assert len(test.multiselect(key="runs").value) == 1
+    assert test.dataframe[0].value["Run"].tolist() == ["of one"]

@@ -49,6 +49,11 @@ def test_a_foreign_origin_is_refused_on_the_web_socket(server):
     assert foreign.status == 403
 
 
+def test_another_port_of_this_machine_is_a_foreign_origin_too(server):
+    assert ask(server, "/", Origin="http://127.0.0.1:1")[0].status == 403
+    assert ask(server, "/", Origin=f"http://127.0.0.1:{server.port}")[0].status == 200
+
+
 def test_a_foreign_origin_may_not_fetch_an_artifact(server, run_id):
     path = f"/artifact/{run_id}/model/best.pt"
     assert ask(server, path, Origin="http://evil.example")[0].status == 403
