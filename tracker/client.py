@@ -160,9 +160,11 @@ class TrackingClient:
 
         Raises:
             FilterError: The filter or the order cannot be read.
+            InvalidValueError: The view, the limit or the token is none.
         """
         limit, offset = _page(max_results, page_token)
-        found = self.store.search_experiments(view_type, filter_string, order_by, limit + 1, offset)
+        view = check.check_view(view_type)
+        found = self.store.search_experiments(view, filter_string, order_by, limit + 1, offset)
         return _paged(found, limit, offset)
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
@@ -314,12 +316,13 @@ class TrackingClient:
 
         Raises:
             FilterError: The filter or the order cannot be read.
+            InvalidValueError: The ids, the view, the limit or the token are none.
         """
         self.reap()
         limit, offset = _page(max_results, page_token)
-        found = self.store.search_runs(
-            _ids(experiment_ids), filter_string, run_view_type, limit + 1, offset, order_by
-        )
+        ids = check.check_experiment_ids(experiment_ids)
+        view = check.check_view(run_view_type)
+        found = self.store.search_runs(ids, filter_string, view, limit + 1, offset, order_by)
         return _paged(found, limit, offset)
 
     # Metrics, parameters, tags
@@ -825,19 +828,12 @@ def _cut(kind: str, key: str, text: str, limit: int) -> str:
     return text[:limit]
 
 
-def _ids(experiment_ids: Sequence[str]) -> list[str]:
-    if isinstance(experiment_ids, str | int):
-        raise InvalidValueError(f"experiment_ids is a list, such as [{str(experiment_ids)!r}].")
-    return [str(experiment_id) for experiment_id in experiment_ids]
-
-
 def _page(max_results: int | None, token: str | None) -> tuple[int, int]:
-    limit = SEARCH_LIMIT if max_results is None else check.plain_int("max_results", max_results)
-    if limit < 1:
-        raise InvalidValueError(f"max_results is at least 1, not {max_results!r}.")
-    if token is not None and not str(token).isdecimal():
+    limit = SEARCH_LIMIT if max_results is None else check.check_max_results(max_results)
+    offset = str(token or 0)  # MLflow takes an empty token for none.
+    if not offset.isdecimal() or int(offset) > check.MAX_RESULTS:
         raise InvalidValueError(f"{token!r} is no page token: pass the `token` of the last page.")
-    return limit, int(token or 0)
+    return limit, int(offset)
 
 
 def _paged(found: list[Entity], limit: int, offset: int) -> PagedList[Entity]:

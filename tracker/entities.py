@@ -50,11 +50,16 @@ class SourceType(StrEnum):
 
 
 class ViewType(StrEnum):
-    """Which lifecycle stages a search returns."""
+    """Which lifecycle stages a search returns. MLflow's numbers 1, 2 and 3 are taken too."""
 
     ACTIVE_ONLY = "ACTIVE_ONLY"
     DELETED_ONLY = "DELETED_ONLY"
     ALL = "ALL"
+
+    @classmethod
+    def _missing_(cls, value: object) -> ViewType | None:
+        numbers: dict[object, ViewType] = {1: cls.ACTIVE_ONLY, 2: cls.DELETED_ONLY, 3: cls.ALL}
+        return numbers.get(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,13 @@ from tracker import context, frames, locations
 from tracker.client import TrackingClient
 from tracker.entities import Experiment, Run, RunStatus, ViewType
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
-from tracker.validation import check_status, refuse
+from tracker.validation import (
+    check_experiment_ids,
+    check_max_results,
+    check_status,
+    check_view,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -405,6 +411,7 @@ def search_runs(
 
     Raises:
         FilterError: The filter or the order cannot be read.
+        InvalidValueError: The ids, the view, the limit or the format are none.
     """
     client = get_client()
     ids = _where_to_search(
@@ -414,10 +421,9 @@ def search_runs(
         return list(client.search_runs(ids, filter_string, run_view_type, max_results, order_by))
     if output_format != "pandas":
         raise InvalidValueError(f"output_format is 'pandas' or 'list', not {output_format!r}.")
+    view, limit = check_view(run_view_type), check_max_results(max_results)
     client.reap()
-    return frames.search_runs(
-        client.store, ids, filter_string, run_view_type, max_results, order_by
-    )
+    return frames.search_runs(client.store, ids, filter_string, view, limit, order_by)
 
 
 # What a run logs
@@ -777,7 +783,7 @@ def _where_to_search(
         found = map(client.get_experiment_by_name, experiment_names)
         return [experiment.experiment_id for experiment in found if experiment is not None]
     if experiment_ids:
-        return experiment_ids
+        return check_experiment_ids(experiment_ids)
     if everywhere:
         return [experiment.experiment_id for experiment in search_experiments()]
     return [_experiment_id()]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import posixpath
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.entities import RunStatus
+from tracker.entities import RunStatus, ViewType
 from tracker.exceptions import InvalidValueError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ MAX_EXPERIMENT_NAME: Final = 500
 MAX_RUN_NAME: Final = 250
 LARGEST: Final = 1.7976931348623157e308
 MAX_INTEGER: Final = 2**63 - 1
+# More than there can be; one more, or a page further on, still fits in 64 bits.
+MAX_RESULTS: Final = 2**61
 
 _KEY = re.compile(r"[/\w.\-: ]+")
 _RUN_ID = re.compile(r"[0-9a-zA-Z][\w\-]{0,255}")
@@ -108,6 +111,43 @@ def check_status(status: str) -> str:
         raise InvalidValueError(
             f"There is no run status {status!r}: choose {', '.join(RunStatus)}."
         ) from None
+
+
+def check_view(view: Any) -> ViewType:
+    """Which lifecycle stages a search returns, also from MLflow's number of it.
+
+    Raises:
+        InvalidValueError: There is no such view.
+    """
+    try:
+        return ViewType(view)
+    except (TypeError, ValueError):
+        raise InvalidValueError(
+            f"There is no view {view!r}: choose {', '.join(map(str, ViewType))}."
+        ) from None
+
+
+def check_experiment_ids(experiment_ids: object) -> list[str]:
+    """Experiment ids as texts.
+
+    Raises:
+        InvalidValueError: It is no list of them.
+    """
+    if not isinstance(experiment_ids, Iterable) or isinstance(experiment_ids, str):
+        raise InvalidValueError(f"experiment_ids is a list, such as ['0'], not {experiment_ids!r}.")
+    return [str(experiment_id) for experiment_id in experiment_ids]
+
+
+def check_max_results(max_results: object) -> int:
+    """How many results a search returns at most.
+
+    Raises:
+        InvalidValueError: It is no whole number above 0.
+    """
+    limit = plain_int("max_results", max_results)
+    if limit < 1:
+        raise InvalidValueError(f"max_results is at least 1, not {max_results!r}.")
+    return min(limit, MAX_RESULTS)
 
 
 def refuse(**arguments: object) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tracker.exceptions import InvalidValueError
+import tracker
+from tracker.exceptions import InvalidValueError, NotFoundError
 
 
 def test_a_long_tag_of_a_new_run_is_cut_and_kept_whole(client):
@@ -42,3 +43,56 @@ def test_an_end_that_is_no_time_is_refused(client, run_id, end_time):
     with pytest.raises(InvalidValueError, match="end time"):
         client.set_terminated(run_id, end_time=end_time)
     assert client.get_run(run_id).info.status == "RUNNING"
+
+
+@pytest.mark.parametrize(("view", "found"), [(1, 1), (2, 1), (3, 2), ("ALL", 2)])
+def test_mlflows_numbers_of_the_views_are_understood(client, run_id, view, found):
+    client.create_run("0")
+    client.delete_run(run_id)
+    assert len(client.search_runs(["0"], run_view_type=view)) == found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"run_view_type": 9}, "no view 9: choose ACTIVE_ONLY"),
+        ({"run_view_type": []}, "no view"),
+        ({"experiment_ids": None}, r"a list, such as \['0'\], not None"),
+        ({"experiment_ids": "12"}, "a list, such as"),
+        ({"max_results": 0}, "at least 1"),
+        ({"page_token": "9" * 30}, "no page token"),
+    ],
+)
+def test_a_search_with_a_senseless_argument_says_which(client, arguments, message):
+    with pytest.raises(InvalidValueError, match=message):
+        client.search_runs(**({"experiment_ids": ["0"]} | arguments))
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"run_view_type": 9}, "no view 9"),
+        ({"experiment_ids": "12"}, "a list"),
+        ({"max_results": -1}, "at least 1"),
+    ],
+)
+def test_a_table_of_runs_is_asked_for_with_the_same_care(arguments, message):
+    with pytest.raises(InvalidValueError, match=message):
+        tracker.search_runs(**arguments)
+
+
+def test_the_widest_search_is_no_overflow(client, run_id):
+    found = client.search_runs(["0", 2**70], max_results=2**63 - 1, page_token="")
+    assert [run.info.run_id for run in found] == [run_id]
+
+
+def test_an_experiment_may_be_given_the_name_it_has(client):
+    experiment_id = client.create_experiment("e")
+    client.rename_experiment(experiment_id, "e")
+    assert client.get_experiment(experiment_id).name == "e"
+
+
+def test_an_id_that_is_nearly_one_is_none(client):
+    with pytest.raises(NotFoundError, match=r"id '0\.0'"):
+        client.create_run("0.0")

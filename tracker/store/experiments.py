@@ -70,6 +70,8 @@ def get(connection: sqlite3.Connection, experiment_id: str | int) -> Experiment:
 
 def active_location(connection: sqlite3.Connection, experiment_id: str) -> str | None:
     """Where the artifacts of an active experiment go; None where there is no such location."""
+    if not experiment_id.isdecimal():  # SQLite would take "1.0" for 1.
+        return None
     row = connection.execute(
         """
         SELECT artifact_location

@@ -95,8 +95,8 @@ class Store:
             InvalidStateError: The experiment is deleted.
         """
         with self.database.write() as connection:
-            self._active_experiment(experiment_id)
-            self._refuse_taken_name(name)
+            if self._active_experiment(experiment_id).name != name:
+                self._refuse_taken_name(name)
             experiments.rename(connection, experiment_id, name, now)
 
     def set_experiment_stage(self, experiment_id: str, stage: LifecycleStage, now: int) -> None:
