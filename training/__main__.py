@@ -55,16 +55,21 @@ def build_parser() -> argparse.ArgumentParser:
     add("--data-root", metavar="DIR", help="folder of the images, instead of paths.root")
     add("--device", choices=DEVICES, default="auto", help="where to train (default: auto)")
     add("--seed", type=_natural, metavar="N", help="instead of data_prep.seed")
-    add("--seeds", type=_natural, default=1, metavar="N", help="train each from N seeds in a row")
+    add("--seeds", type=_positive, default=1, metavar="N", help="train each from N seeds in a row")
     add("--resume", metavar="RUN", help="go on with an interrupted run, by its id or name")
     return parser
 
 
 def _natural(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number} is negative")
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if _natural(text) == 0:
+        raise argparse.ArgumentTypeError("it takes one seed or more")
+    return int(text)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -94,7 +99,7 @@ def _train(config: Config, options: argparse.Namespace) -> tuple[list[Outcome], 
     around = study.Surroundings(device, launched, make_report(launched))
     with world.joined(launched, device):
         if options.resume is None:
-            return study.run_study(config, names, around, max(1, options.seeds))
+            return study.run_study(config, names, around, options.seeds)
         outcome, source = resume.resume_run(config, options.resume, options.overrides, around)
         return [outcome] if outcome else [], source
 
