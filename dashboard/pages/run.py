@@ -223,7 +223,10 @@ def _tree(run_id: str, found: list[FileInfo]) -> FileInfo:
         height=_height(len(found)),
     )
     picked = event["selection"]["rows"]
-    return found[picked[0] if picked else 0]
+    if picked:
+        st.query_params["file"] = found[picked[0]].path
+    linked = st.query_params.get("file")
+    return next((item for item in found if item.path == linked), found[0])
 
 
 def _chosen(store: ArtifactStore, run_id: str, chosen: FileInfo) -> None:

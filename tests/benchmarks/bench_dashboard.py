@@ -98,7 +98,7 @@ def _big(folder: Path, runs: int, points: int) -> Path:
 @contextlib.contextmanager
 def _browser() -> Iterator[Any]:
     with sync_playwright() as playwright:
-        path = shutil.which("chromium")
+        path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()

@@ -131,7 +131,9 @@ def _missing() -> str:
 
 
 def _chromium() -> str | None:
-    return str(CHROMIUM) if CHROMIUM.exists() else shutil.which("chromium")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = (shutil.which(name) for name in names)
+    return str(CHROMIUM) if CHROMIUM.exists() else next(filter(None, found), None)
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,23 @@ def test_the_live_page_follows_a_run_and_notices_its_death(training, serve, visi
     assert run.info.status == "FAILED"
 
 
+def test_a_page_without_a_running_run_asks_and_hears_nothing(server, visit):
+    visitor = visit(server)
+    heard = []
+
+    def listen(socket):
+        socket.on("framesent", lambda frame: heard.append(frame))  # noqa: PLW0108
+        socket.on("framereceived", lambda frame: heard.append(frame))  # noqa: PLW0108
+
+    visitor.page.on("websocket", listen)
+    visitor.open("live")
+    visitor.page.wait_for_timeout(500)
+    assert heard
+    heard.clear()
+    visitor.page.wait_for_timeout(3000)
+    assert heard == []
+
+
 def test_a_zoom_stays_while_new_points_arrive(training, serve, visit):
     visitor = visit(serve(training[0])).open("curves")
     visitor.charts()
@@ -216,4 +233,11 @@ def test_a_chart_is_saved_as_svg_and_its_points_as_csv(server, visit, tmp_path):
         visitor.page.get_by_role("link", name="CSV").first.click()
     table.value.save_as(tmp_path / "loss.csv")
     assert len((tmp_path / "loss.csv").read_text().splitlines()) == 1 + 2 * 10
+    visitor.check()
+
+
+def test_a_link_reopens_an_artifact(server, visit):
+    visitor = visit(server).open("run?part=Artifacts&file=model%2Fmodel_card.json")
+    assert "model/model_card.json" in visitor.text()
+    assert visitor.page.get_by_test_id("stJson").count() == 1
     visitor.check()
