@@ -362,6 +362,8 @@ class TrackingClient:
             check.refuse(
                 model_id=model_id, dataset_name=dataset_name, dataset_digest=dataset_digest
             )
+        if type(run_id) is not str:
+            check.check_run_id(run_id)
         self.store.log_metric(run_id, _point(key, value, timestamp, step))
 
     def log_batch(
@@ -393,7 +395,14 @@ class TrackingClient:
         step: int | None = None,
         timestamp: int | None = None,
     ) -> None:
-        """Add one point to each of several metrics, in one transaction."""
+        """Add one point to each of several metrics, in one transaction.
+
+        Raises:
+            InvalidValueError: A key or a number breaks a rule; nothing is written.
+            NotFoundError: There is no such run.
+            InvalidStateError: The run is deleted.
+        """
+        check.check_run_id(run_id)
         keys = check.check_keys("metric", tuple(metrics))
         numbers = [
             value if type(value) is float else check.plain_float(key, value)
@@ -423,7 +432,10 @@ class TrackingClient:
 
         Raises:
             InvalidValueError: The lengths differ, or an element is not a number.
+            NotFoundError: There is no such run.
+            InvalidStateError: The run is deleted.
         """
+        check.check_run_id(run_id)
         check.check_key("metric", key)
         numbers = check.plain_floats(key, values)
         counted = range(len(numbers)) if steps is None else check.plain_ints("step", steps)
@@ -571,8 +583,12 @@ class TrackingClient:
         self.artifacts(run_id).log_folder(local_dir, artifact_path)
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
-        """Keep a text as a file."""
-        self.artifacts(run_id).log_bytes(text.encode(), artifact_file)
+        """Keep a text as a file.
+
+        Raises:
+            InvalidValueError: It is no text, or not valid Unicode.
+        """
+        self.artifacts(run_id).log_bytes(encoding.from_text(text), artifact_file)
 
     def log_stream(self, run_id: str, stream: IO[bytes], artifact_file: str) -> None:
         """Keep what a binary stream still holds as a file."""

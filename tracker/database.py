@@ -23,6 +23,7 @@ from tracker.exceptions import (
     DatabaseError,
     DatabaseLockedError,
     DiskFullError,
+    InvalidValueError,
     NotADatabaseError,
     ReadOnlyError,
 )
@@ -92,6 +93,7 @@ class Database:
 
         Raises:
             DatabaseError: What sqlite3 reported, translated.
+            InvalidValueError: A text or a number that SQLite cannot take.
         """
         connection = self.connection
         if connection.in_transaction:
@@ -100,7 +102,7 @@ class Database:
         try:
             connection.execute("BEGIN")
             yield connection
-        except sqlite3.Error as error:
+        except _REPORTED as error:
             raise translate(error, self.path) from error
         finally:
             _roll_back(connection)
@@ -110,6 +112,7 @@ class Database:
 
         Raises:
             DatabaseError: What sqlite3 reported, translated; nothing was written.
+            InvalidValueError: A text or a number that SQLite cannot take; nothing was written.
         """
         return _Write(self)
 
@@ -241,7 +244,7 @@ class _Write:
         finally:
             self._local.writing = False
             _roll_back(self._connection)
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, _REPORTED):
             raise translate(error, self._database.path) from error
 
 
@@ -253,9 +256,16 @@ class _PerThread(threading.local):
 
 _inherited: list[sqlite3.Connection] = []
 
+# Binding a value, sqlite3 raises Python's own errors.
+_REPORTED: Final = (sqlite3.Error, UnicodeEncodeError, OverflowError)
 
-def translate(error: sqlite3.Error, path: Path) -> DatabaseError:
+
+def translate(
+    error: sqlite3.Error | UnicodeEncodeError | OverflowError, path: Path
+) -> DatabaseError | InvalidValueError:
     """Turn sqlite3's error into the tracker's, with a sentence that says what to do."""
+    if not isinstance(error, sqlite3.Error):
+        return _about_a_value(error)
     name = str(getattr(error, "sqlite_errorname", ""))
     where = repr(str(path))
     if name.startswith(BUSY_CODES):
@@ -266,7 +276,7 @@ def translate(error: sqlite3.Error, path: Path) -> DatabaseError:
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return NotADatabaseError(
             f"{where} is not an SQLite database or is damaged ({error}): name another file, or "
-            f"recover it with `sqlite3 FILE .recover`."
+            f"save what can be read with `sqlite3 FILE .dump`."
         )
     if name.startswith("SQLITE_FULL"):
         return DiskFullError(f"There is no room left on the disk of {where}: free some space.")
@@ -276,6 +286,15 @@ def translate(error: sqlite3.Error, path: Path) -> DatabaseError:
             f"exist and that you may write them."
         )
     return DatabaseError(f"{where}: {error}")
+
+
+def _about_a_value(error: UnicodeEncodeError | OverflowError) -> InvalidValueError:
+    if isinstance(error, OverflowError):
+        return InvalidValueError("A number does not fit in the 64 bits that SQLite has for it.")
+    return InvalidValueError(
+        f"The text {error.object[:100]!r} is not valid Unicode at character {error.start + 1}: "
+        f"pass `text.encode(errors='replace').decode()` instead."
+    )
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

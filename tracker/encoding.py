@@ -18,6 +18,23 @@ THUMBNAIL_PIXELS: Final = 256
 YAML_SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 
+def from_text(text: str) -> bytes:
+    """UTF-8.
+
+    Raises:
+        InvalidValueError: It is no text, or holds what UTF-8 cannot say.
+    """
+    if not isinstance(text, str):
+        raise InvalidValueError(f"log_text takes a text, not {type(text).__name__}.")
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValueError(
+            f"The text is not valid Unicode at character {error.start + 1}: pass "
+            f"`text.encode(errors='replace').decode()` instead."
+        ) from error
+
+
 def from_dict(dictionary: Mapping[str, Any] | list[Any], artifact_file: str) -> bytes:
     """YAML for `.yaml` and `.yml`, JSON for every other name.
 
