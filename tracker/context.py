@@ -28,8 +28,8 @@ def user_name() -> str:
     import getpass  # noqa: PLC0415
 
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # A container's numeric user without a passwd entry.
+        return _readable(getpass.getuser())
+    except (OSError, KeyError, ImportError):  # A container's numeric user without a passwd entry.
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
@@ -53,7 +53,7 @@ def run_tags() -> dict[str, str]:
         tags["mlflow.source.git.branch"] = branch
     if commit and enabled():
         tags["tracker.git.dirty"] = str(bool(uncommitted(folder))).lower()
-    return tags
+    return {key: _readable(tag) for key, tag in tags.items()}
 
 
 def enabled() -> bool:
@@ -74,7 +74,10 @@ def run_files() -> dict[str, bytes]:
 def git_commit(folder: Path) -> str | None:
     """The commit checked out in the repository around `folder`, read from its files."""
     git_folder, head = _git_head(folder)
-    return None if git_folder is None else _resolve(git_folder, head)
+    try:
+        return None if git_folder is None else _resolve(git_folder, head)
+    except OSError:  # Somebody else's repository.
+        return None
 
 
 @lru_cache(maxsize=16)
@@ -114,6 +117,11 @@ def packages() -> bytes:
     return "\n".join([*sorted(found, key=str.lower), ""]).encode()
 
 
+def _readable(text: str) -> str:
+    """A text for the database; file names that are not UTF-8 reach Python as no valid Unicode."""
+    return text.encode(errors="replace").decode()
+
+
 def _command() -> str:
     import shlex  # noqa: PLC0415
 
@@ -123,12 +131,20 @@ def _command() -> str:
 def _source() -> tuple[str, SourceType]:
     if "ipykernel" in sys.modules:
         return os.environ.get("JPY_SESSION_NAME", "notebook"), SourceType.NOTEBOOK
-    return sys.argv[0] or "python", SourceType.LOCAL
+    return _script() or "python", SourceType.LOCAL
+
+
+def _script() -> str:
+    """The script that runs, empty in an interactive or embedded interpreter."""
+    return sys.argv[0] if sys.argv else ""
 
 
 def _source_folder() -> Path:
-    script = Path(sys.argv[0] or ".")
-    return script.absolute().parent if script.is_file() else Path.cwd()
+    script = Path(_script() or ".")
+    try:
+        return script.absolute().parent if script.is_file() else Path.cwd()
+    except OSError:  # The working directory was deleted, or may not be looked into.
+        return Path(os.sep)
 
 
 def _git_head(folder: Path) -> tuple[Path | None, str]:
@@ -137,9 +153,9 @@ def _git_head(folder: Path) -> tuple[Path | None, str]:
         git_folder = candidate / ".git"
         try:
             if git_folder.is_file():  # A worktree or submodule names its folder in a file.
-                git_folder = candidate / git_folder.read_text().removeprefix("gitdir:").strip()
+                git_folder = candidate / _text(git_folder).removeprefix("gitdir:").strip()
             if (git_folder / "HEAD").is_file():
-                return git_folder, (git_folder / "HEAD").read_text().strip()
+                return git_folder, _text(git_folder / "HEAD").strip()
         except OSError:
             break
     return None, ""
@@ -150,9 +166,13 @@ def _resolve(git_folder: Path, head: str) -> str | None:
         return head
     ref = head.removeprefix("ref: ")
     common = git_folder / "commondir"
-    root = git_folder / common.read_text().strip() if common.is_file() else git_folder
+    root = git_folder / _text(common).strip() if common.is_file() else git_folder
     if (root / ref).is_file():
-        return (root / ref).read_text().strip()
+        return _text(root / ref).strip()
     packed = root / "packed-refs"
-    lines = packed.read_text().splitlines() if packed.is_file() else []
+    lines = _text(packed).splitlines() if packed.is_file() else []
     return next((line.split(" ")[0] for line in lines if line.endswith(f" {ref}")), None)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")

@@ -40,14 +40,24 @@ def database_path(uri: str | os.PathLike[str]) -> Path:
             f"as 'sqlite:///tracking.db'. To send runs to an MLflow server, use MLflow itself; it "
             f"opens the file that the tracker wrote."
         )
-    return Path(text).absolute()
+    return _absolute(text)
+
+
+def _absolute(path: str) -> Path:
+    try:
+        return Path(path).absolute()
+    except FileNotFoundError:
+        raise InvalidValueError(
+            f"{path!r} is relative to the working directory, which was deleted: change to another "
+            f"folder, or name a full path."
+        ) from None
 
 
 def _file_path(rest: str) -> Path:
     """A file, or `tracking.db` in a folder: to MLflow and its users, `file:` names a folder."""
     from urllib.parse import unquote  # noqa: PLC0415
 
-    path = Path(unquote(rest.removeprefix("//"))).absolute()
+    path = _absolute(unquote(rest.removeprefix("//")))
     return path if path.suffix or path.is_file() else path / "tracking.db"
 
 
@@ -58,4 +68,4 @@ def _sqlite_path(text: str) -> Path:
         raise InvalidValueError(
             f"{text!r} names no file: write 'sqlite:///tracking.db' or 'sqlite:////full/path.db'."
         )
-    return Path(path).absolute()
+    return _absolute(path)
