@@ -496,13 +496,15 @@ class TrackingClient:
         datasets: Sequence[DatasetInput] | None = None,
         models: Sequence[Any] | None = None,
     ) -> None:
-        """Say which data sets a run used.
+        """Say which data sets a run used, all or none.
 
         Raises:
+            InvalidValueError: One is no data set, or lacks a name, a digest or a source.
             UnsupportedError: Models are named.
         """
         check.refuse(models=models)
-        self.store.log_inputs(run_id, list(datasets or ()))
+        check.check_run_id(run_id)
+        self.store.log_inputs(run_id, [check.check_dataset_input(used) for used in datasets or ()])
 
     def log_input(
         self,
@@ -518,12 +520,11 @@ class TrackingClient:
             dataset: What it was.
             context: What for: "train", "validation", "test".
             tags: More about the use.
+
+        Raises:
+            InvalidValueError: It is no data set, or lacks a name, a digest or a source.
         """
-        marks = dict(tags or {})
-        if context is not None:
-            marks[CONTEXT_TAG] = context
-        found = [InputTag(key, str(value)) for key, value in marks.items()]
-        self.log_inputs(run_id, [DatasetInput(dataset, found)])
+        self.log_inputs(run_id, [dataset_input(dataset, context, tags)])
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         """Every point of one metric by (step, timestamp).
@@ -783,6 +784,16 @@ class TrackingClient:
 
 # The name under which scripts written for MLflow know it.
 MlflowClient = TrackingClient
+
+
+def dataset_input(
+    dataset: Dataset, context: str | None, tags: Mapping[str, Any] | None
+) -> DatasetInput:
+    """A data set with the tags that say what it is used for."""
+    marks = dict(tags or {})
+    if context is not None:
+        marks[CONTEXT_TAG] = context
+    return DatasetInput(dataset, [InputTag(key, str(value)) for key, value in marks.items()])
 
 
 def _now() -> int:

@@ -299,6 +299,7 @@ def start_run(
 
     Raises:
         InvalidStateError: A run is active and `nested` is not set, or the run is deleted.
+        InvalidValueError: The note is given twice, or the key of a tag breaks a rule.
         NotFoundError: There is no such run or experiment.
         UnsupportedError: It is to sample the system, and psutil is not installed.
     """
@@ -310,9 +311,7 @@ def start_run(
         )
     client = get_client()
     wanted = run_id or os.environ.pop(RUN_VARIABLE, None)
-    marks = {key: str(value) for key, value in (tags or {}).items()}
-    if description is not None:
-        marks[client_module.NOTE_TAG] = description
+    marks = _first_tags(tags, description)
     if wanted:
         run = _resume(client, wanted, run_name, marks)
     else:
@@ -546,6 +545,7 @@ def log_input(
     """Say that the active run uses a data set, and what for ("train", "validation", "test").
 
     Raises:
+        InvalidValueError: It is no data set, or lacks a name, a digest or a source.
         UnsupportedError: A model is named.
     """
     refuse(model=model)
@@ -558,10 +558,10 @@ def log_inputs(
     tags_list: Sequence[Mapping[str, str] | None] | None = None,
     models: Any = None,
 ) -> None:
-    """Say which data sets the active run uses, each with its context and tags.
+    """Say which data sets the active run uses, each with its context and tags, all or none.
 
     Raises:
-        InvalidValueError: The lists differ in length.
+        InvalidValueError: The lists differ in length, or one entry is no data set.
         UnsupportedError: Models are named.
     """
     refuse(models=models)
@@ -569,8 +569,8 @@ def log_inputs(
     marks = tags_list or [None] * len(datasets)
     if not len(datasets) == len(what_for) == len(marks):
         raise InvalidValueError("log_inputs takes as many contexts and tags as data sets.")
-    for dataset, context_name, tags in zip(datasets, what_for, marks, strict=True):
-        log_input(dataset, context_name, tags)
+    used = map(client_module.dataset_input, datasets, what_for, marks)
+    get_client().log_inputs(_run_id(), list(used))
 
 
 def flush_async_logging() -> None:
@@ -726,11 +726,23 @@ def _get_or_create(client: TrackingClient, name: str) -> Experiment:
         return found
 
 
+def _first_tags(tags: Mapping[str, Any] | None, description: str | None) -> dict[str, Any]:
+    marks = dict(tags or {})
+    if description is None:
+        return marks
+    if client_module.NOTE_TAG in marks:
+        raise InvalidValueError(
+            f"The note is given twice: leave out description, or the tag "
+            f"{client_module.NOTE_TAG!r}."
+        )
+    return marks | {client_module.NOTE_TAG: description}
+
+
 def _create(
     client: TrackingClient,
     experiment_id: str,
     parent: str | None,
-    tags: dict[str, str],
+    tags: dict[str, Any],
     run_name: str | None,
 ) -> Run:
     if parent is not None:
@@ -761,7 +773,7 @@ def _start_sampling(client: TrackingClient, run_id: str) -> SystemMetrics:
         raise
 
 
-def _resume(client: TrackingClient, run_id: str, run_name: str | None, tags: dict[str, str]) -> Run:
+def _resume(client: TrackingClient, run_id: str, run_name: str | None, tags: dict[str, Any]) -> Run:
     client.resume_run(run_id)
     if run_name:
         client.update_run(run_id, name=run_name)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.entities import RunStatus, ViewType
+from tracker.entities import Dataset, DatasetInput, InputTag, RunStatus, ViewType
 from tracker.exceptions import InvalidValueError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ LARGEST: Final = 1.7976931348623157e308
 MAX_INTEGER: Final = 2**63 - 1
 # More than there can be; one more, or a page further on, still fits in 64 bits.
 MAX_RESULTS: Final = 2**61
+
+# Columns of MLflow's tables; the texts that describe a data set may be of any length.
+_DATASET_LIMITS: Final = {"name": 500, "digest": 36, "source_type": 36}
+_INPUT_TAG_LIMITS: Final = {"key": 255, "value": 500}
 
 _KEY = re.compile(r"[/\w.\-: ]+")
 _RUN_ID = re.compile(r"[0-9a-zA-Z][\w\-]{0,255}")
@@ -111,6 +115,37 @@ def check_status(status: str) -> str:
         raise InvalidValueError(
             f"There is no run status {status!r}: choose {', '.join(RunStatus)}."
         ) from None
+
+
+def check_dataset_input(given: object) -> DatasetInput:
+    """A data set with its tags, unchanged.
+
+    Raises:
+        InvalidValueError: It is none, or names what is missing or too long.
+    """
+    if not isinstance(given, DatasetInput) or not isinstance(given.dataset, Dataset):
+        found = given.dataset if isinstance(given, DatasetInput) else given
+        raise InvalidValueError(
+            f"A run uses a data set, not {type(found).__name__}: describe it with "
+            f"`tracker.data.from_pandas` or `from_numpy`, or with `tracker.Dataset(…)`."
+        )
+    _check_texts("data set", given.dataset, _DATASET_LIMITS)
+    _check_texts("data set", given.dataset, {"source": None})
+    for tag in given.tags:
+        _check_texts("data set's tag", tag, _INPUT_TAG_LIMITS)
+    return given
+
+
+def _check_texts(kind: str, record: Dataset | InputTag, limits: Mapping[str, int | None]) -> None:
+    for name, limit in limits.items():
+        text = getattr(record, name)
+        if not isinstance(text, str) or not text:
+            raise InvalidValueError(f"A {kind} needs a {name}, a text, not {text!r}.")
+        if limit is not None and len(text) > limit:
+            raise InvalidValueError(
+                f"The {name} {text[:40]!r}… of a {kind} has {len(text)} characters; at most "
+                f"{limit} are allowed."
+            )
 
 
 def check_view(view: Any) -> ViewType:

@@ -96,3 +96,35 @@ def test_an_experiment_may_be_given_the_name_it_has(client):
 def test_an_id_that_is_nearly_one_is_none(client):
     with pytest.raises(NotFoundError, match=r"id '0\.0'"):
         client.create_run("0.0")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        ([1, 2], "not list: describe it with"),
+        (tracker.Dataset("", "d", "local", "{}"), "needs a name"),
+        (tracker.Dataset("n", None, "local", "{}"), "needs a digest, a text, not None"),
+        (tracker.Dataset("n", "d", "local", None), "needs a source"),
+        (tracker.Dataset("n", "d" * 37, "local", "{}"), "has 37 characters; at most 36"),
+    ],
+    ids=["no data set", "no name", "no digest", "no source", "long digest"],
+)
+@pytest.mark.usefixtures("database")
+def test_a_data_set_without_what_it_needs_is_refused_and_none_is_logged(dataset, message):
+    with tracker.start_run() as run:
+        fine = tracker.Dataset("n", "d", "local", "{}")
+        with pytest.raises(InvalidValueError, match=message):
+            tracker.log_inputs([fine, dataset])
+    assert tracker.get_run(run.info.run_id).inputs.dataset_inputs == []
+
+
+def test_a_long_tag_of_a_data_set_is_refused(client, run_id):
+    with pytest.raises(InvalidValueError, match=r"value 'xxx.* has 501 characters"):
+        client.log_input(run_id, tracker.Dataset("n", "d", "local", "{}"), "x" * 501)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_note_that_is_given_twice_is_refused_as_in_mlflow():
+    with pytest.raises(InvalidValueError, match="given twice"):
+        tracker.start_run(description="a", tags={"mlflow.note.content": "b"})
+    assert tracker.active_run() is None
