@@ -184,8 +184,26 @@ def remove_experiment(connection: sqlite3.Connection, experiment_id: int) -> boo
 
 def damage(connection: sqlite3.Connection) -> list[str]:
     """What SQLite itself finds wrong with the file."""
-    rows = connection.execute("PRAGMA integrity_check(100)").fetchall()
+    try:
+        rows = connection.execute("PRAGMA integrity_check(100)").fetchall()
+    except sqlite3.DatabaseError as error:
+        # Where the damage is bad enough, the test breaks off: then at least name the tables.
+        tables = _unreadable_tables(connection)
+        if not tables:
+            raise
+        return [f"the table {name!r} cannot be read: {error}" for name in tables]
     return [str(row[0]) for row in rows if row[0] != "ok"]
+
+
+def _unreadable_tables(connection: sqlite3.Connection) -> list[str]:
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    found = []
+    for (name,) in names:
+        try:
+            connection.execute("SELECT COUNT(*) FROM pragma_integrity_check(?)", (name,)).fetchone()
+        except sqlite3.DatabaseError:
+            found.append(name)
+    return found
 
 
 def broken_references(connection: sqlite3.Connection) -> list[tuple[str, int, str]]:

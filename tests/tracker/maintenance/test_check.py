@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tracker.client import TrackingClient
 from tracker.maintenance.check import Checkup, repair
 
 
@@ -20,6 +21,23 @@ def test_a_sound_database_has_no_problem(client, trained):
     client.delete_run(trained(client, name="deleted"))
     client.create_run("0")
     assert problems(client) == {}
+
+
+def test_a_table_on_a_page_of_rubbish_is_named(client, trained):
+    trained(client)
+    connection = client.store.database.connection
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (page,) = connection.execute(
+        "SELECT rootpage FROM sqlite_master WHERE name = 'metrics'"
+    ).fetchone()
+    path = client.store.database.path
+    client.store.database.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+    found = next(Checkup(TrackingClient(path, read_only=True)).run())
+    assert found.test == "database pages"
+    assert found.problems[0].startswith("the table 'metrics' cannot be read: ")
 
 
 @pytest.mark.parametrize(
