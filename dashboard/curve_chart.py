@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import pandas as pd
 
+from dashboard import metrics
 from dashboard.charts import GREY, PADDING
 from dashboard.smoothing import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DASHES = {"train": [5, 4], "validation": [1, 0], "test": [2, 2], "": [1, 0]}
+DASHES = {"solid": [1, 0], "dashed": [5, 4], "dotted": [2, 2]}
 POINTS_SHOWN = 30
 STRIP_FROM = 60
 STRIP_HEIGHT = 34
@@ -209,8 +210,9 @@ def _colour(shape: Shape) -> alt.Color:
 
 
 def _curves(shape: Shape, x: alt.X) -> list[alt.Chart]:
-    parts = sorted({part for _, _, part in shape.lines})
-    scale = alt.Scale(domain=parts, range=[DASHES[part] for part in parts])
+    strokes = metrics.strokes({part for _, _, part in shape.lines})
+    dashes = [DASHES[stroke] for stroke in strokes.values()]
+    scale = alt.Scale(domain=list(strokes), range=dashes)
     dash = alt.StrokeDash("part:N", scale=scale, legend=None)
     style = shape.style
     base = alt.Chart(alt.NamedData("lines")).encode(x=x, color=_colour(shape), detail="series:N")

@@ -23,6 +23,7 @@ LESS_IS_BETTER = re.compile(
     r"loss|error|err\b|perplexity|rmse|mae|mse|nll|seconds|duration|latency"
 )
 MORE_IS_BETTER = re.compile(r"acc|f1|auc|precision|recall|score|iou|bleu|rouge|per_second|r2")
+Stroke = Literal["solid", "dashed", "dotted"]
 SEPARATOR = re.compile(r"([_/.\-: ])")
 
 
@@ -67,6 +68,21 @@ def ranked(keys: Iterable[str]) -> list[str]:
     ['test_accuracy', 'val_accuracy', 'train_loss', 'images_per_second']
     """
     return sorted(keys, key=_rank)
+
+
+def strokes(parts: Iterable[str]) -> dict[str, Stroke]:
+    """How the line of each part is drawn: what a model is judged by is solid.
+
+    >>> strokes({"train", "validation"}), strokes({"train", "test"})
+    ({'train': 'dashed', 'validation': 'solid'}, {'test': 'solid', 'train': 'dashed'})
+    """
+    present = set(parts)
+    drawn: dict[str, Stroke] = {"train": "dashed", "validation": "solid", "test": "dotted"}
+    if "validation" not in present:
+        drawn |= {"test": "solid"}
+    if present == {"train"}:
+        drawn |= {"train": "solid"}
+    return {part: drawn.get(part, "solid") for part in sorted(present)}
 
 
 def by_interest(key: str) -> tuple[bool, bool, str]:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from dashboard.view import View
 
-STROKES = {"train": "dashed", "validation": "solid", "test": "dotted"}
 A_ROW = 2
 Subjects = dict[str, list[str]]
 
@@ -31,10 +30,12 @@ def first_choice(found: Iterable[str], count: int) -> list[str]:
 
 def legend(view: View, shown: Mapping[str, list[str]]) -> None:
     """Which colour is which run, and which stroke is which part of the data."""
-    parts = {metrics.split_part(key)[1] for keys in shown.values() for key in keys} - {""}
+    strokes = metrics.strokes(
+        {metrics.split_part(key)[1] for keys in shown.values() for key in keys} - {""}
+    )
     literal.legend(
         list(zip(view.runs["label"], view.runs["colour"], strict=True)),
-        [(part, STROKES[part]) for part in STROKES if part in parts and len(parts) > 1],
+        list(strokes.items()) if len(strokes) > 1 else [],
     )
 
 

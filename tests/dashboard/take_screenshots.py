@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import re
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -76,7 +77,7 @@ def _draw_a_seven(visitor):
     for point in path[1:]:
         page.mouse.move(*point, steps=10)
     page.mouse.up()
-    page.get_by_text("% sure").first.wait_for()
+    page.get_by_text(re.compile("% sure|keeps no")).first.wait_for()
     visitor.charts()
 
 
