@@ -769,11 +769,15 @@ class TrackingClient:
         self.set_tag(run_id, IMAGES_TAG, "True")
 
     def _remember_table(self, run_id: str, artifact_file: str) -> None:
-        """MLflow's pages find tables through a tag."""
-        known = json.loads(self.store.get_run(run_id).data.tags.get(TABLES_TAG, "[]"))
+        """MLflow's pages find tables through a tag; it has room for some two hundred."""
+        try:
+            known = json.loads(self.store.get_run(run_id).data.tags.get(TABLES_TAG, "[]"))
+        except ValueError:  # Not for us to mend.
+            return
         entry = {"path": artifact_file, "type": "table"}
-        if entry not in known:
-            self.set_tag(run_id, TABLES_TAG, json.dumps([*known, entry]))
+        longer = json.dumps([*known, entry])
+        if entry not in known and len(longer) <= check.MAX_TAG_VALUE:
+            self.set_tag(run_id, TABLES_TAG, longer)
 
     def reap(self) -> None:
         """Look for abandoned runs, at most once in a few seconds."""

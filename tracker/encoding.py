@@ -40,13 +40,13 @@ def from_dict(dictionary: Mapping[str, Any] | list[Any], artifact_file: str) -> 
 
     Raises:
         InvalidValueError: The dictionary holds something that JSON cannot say.
+        UnsupportedError: PyYAML is not installed.
     """
-    if PurePosixPath(artifact_file).suffix in YAML_SUFFIXES:
-        return _yaml(dictionary)
+    writes = _yaml if PurePosixPath(artifact_file).suffix in YAML_SUFFIXES else _json
     try:
-        return json.dumps(dictionary, indent=2, default=_plain).encode()
-    except (TypeError, ValueError) as error:
-        raise InvalidValueError(f"{artifact_file!r} cannot be written as JSON: {error}.") from error
+        return writes(dictionary)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidValueError(f"{artifact_file!r} cannot be written: {error}.") from error
 
 
 def from_image(image: Any, artifact_file: str) -> bytes:
@@ -73,7 +73,13 @@ def from_image(image: Any, artifact_file: str) -> bytes:
     if kind == "JPEG":
         picture = picture.convert("RGB")
     stream = io.BytesIO()
-    picture.save(stream, format=kind)
+    try:
+        picture.save(stream, format=kind)
+    except (KeyError, OSError, ValueError) as error:  # Pillow only reads it, or not this mode.
+        raise InvalidValueError(
+            f"An image of mode {picture.mode!r} cannot be written as {kind}: end "
+            f"{artifact_file!r} with '.png', or convert the image to 'RGB' first."
+        ) from error
     return stream.getvalue()
 
 
@@ -95,6 +101,13 @@ def from_figure(figure: Any, artifact_file: str, save_kwargs: Mapping[str, Any])
         InvalidValueError: The figure can neither be saved nor written.
     """
     suffix = PurePosixPath(artifact_file).suffix.lower()
+    try:
+        return _drawn(figure, suffix, save_kwargs)
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(f"{artifact_file!r} cannot be drawn: {error}") from error
+
+
+def _drawn(figure: Any, suffix: str, save_kwargs: Mapping[str, Any]) -> bytes:
     if hasattr(figure, "savefig"):
         stream = io.BytesIO()
         figure.savefig(stream, **{"format": suffix.lstrip(".") or "png", **save_kwargs})
@@ -103,9 +116,7 @@ def from_figure(figure: Any, artifact_file: str, save_kwargs: Mapping[str, Any])
         return str(figure.to_html(**save_kwargs)).encode()
     if hasattr(figure, "to_image"):
         return bytes(figure.to_image(**{"format": suffix.lstrip("."), **save_kwargs}))
-    raise InvalidValueError(
-        f"log_figure takes a matplotlib or plotly figure, not {type(figure).__name__}."
-    )
+    raise TypeError(f"it is no matplotlib or plotly figure but a {type(figure).__name__}.")
 
 
 def from_table(data: Any, earlier: bytes | None) -> bytes:
@@ -120,7 +131,7 @@ def from_table(data: Any, earlier: bytes | None) -> bytes:
     """
     columns, rows = _table(data)
     if earlier is not None:
-        known = json.loads(earlier)
+        known = _stored_table(earlier)
         if known["columns"] != columns:
             raise InvalidValueError(
                 f"The table has the columns {known['columns']}, not {columns}: log the same "
@@ -131,11 +142,27 @@ def from_table(data: Any, earlier: bytes | None) -> bytes:
 
 
 def read_table(content: bytes) -> pd.DataFrame:
-    """The DataFrame behind a logged table."""
+    """The DataFrame behind a logged table.
+
+    Raises:
+        InvalidValueError: The file holds something else.
+    """
     import pandas as pd  # noqa: PLC0415
 
-    table = json.loads(content)
+    table = _stored_table(content)
     return pd.DataFrame(table["data"], columns=table["columns"])
+
+
+def _stored_table(content: bytes) -> dict[str, Any]:
+    try:
+        table = json.loads(content)
+    except ValueError:
+        table = None
+    if not isinstance(table, dict) or not {"columns", "data"} <= table.keys():
+        raise InvalidValueError(
+            "The file of this name holds no table, which log_table writes: choose another name."
+        )
+    return table
 
 
 def _table(data: Any) -> tuple[list[str], list[list[Any]]]:
@@ -184,9 +211,18 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def _json(dictionary: Mapping[str, Any] | list[Any]) -> bytes:
+    return json.dumps(dictionary, indent=2, default=_plain).encode()
+
+
 def _yaml(dictionary: Mapping[str, Any] | list[Any]) -> bytes:
     try:
         import yaml  # noqa: PLC0415
     except ImportError as error:
         raise UnsupportedError("YAML needs PyYAML: `pip install pyyaml`.") from error
-    return yaml.safe_dump(dictionary, sort_keys=False, allow_unicode=True).encode()
+    try:
+        text = yaml.safe_dump(dictionary, sort_keys=False, allow_unicode=True)
+    except yaml.YAMLError:  # It holds a numpy number, a path or the like.
+        plain = json.loads(json.dumps(dictionary, default=_plain))
+        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    return text.encode()
