@@ -6,8 +6,8 @@ of chart, and while points arrive only the tables travel. That also is why a zoo
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +101,7 @@ class Drawing:
 
     def as_spec(self) -> dict[str, Any]:
         """Both together, as `st.vega_lite_chart` takes them."""
-        return copy.deepcopy(self.spec) | {"datasets": self.tables}
+        return self.spec | {"datasets": self.tables}
 
 
 def draw(series: Sequence[Series], style: Style, marked: pd.DataFrame) -> Drawing:
@@ -167,9 +167,52 @@ def _best(table: pd.DataFrame, series: Sequence[Series], style: Style) -> pd.Dat
     return best.set_axis(["x", "value", "series"], axis=1)
 
 
-@lru_cache(maxsize=256)
 def specification(shape: Shape) -> dict[str, Any]:
-    """The Vega-Lite specification of a shape; shared, so not to be changed."""
+    """The Vega-Lite specification of a shape.
+
+    What does not depend on the lines themselves is built once: Altair takes 0.1 s for it.
+    """
+    parts = sorted({part for _, _, part in shape.lines})
+    spec: dict[str, Any] = json.loads(_template(replace(shape, lines=_one_line_each(parts))))
+    _fill(spec, shape)
+    return spec
+
+
+def _one_line_each(parts: Sequence[str]) -> tuple[tuple[str, str, str], ...]:
+    return tuple(("", GREY, part) for part in parts)
+
+
+def _fill(node: Any, shape: Shape) -> None:
+    """Write the lines' colours and labels into a template, wherever they belong."""
+    if isinstance(node, list):
+        for item in node:
+            _fill(item, shape)
+    if not isinstance(node, dict):
+        return
+    if node.get("field") == "series" and "scale" in node:
+        names = [f"r{index}" for index in range(len(shape.lines))]
+        node["scale"] = {"domain": names, "range": [colour for _, colour, _ in shape.lines]}
+    if node.get("data") == {"name": "hover"}:
+        _fill_hover(node, [label for label, _, _ in shape.lines])
+    for value in node.values():
+        _fill(value, shape)
+
+
+def _fill_hover(layer: dict[str, Any], labels: Sequence[str]) -> None:
+    """One row of the tooltip a line; a dash where a line has no value."""
+    layer["transform"] = [
+        {"calculate": f"isValid(datum.r{i}) ? format(datum.r{i}, '.5~g') : '\u2013'", "as": f"t{i}"}
+        for i in range(len(labels))
+    ]
+    layer["encoding"]["tooltip"] += [
+        {"field": f"t{index}", "type": "nominal", "title": label}
+        for index, label in enumerate(labels)
+    ]
+
+
+@lru_cache(maxsize=256)
+def _template(shape: Shape) -> str:
+    """The specification as JSON, without the lines' labels and colours."""
     zoom = alt.selection_interval(encodings=["x"], name="zoom")
     x = _x(
         shape.style,
@@ -189,8 +232,7 @@ def specification(shape: Shape) -> dict[str, Any]:
     )
     # A sentence for a screen reader to every point costs seconds; the chart has one as a whole.
     quiet = fitted.configure(aria=False, view=alt.ViewConfig(strokeWidth=0))
-    spec: dict[str, Any] = quiet.to_dict()
-    return spec
+    return json.dumps(quiet.to_dict())
 
 
 def _x(style: Style, scale: alt.Scale) -> alt.X:
@@ -261,20 +303,13 @@ def _x_tip(style: Style) -> alt.Tooltip:
 
 def _hover(shape: Shape, x: alt.X) -> alt.Chart:
     """A rule that follows the pointer and reads every line at once."""
-    tips = [_x_tip(shape.style)] + [
-        alt.Tooltip(f"t{index}:N", title=label) for index, (label, _, _) in enumerate(shape.lines)
-    ]
     near = alt.selection_point(
         name="near", nearest=True, on="pointerover", fields=["x"], clear="pointerout", empty=False
     )
-    texts = {
-        f"t{index}": f"isValid(datum.r{index}) ? format(datum.r{index}, '.5~g') : '\u2013'"
-        for index in range(len(shape.lines))
-    }
-    rows = alt.Chart(alt.NamedData("hover")).transform_calculate(**texts)
-    rule = rows.mark_rule(color=GREY, clip=True)
+    rule = alt.Chart(alt.NamedData("hover")).mark_rule(color=GREY, clip=True)
     opacity = alt.condition(near, alt.value(0.6), alt.value(0))
-    drawn: alt.Chart = rule.encode(x=x, opacity=opacity, tooltip=tips).add_params(near)
+    tip = [_x_tip(shape.style)]
+    drawn: alt.Chart = rule.encode(x=x, opacity=opacity, tooltip=tip).add_params(near)
     return drawn
 
 

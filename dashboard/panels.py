@@ -63,7 +63,7 @@ def _panel(
     view: View, subject: str, keys: list[str], axis: queries.Axis, prefix: str, *, log: bool
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(f"**{literal.code_span(subject, 60)}**", width="stretch")
+        st.markdown(f"**{literal.code_span(subject, 60)}**", width="content")
         st.link_button("CSV", files.points_url(view.run_ids, keys), type="tertiary")
         vector_image.button(f"{subject}.svg", f"{prefix}-svg-{subject}")
     series = lines.read(view, keys, axis)
