@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -31,6 +32,7 @@ from tracker.entities import (
     ViewType,
 )
 from tracker.exceptions import (
+    DatabaseError,
     InvalidValueError,
     NotFoundError,
     TrackerError,
@@ -782,7 +784,9 @@ class TrackingClient:
     def reap(self) -> None:
         """Look for abandoned runs, at most once in a few seconds."""
         if time.monotonic() >= self._next_reap:
-            liveness.reap(self.store)
+            # On a full disk, or beside a long transaction, reading goes on.
+            with contextlib.suppress(DatabaseError):
+                liveness.reap(self.store)
             self._next_reap = time.monotonic() + REAP_SECONDS
 
 

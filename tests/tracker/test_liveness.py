@@ -11,6 +11,7 @@ import pytest
 
 from tracker import liveness
 from tracker.client import TrackingClient
+from tracker.database import Database
 from tracker.exceptions import InvalidStateError, NotFoundError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="flock is of Unix")
@@ -93,3 +94,11 @@ TrackingClient(sys.argv[1]).log_metric(run_id, "m", 1.0)
     path = tmp_path / "tracking.db"
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)
     assert len(TrackingClient(path).search_runs(["0"], "metrics.m = 1")) == 1
+
+
+def test_a_reader_goes_on_where_an_abandoned_run_cannot_be_marked(client, run_id, locks):
+    (locks / ("b" * 32)).write_text("process 1 on nowhere")
+    path = client.store.database.path
+    client.store.database = Database(path, busy_timeout_seconds=0.05)
+    with Database(path).write():
+        assert client.get_run(run_id).info.run_id == run_id
