@@ -44,6 +44,8 @@ DEFAULT_EXPERIMENT_ID = "0"
 EXPERIMENT_VARIABLE = "TRACKER_EXPERIMENT_NAME"
 RUN_VARIABLE = "TRACKER_RUN_ID"
 SEARCH_LIMIT = 100_000
+# Each keeps three files open in every thread that uses it.
+MOST_CLIENTS = 8
 
 
 class ActiveRun(Run):
@@ -102,6 +104,15 @@ _settings = _Settings()
 _local = _PerThread()
 
 
+def _renew_lock() -> None:
+    """Another thread of the parent may have held it, and is not there to release it."""
+    _settings.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
 # Where the database is
 
 
@@ -147,14 +158,20 @@ def get_tracking_uri() -> str:
 def get_client() -> TrackingClient:
     """The client behind the fluent verbs."""
     path = _settings.path or locations.database_path(locations.default_uri())
-    found = _settings.clients.get(path)
-    if found is None:
-        with _settings.lock:
-            found = _settings.clients.get(path)
-            if found is None:
-                found = TrackingClient(path, **_settings.options)
-                found.tracking_uri = get_tracking_uri()
-                _settings.clients[path] = found
+    return _settings.clients.get(path) or _open_client()
+
+
+def _open_client() -> TrackingClient:
+    with _settings.lock:
+        # Another thread may have named another database since.
+        path = _settings.path or locations.database_path(locations.default_uri())
+        found = _settings.clients.get(path)
+        if found is None:
+            found = TrackingClient(path, **_settings.options)
+            found.tracking_uri = get_tracking_uri()
+            if len(_settings.clients) >= MOST_CLIENTS:
+                del _settings.clients[next(iter(_settings.clients))]
+            _settings.clients[path] = found
     return found
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import tracker
+from tracker import fluent
 from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError
 
 mpl.use("agg")
@@ -283,3 +284,38 @@ def test_a_relative_tracking_uri_keeps_its_file_when_the_working_directory_chang
         monkeypatch.chdir("/")
         tracker.log_metric("m", 1.0)
         assert tracker.get_run(run.info.run_id).data.metrics == {"m": 1.0}
+
+
+@pytest.mark.usefixtures("database")
+def test_a_process_that_walks_through_many_databases_keeps_few_open(tmp_path):
+    for number in range(20):
+        tracker.set_tracking_uri(tmp_path / f"{number}.db")
+        tracker.search_runs()
+    assert len(fluent._settings.clients) <= fluent.MOST_CLIENTS
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform cannot fork")
+def test_a_child_does_not_wait_for_a_thread_that_stayed_with_its_parent(python):
+    python(
+        """
+import os, signal, threading, tracker
+from tracker import fluent
+held, done = threading.Event(), threading.Event()
+def hold():
+    with fluent._settings.lock:
+        held.set()
+        done.wait()
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    tracker.get_client()
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+done.set()
+thread.join()
+assert status == 0, status
+"""
+    )
