@@ -304,15 +304,16 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 
 
 def _make_folder(path: Path) -> None:
-    if path.is_dir():
-        raise DatabaseError(f"{str(path)!r} is a folder: name a database file.")
     try:
+        is_folder = path.is_dir()
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ReadOnlyError(
             f"The folder of {str(path)!r} cannot be created ({error.strerror}): name a folder "
             f"that you may write."
         ) from error
+    if is_folder:
+        raise DatabaseError(f"{str(path)!r} is a folder: name a database file.")
 
 
 def _set_journal_mode(connection: sqlite3.Connection, path: Path, timeout_seconds: float) -> None:

@@ -72,7 +72,9 @@ def _check_version(connection: sqlite3.Connection, where: str) -> None:
     row = connection.execute(
         "SELECT value FROM tracker_meta WHERE key = 'schema_version'"
     ).fetchone()
-    if row is not None and int(row[0]) > SCHEMA_VERSION:
+    # The text of a received database may be anything.
+    is_known = row is None or str(row[0]) in map(str, range(1, SCHEMA_VERSION + 1))
+    if not is_known:
         raise IncompatibleDatabaseError(
             f"{where} was written by a newer ml-tracker (schema {row[0]}, this one knows "
             f"{SCHEMA_VERSION}): run `pip install --upgrade ml-tracker`."

@@ -247,3 +247,14 @@ def test_a_network_mount_is_told_from_a_local_one(kind):
     table = f"disk / ext4 rw 0 0\nserver:/x /home/ada\\040b {kind} rw 0 0\n"
     assert mounts.file_system(Path("/home/ada b/runs"), table) == kind
     assert mounts.file_system(Path("/home/ada"), table) == "ext4"
+
+
+def test_a_version_that_is_no_number_is_one_sentence(client):
+    client.store.database.connection.execute("UPDATE tracker_meta SET value = 'many'")
+    with pytest.raises(IncompatibleDatabaseError, match="schema many"):
+        TrackingClient(client.store.database.path)
+
+
+def test_a_path_that_is_too_long_is_one_sentence(tmp_path):
+    with pytest.raises(ReadOnlyError, match="name a folder"):
+        Database(tmp_path / ("x" * 300) / "tracking.db")
