@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -110,10 +111,17 @@ def uncommitted(folder: Path) -> bytes:
 
 @lru_cache(maxsize=1)
 def packages() -> bytes:
-    """The installed packages, one `name==version` a line."""
-    from importlib.metadata import distributions  # noqa: PLC0415
+    """The installed packages, one `name==version` a line.
 
-    found = {f"{d.name}=={d.version}" for d in distributions()}
+    Read off the names of their `.dist-info` folders: opening each one's metadata takes 50 times as
+    long.
+    """
+    found = set()
+    for folder in map(Path, dict.fromkeys(sys.path)):
+        with suppress(OSError):
+            for entry in folder.glob("*.dist-info"):
+                name, _, version = entry.stem.partition("-")
+                found.add(f"{name.replace('_', '-')}=={version}")
     return "\n".join([*sorted(found, key=str.lower), ""]).encode()
 
 

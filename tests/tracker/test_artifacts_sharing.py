@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from tracker.files import open_artifacts
+from tracker.files import blobs, open_artifacts
 from tracker.files.atomic import leftovers, link_over
 from tracker.files.blobs import blob_root
 
@@ -162,3 +163,35 @@ def test_linking_to_a_file_that_is_gone_says_so(tmp_path):
 def test_blobs_are_shared_by_all_runs_of_a_root_and_never_above_the_boundary(run_root, expected):
     root = blob_root(Path(run_root), Path("/d"))
     assert (root and root.as_posix()) == expected
+
+
+def aged(path, content):
+    """A file as it lies on the disk some time after it was written."""
+    path.write_bytes(content)
+    before = path.stat().st_mtime - 60
+    os.utime(path, (before, before))
+    return path
+
+
+def test_a_file_that_changed_is_stored_anew_however_alike_it_looks(tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "time_ns", lambda: 1 << 62)
+    for number, content in enumerate([b"first", b"other"]):
+        store_of(tmp_path, number).log_file(aged(tmp_path / "model.bin", content))
+    found = [store_of(tmp_path, number).local_path("model.bin").read_bytes() for number in (0, 1)]
+    assert found == [b"first", b"other"]
+
+
+def test_an_unchanged_file_is_not_read_again_but_a_damaged_blob_is_not_shared(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(time, "time_ns", lambda: 1 << 62)
+    source = aged(tmp_path / "model.bin", b"first")
+    store_of(tmp_path, 1).log_file(source)
+    monkeypatch.setattr(blobs, "copy", None)
+    store_of(tmp_path, 2).log_file(source)
+    monkeypatch.undo()
+    (blob,) = [path for path in (tmp_path / "artifacts/.blobs").rglob("*") if path.is_file()]
+    blob.chmod(0o644)
+    blob.write_bytes(b"wrong")
+    store_of(tmp_path, 3).log_file(source)
+    assert store_of(tmp_path, 3).local_path("model.bin").read_bytes() == b"first"

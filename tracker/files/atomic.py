@@ -139,25 +139,13 @@ def same_content(source: Stream, path: Path) -> bool:
         return not stored.read(1)
 
 
-def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder survive a power loss."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def make_folder(folder: Path) -> None:
-    """Creates a folder and its parents, each of them for good."""
+    """Creates a folder and its parents."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
     with suppress(FileExistsError):
         folder.mkdir()
-        sync_folder(folder.parent)
 
 
 def link_over(existing: Path, target: Path) -> bool:
@@ -180,7 +168,6 @@ def link_over(existing: Path, target: Path) -> bool:
     finally:
         # Renaming one name of a file to another name of the same file does nothing at all.
         name.unlink(missing_ok=True)
-    sync_folder(target.parent)
     return True
 
 
@@ -189,7 +176,6 @@ def write_file(source: Stream, target: Path, mode: int = STORED) -> None:
     with staged(target.parent, mode) as new:
         copy(source, new.file)
         new.path.replace(target)
-    sync_folder(target.parent)
 
 
 def leftovers(folder: Path, older_than_seconds: float, now: float | None = None) -> Iterator[Path]:

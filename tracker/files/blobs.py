@@ -13,11 +13,12 @@ import errno
 import os
 import re
 import stat
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.exceptions import UnsafePathError
 from tracker.files.atomic import (
@@ -32,7 +33,6 @@ from tracker.files.atomic import (
     open_regular,
     same_content,
     staged,
-    sync_folder,
     write_file,
 )
 from tracker.files.paths import BLOB_FOLDER, RUN_ROOT, is_inside
@@ -44,6 +44,19 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 # From this size on, looking for an equal blob first is cheaper than writing a copy to throw away.
 _LARGE_BYTES = 8 << 20
 _MAX_CANDIDATES = 4
+# File systems keep times in steps of some milliseconds (two seconds on FAT).
+_RACY_NS = 2_000_000_000
+
+
+class _Stored(NamedTuple):
+    """A file that this process stored, as it was then, and the blob made of it."""
+
+    source: tuple[int, ...]
+    blob: Path
+    content: tuple[int, ...]
+
+
+_stored: dict[tuple[Path, int, int], _Stored] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +104,14 @@ class BlobStore:
             OSError: The source cannot be read or the target not written.
             UnsafePathError: The blob folder is a link.
         """
-        twin = self._twin(source)
-        if twin is not None and link_over(twin, target):
-            return
-        with staged(self._made(self.folder), STORED) as new:
-            kept = self._adopted(new, copy(source, new.file))
-            if not link_over(kept, target):
-                _move(new, target)
+        state = _state(source)
+        twin = _unchanged(self.folder, state) or self._twin(source)
+        if twin is None or not link_over(twin, target):
+            with staged(self._made(self.folder), STORED) as new:
+                twin = self._adopted(new, copy(source, new.file))
+                if not link_over(twin, target):
+                    _move(new, target)
+        _remember(self.folder, state, twin)
 
     def discard(self, inodes: Collection[int]) -> int:
         """Deletes those of the named blobs that no artifact uses any more; bytes freed."""
@@ -149,17 +163,58 @@ class BlobStore:
             if _holds(blob, new.file):
                 return blob
             with suppress(PermissionError):
-                link_over(new.path, blob)
+                return blob if link_over(new.path, blob) else new.path
+            return new.path
         except OSError as error:
             if error.errno not in NO_LINK:
                 raise
-        return new.path
+            return new.path
+        return blob
 
     def _made(self, folder: Path) -> Path:
         make_folder(folder)
         if Path(os.path.realpath(folder)) != folder:
             raise UnsafePathError(f"unsafe blob folder {str(folder)!r}: it is a link; remove it")
         return folder
+
+
+def _state(source: Stream) -> os.stat_result | None:
+    """What tells a file of the disk from any other and from its own earlier content."""
+    try:
+        return os.fstat(source.fileno())
+    except OSError:  # Bytes in memory.
+        return None
+
+
+def _remember(folder: Path, state: os.stat_result | None, blob: Path) -> None:
+    """Notes what a source holds, unless it was written so lately that a change might not show."""
+    if state is None or time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) < _RACY_NS:
+        return
+    with suppress(OSError):
+        _stored[folder, state.st_dev, state.st_ino] = _Stored(
+            _source(state), blob, _content(blob.stat())
+        )
+
+
+def _unchanged(folder: Path, state: os.stat_result | None) -> Path | None:
+    """The blob that this process made of a source, if neither has been written since."""
+    known = state and _stored.get((folder, state.st_dev, state.st_ino))
+    if not state or not known:
+        return None
+    with suppress(OSError):
+        if known.source == _source(state) and known.content == _content(known.blob.stat()):
+            return known.blob
+    return None
+
+
+def _source(state: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file is written; its owner can set back the second time only."""
+    return state.st_size, state.st_ctime_ns, state.st_mtime_ns
+
+
+def _content(state: os.stat_result) -> tuple[int, ...]:
+    """What changes when a blob is written; a new link changes the time of the last change."""
+    return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _holds(blob: Path, source: Stream) -> bool:
@@ -176,7 +231,6 @@ def _move(new: Staged, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         write_file(new.file, target)
-    sync_folder(target.parent)
 
 
 def _blob_at(path: Path) -> Blob | None:
