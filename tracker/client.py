@@ -843,12 +843,16 @@ def _texts(kind: str, values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _too_long(folder: str, texts: Mapping[str, str], limit: int) -> dict[str, str]:
+    if max(map(len, texts.values()), default=0) <= limit:
+        return {}
     return {
         f"long_values/{folder}/{key}.txt": text for key, text in texts.items() if len(text) > limit
     }
 
 
 def _cut_all(kind: str, texts: Mapping[str, str], limit: int) -> dict[str, str]:
+    if max(map(len, texts.values()), default=0) <= limit:
+        return dict(texts)
     return {key: _cut(kind, key, text, limit) for key, text in texts.items()}
 
 
