@@ -27,8 +27,10 @@ def database_path(uri: str | os.PathLike[str]) -> Path:
         InvalidValueError: It names no local SQLite file; says what to write instead.
     """
     text = os.fspath(uri)
-    if not text:
-        raise InvalidValueError("The tracking URI is empty: name a file, such as 'tracking.db'.")
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise InvalidValueError(
+            f"The tracking URI {text!r} is no text or is empty: name a file, such as 'tracking.db'."
+        )
     scheme, separator, rest = text.partition(":")
     if scheme == "sqlite":
         return _sqlite_path(text)

@@ -17,6 +17,7 @@ from tracker.exceptions import (
     DatabaseError,
     DatabaseLockedError,
     IncompatibleDatabaseError,
+    InvalidValueError,
     NotADatabaseError,
     ReadOnlyError,
 )
@@ -258,3 +259,9 @@ def test_a_version_that_is_no_number_is_one_sentence(client):
 def test_a_path_that_is_too_long_is_one_sentence(tmp_path):
     with pytest.raises(ReadOnlyError, match="name a folder"):
         Database(tmp_path / ("x" * 300) / "tracking.db")
+
+
+@pytest.mark.parametrize("uri", ["a\0b", b"tracking.db"], ids=["nul", "bytes"])
+def test_a_uri_that_is_no_name_of_a_file_is_refused(uri):
+    with pytest.raises(InvalidValueError, match="name a file"):
+        TrackingClient(uri)
