@@ -92,10 +92,11 @@ def git_branch(folder: Path) -> str | None:
 @lru_cache(maxsize=16)
 def uncommitted(folder: Path) -> bytes:
     """What differs from the commit around `folder`, as a diff of at most 1 MiB."""
-    command = ["git", "-C", str(folder), "diff", "HEAD", "--no-ext-diff", "--no-color"]
+    # External diff and text conversion programs of the repository are not run.
+    options = ["HEAD", "--no-ext-diff", "--no-textconv", "--no-color"]
     try:
-        done = subprocess.run(  # A filter or a pager of the repository is not run.
-            command,
+        done = subprocess.run(
+            ["git", "-C", str(folder), "diff", *options],  # noqa: S607  Whichever git is in use.
             capture_output=True,
             check=False,
             timeout=GIT_TIMEOUT_SECONDS,
