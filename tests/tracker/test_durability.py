@@ -60,7 +60,7 @@ def kill_while_writing(path, chance):
         process.stdout.readline()
     time.sleep(chance.random() * 0.002)
     process.send_signal(signal.SIGKILL)
-    rest = [line for line in process.stdout.read().splitlines() if " " in line]
+    rest = process.stdout.read().rpartition("\n")[0].splitlines()  # The last may be torn.
     process.wait()
     process.stdout.close()
     return run_id, rest
