@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 GREY = "#8b93a7"
 PADDING = {"left": 0, "top": 6, "right": 8, "bottom": 0}
 Chart = alt.Chart | alt.LayerChart
+CELL = ["label", "prediction"]
+Cell = tuple[str, str]
 
 
 def spark(values: Sequence[float]) -> list[float]:
@@ -190,15 +192,19 @@ def calibration(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerCha
     return chart
 
 
-def confusion(table: pd.DataFrame, *, rates: bool, dark: bool) -> alt.LayerChart:
+def confusion(
+    table: pd.DataFrame, picked: Cell | None, *, rates: bool, dark: bool
+) -> alt.LayerChart:
     """Right answers in green, wrong ones in red, as strong as their share; clicking picks a cell.
 
     Args:
         table: label, prediction, count, rate.
+        picked: The (label, prediction) that is framed before any click.
         rates: Whether the cells show shares instead of counts.
         dark: Whether the page is dark: text marks do not follow the theme.
     """
-    cell = alt.selection_point(name="cell", fields=["label", "prediction"], empty=False)
+    begun = [dict(zip(CELL, picked, strict=True))] if picked else alt.Undefined
+    cell = alt.selection_point(name="cell", fields=CELL, empty=False, value=begun)
     axis = alt.Axis(labelAngle=0, ticks=False, domain=False, grid=False)
     x = alt.X("prediction:N", sort=None, axis=axis, title="read as")
     y = alt.Y("label:N", sort=None, axis=axis, title="is")

@@ -82,6 +82,7 @@ def _table_options(view: View) -> tuple[str, bool, str | None, str]:
         "Columns",
         names + params,
         key="columns",
+        bind="query-params",
         persist_state="session",
         placeholder="Chosen by what differs",
     )

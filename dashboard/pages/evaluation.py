@@ -121,28 +121,54 @@ def _mistakes(view: View, stores: dict[str, ArtifactStore]) -> None:
         return
     left, right = st.columns([5, 4])
     with left, st.container(border=True, height="stretch"):
-        cell = _matrix(counts, f"{run_id}-{split}", rates=unit == "Rates")
+        cell = _matrix(counts, f"{run_id}-{split}-{unit}", rates=unit == "Rates")
     with right, st.container(border=True, height="stretch"):
         _cell(store, split, counts, cell)
     _extremes(evaluation.examples(store, split))
 
 
-def _matrix(counts: pd.DataFrame, key: str, *, rates: bool) -> tuple[str, str] | None:
-    """The confusion matrix; returns the clicked (label, prediction)."""
+def _matrix(counts: pd.DataFrame, name: str, *, rates: bool) -> charts.Cell | None:
+    """The confusion matrix; returns the (label, prediction) that the address names."""
+    cell = _addressed_cell(set(counts["label"]))
+    begun = _framed_at_first(name, cell)
     dark = st.context.theme.type == "dark"
-    chart = charts.confusion(counts, rates=rates, dark=dark)
-    event: Any = st.altair_chart(
-        chart, key=f"confusion-{key}", on_select="rerun", selection_mode="cell"
+    key = f"confusion-{name}-{begun}"
+    st.altair_chart(
+        charts.confusion(counts, begun, rates=rates, dark=dark),
+        key=key,
+        on_select=lambda: _take_cell(key, name),
+        selection_mode="cell",
     )
-    picked = event["selection"].get("cell") or []
-    if not picked:
+    return cell
+
+
+def _addressed_cell(labels: set[str]) -> charts.Cell | None:
+    named = st.query_params.get_all("cell")
+    if len(named) != len(charts.CELL) or not labels.issuperset(named):
         return None
-    return str(picked[0]["label"]), str(picked[0]["prediction"])
+    return named[0], named[1]
 
 
-def _cell(
-    store: ArtifactStore, split: str, counts: pd.DataFrame, cell: tuple[str, str] | None
-) -> None:
+def _framed_at_first(name: str, cell: charts.Cell | None) -> charts.Cell | None:
+    """The cell the chart begins with; a click keeps it, for another one would redraw the chart."""
+    state = st.session_state
+    if state.get("matrix_knows") != (name, cell):
+        state["matrix_knows"] = (name, cell)
+        state["matrix_begun"] = cell
+    begun: charts.Cell | None = state["matrix_begun"]
+    return begun
+
+
+def _take_cell(key: str, name: str) -> None:
+    """Write the clicked cell into the address; a click beside the cells takes it out."""
+    state = st.session_state
+    picked = state[key]["selection"].get("cell") or []
+    cell = (str(picked[0]["label"]), str(picked[0]["prediction"])) if picked else None
+    st.query_params["cell"] = list(cell or ())
+    state["matrix_knows"] = (name, cell)
+
+
+def _cell(store: ArtifactStore, split: str, counts: pd.DataFrame, cell: charts.Cell | None) -> None:
     if cell is None:
         _confused_pairs(counts)
         return

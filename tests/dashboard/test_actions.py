@@ -169,6 +169,37 @@ def test_a_click_on_the_confusion_matrix_shows_the_images_of_that_cell(server, v
     visitor.check()
 
 
+def test_the_clicked_cell_is_in_the_address_and_survives_a_reload(server, visit):
+    visitor = visit(server).open("evaluation?unit=Rates")
+    visitor.charts()
+    visitor.page.locator("g.mark-rect path").nth(11).click()
+    visitor.page.wait_for_url("**cell=1&cell=1*")
+    visitor.page.reload()
+    visitor.charts()
+    visitor.page.get_by_text("1 read as 1").wait_for()
+    cells = visitor.page.locator("g.mark-rect path")
+    assert cells.nth(11).get_attribute("stroke") == "#4353d9"
+    cells.nth(22).click()
+    visitor.page.wait_for_url("**cell=2&cell=2*")
+    visitor.page.get_by_text("2 read as 2").wait_for()
+    assert cells.nth(11).get_attribute("stroke") == "transparent"
+    visitor.check()
+
+
+def test_the_chosen_columns_are_in_the_address_also_after_another_page(server, visit):
+    visitor = visit(server).open()
+    visitor.page.get_by_role("button", name="Table").click()
+    visitor.page.get_by_role("combobox", name="Columns").fill("hidden_size")
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_url("**columns=params.hidden_size*")
+    visitor.page.keyboard.press("Escape")
+    visitor.page.get_by_role("link", name="Data", exact=True).click()
+    visitor.page.get_by_role("heading", name="Class distribution").wait_for()
+    visitor.page.get_by_role("link", name="Overview", exact=True).click()
+    visitor.page.wait_for_url("**columns=params.hidden_size*")
+    visitor.check()
+
+
 def test_the_same_image_is_followed_under_every_model(server, visit):
     visitor = visit(server).open("evaluation?image=7")
     assert visitor.page.get_by_label("Test image", exact=True).input_value() == "7"

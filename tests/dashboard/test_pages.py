@@ -185,6 +185,13 @@ def test_a_filter_in_the_search_language_narrows_the_table(database, ids):
     assert list(test.dataframe[0].value["Run"]) == ["default_00000000"]
 
 
+def test_a_link_brings_its_columns(database, ids):
+    test = AppTest.from_function(page_script, args=(str(database), "overview", ids))
+    test.query_params["columns"] = ["params.max_samples", "no.such.column"]
+    shown = test.run(timeout=30).dataframe[0].value.columns
+    assert [name for name in shown if "." in name] == ["params.max_samples"]
+
+
 def test_runs_are_grouped_by_the_chosen_parameter(database, ids):
     test = run_page(database, "overview", ids)
     next(box for box in test.selectbox if box.label == "Group by").select("params.hidden_size")
