@@ -6,24 +6,58 @@ instead of passing through the server's memory, and response headers.
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from dashboard.downloads import serve_file, serve_points, serve_zip
-from dashboard.navigation import ADDRESSES
+from dashboard.menu import ADDRESSES
 from dashboard.security import Guard
 from dashboard.shell import serve_page
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    Serve = Callable[[Request], Awaitable[Response]]
+
+
+@asynccontextmanager
+async def warm(app: st.App) -> AsyncIterator[None]:
+    """Import the pages as soon as there is a server, and not before.
+
+    Streamlit warns of each cached function that is defined without one.
+    """
+    del app
+    import_module("dashboard.navigation")
+    import_module("dashboard.downloads")
+    yield
+
+
+def download(name: str) -> Serve:
+    """The function of that name in `dashboard.downloads`, looked up when it is asked."""
+
+    async def serve(request: Request) -> Response:
+        function: Serve = getattr(import_module("dashboard.downloads"), name)
+        return await function(request)
+
+    return serve
+
 
 app = st.App(
     Path(__file__).with_name("entry") / "main.py",
     routes=[
-        Route("/artifact/{run_id}/{path:path}", serve_file, methods=["GET", "HEAD"]),
-        Route("/zip/{run_id}", serve_zip),
-        Route("/metrics.csv", serve_points),
+        Route("/artifact/{run_id}/{path:path}", download("serve_file"), methods=["GET", "HEAD"]),
+        Route("/zip/{run_id}", download("serve_zip")),
+        Route("/metrics.csv", download("serve_points")),
         *(Route(f"/{address}", serve_page) for address in ["", *ADDRESSES]),
     ],
+    lifespan=warm,
     middleware=[Middleware(Guard)],
 )

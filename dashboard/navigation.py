@@ -1,8 +1,8 @@
-"""The pages of the menu, in order."""
+"""Which function draws the page of which address."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dashboard.pages import (
     configurations,
@@ -22,24 +22,14 @@ if TYPE_CHECKING:
     from dashboard.view import View
 
 
-class Entry(NamedTuple):
-    """One page of the menu."""
-
-    title: str
-    address: str
-    icon: str
-    show: Callable[[View], None]
-
-
-ENTRIES = (
-    Entry("Overview", "overview", "space_dashboard", overview.show),
-    Entry("Training curves", "curves", "show_chart", curves.show),
-    Entry("Configurations", "configurations", "tune", configurations.show),
-    Entry("Evaluation", "evaluation", "target", evaluation.show),
-    Entry("Data", "data", "database", data.show),
-    Entry("Run", "run", "science", run.show),
-    Entry("Live", "live", "sensors", live.show),
-    Entry("Try it", "try", "draw", tryit.show),
-    Entry("SQL", "sql", "terminal", sql.show),
-)
-ADDRESSES = tuple(entry.address for entry in ENTRIES)
+SHOWN: dict[str, Callable[[View], None]] = {
+    "overview": overview.show,
+    "curves": curves.show,
+    "configurations": configurations.show,
+    "evaluation": evaluation.show,
+    "data": data.show,
+    "run": run.show,
+    "live": live.show,
+    "try": tryit.show,
+    "sql": sql.show,
+}

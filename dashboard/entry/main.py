@@ -8,7 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import literal, sidebar, view
-from dashboard.navigation import ENTRIES
+from dashboard.menu import MENU
+from dashboard.navigation import SHOWN
 from dashboard.settings import chosen_database
 from dashboard.source import SourceError, open_source
 from tracker.exceptions import TrackerError
@@ -38,13 +39,13 @@ def _show(path: Path) -> None:
     st.sidebar.caption(literal.code_span(str(path)))
     pages = [
         st.Page(
-            partial(entry.show, current),
-            title=entry.title,
-            url_path=entry.address,
-            icon=f":material/{entry.icon}:",
-            default=entry is ENTRIES[0],
+            partial(SHOWN[item.address], current),
+            title=item.title,
+            url_path=item.address,
+            icon=f":material/{item.icon}:",
+            default=item is MENU[0],
         )
-        for entry in ENTRIES
+        for item in MENU
     ]
     st.navigation(pages).run()
 

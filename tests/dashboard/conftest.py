@@ -59,7 +59,7 @@ class Server:
     def __init__(self, database: Path, log: Path) -> None:
         self.port = _free_port()
         self.address = f"http://localhost:{self.port}"
-        self._log = log
+        self.log = log
         command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
         command += [f"--server.port={self.port}", "--", "--db", str(database)]
         paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -77,7 +77,7 @@ class Server:
                     return
             except OSError:
                 time.sleep(0.1)
-        pytest.fail(f"the dashboard did not start:\n{self._log.read_text()}")
+        pytest.fail(f"the dashboard did not start:\n{self.log.read_text()}")
 
     def stop(self) -> None:
         self.process.terminate()

@@ -38,6 +38,13 @@ def test_a_foreign_host_is_refused(server, path):
     assert ask(server, path)[0].status == 200
 
 
+def test_the_server_starts_without_a_warning(server):
+    assert ask(server, "/curves")[0].status == 200
+    printed = server.log.read_text()
+    assert f"localhost:{server.port}" in printed
+    assert "No runtime found" not in printed
+
+
 def test_a_foreign_origin_is_refused_on_the_web_socket(server):
     upgrade = {
         "Upgrade": "websocket",
