@@ -267,6 +267,23 @@ def test_a_chart_is_saved_as_svg_and_its_points_as_csv(server, visit, tmp_path):
     visitor.check()
 
 
+def test_a_tag_is_edited_in_its_table_and_saved(tmp_path, serve, visit):
+    client = TrackingClient(str(tmp_path / "tracking.db"))
+    run_id = client.create_run(client.create_experiment("one"), run_name="first").info.run_id
+    client.set_tag(run_id, "team", "red")
+    client.set_terminated(run_id)
+    visitor = visit(serve(tmp_path / "tracking.db")).open("run")
+    table = visitor.page.locator("[data-testid=stDataFrame]").filter(has_text="team")
+    box = table.bounding_box()
+    visitor.page.mouse.dblclick(box["x"] + 0.75 * box["width"], box["y"] + 52)
+    editor = visitor.page.locator("textarea.gdg-input")
+    editor.fill("blue")
+    editor.press("Enter")
+    visitor.page.get_by_role("button", name="Save tags").click()
+    wait_until(lambda: client.get_run(run_id).data.tags["team"] == "blue")
+    visitor.check()
+
+
 def test_a_link_reopens_an_artifact(server, visit):
     visitor = visit(server).open("run?part=Artifacts&file=model%2Fmodel_card.json")
     assert "model/model_card.json" in visitor.text()
