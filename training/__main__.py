@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 INSTALL = "install it with: pip install 'ml-tracker[training]'"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
+    # Paths need not be of the characters that the terminal or the pipe knows.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     try:
         return _run(options)
@@ -31,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, error.exit_code)
     except ModuleNotFoundError as error:
         return _complain(f"{error.name} is not installed; {INSTALL}", 1)
+    except BrokenPipeError:
+        # The reader, `head` for one, has left: nothing more is to be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except KeyboardInterrupt:
         return _interrupted()
 

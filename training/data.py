@@ -91,7 +91,8 @@ def writable_folder(config: Config, say: Say = print) -> Iterator[Path]:
         with tempfile.TemporaryFile(dir=root):
             pass
     except OSError as error:
-        if not os.access(mnist.raw_folder(root), os.R_OK | os.X_OK):
+        readable = os.R_OK | os.X_OK
+        if not (os.access(root, readable) and os.access(mnist.raw_folder(root), readable)):
             raise DataError(f"the data root {root} cannot be used: {error.strerror}") from error
     else:
         yield root

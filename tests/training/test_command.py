@@ -110,6 +110,22 @@ def test_help_and_mistakes_do_not_wait_for_torch():
     assert "torch" not in result.stdout.split()
 
 
+def test_a_path_that_the_terminal_cannot_show_is_escaped(train, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    result = train("--only", "extra", "--set", "tracking.database=é.db")
+    assert result.returncode == 0, result.stderr
+    assert "Runs are in \\xe9.db" in result.stdout
+
+
+def test_a_reader_that_leaves_ends_the_study_without_a_traceback(study_file):
+    command = [sys.executable, "-m", "training", "--config", str(study_file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 141)
+    assert "RUNNING" not in {run.info.status for run in runs_of(study_file)}
+
+
 @pytest.mark.slow
 def test_studies_started_at_once_in_an_empty_folder_do_not_disturb_each_other(study_file):
     command = [sys.executable, "-m", "training", "--config", str(study_file), "--only", "extra"]

@@ -110,6 +110,16 @@ def test_a_root_that_is_a_file_is_told_in_one_sentence(tmp_path):
         pass
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_data_root_without_any_rights_is_refused(tmp_path):
+    tmp_path.chmod(0)
+    try:
+        with pytest.raises(DataError, match=r"data root .* cannot be used"):
+            writable_folder(config_for(tmp_path)).__enter__()
+    finally:
+        tmp_path.chmod(0o700)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to every folder")
 def test_a_root_that_cannot_be_written_still_serves_its_mnist(raw_mnist):
