@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Synchronous = Literal["NORMAL", "FULL"]
 
 BUSY_TIMEOUT_SECONDS: Final = 60.0
+MAPPED_BYTES: Final = 1 << 31
 UNLINK_CHECK_SECONDS: Final = 1.0
 BUSY_CODES: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
 
@@ -106,6 +107,24 @@ class Database:
             raise translate(error, self.path) from error
         finally:
             _roll_back(connection)
+
+    @contextmanager
+    def read_much(self) -> Iterator[sqlite3.Connection]:
+        """`read` for large tables: the file is mapped into memory meanwhile, a third faster.
+
+        Only meanwhile, and never on a network file system: a disk error in a mapped file ends the
+        process instead of raising.
+
+        Raises:
+            DatabaseError: What sqlite3 reported, translated.
+        """
+        mapped = 0 if mounts.is_network(self.folder) else MAPPED_BYTES
+        self.connection.execute(f"PRAGMA mmap_size = {mapped}")
+        try:
+            with self.read() as connection:
+                yield connection
+        finally:
+            self.connection.execute("PRAGMA mmap_size = 0")
 
     def write(self) -> _Write:
         """A transaction that holds the write lock from its first moment; nests as one.

@@ -32,7 +32,7 @@ def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
-    with store.database.read() as connection:
+    with store.database.read_much() as connection:
         runs.get_info(connection, run_id)
         try:
             rows = np.fromiter(metrics.history_rows(connection, run_id, key), dtype=_POINT)
@@ -74,7 +74,7 @@ def search_runs(
     """
     import pandas as pd  # noqa: PLC0415
 
-    with store.database.read() as connection:
+    with store.database.read_much() as connection:
         infos = store.search_run_infos(experiment_ids, filter_string, view, limit, 0, order_by)
         columns = _attributes(infos)
         columns |= _logged(connection, infos)
