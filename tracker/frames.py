@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.store import metrics, runs
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tracker.store import Store
 
 
-_POINT: Final = [("step", "i8"), ("timestamp", "i8"), ("value", "f8"), ("is_nan", "i1")]
+_POINT: Final = [("step", "i8"), ("timestamp", "i8"), ("value", "f8")]
 
 
 def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
@@ -41,17 +42,21 @@ def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
             rows = np.array(found, dtype=_POINT)
     step = rows["step"]
     if (step[1:] == step[:-1]).any():
-        rows = rows[np.lexsort((rows["value"], rows["timestamp"], step))]
-    values = _with_infinity(rows["value"])
-    values[rows["is_nan"] == 1] = np.nan
+        stored = np.nan_to_num(rows["value"])  # NaN counts as 0.
+        rows = rows[np.lexsort((stored, rows["timestamp"], step))]
     return pd.DataFrame(
-        {"step": rows["step"].copy(), "timestamp": rows["timestamp"].copy(), "value": values}
+        {
+            "step": rows["step"].copy(),
+            "timestamp": rows["timestamp"].copy(),
+            "value": _with_infinity(rows["value"]),
+        }
     )
 
 
-def _point(step: int, timestamp: int, value: float, is_nan: int) -> tuple[int, int, float, int]:
+def _point(step: int, timestamp: int, value: float | None) -> tuple[int, int, float]:
     """One row of a history that holds something other than numbers."""
-    return read_whole(step), read_whole(timestamp), read_value(value, is_nan), 0
+    number = math.nan if value is None else read_value(value, 0)
+    return read_whole(step), read_whole(timestamp), number
 
 
 def search_runs(
@@ -105,6 +110,8 @@ def _logged(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> dict[st
     position = {info.run_id: index for index, info in enumerate(infos)}
     numbers: dict[str, Any] = {}
     for run_id, key, value, is_nan in runs.latest_metrics(connection, infos):
+        if run_id not in position:
+            continue
         if key not in numbers:
             numbers[key] = [np.nan] * count
         if not is_nan:
@@ -113,6 +120,8 @@ def _logged(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> dict[st
     for table in ("params", "tags"):
         texts: dict[str, list[str | None]] = {}
         for run_id, key, value in runs.texts(connection, table, infos):
+            if run_id not in position:
+                continue
             if key not in texts:
                 texts[key] = [None] * count
             texts[key][position[run_id]] = value

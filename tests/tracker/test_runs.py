@@ -7,7 +7,7 @@ import pytest
 
 import tracker
 from tracker.client import TrackingClient
-from tracker.entities import Dataset, ViewType
+from tracker.entities import Dataset, Metric, Param, ViewType
 from tracker.exceptions import (
     AlreadyExistsError,
     InvalidStateError,
@@ -159,6 +159,23 @@ def test_a_search_is_a_table_with_mlflows_columns(client):
     ]
     assert table["metrics.loss"].isna().tolist() == [True, False]
     assert table["start_time"].tolist()[1] == pd.Timestamp(1_000, unit="ms", tz="UTC")
+
+
+@pytest.mark.parametrize("wanted", [60, 110])
+def test_a_search_of_many_runs_leaves_out_what_others_logged(client, wanted):
+    mine, other = client.create_experiment("mine"), client.create_experiment("other")
+    ids = [client.create_run(mine).info.run_id for _ in range(wanted)]
+    for number, run_id in enumerate(ids):
+        client.log_batch(run_id, [Metric("m", float(number), 1)], [Param("p", str(number))])
+    stranger = client.create_run(other, tags={"strange": "yes"}).info.run_id
+    client.log_batch(stranger, [Metric("strange", 1.0, 1)], [Param("strange", "1")])
+    table = search_runs(client.store, [mine], "", ViewType.ALL, 1000, None)
+    expected = {run_id: (float(n), str(n)) for n, run_id in enumerate(ids)}
+    found = zip(table["metrics.m"], table["params.p"], strict=True)
+    assert dict(zip(table["run_id"], found, strict=True)) == expected
+    assert not [name for name in table if "strange" in name]
+    listed = {run.info.run_id: run.data for run in client.search_runs([mine])}
+    assert {i: (d.metrics["m"], d.params["p"]) for i, d in listed.items()} == expected
 
 
 def test_a_search_that_finds_nothing_is_an_empty_table(client):

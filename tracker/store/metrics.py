@@ -141,8 +141,16 @@ def history(connection: sqlite3.Connection, run_id: str, key: str) -> list[Metri
 
 
 def history_rows(connection: sqlite3.Connection, run_id: str, key: str) -> sqlite3.Cursor:
-    """The rows (step, timestamp, value, is_nan) of one metric by step, as the index has them."""
-    return connection.execute(HISTORY, (run_id, key))
+    """The rows (step, timestamp, value or NULL for NaN) of one metric by step."""
+    return connection.execute(
+        """
+        SELECT step, timestamp, CASE WHEN is_nan THEN NULL ELSE value END
+        FROM metrics
+        WHERE run_uuid = ? AND key = ?
+        ORDER BY step
+        """,
+        (run_id, key),
+    )
 
 
 def best_step(connection: sqlite3.Connection, run_id: str, key: str, mode: str) -> int | None:
