@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from tracker import fluent
 from tracker.client import TrackingClient
 from tracker.exceptions import InvalidValueError, NotFoundError, UnsupportedError
-from tracker.files import ArtifactStore, open_artifacts  # noqa: F401
 from tracker.validation import refuse
 
 if TYPE_CHECKING:

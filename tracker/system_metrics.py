@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tracker.client import TrackingClient
 
 MEGABYTE: Final = 1e6
-DEFAULT_SECONDS: Final = 10.0
 
 
 class SystemMetrics:
