@@ -36,13 +36,22 @@ def export_zip(store: ArtifactStore, files: Iterable[FileInfo], target: BinaryIO
     """
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as archive:
         for info in files:
-            is_large = (info.file_size or 0) > _LARGE_BYTES
-            with (
-                store.open(info.path) as source,
-                archive.open(info.path, "w", force_zip64=is_large) as member,
-            ):
-                while block := source.read(BLOCK_BYTES):
-                    member.write(block)
+            write_member(archive, store, info, info.path)
+
+
+def write_member(archive: zipfile.ZipFile, store: ArtifactStore, info: FileInfo, name: str) -> None:
+    """Writes one stored file into an archive block by block.
+
+    Raises:
+        ArtifactError: The file cannot be read.
+    """
+    is_large = (info.file_size or 0) > _LARGE_BYTES
+    with (
+        store.open(info.path) as source,
+        archive.open(name, "w", force_zip64=is_large) as member,
+    ):
+        while block := source.read(BLOCK_BYTES):
+            member.write(block)
 
 
 def import_zip(store: ArtifactStore, source: BinaryIO, artifact_path: str | None = None) -> None:

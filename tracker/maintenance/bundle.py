@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from tracker.client import ARTIFACT_ROOT, TrackingClient
 from tracker.exceptions import DiskFullError, InvalidValueError, UnsafePathError
+from tracker.files.archives import write_member
 from tracker.files.atomic import BLOCK_BYTES, WRITABLE, make_folder, staged
 from tracker.files.paths import safe_path
 from tracker.maintenance.database_source import DatabaseSource
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 DATABASE_NAME: Final = "tracking.db"
 _FAST: Final = 1
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
-_LARGE_BYTES: Final = 1 << 30
 
 
 def export_bundle(
@@ -100,16 +100,9 @@ def _write_files(
     archive: zipfile.ZipFile, store: ArtifactStore, place: str, merged: Merged
 ) -> None:
     for info in store.walk():
-        size_bytes = info.file_size or 0
-        name = f"{place}/{info.path}"
-        with (
-            store.open(info.path) as source,
-            archive.open(name, "w", force_zip64=size_bytes > _LARGE_BYTES) as member,
-        ):
-            while block := source.read(BLOCK_BYTES):
-                member.write(block)
+        write_member(archive, store, info, f"{place}/{info.path}")
         merged.copied.files += 1
-        merged.copied.size_bytes += size_bytes
+        merged.copied.size_bytes += info.file_size or 0
 
 
 def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
