@@ -766,8 +766,8 @@ class TrackingClient:
         name = f"images/{series}+step+{step}+timestamp+{moment}+{names.random_id()}"
         picture = encoding.from_image(image, f"{name}.png")
         store = self.artifacts(run_id)
-        store.log_bytes(picture, f"{name}.png")
-        store.log_bytes(encoding.thumbnail(picture), f"{name}+compressed.webp")
+        thumbnail = encoding.thumbnail(picture)
+        store.log_contents({f"{name}.png": picture, f"{name}+compressed.webp": thumbnail})
         self.set_tag(run_id, IMAGES_TAG, "True")
 
     def _remember_table(self, run_id: str, artifact_file: str) -> None:

@@ -773,9 +773,7 @@ def _create(
 
 def _capture_files(client: TrackingClient, run_id: str) -> None:
     try:
-        store = client.artifacts(run_id)
-        for name, content in context.run_files().items():
-            store.log_bytes(content, name)
+        client.artifacts(run_id).log_contents(context.run_files())
     except TrackerError as error:  # A run is worth more than the list of its packages.
         warnings.warn(f"The run's environment is not kept: {error}", stacklevel=4)
 

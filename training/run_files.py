@@ -1,12 +1,8 @@
-"""Files of the active run, many at a time.
-
-A stored file waits for the disk, not for the processor: eight threads wait together.
-"""
+"""Files of the active run, many at a time."""
 
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import tracker
@@ -14,8 +10,6 @@ import tracker
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
-
-WRITERS = 8
 
 
 def active_run_id() -> str:
@@ -31,9 +25,7 @@ def log_files(files: Mapping[str, bytes]) -> None:
     Raises:
         ArtifactError: One cannot be written; others may have been.
     """
-    store = tracker.get_client().artifacts(active_run_id())
-    with ThreadPoolExecutor(WRITERS) as pool:
-        list(pool.map(store.log_bytes, files.values(), files.keys()))
+    tracker.get_client().artifacts(active_run_id()).log_contents(files)
 
 
 def log_copies(paths: Iterable[Path], folder: str) -> None:
@@ -42,9 +34,7 @@ def log_copies(paths: Iterable[Path], folder: str) -> None:
     Raises:
         ArtifactError: One cannot be read or written; others may have been.
     """
-    store = tracker.get_client().artifacts(active_run_id())
-    with ThreadPoolExecutor(WRITERS) as pool:
-        list(pool.map(lambda path: store.log_file(path, folder), paths))
+    tracker.get_client().artifacts(active_run_id()).log_files(paths, folder)
 
 
 def as_json(content: Any) -> bytes:

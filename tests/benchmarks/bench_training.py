@@ -188,16 +188,14 @@ def our_study(data_root: Path, folder: Path, epochs: int) -> None:
 
 
 def tracked_seconds(profile: cProfile.Profile) -> float:
-    """Seconds in functions of the tracker that the trainer called, writer threads awaited."""
+    """Seconds in functions of the tracker that the trainer called."""
     package, trainer = (str(ROOT / name) + os.sep for name in ("tracker", "training"))
-    seconds = 0.0
-    for (file, _, name), row in pstats.Stats(profile).stats.items():
-        if name in {"log_files", "log_copies"}:
-            seconds += row[3]
-        elif file.startswith(package):
-            callers = row[4].items()
-            seconds += sum(r[3] for (caller, _, _), r in callers if caller.startswith(trainer))
-    return seconds
+    return sum(
+        row[3]
+        for (file, _, _), (*_, callers) in pstats.Stats(profile).stats.items()
+        for (caller, _, _), row in callers.items()
+        if file.startswith(package) and caller.startswith(trainer)
+    )
 
 
 # 4. A busy neighbour

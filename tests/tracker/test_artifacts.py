@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tracker.entities import FileInfo
 from tracker.exceptions import ArtifactError, NotFoundError, UnsafePathError
 from tracker.files import open_artifacts
+from tracker.files.atomic import leftovers
 from tracker.files.paths import safe_path
 
 RUN = "0123456789abcdef" * 2
@@ -61,6 +62,37 @@ def test_list_shows_one_level_sorted_with_paths_from_the_root(store, model):
         FileInfo("m/sub", is_dir=True),
         FileInfo("m/weights.pt", is_dir=False, file_size=3),
     ]
+
+
+def test_more_contents_than_a_batch_holds_are_all_stored(store):
+    contents = {f"f/{number:03}.txt": b"%d" % number for number in range(100)}
+    store.log_contents(contents)
+    assert {
+        info.path: store.local_path(info.path).read_bytes() for info in store.walk()
+    } == contents
+
+
+def test_contents_with_one_unsafe_name_are_not_stored_at_all(store):
+    with pytest.raises(UnsafePathError, match="absolute"):
+        store.log_contents({"fine.txt": b"x", "/etc/passwd": b"x"})
+    assert list(store.walk()) == []
+
+
+def test_several_files_are_stored_side_by_side_under_their_own_names(store, tmp_path):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(name)
+    store.log_files([tmp_path / "a.txt", str(tmp_path / "b.txt")], "both")
+    assert [store.local_path(info.path).read_text() for info in store.list("both")] == [
+        "a.txt",
+        "b.txt",
+    ]
+
+
+def test_a_missing_file_among_several_is_named_and_nothing_half_written(store, tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    with pytest.raises(ArtifactError, match=r"cannot log '.*gone\.txt': there is no such file"):
+        store.log_files([tmp_path / "a.txt", tmp_path / "gone.txt"])
+    assert list(leftovers(tmp_path, 0)) == []
 
 
 @pytest.mark.parametrize("path", ["m/weights.pt", "nothing", "m/nothing"])

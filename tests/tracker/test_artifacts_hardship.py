@@ -157,6 +157,16 @@ def test_a_full_disk_is_one_clear_sentence_and_keeps_the_old_file(tmp_path):
         assert list(leftovers(folder, 0)) == []
 
 
+def test_a_disk_that_fills_up_among_several_contents_keeps_every_old_file(tmp_path):
+    with small_disk(tmp_path / "small") as folder:
+        store = store_of(folder, 1)
+        store.log_contents({"best.pt": b"old best", "last.pt": b"old last"})
+        with pytest.raises(ArtifactError, match=r"cannot log 'last\.pt': no room is left"):
+            store.log_contents({"best.pt": b"new best", "last.pt": os.urandom(2 << 20)})
+        assert store.local_path("best.pt").read_bytes() == b"old best"
+        assert list(leftovers(folder, 0)) == []
+
+
 def test_a_full_disk_still_takes_what_is_stored_already(tmp_path):
     with small_disk(tmp_path / "small", 12) as folder:
         large = tmp_path / "large.bin"

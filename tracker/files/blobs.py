@@ -14,16 +14,16 @@ import os
 import re
 import stat
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.exceptions import UnsafePathError
 from tracker.files.atomic import (
     NO_LINK,
     STORED,
+    Publish,
     Staged,
     Stream,
     copy,
@@ -32,6 +32,7 @@ from tracker.files.atomic import (
     make_folder,
     open_regular,
     same_content,
+    settle,
     staged,
     write_file,
 )
@@ -39,6 +40,7 @@ from tracker.files.paths import BLOB_FOLDER, RUN_ROOT, is_inside
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from pathlib import Path
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 # From this size on, looking for an equal blob first is cheaper than writing a copy to throw away.
@@ -95,10 +97,12 @@ class BlobStore:
     def __init__(self, root: Path) -> None:
         self.folder = root / BLOB_FOLDER
 
-    def store(self, source: Stream, target: Path) -> None:
-        """Writes the source under the name `target`, sharing the bytes with any equal file.
+    @contextmanager
+    def copied(self, source: Stream, target: Path) -> Iterator[Publish]:
+        """Copies the source; calling what is yielded gives the copy the name `target`.
 
-        The source is copied, never linked: its owner may go on writing to it.
+        The bytes are shared with any equal file; one that this process stored before has the name
+        at once. The source is copied, never linked: its owner may go on writing to it.
 
         Raises:
             OSError: The source cannot be read or the target not written.
@@ -106,12 +110,20 @@ class BlobStore:
         """
         state = _state(source)
         twin = _unchanged(self.folder, state) or self._twin(source)
-        if twin is None or not link_over(twin, target):
-            with staged(self._made(self.folder), STORED) as new:
-                twin = self._adopted(new, copy(source, new.file))
-                if not link_over(twin, target):
+        if twin is not None and link_over(twin, target):
+            _remember(self.folder, state, twin)
+            yield _nothing_left
+            return
+        with staged(self._made(self.folder), STORED) as new:
+            digest = copy(source, new.file)
+
+            def publish() -> None:
+                blob = self._adopted(new, digest)
+                if not link_over(blob, target):
                     _move(new, target)
-        _remember(self.folder, state, twin)
+                _remember(self.folder, state, blob)
+
+            yield publish
 
     def discard(self, inodes: Collection[int]) -> int:
         """Deletes those of the named blobs that no artifact uses any more; bytes freed."""
@@ -157,6 +169,9 @@ class BlobStore:
     def _adopted(self, new: Staged, digest: str) -> Path:
         """Gives a new file its digest's name; the file to link to, older and equal or new."""
         blob = self._made(self.folder / digest[:2]) / digest
+        if _holds(blob, new.file):
+            return blob
+        settle(new.file)
         try:
             os.link(new.path, blob)
         except FileExistsError:
@@ -173,9 +188,13 @@ class BlobStore:
 
     def _made(self, folder: Path) -> Path:
         make_folder(folder)
-        if Path(os.path.realpath(folder)) != folder:
+        if folder.is_symlink():
             raise UnsafePathError(f"unsafe blob folder {str(folder)!r}: it is a link; remove it")
         return folder
+
+
+def _nothing_left() -> None:
+    """What is left to do for a file that has its name already."""
 
 
 def _state(source: Stream) -> os.stat_result | None:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from tracker.entities import FileInfo
 from tracker.exceptions import UnsafePathError
-from tracker.files.atomic import Stream, make_folder, open_regular, write_file
+from tracker.files.atomic import Publish, Stream, copied, make_folder, open_regular
 from tracker.files.paths import check_run_root, resolve_inside
 from tracker.files.store import ArtifactStore, FileInfos, explained
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from tracker.files.blobs import BlobStore
 
 
@@ -80,22 +82,21 @@ class LocalArtifacts(ArtifactStore):
                 self.root.parent.rmdir()
             return freed + (self.blobs.discard(inodes) if self.blobs else 0)
 
-    def _write(self, source: Stream, name: str) -> None:
+    def _copied(self, source: Stream, name: str) -> AbstractContextManager[Publish]:
         target = self._target(name)
-        if self.blobs is None:
-            write_file(source, target)
-        else:
-            self.blobs.store(source, target)
+        return copied(source, target) if self.blobs is None else self.blobs.copied(source, target)
 
     def _target(self, name: str) -> Path:
         """The path to write to, its folder made step by step, so that no link leads out."""
         make_folder(resolve_inside(self.root, None))
-        segments = name.split("/")
+        *above, last = name.split("/")
         folder = self.root
-        for depth in range(1, len(segments)):
-            folder = resolve_inside(self.root, "/".join(segments[:depth]))
+        for depth, segment in enumerate(above, 1):
+            folder = folder / segment
+            if folder.is_symlink():
+                folder = resolve_inside(self.root, "/".join(above[:depth]))
             make_folder(folder)
-        target = folder / segments[-1]
+        target = folder / last
         if target.is_dir() and not target.is_symlink():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
         return target

@@ -7,18 +7,20 @@ import os
 import re
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tracker.entities import FileInfo
 from tracker.exceptions import ArtifactError, UnsafePathError, UnsupportedError
-from tracker.files.atomic import Stream, blocks, temporary_name
+from tracker.files.atomic import Publish, Stream, blocks, temporary_name
 from tracker.files.paths import check_run_root, safe_path
 from tracker.files.store import ArtifactStore, FileInfos, explained
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
 # These answer "file:" in other words, or wrap another file system: a URI could reach any file.
 _NO_STORAGE = {
@@ -86,6 +88,8 @@ class RemoteArtifacts(ArtifactStore):
             uploaded under a temporary name and renamed.
     """
 
+    _batch_size = 1  # A copy may wait in memory until it is published.
+
     def __init__(self, filesystem: Any, root: str, *, publishes_whole: bool) -> None:
         self.filesystem = filesystem
         self.root = root.rstrip("/")
@@ -134,23 +138,27 @@ class RemoteArtifacts(ArtifactStore):
     def _key(self, path: str | None) -> str:
         return f"{self.root}/{safe_path(path)}" if path else self.root
 
-    def _write(self, source: Stream, name: str) -> None:
+    def _copied(self, source: Stream, name: str) -> AbstractContextManager[Publish]:
         key = self._key(name)
+        return self._uploaded(source, key) if self.publishes_whole else self._moved(source, key)
+
+    @contextmanager
+    def _moved(self, source: Stream, key: str) -> Iterator[Publish]:
+        """An upload under a temporary name, which is gone at the end."""
         folder = key.rpartition("/")[0]
-        if self.publishes_whole:
-            self._upload(source, key)
-            return
         self.filesystem.makedirs(folder, exist_ok=True)
         temporary = f"{folder}/{temporary_name(Path()).name}"
         try:
-            self._upload(source, temporary)
-            self.filesystem.mv(temporary, key)
+            with self._uploaded(source, temporary) as publish:
+                publish()
+            yield lambda: self.filesystem.mv(temporary, key)
         except BaseException:
             if self.filesystem.exists(temporary):
                 self.filesystem.rm_file(temporary)
             raise
 
-    def _upload(self, source: Stream, key: str) -> None:
+    @contextmanager
+    def _uploaded(self, source: Stream, key: str) -> Iterator[Publish]:
         source.seek(0)
         # Closing a file of fsspec publishes what was written so far, after an error too.
         target = self.filesystem.open(key, "wb", autocommit=False)
@@ -158,10 +166,10 @@ class RemoteArtifacts(ArtifactStore):
             for block in blocks(source):
                 target.write(bytes(block))
             target.close()
+            yield target.commit
         except BaseException:
             target.discard()
             raise
-        target.commit()
 
     def _file_info(self, path: str | None) -> FileInfo | None:
         if not path:
