@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import FileResponse, PlainTextResponse, StreamingResponse
 
-from dashboard import queries
+from dashboard.queries import histories, run_lists
 from dashboard.settings import chosen_database
 from dashboard.source import SourceError, open_source
 from tracker.exceptions import NotFoundError, TrackerError
 from tracker.files import ArtifactStore, open_artifacts
+from tracker.validation import read_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +72,8 @@ def point_lines(source: Source, run_ids: list[str], keys: list[str]) -> Iterator
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["run_id", "run", "metric", "step", "timestamp_ms", "value"])
-    for row in queries.points(source, run_ids, keys):
-        value = queries.decode(row["value"], row["is_nan"])
+    for row in histories.points(source, run_ids, keys):
+        value = read_value(row["value"], row["is_nan"])
         writer.writerow([*row[:5], value])
         if buffer.tell() > BLOCK_BYTES:
             yield buffer.getvalue()
@@ -83,7 +84,7 @@ def point_lines(source: Source, run_ids: list[str], keys: list[str]) -> Iterator
 
 def _store(run_id: str) -> ArtifactStore:
     source = open_source(chosen_database())
-    runs = queries.runs_by_id(source, (run_id,))
+    runs = run_lists.runs_by_id(source, (run_id,))
     if runs.empty:
         raise NotFoundError(f"There is no run {run_id!r}.")
     return open_artifacts(str(runs["artifact_uri"].iloc[0]), Path(source.path).parent)

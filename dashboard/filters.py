@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import queries
+from dashboard.queries import records, run_lists
 from tracker.exceptions import FilterError
 from tracker.search import compile_run_search
 
@@ -25,7 +25,7 @@ EXAMPLE = "metrics.val_accuracy > 0.9 AND params.model = 'mlp'"
 class Listing:
     """What a person asked the Overview for."""
 
-    query: queries.RunQuery
+    query: run_lists.RunQuery
     group_by: str | None
 
 
@@ -51,7 +51,7 @@ def ask(view: View) -> Listing:
     )
     with right.popover("Table", icon=":material/tune:", width="stretch"):
         order, descending, group_by, stage = _table_options(view)
-    base = queries.RunQuery(
+    base = run_lists.RunQuery(
         experiment_id=view.experiment_id,
         stage=stage,
         statuses=tuple(statuses),
@@ -61,7 +61,7 @@ def ask(view: View) -> Listing:
     return Listing(_filtered(base, (text or "").strip()), group_by)
 
 
-def _filtered(base: queries.RunQuery, text: str) -> queries.RunQuery:
+def _filtered(base: run_lists.RunQuery, text: str) -> run_lists.RunQuery:
     if not OPERATOR.search(text):
         return base.with_text(text)
     try:
@@ -72,10 +72,10 @@ def _filtered(base: queries.RunQuery, text: str) -> queries.RunQuery:
 
 
 def _table_options(view: View) -> tuple[str, bool, str | None, str]:
-    params = [f"params.{key}" for key in queries.known_keys(view.source, "params")]
-    names = [f"metrics.{key}" for key in queries.known_keys(view.source, "latest_metrics")]
+    params = [f"params.{key}" for key in records.known_keys(view.source, "params")]
+    names = [f"metrics.{key}" for key in records.known_keys(view.source, "latest_metrics")]
     order = st.selectbox(
-        "Sort by", [*queries.SORTS, *names, *params], key="sort", bind="query-params"
+        "Sort by", [*run_lists.SORTS, *names, *params], key="sort", bind="query-params"
     )
     descending = st.toggle("Greatest or newest first", value=True, key="desc", bind="query-params")
     st.multiselect(

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dashboard import metrics, queries
+from dashboard import metrics
 from dashboard.curve_chart import Series
 from dashboard.formats import MILLISECONDS_PER_SECOND
+from dashboard.queries import histories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +20,10 @@ SHORT_RUN_POINTS = 100
 X_TITLES = {"step": "step", "relative": "seconds since the start", "wall": "time"}
 
 
-def read(view: View, keys: Sequence[str], axis: queries.Axis) -> list[Series]:
+def read(view: View, keys: Sequence[str], axis: histories.Axis) -> list[Series]:
     """One line for each selected run that logged one of these metrics."""
     spans = {
-        (run_id, key): queries.extent(view.source, run_id, key)
+        (run_id, key): histories.extent(view.source, run_id, key)
         for run_id in view.run_ids
         for key in keys
     }
@@ -32,22 +33,22 @@ def read(view: View, keys: Sequence[str], axis: queries.Axis) -> list[Series]:
     for (run_id, key), span in spans.items():
         width = _width(span, axis, shared)
         origin = view.started[run_id]
-        state = queries.stamp(view.source, run_id)
-        wanted = queries.History(run_id, key, state, axis, low, width, origin)
-        points = queries.history(view.source, wanted)
+        state = histories.stamp(view.source, run_id)
+        wanted = histories.History(run_id, key, state, axis, low, width, origin)
+        points = histories.history(view.source, wanted)
         if not points.empty:
             found.append(_line(view, run_id, key, _placed(points, axis, low, width)))
     return found
 
 
-def _width(span: queries.Extent, axis: queries.Axis, shared: int) -> int:
+def _width(span: histories.Extent, axis: histories.Axis, shared: int) -> int:
     """Of a bucket: the chart's, or a narrower one where a short run would be a dot."""
     own = span.last_step - span.first_step if axis == "step" else span.ended - span.begun
     return max(1, min(shared, own // SHORT_RUN_POINTS))
 
 
 def _buckets(
-    view: View, spans: dict[tuple[str, str], queries.Extent], axis: queries.Axis
+    view: View, spans: dict[tuple[str, str], histories.Extent], axis: histories.Axis
 ) -> tuple[int, int]:
     """Where the buckets start and how wide they are, the same for all lines of a chart."""
     if axis == "step":
@@ -59,10 +60,10 @@ def _buckets(
     else:
         low = 0
         high = max(span.ended - view.started[run_id] for (run_id, _), span in spans.items())
-    return low, max(1, -(-(high - low + 1) // queries.BUCKETS))
+    return low, max(1, -(-(high - low + 1) // histories.BUCKETS))
 
 
-def _placed(points: pd.DataFrame, axis: queries.Axis, low: int, width: int) -> pd.DataFrame:
+def _placed(points: pd.DataFrame, axis: histories.Axis, low: int, width: int) -> pd.DataFrame:
     """The points with x in the chart's unit; buckets of one step keep that step exactly."""
     points = points.copy()
     middle = points["bucket"] * width + low + (width - 1) / 2
@@ -81,12 +82,12 @@ def _line(view: View, run_id: str, key: str, points: pd.DataFrame) -> Series:
     return Series(run_id, label, view.colours[run_id], part, points)
 
 
-def marked(view: View, keys: Sequence[str], axis: queries.Axis) -> pd.DataFrame:
+def marked(view: View, keys: Sequence[str], axis: histories.Axis) -> pd.DataFrame:
     """Where these metrics were NaN or infinite: x, kind, run, label."""
     pieces = []
     for run_id in view.run_ids:
         for key in keys:
-            found = queries.nonfinite(view.source, run_id, key)
+            found = histories.nonfinite(view.source, run_id, key)
             found = found.assign(run=run_id, label=f"{view.labels[run_id]} · {key}")
             if axis == "step":
                 found["x"] = found["step"].astype("float64")

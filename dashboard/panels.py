@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import curve_chart, files, lines, literal, metrics, queries, vector_image
+from dashboard import curve_chart, files, lines, literal, metrics, vector_image
+from dashboard.queries import histories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ Subjects = dict[str, list[str]]
 
 def subjects(view: View) -> Subjects:
     """Metrics with a course, by subject, the telling ones first."""
-    keys = queries.keys_with_course(view.source, view.run_ids)
+    keys = histories.keys_with_course(view.source, view.run_ids)
     return metrics.panels(sorted(keys, key=metrics.by_interest))
 
 
@@ -40,7 +41,7 @@ def legend(view: View, shown: Mapping[str, list[str]]) -> None:
 
 
 def grid(
-    view: View, shown: Subjects, axis: queries.Axis, prefix: str, *, log: bool = False
+    view: View, shown: Subjects, axis: histories.Axis, prefix: str, *, log: bool = False
 ) -> None:
     """The panels, two a row.
 
@@ -60,7 +61,7 @@ def grid(
 
 
 def _panel(
-    view: View, subject: str, keys: list[str], axis: queries.Axis, prefix: str, *, log: bool
+    view: View, subject: str, keys: list[str], axis: histories.Axis, prefix: str, *, log: bool
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.markdown(f"**{literal.code_span(subject, 60)}**", width="content")

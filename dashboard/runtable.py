@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import metrics, queries
+from dashboard import metrics
 from dashboard.filters import STATUSES
 from dashboard.formats import duration
+from dashboard.queries import histories, records
 
 if TYPE_CHECKING:
     from dashboard.source import Source
@@ -23,7 +24,7 @@ PLAIN = ("Run", "Status", "Started", "Duration")
 def table(source: Source, runs: pd.DataFrame) -> pd.DataFrame:
     """One row a run: its facts, the course of one metric, chosen metrics and parameters."""
     ids = tuple(runs["run_id"])
-    latest, params = queries.latest_of(source, ids), queries.params_of(source, ids)
+    latest, params = records.latest_of(source, ids), records.params_of(source, ids)
     frame = pd.DataFrame(
         {
             "Run": runs["name"].fillna("").to_numpy(),
@@ -48,7 +49,7 @@ def _add_course(
     stepped = latest[(latest["step"] > 1) & latest["key"].map(_has_course)]
     keys = sorted(set(stepped["key"]), key=metrics.by_interest)
     if keys:
-        courses = queries.courses(source, ids, keys[0])
+        courses = histories.courses(source, ids, keys[0])
         frame[keys[0]] = pd.Series([courses.get(run_id) for run_id in ids], dtype="object")
 
 

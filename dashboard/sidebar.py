@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import queries
+from dashboard.queries import run_lists
 from dashboard.view import ID_SHOWN, label
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ PRESELECTED = 5
 
 def pick_experiment(source: Source) -> int | None:
     """The chosen experiment's id; None for all of them."""
-    found = queries.experiments(source)
+    found = run_lists.experiments(source)
     found = found[(found["runs"] > 0) | (len(found) == 1)]
     names = dict(zip(found["name"], found["experiment_id"], strict=True))
     options = [*names, ALL] if len(names) != 1 else list(names)
@@ -32,8 +32,8 @@ def pick_runs(source: Source, experiment_id: int | None) -> tuple[str, ...]:
 
     The newest runs are offered; any other joins them by being selected in the Overview table.
     """
-    query = queries.RunQuery(experiment_id=experiment_id)
-    recent = queries.run_page(source, query, RECENT)
+    query = run_lists.RunQuery(experiment_id=experiment_id)
+    recent = run_lists.run_page(source, query, RECENT)
     newest = list(recent["run_id"][:PRESELECTED])
     if "runs" not in st.session_state:
         st.session_state["runs"] = _from_address(source) or newest
@@ -41,7 +41,7 @@ def pick_runs(source: Source, experiment_id: int | None) -> tuple[str, ...]:
         st.session_state["runs"] = newest
     st.session_state["runs_of"] = experiment_id
     chosen = [run_id for run_id in st.session_state["runs"] if isinstance(run_id, str)]
-    earlier = queries.runs_by_id(source, tuple(chosen))
+    earlier = run_lists.runs_by_id(source, tuple(chosen))
     st.session_state["runs"] = list(earlier["run_id"])
     names = dict(zip(earlier["run_id"], earlier["name"], strict=True))
     names.update(zip(recent["run_id"], recent["name"], strict=True))
@@ -62,5 +62,5 @@ def _from_address(source: Source) -> list[str]:
     for text in st.query_params.get_all("runs"):
         start = text.rpartition(" ")[2].lower()
         if len(start) >= ID_SHOWN and all(letter in "0123456789abcdef" for letter in start):
-            ids.extend(queries.runs_with_digits(source, start))
+            ids.extend(run_lists.runs_with_digits(source, start))
     return list(dict.fromkeys(ids))

@@ -134,6 +134,15 @@ def open_source(path: Path) -> Source:
     return Source(str(path), identity, _pool(str(path), identity).version())
 
 
+def placeholders(count: int) -> str:
+    """Marks for `count` bound values.
+
+    >>> placeholders(3)
+    '?, ?, ?'
+    """
+    return ", ".join("?" * count)
+
+
 def stream(source: Source, statement: str, parameters: tuple[Any, ...]) -> Iterator[sqlite3.Row]:
     """The rows of a read-only statement one by one, on a connection of its own.
 

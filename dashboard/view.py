@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import queries
 from dashboard.palette import assign, colour
+from dashboard.queries import run_lists
 from tracker.files import open_artifacts
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class View:
     Args:
         source: The database's state.
         experiment_id: The chosen experiment; None for all.
-        runs: The selected runs: `queries.RUN_COLUMNS`, `label` and `colour`, in order.
+        runs: The selected runs: `run_lists.RUN_COLUMNS`, `label` and `colour`, in order.
         now: When the rerun began.
     """
 
@@ -99,7 +99,7 @@ def build(
         run_ids: The runs, in order.
         palette: Under which session key the colours are remembered.
     """
-    runs = queries.runs_by_id(source, run_ids).copy()
+    runs = run_lists.runs_by_id(source, run_ids).copy()
     positions = assign(list(runs["run_id"]), st.session_state.get(palette, {}))
     st.session_state[palette] = positions
     runs["label"] = [

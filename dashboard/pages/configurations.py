@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, literal, metrics, queries
+from dashboard import charts, literal, metrics
 from dashboard.choice import choose_run
 from dashboard.formats import MISSING, number
 from dashboard.palette import STATUS_COLOURS
+from dashboard.queries import records
 
 if TYPE_CHECKING:
     from dashboard.view import View
@@ -28,8 +29,8 @@ def show(view: View) -> None:
     if len(view.runs) < MIN_RUNS:
         literal.empty("balance", "Choose two runs or more in the sidebar to compare them.")
         return
-    params = _table(queries.params_of(view.source, view.run_ids), view)
-    latest = _table(queries.latest_of(view.source, view.run_ids), view)
+    params = _table(records.params_of(view.source, view.run_ids), view)
+    latest = _table(records.latest_of(view.source, view.run_ids), view)
     baseline = choose_run(view, "Baseline", "baseline")
     literal.legend(list(zip(view.runs["label"], view.runs["colour"], strict=True)))
     _differences(params, view)

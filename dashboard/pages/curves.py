@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import literal, panels, queries
+from dashboard import literal, panels
 from dashboard.source import open_source
 
 if TYPE_CHECKING:
+    from dashboard.queries import histories
     from dashboard.view import View
 
-AXES: dict[str, queries.Axis] = {"Step": "step", "Relative": "relative", "Wall time": "wall"}
+AXES: dict[str, histories.Axis] = {"Step": "step", "Relative": "relative", "Wall time": "wall"}
 SHOWN_UNASKED = 6
 REFRESH_SECONDS = 2
 
@@ -37,13 +38,13 @@ def show(view: View) -> None:
     st.fragment(partial(_draw, view, shown, axis, log=log), run_every=every)()
 
 
-def _draw(view: View, shown: panels.Subjects, axis: queries.Axis, *, log: bool) -> None:
+def _draw(view: View, shown: panels.Subjects, axis: histories.Axis, *, log: bool) -> None:
     """The charts, drawn anew while a run goes on; the script around them does not run again."""
     now = replace(view, source=open_source(Path(view.source.path)))
     panels.grid(now, shown, axis, "curve", log=log)
 
 
-def _controls(subjects: panels.Subjects) -> tuple[list[str], queries.Axis, bool]:
+def _controls(subjects: panels.Subjects) -> tuple[list[str], histories.Axis, bool]:
     left, middle, right = st.columns([6, 4, 2], vertical_alignment="bottom")
     chosen = left.multiselect(
         "Metrics",

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, files, literal, queries
+from dashboard import charts, files, literal
 from dashboard.choice import choose_run
 from dashboard.formats import MISSING, size
+from dashboard.queries import datasets
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def show(view: View) -> None:
 
 
 def _inputs(view: View) -> None:
-    used = queries.datasets_of(view.source, view.run_ids)
+    used = datasets.used_by(view.source, view.run_ids)
     st.subheader("Data sets")
     if used.empty:
         st.caption("The selected runs name no data set.")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import editing, literal, metrics, panels, progress, queries
+from dashboard import editing, literal, metrics, panels, progress
 from dashboard.formats import ago, duration, number
+from dashboard.queries import records, run_lists
 from dashboard.source import SourceError, open_source
 from dashboard.view import View, build
 from tracker.exceptions import TrackerError
@@ -35,15 +36,15 @@ def show(view: View) -> None:
 
 def _running(view: View) -> tuple[str, ...]:
     """The newest running runs, after those whose process is gone were marked as failed."""
-    query = queries.RunQuery(experiment_id=view.experiment_id, statuses=("RUNNING",))
-    found = tuple(queries.run_page(view.source, query, MAX_RUNS)["run_id"])
+    query = run_lists.RunQuery(experiment_id=view.experiment_id, statuses=("RUNNING",))
+    found = tuple(run_lists.run_page(view.source, query, MAX_RUNS)["run_id"])
     if found:
         try:
             editing.writer(view.source).reap()
         except TrackerError:
             return found
         fresh = open_source(Path(view.source.path))
-        found = tuple(queries.run_page(fresh, query, MAX_RUNS)["run_id"])
+        found = tuple(run_lists.run_page(fresh, query, MAX_RUNS)["run_id"])
     return found
 
 
@@ -64,7 +65,7 @@ def _tick(view: View, running: tuple[str, ...]) -> None:
 def _card(view: View, run_id: str) -> None:
     begun = ago(view.started[run_id], view.now)
     literal.heading(view.labels[run_id], "RUNNING", f"started {begun}", rem=1.2)
-    latest = queries.latest_of(view.source, (run_id,))
+    latest = records.latest_of(view.source, (run_id,))
     if latest.empty:
         st.caption("No metric yet.")
         return
@@ -74,7 +75,7 @@ def _card(view: View, run_id: str) -> None:
 
 
 def _progress(view: View, run_id: str, latest: pd.DataFrame) -> None:
-    params = queries.params_of(view.source, (run_id,))
+    params = records.params_of(view.source, (run_id,))
     named = dict(zip(params["key"], params["value"], strict=True))
     seconds = view.now.timestamp() - view.started[run_id] / 1000
     found = progress.estimate(named, int(latest["step"].max()), seconds)

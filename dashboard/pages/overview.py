@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import charts, editing, filters, literal, metrics, queries, runtable
+from dashboard import charts, editing, filters, literal, metrics, runtable
 from dashboard.formats import MISSING, ago, duration, number
+from dashboard.queries import records, run_lists
+from tracker.validation import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +27,11 @@ SPARK_RUNS = 40
 def show(view: View) -> None:
     """Cards, filters, and the table of runs."""
     st.title("Overview")
-    counts = queries.status_counts(view.source, view.experiment_id)
+    counts = run_lists.status_counts(view.source, view.experiment_id)
     if counts:
         _cards(view, counts)
     listing = filters.ask(view)
-    total = queries.count_runs(view.source, listing.query)
+    total = run_lists.count_runs(view.source, listing.query)
     if total == 0 and not counts:
         literal.empty(
             "potted_plant", "No run yet. Start the four of the study:", "python -m training"
@@ -44,9 +46,9 @@ def show(view: View) -> None:
 
 
 def _cards(view: View, counts: dict[str, int]) -> None:
-    query = queries.RunQuery(experiment_id=view.experiment_id)
-    recent = queries.run_page(view.source, query, SPARK_RUNS)[::-1]
-    latest = queries.latest_of(view.source, tuple(recent["run_id"]))
+    query = run_lists.RunQuery(experiment_id=view.experiment_id)
+    recent = run_lists.run_page(view.source, query, SPARK_RUNS)[::-1]
+    latest = records.latest_of(view.source, tuple(recent["run_id"]))
     slots = st.columns(4)
     detail = " · ".join(f"{n:,} {status.lower()}" for status, n in counts.items())
     with slots[0]:
@@ -62,7 +64,7 @@ def _cards(view: View, counts: dict[str, int]) -> None:
 
 def _best_cards(slots: Sequence[Any], latest: pd.DataFrame, order: list[str]) -> None:
     """The best value of the two metrics that matter most, and how the last runs did."""
-    finite = latest[latest["value"].abs() < queries.INFINITY]
+    finite = latest[latest["value"].abs() < LARGEST]
     ranked = metrics.ranked(set(finite["key"]))
     for slot, key in zip(slots, ranked, strict=False):
         values = finite[finite["key"] == key].set_index("run_id")["value"].reindex(order).dropna()
@@ -96,9 +98,9 @@ def _page_number(total: int) -> int:
     return int(chosen) - 1
 
 
-def _table(view: View, query: queries.RunQuery, page: int) -> None:
+def _table(view: View, query: run_lists.RunQuery, page: int) -> None:
     """The runs of one page; selecting rows changes the selection of every page."""
-    runs = queries.run_page(view.source, query, PAGE_ROWS, page * PAGE_ROWS)
+    runs = run_lists.run_page(view.source, query, PAGE_ROWS, page * PAGE_ROWS)
     ids = tuple(runs["run_id"])
     frame = runtable.table(view.source, runs)
     selected = set(view.run_ids)
@@ -163,14 +165,14 @@ def _change(change: partial[None], done: str) -> None:
         st.rerun()
 
 
-def _groups(view: View, query: queries.RunQuery, param: str) -> None:
+def _groups(view: View, query: run_lists.RunQuery, param: str) -> None:
     """Runs with the same value of a parameter, summed up."""
-    names = metrics.ranked(queries.known_keys(view.source, "latest_metrics"))
+    names = metrics.ranked(records.known_keys(view.source, "latest_metrics"))
     metric = st.selectbox("Of each group", names, key="of", bind="query-params", width=360)
     if metric is None:
         literal.empty("search_off", "No metric was logged yet.")
         return
-    found = queries.groups(view.source, query, param, metric)
+    found = run_lists.groups(view.source, query, param, metric)
     shown = found.rename(columns={"value": param, "runs": "Runs"}).fillna({param: MISSING})
     decimals = {name: st.column_config.NumberColumn(format="%.4f") for name in shown.columns[2:]}
     st.dataframe(shown, hide_index=True, column_config=decimals, placeholder=MISSING)

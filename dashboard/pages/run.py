@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import editing, files, literal, panels, preview, queries
+from dashboard import editing, files, literal, panels, preview
 from dashboard.choice import choose_run
 from dashboard.formats import MISSING, duration, moment, number, size
+from dashboard.queries import datasets, records
 from dashboard.view import View, build
 from tracker.exceptions import TrackerError
 
@@ -32,7 +33,7 @@ def show(view: View) -> None:
         return
     run_id = choose_run(view, "Run", "run")
     run = view.runs.set_index("run_id", drop=False).T[run_id]
-    tags = queries.tags_of_run(view.source, run_id)
+    tags = records.tags_of_run(view.source, run_id)
     is_deleted = run["lifecycle_stage"] == "deleted"
     literal.heading(
         str(run["name"] or run_id), "DELETED" if is_deleted else str(run["status"]), run_id
@@ -100,8 +101,8 @@ def _make(change: partial[None], done: str) -> None:
 
 def _values(view: View, run_id: str, tags: dict[str, str]) -> None:
     left, right = st.columns(2)
-    latest = queries.latest_of(view.source, (run_id,))
-    params = queries.params_of(view.source, (run_id,))
+    latest = records.latest_of(view.source, (run_id,))
+    params = records.params_of(view.source, (run_id,))
     metrics = pd.DataFrame(
         {
             "Metric": latest["key"],
@@ -148,7 +149,7 @@ def _tags(view: View, run_id: str, tags: dict[str, str]) -> None:
 
 
 def _inputs(view: View, run_id: str) -> None:
-    used = queries.datasets_of(view.source, (run_id,))
+    used = datasets.used_by(view.source, (run_id,))
     if used.empty:
         return
     st.subheader("Data sets")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, literal, queries, sandbox
+from dashboard import charts, literal, sandbox
 from dashboard.formats import MISSING, duration
+from dashboard.queries import schema
 from dashboard.recipes import RECIPES
 from dashboard.source import SourceError
 
@@ -67,7 +68,7 @@ def _take_recipe() -> None:
 
 def _schema(view: View) -> None:
     with st.container(border=True, height=270):
-        for table, columns in queries.schema(view.source).items():
+        for table, columns in schema.tables(view.source).items():
             with st.expander(table):
                 st.code("\n".join(columns), language=None)
 

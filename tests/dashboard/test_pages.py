@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import queries
+from dashboard.queries import run_lists
 from dashboard.source import open_source
 from tracker.client import TrackingClient
 
@@ -53,7 +53,7 @@ def all_text(test):
 
 @pytest.fixture
 def ids(database):
-    return list(queries.run_page(open_source(database), queries.RunQuery(), 10)["run_id"])
+    return list(run_lists.run_page(open_source(database), run_lists.RunQuery(), 10)["run_id"])
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_page_of_another_kind_of_study_runs_without_an_exception(tmp_path, stu
         study.add_metric(connection, run_id, "grad.norm", [float("nan")] * 5)
     connection.close()
     source = open_source(path)
-    ids = list(queries.run_page(source, queries.RunQuery(), 10)["run_id"])
+    ids = list(run_lists.run_page(source, run_lists.RunQuery(), 10)["run_id"])
     assert not run_page(path, name, ids).exception
 
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from dashboard import queries
+from dashboard.queries import histories, run_lists
 from dashboard.source import SourceError, open_source
 from tracker.search import compile_run_search
 
@@ -29,8 +29,8 @@ def test_a_spike_survives_the_thinning_of_ten_thousand_points(written, study):
     values[7_777] = 99.0
     study.add_metric(connection, run_id, "loss", values, 0)
     source = open_source(path)
-    wanted = queries.History(run_id, "loss", 1, "step", 0, 25, 0)
-    points = queries.history(source, wanted)
+    wanted = histories.History(run_id, "loss", 1, "step", 0, 25, 0)
+    points = histories.history(source, wanted)
     assert len(points) == 400
     assert points["high"].max() == 99.0
 
@@ -40,9 +40,9 @@ def test_values_that_are_not_finite_are_marked_and_left_out_of_the_line(written,
     run_id = study.add_run(connection, "diverged")
     study.add_metric(connection, run_id, "loss", [1.0, math.nan, math.inf, -math.inf, 2.0], 0)
     source = open_source(path)
-    line = queries.history(source, queries.History(run_id, "loss", 1, "step", 0, 1, 0))
+    line = histories.history(source, histories.History(run_id, "loss", 1, "step", 0, 1, 0))
     assert list(line["step"]) == [0, 4]
-    assert list(queries.nonfinite(source, run_id, "loss")["kind"]) == ["NaN", "∞", "-∞"]
+    assert list(histories.nonfinite(source, run_id, "loss")["kind"]) == ["NaN", "∞", "-∞"]
 
 
 def test_a_commit_of_another_connection_changes_the_source(written, study):
@@ -57,9 +57,9 @@ def test_a_history_is_read_anew_when_points_were_added(written, study):
     path, connection = written
     run_id = study.add_run(connection, "growing")
     study.add_metric(connection, run_id, "loss", [1.0, 2.0], 0)
-    assert queries.extent(open_source(path), run_id, "loss").points == 2
+    assert histories.extent(open_source(path), run_id, "loss").points == 2
     study.add_metric(connection, run_id, "loss", [3.0], 2)
-    assert queries.extent(open_source(path), run_id, "loss").points == 3
+    assert histories.extent(open_source(path), run_id, "loss").points == 3
 
 
 @pytest.mark.parametrize(("descending", "names"), [(True, "bca"), (False, "cba")])
@@ -69,8 +69,8 @@ def test_runs_without_the_metric_come_last_in_either_order(written, study, desce
         run_id = study.add_run(connection, name)
         if value is not None:
             study.add_metric(connection, run_id, "acc", [value])
-    query = queries.RunQuery(order="metrics.acc", descending=descending)
-    assert "".join(queries.run_page(open_source(path), query, 10)["name"]) == names
+    query = run_lists.RunQuery(order="metrics.acc", descending=descending)
+    assert "".join(run_lists.run_page(open_source(path), query, 10)["name"]) == names
 
 
 def test_pages_cover_every_run_once(written, study):
@@ -78,16 +78,16 @@ def test_pages_cover_every_run_once(written, study):
     for number in range(7):
         study.add_run(connection, f"run {number}")
     source = open_source(path)
-    pages = [queries.run_page(source, queries.RunQuery(), 3, offset) for offset in (0, 3, 6)]
+    pages = [run_lists.run_page(source, run_lists.RunQuery(), 3, offset) for offset in (0, 3, 6)]
     assert sorted(name for page in pages for name in page["name"]) == [
         f"run {number}" for number in range(7)
     ]
-    assert queries.count_runs(source, queries.RunQuery()) == 7
+    assert run_lists.count_runs(source, run_lists.RunQuery()) == 7
 
 
 def test_the_search_language_finds_the_runs_it_names(database):
     search = compile_run_search("metrics.test_accuracy > 0.5 AND params.hidden_size = '128'", None)
-    found = queries.run_page(open_source(database), queries.RunQuery().with_search(search), 10)
+    found = run_lists.run_page(open_source(database), run_lists.RunQuery().with_search(search), 10)
     assert set(found["name"]) == {"default_00000000", "blurred_dataset_00000003"}
 
 
@@ -95,13 +95,13 @@ def test_a_part_of_a_name_is_taken_literally(written, study):
     path, connection = written
     study.add_run(connection, "100% _sure_")
     study.add_run(connection, "other")
-    found = queries.run_page(open_source(path), queries.RunQuery().with_text("% _SURE"), 10)
+    found = run_lists.run_page(open_source(path), run_lists.RunQuery().with_text("% _SURE"), 10)
     assert list(found["name"]) == ["100% _sure_"]
 
 
 def test_runs_are_grouped_by_a_parameter(database):
-    found = queries.groups(
-        open_source(database), queries.RunQuery(), "hidden_size", "test_accuracy"
+    found = run_lists.groups(
+        open_source(database), run_lists.RunQuery(), "hidden_size", "test_accuracy"
     )
     sizes = dict(zip(found["value"], found["runs"], strict=True))
     assert sizes == {"128": 3, "2": 1}
@@ -110,16 +110,16 @@ def test_runs_are_grouped_by_a_parameter(database):
 
 def test_sparklines_follow_the_metric_from_first_to_last(database):
     source = open_source(database)
-    ids = tuple(queries.run_page(source, queries.RunQuery(), 10)["run_id"])
-    courses = queries.courses(source, ids, "train_loss")
+    ids = tuple(run_lists.run_page(source, run_lists.RunQuery(), 10)["run_id"])
+    courses = histories.courses(source, ids, "train_loss")
     assert set(courses) == set(ids)
     assert all(course[0] > course[-1] for course in courses.values())
 
 
 def test_a_link_finds_a_run_by_its_id_or_by_the_digits_of_its_name(database):
     source = open_source(database)
-    by_name = queries.runs_with_digits(source, "00000002")
-    assert queries.runs_with_digits(source, by_name[0][:8]) == by_name
+    by_name = run_lists.runs_with_digits(source, "00000002")
+    assert run_lists.runs_with_digits(source, by_name[0][:8]) == by_name
 
 
 def test_a_history_is_read_through_the_index_on_run_key_and_step(database):
@@ -151,6 +151,6 @@ def test_reading_leaves_nothing_beside_a_database_in_a_folder_that_may_only_be_r
     study.connect(path).close()
     path.parent.chmod(0o555)
     try:
-        assert queries.status_counts(open_source(path), None) == {}
+        assert run_lists.status_counts(open_source(path), None) == {}
     finally:
         path.parent.chmod(0o755)

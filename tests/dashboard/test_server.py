@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from dashboard import queries
+from dashboard.queries import run_lists
 from dashboard.source import open_source
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ def ask(server, path, method="GET", **headers):
 
 @pytest.fixture(scope="module")
 def run_id(database):
-    return queries.run_page(open_source(database), queries.RunQuery(), 1)["run_id"].iloc[0]
+    return run_lists.run_page(open_source(database), run_lists.RunQuery(), 1)["run_id"].iloc[0]
 
 
 @pytest.mark.parametrize("path", ["/", "/curves", "/_stcore/health"])

@@ -1,0 +1,81 @@
+"""What runs recorded: parameters, tags, last values, and the names of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.source import Source, placeholders, rows
+from tracker.validation import read_value
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def params_of(source: Source, run_ids: tuple[str, ...]) -> pd.DataFrame:
+    """Parameters of runs: run_id, key, value (text)."""
+    return _by_run(source, "params", run_ids)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def tags_of(source: Source, run_ids: tuple[str, ...]) -> pd.DataFrame:
+    """Tags of runs: run_id, key, value (text)."""
+    return _by_run(source, "tags", run_ids)
+
+
+def tags_of_run(source: Source, run_id: str) -> dict[str, str]:
+    """The tags of one run."""
+    found = tags_of(source, (run_id,))
+    return {str(k): str(v or "") for k, v in zip(found["key"], found["value"], strict=True)}
+
+
+def _by_run(source: Source, table: Literal["params", "tags"], ids: tuple[str, ...]) -> pd.DataFrame:
+    found = rows(
+        source,
+        f"""
+        SELECT run_uuid, key, value
+        FROM {table}
+        WHERE run_uuid IN ({placeholders(len(ids))})
+        ORDER BY key
+        """,
+        ids,
+    )
+    return pd.DataFrame(found, columns=["run_id", "key", "value"])
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def latest_of(source: Source, run_ids: tuple[str, ...]) -> pd.DataFrame:
+    """The last value of each metric: run_id, key, value, step, timestamp (ms)."""
+    found = rows(
+        source,
+        f"""
+        SELECT run_uuid, key, value, is_nan, step, timestamp
+        FROM latest_metrics
+        WHERE run_uuid IN ({placeholders(len(run_ids))})
+        ORDER BY key
+        """,
+        run_ids,
+    )
+    data = [
+        (row["run_uuid"], row["key"], read_value(row["value"], row["is_nan"]), row["step"], row[5])
+        for row in found
+    ]
+    return pd.DataFrame(data, columns=["run_id", "key", "value", "step", "timestamp"])
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def known_keys(source: Source, table: Literal["params", "latest_metrics"]) -> list[str]:
+    """All names in a table, found by hopping through its primary key."""
+    found = rows(
+        source,
+        f"""
+        WITH RECURSIVE hop(key) AS (
+            SELECT MIN(key) FROM {table}
+            UNION ALL
+            SELECT (SELECT MIN(key) FROM {table} WHERE key > hop.key) FROM hop
+            WHERE hop.key IS NOT NULL
+        )
+        SELECT key FROM hop WHERE key IS NOT NULL LIMIT 1000
+        """,
+    )
+    return [row["key"] for row in found]

@@ -1,0 +1,226 @@
+"""Which runs there are: experiments, pages of a filtered table, groups, counts, names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.source import Source, placeholders, rows
+from tracker.validation import LARGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.search import Search
+
+RUN_COLUMNS = """
+    runs.run_uuid AS run_id,
+    runs.name AS name,
+    runs.status AS status,
+    runs.start_time AS start_time,
+    runs.end_time AS end_time,
+    runs.user_id AS user_id,
+    runs.lifecycle_stage AS lifecycle_stage,
+    runs.experiment_id AS experiment_id,
+    runs.artifact_uri AS artifact_uri
+"""
+SORTS = {
+    "Started": "runs.start_time",
+    "Name": "runs.name COLLATE NOCASE",
+    "Status": "runs.status",
+    "Duration": "COALESCE(runs.end_time - runs.start_time, 9e18)",
+    "User": "runs.user_id",
+}
+
+
+@dataclass(frozen=True)
+class RunQuery:
+    """Which runs a table shows, and in which order.
+
+    Args:
+        experiment_id: None for all experiments.
+        stage: 'active' or 'deleted'.
+        statuses: Empty for all.
+        text: Part of a name; empty for all.
+        search: Joins and conditions compiled from the search language.
+        order: A key of SORTS, or `metrics.NAME`, or `params.NAME`.
+        descending: Greatest first.
+    """
+
+    experiment_id: int | None = None
+    stage: str = "active"
+    statuses: tuple[str, ...] = ()
+    text: str = ""
+    search: Search | None = None
+    order: str = "Started"
+    descending: bool = True
+
+    def with_text(self, text: str) -> RunQuery:
+        """The same, for names that contain a text."""
+        return replace(self, text=text)
+
+    def with_search(self, search: Search) -> RunQuery:
+        """The same, for runs that a compiled search finds."""
+        return replace(self, search=search)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def experiments(source: Source) -> pd.DataFrame:
+    """The active experiments, the one with the newest run first, with their run counts."""
+    found = rows(
+        source,
+        """
+        SELECT experiments.experiment_id, experiments.name,
+               COUNT(runs.run_uuid) AS runs, MAX(runs.start_time) AS newest
+        FROM experiments
+        LEFT JOIN runs ON runs.experiment_id = experiments.experiment_id
+             AND runs.lifecycle_stage = 'active'
+        WHERE experiments.lifecycle_stage = 'active'
+        GROUP BY experiments.experiment_id, experiments.name
+        ORDER BY newest IS NULL, newest DESC, experiments.experiment_id
+        """,
+    )
+    return pd.DataFrame(found, columns=["experiment_id", "name", "runs", "newest"])
+
+
+def _from(query: RunQuery) -> tuple[str, list[Any]]:
+    """The FROM clause without its keyword, and what it binds."""
+    if query.search is None:
+        return "runs", []
+    return f"runs {query.search.joins}", list(query.search.join_params)
+
+
+def _where(query: RunQuery) -> tuple[str, list[Any]]:
+    conditions = ["runs.lifecycle_stage = ?"]
+    values: list[Any] = [query.stage]
+    if query.experiment_id is not None:
+        conditions.append("runs.experiment_id = ?")
+        values.append(query.experiment_id)
+    if query.statuses:
+        conditions.append(f"runs.status IN ({placeholders(len(query.statuses))})")
+        values.extend(query.statuses)
+    if query.text:
+        conditions.append("instr(lower(runs.name), lower(?)) > 0")
+        values.append(query.text)
+    if query.search is not None:
+        conditions.append(f"({query.search.where})")
+        values.extend(query.search.where_params)
+    return " AND ".join(conditions), values
+
+
+def _order(query: RunQuery) -> tuple[str, str, list[Any]]:
+    """A join, an ORDER BY expression, and what the join binds."""
+    kind, _, key = query.order.partition(".")
+    if query.order in SORTS:
+        return "", SORTS[query.order], []
+    table, value = {
+        "metrics": ("latest_metrics", "CASE WHEN sorted.is_nan THEN NULL ELSE sorted.value END"),
+        "params": ("params", "sorted.value + 0.0"),
+    }[kind]
+    join = f"LEFT JOIN {table} AS sorted ON sorted.run_uuid = runs.run_uuid AND sorted.key = ?"
+    return join, value, [key]
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def count_runs(source: Source, query: RunQuery) -> int:
+    """How many runs a query finds."""
+    tables, joined = _from(query)
+    where, values = _where(query)
+    found = rows(source, f"SELECT COUNT(*) AS n FROM {tables} WHERE {where}", (*joined, *values))
+    return int(found[0]["n"])
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def run_page(source: Source, query: RunQuery, limit: int, offset: int = 0) -> pd.DataFrame:
+    """One page of runs, one row each, with RUN_COLUMNS."""
+    tables, joined = _from(query)
+    where, values = _where(query)
+    join, order, sorted_by = _order(query)
+    direction = "DESC" if query.descending else "ASC"
+    found = rows(
+        source,
+        f"""
+        SELECT {RUN_COLUMNS}
+        FROM {tables} {join}
+        WHERE {where}
+        ORDER BY ({order}) IS NULL, {order} {direction}, runs.start_time DESC, runs.run_uuid
+        LIMIT ? OFFSET ?
+        """,
+        (*joined, *sorted_by, *values, limit, offset),
+    )
+    return _run_frame(found)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def runs_by_id(source: Source, run_ids: tuple[str, ...]) -> pd.DataFrame:
+    """These runs, deleted ones included, in the order given; unknown ids are left out."""
+    found = rows(
+        source,
+        f"SELECT {RUN_COLUMNS} FROM runs WHERE runs.run_uuid IN ({placeholders(len(run_ids))})",
+        run_ids,
+    )
+    frame = _run_frame(found).set_index("run_id", drop=False)
+    return frame.reindex([run_id for run_id in run_ids if run_id in frame.index])
+
+
+def _run_frame(found: Sequence[Any]) -> pd.DataFrame:
+    names = [line.split(" AS ")[1].strip(", \n") for line in RUN_COLUMNS.strip().split("\n")]
+    frame = pd.DataFrame(found, columns=names)
+    frame["end_time"] = frame["end_time"].astype("Float64")
+    frame["seconds"] = (frame["end_time"] - frame["start_time"]) / 1000
+    frame["seconds"] = frame["seconds"].astype("float64")
+    return frame
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def groups(source: Source, query: RunQuery, param: str, metric: str) -> pd.DataFrame:
+    """Runs by the value of a parameter: value, runs, mean, least and greatest of a metric."""
+    tables, joined = _from(query)
+    where, values = _where(query)
+    found = rows(
+        source,
+        f"""
+        SELECT grouped.value, COUNT(*), AVG(measured.value), MIN(measured.value),
+               MAX(measured.value)
+        FROM {tables}
+        LEFT JOIN params AS grouped ON grouped.run_uuid = runs.run_uuid AND grouped.key = ?
+        LEFT JOIN latest_metrics AS measured ON measured.run_uuid = runs.run_uuid
+             AND measured.key = ? AND measured.is_nan = 0
+             AND measured.value < ? AND measured.value > ?
+        WHERE {where}
+        GROUP BY grouped.value
+        ORDER BY COUNT(*) DESC
+        LIMIT 500
+        """,
+        (*joined, param, metric, LARGEST, -LARGEST, *values),
+    )
+    return pd.DataFrame(found, columns=["value", "runs", "Mean", "Least", "Greatest"])
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def runs_with_digits(source: Source, digits: str) -> list[str]:
+    """The ids of the runs that start with these digits, else of those whose names end in them."""
+    found = rows(
+        source,
+        "SELECT run_uuid FROM runs WHERE run_uuid >= ? AND run_uuid < ? LIMIT 20",
+        (digits, f"{digits}g"),
+    )
+    found = found or rows(
+        source, "SELECT run_uuid FROM runs WHERE substr(name, ?) = ? LIMIT 20", (-9, f"_{digits}")
+    )
+    return [row["run_uuid"] for row in found]
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def status_counts(source: Source, experiment_id: int | None) -> dict[str, int]:
+    """How many active runs stand in each status."""
+    where, values = _where(RunQuery(experiment_id=experiment_id))
+    found = rows(
+        source,
+        f"SELECT status, COUNT(*) AS n FROM runs WHERE {where} GROUP BY status",
+        tuple(values),
+    )
+    return {row["status"]: row["n"] for row in found}
