@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracker.client import MlflowClient, PagedList, TrackingClient
+    from tracker.client import MlflowClient, TrackingClient
+    from tracker.client.pages import PagedList
     from tracker.entities import (
         Dataset,
         DatasetInput,
@@ -34,61 +35,73 @@ if TYPE_CHECKING:
         ViewType,
     )
     from tracker.exceptions import MlflowException, TrackerError, UnsupportedError
-    from tracker.fluent import (
+    from tracker.fluent.active import (
         ActiveRun,
         active_run,
-        best_step,
-        create_experiment,
-        delete_experiment,
-        delete_experiment_tag,
-        delete_run,
-        delete_tag,
-        disable_system_metrics_logging,
-        download_artifacts,
-        enable_system_metrics_logging,
         end_run,
-        flush_artifact_async_logging,
-        flush_async_logging,
-        get_artifact_uri,
-        get_client,
-        get_experiment,
-        get_experiment_by_name,
-        get_metric_history,
-        get_parent_run,
-        get_run,
-        get_tracking_uri,
-        is_tracking_uri_set,
         last_active_run,
+        start_run,
+    )
+    from tracker.fluent.artifacts import (
+        download_artifacts,
+        get_artifact_uri,
         list_artifacts,
         load_table,
         log_artifact,
         log_artifacts,
         log_dict,
         log_figure,
-        log_history,
         log_image,
+        log_stream,
+        log_table,
+        log_text,
+    )
+    from tracker.fluent.database import (
+        get_client,
+        get_tracking_uri,
+        is_tracking_uri_set,
+        set_tracking_uri,
+    )
+    from tracker.fluent.experiments import (
+        create_experiment,
+        delete_experiment,
+        delete_experiment_tag,
+        get_experiment,
+        get_experiment_by_name,
+        rename_experiment,
+        restore_experiment,
+        search_experiments,
+        set_experiment,
+        set_experiment_tag,
+        set_experiment_tags,
+    )
+    from tracker.fluent.records import (
+        best_step,
+        delete_tag,
+        flush_artifact_async_logging,
+        flush_async_logging,
+        get_metric_history,
+        log_history,
         log_input,
         log_inputs,
         log_metric,
         log_metrics,
         log_param,
         log_params,
-        log_stream,
-        log_table,
-        log_text,
-        rename_experiment,
-        restore_experiment,
-        restore_run,
-        search_experiments,
-        search_runs,
-        set_experiment,
-        set_experiment_tag,
-        set_experiment_tags,
-        set_system_metrics_sampling_interval,
         set_tag,
         set_tags,
-        set_tracking_uri,
-        start_run,
+    )
+    from tracker.fluent.runs import (
+        delete_run,
+        get_parent_run,
+        get_run,
+        restore_run,
+        search_runs,
+    )
+    from tracker.fluent.sampling import (
+        disable_system_metrics_logging,
+        enable_system_metrics_logging,
+        set_system_metrics_sampling_interval,
     )
 
 __version__ = "0.1.0"
@@ -176,33 +189,99 @@ __all__ = [
 
 # Where the public names live. They are imported at their first use: `import tracker` costs next to
 # nothing, and a command that never logs never opens sqlite3.
-_HOMES = (
-    dict.fromkeys(__all__, "tracker.fluent")
-    | dict.fromkeys(("MlflowClient", "PagedList", "TrackingClient"), "tracker.client")
-    | dict.fromkeys(("MlflowException", "TrackerError", "UnsupportedError"), "tracker.exceptions")
-    | dict.fromkeys(
-        (
-            "Dataset",
-            "DatasetInput",
-            "Experiment",
-            "ExperimentTag",
-            "FileInfo",
-            "InputTag",
-            "LifecycleStage",
-            "Metric",
-            "Param",
-            "Run",
-            "RunData",
-            "RunInfo",
-            "RunInputs",
-            "RunStatus",
-            "RunTag",
-            "SourceType",
-            "ViewType",
-        ),
-        "tracker.entities",
-    )
-)
+_NAMES = {
+    "tracker.client": ("MlflowClient", "TrackingClient"),
+    "tracker.client.pages": ("PagedList",),
+    "tracker.entities": (
+        "Dataset",
+        "DatasetInput",
+        "Experiment",
+        "ExperimentTag",
+        "FileInfo",
+        "InputTag",
+        "LifecycleStage",
+        "Metric",
+        "Param",
+        "Run",
+        "RunData",
+        "RunInfo",
+        "RunInputs",
+        "RunStatus",
+        "RunTag",
+        "SourceType",
+        "ViewType",
+    ),
+    "tracker.exceptions": ("MlflowException", "TrackerError", "UnsupportedError"),
+    "tracker.fluent.active": (
+        "ActiveRun",
+        "active_run",
+        "end_run",
+        "last_active_run",
+        "start_run",
+    ),
+    "tracker.fluent.artifacts": (
+        "download_artifacts",
+        "get_artifact_uri",
+        "list_artifacts",
+        "load_table",
+        "log_artifact",
+        "log_artifacts",
+        "log_dict",
+        "log_figure",
+        "log_image",
+        "log_stream",
+        "log_table",
+        "log_text",
+    ),
+    "tracker.fluent.database": (
+        "get_client",
+        "get_tracking_uri",
+        "is_tracking_uri_set",
+        "set_tracking_uri",
+    ),
+    "tracker.fluent.experiments": (
+        "create_experiment",
+        "delete_experiment",
+        "delete_experiment_tag",
+        "get_experiment",
+        "get_experiment_by_name",
+        "rename_experiment",
+        "restore_experiment",
+        "search_experiments",
+        "set_experiment",
+        "set_experiment_tag",
+        "set_experiment_tags",
+    ),
+    "tracker.fluent.records": (
+        "best_step",
+        "delete_tag",
+        "flush_artifact_async_logging",
+        "flush_async_logging",
+        "get_metric_history",
+        "log_history",
+        "log_input",
+        "log_inputs",
+        "log_metric",
+        "log_metrics",
+        "log_param",
+        "log_params",
+        "set_tag",
+        "set_tags",
+    ),
+    "tracker.fluent.runs": (
+        "delete_run",
+        "get_parent_run",
+        "get_run",
+        "restore_run",
+        "search_runs",
+    ),
+    "tracker.fluent.sampling": (
+        "disable_system_metrics_logging",
+        "enable_system_metrics_logging",
+        "set_system_metrics_sampling_interval",
+    ),
+}
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 # Modules that scripts written for MLflow reach as attributes.
 _MODULES = {

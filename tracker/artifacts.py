@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracker import fluent
 from tracker.client import TrackingClient
 from tracker.exceptions import InvalidValueError, NotFoundError, UnsupportedError
+from tracker.fluent.database import get_client
 from tracker.validation import refuse
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def load_image(artifact_uri: str) -> Any:
 
 
 def _client(tracking_uri: str | None) -> TrackingClient:
-    return TrackingClient(tracking_uri) if tracking_uri else fluent.get_client()
+    return TrackingClient(tracking_uri) if tracking_uri else get_client()
 
 
 def _locate(

@@ -27,7 +27,7 @@ def run(code, folder):
         ("from mlflow.tracking.client import MlflowClient", "from mlflow import MlflowClient"),
         ("from mlflow.entities import Metric", "from tracker import Metric"),
         ("from mlflow.data import from_numpy", "from tracker.data import from_numpy"),
-        ("import mlflow.tracking.fluent", "import tracker.fluent"),
+        ("import mlflow.tracking.fluent", "import tracker"),
         ("from mlflow.utils import validation", "import mlflow.utils.validation"),
         ("from mlflow.artifacts import load_text", "from tracker.artifacts import load_text"),
     ],

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 import tracker
-from tracker import fluent
 from tracker.client import TrackingClient
 
 
@@ -25,5 +24,5 @@ def database(tmp_path):
     yield path
     while tracker.active_run():
         tracker.end_run()
-    fluent.get_client().store.database.close()
-    fluent.set_tracking_uri("")
+    tracker.get_client().store.database.close()
+    tracker.set_tracking_uri("")

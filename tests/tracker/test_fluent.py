@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import tracker
-from tracker import fluent
 from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError
+from tracker.fluent import database as where
 
 mpl.use("agg")
 
@@ -291,7 +291,7 @@ def test_a_process_that_walks_through_many_databases_keeps_few_open(tmp_path):
     for number in range(20):
         tracker.set_tracking_uri(tmp_path / f"{number}.db")
         tracker.search_runs()
-    assert len(fluent._settings.clients) <= fluent.MOST_CLIENTS
+    assert len(where.settings.clients) <= where.MOST_CLIENTS
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform cannot fork")
@@ -299,10 +299,10 @@ def test_a_child_does_not_wait_for_a_thread_that_stayed_with_its_parent(python):
     python(
         """
 import os, signal, threading, tracker
-from tracker import fluent
+from tracker.fluent.database import settings
 held, done = threading.Event(), threading.Event()
 def hold():
-    with fluent._settings.lock:
+    with settings.lock:
         held.set()
         done.wait()
 thread = threading.Thread(target=hold)

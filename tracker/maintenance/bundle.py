@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
-from tracker.client import ARTIFACT_ROOT, TrackingClient
+from tracker.client import TrackingClient
+from tracker.client.opened import ARTIFACT_ROOT
 from tracker.exceptions import DiskFullError, InvalidValueError, UnsafePathError
 from tracker.files.archives import write_member
 from tracker.files.atomic import BLOCK_BYTES, WRITABLE, make_folder, staged

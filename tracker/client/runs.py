@@ -1,0 +1,149 @@
+"""The verbs of runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tracker import context, liveness, names
+from tracker import validation as check
+from tracker.client.opened import OpenedDatabase, now
+from tracker.client.pages import SEARCH_LIMIT, PagedList, page, paged
+from tracker.client.texts import cut, cut_all, texts_of, too_long
+from tracker.entities import LifecycleStage, Run, RunData, RunInfo, RunStatus, ViewType
+from tracker.store.tracking import RUN_NAME_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PARENT_TAG: Final = "mlflow.parentRunId"
+NOTE_TAG: Final = "mlflow.note.content"
+
+
+class RunVerbs(OpenedDatabase):
+    """Creating, finding, ending and deleting runs."""
+
+    def create_run(
+        self,
+        experiment_id: str,
+        start_time: int | None = None,
+        tags: Mapping[str, Any] | None = None,
+        run_name: str | None = None,
+    ) -> Run:
+        """Create a RUNNING run.
+
+        Args:
+            experiment_id: Where it belongs.
+            start_time: Milliseconds since the epoch; now by default.
+            tags: Its first tags.
+            run_name: Its name; the tag `mlflow.runName` or a random one by default.
+
+        Raises:
+            NotFoundError: There is no such experiment.
+            InvalidStateError: The experiment is deleted.
+            InvalidValueError: The key of a tag breaks a rule.
+        """
+        whole = texts_of("tag", tags or {})
+        texts = cut_all("tag", whole, check.MAX_TAG_VALUE)
+        name = str(run_name or texts.get(RUN_NAME_TAG) or names.random_name())
+        texts[RUN_NAME_TAG] = name = cut("run", "name", name, check.MAX_RUN_NAME)
+        info = RunInfo(
+            run_id=names.random_id(),
+            run_name=name,
+            experiment_id=str(experiment_id),
+            user_id=texts.get("mlflow.user") or context.user_name(),
+            status=RunStatus.RUNNING,
+            start_time=now() if start_time is None else check.plain_int("start time", start_time),
+            end_time=None,
+            lifecycle_stage=LifecycleStage.ACTIVE,
+            artifact_uri="",
+        )
+        with liveness.taken(self.store.database.path, info.run_id):
+            created = self.store.create_run(info, texts)
+        self._keep_long_texts(info.run_id, too_long("tags", whole, check.MAX_TAG_VALUE))
+        return Run(created, RunData(tags=texts))
+
+    def get_run(self, run_id: str) -> Run:
+        """The whole run.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        self.reap()
+        return self.store.get_run(check.check_run_id(run_id))
+
+    def get_parent_run(self, run_id: str) -> Run | None:
+        """The run under which this one was nested."""
+        parent = self.get_run(run_id).data.tags.get(PARENT_TAG)
+        return None if parent is None else self.get_run(parent)
+
+    def resume_run(self, run_id: str) -> Run:
+        """Set a run RUNNING again and say that this process works on it.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidStateError: The run is deleted.
+        """
+        with liveness.taken(self.store.database.path, run_id):
+            self.store.reopen_run(run_id, liveness.REASON_TAG)
+        return self.store.get_run(run_id)
+
+    def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
+        """Set a run's status, its name, or both; a terminal status sets the end time."""
+        if name is not None:
+            name = cut("run", "name", str(name), check.MAX_RUN_NAME)
+        if status is not None:
+            status = check.check_status(status)
+        ended = status is not None and RunStatus.is_terminated(status)
+        self.store.update_run(run_id, status, now() if ended else None, name)
+        if ended:
+            liveness.release(self.store.database.path, run_id)
+
+    def set_terminated(
+        self, run_id: str, status: str | None = None, end_time: int | None = None
+    ) -> None:
+        """End a run.
+
+        Args:
+            run_id: Which.
+            status: FINISHED by default.
+            end_time: Milliseconds since the epoch; now by default.
+
+        Raises:
+            InvalidValueError: There is no such status, or the end is no time.
+            NotFoundError: There is no such run.
+            InvalidStateError: The run is deleted.
+        """
+        final = check.check_status(status or RunStatus.FINISHED)
+        end = now() if end_time is None else check.plain_int("end time", end_time)
+        self.store.update_run(run_id, final, end)
+        liveness.release(self.store.database.path, run_id)
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run; `restore_run` brings it back."""
+        self.store.set_run_stage(run_id, LifecycleStage.DELETED, now())
+
+    def restore_run(self, run_id: str) -> None:
+        """Bring a deleted run back."""
+        self.store.set_run_stage(run_id, LifecycleStage.ACTIVE, now())
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        run_view_type: ViewType = ViewType.ACTIVE_ONLY,
+        max_results: int = SEARCH_LIMIT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Run]:
+        """One page of the runs that match.
+
+        Raises:
+            FilterError: The filter or the order cannot be read.
+            InvalidValueError: The ids, the view, the limit or the token are none.
+        """
+        self.reap()
+        limit, offset = page(max_results, page_token)
+        ids = check.check_experiment_ids(experiment_ids)
+        view = check.check_view(run_view_type)
+        found = self.store.search_runs(ids, filter_string, view, limit + 1, offset, order_by)
+        return paged(found, limit, offset)

@@ -1,0 +1,1 @@
+"""The active run: MLflow's fluent verbs, without a run id."""

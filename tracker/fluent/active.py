@@ -1,0 +1,237 @@
+"""The active run: started, resumed, nested, ended.
+
+The active run belongs to a thread. Runs left open when the interpreter ends are closed: FINISHED,
+or FAILED after an uncaught exception, KILLED after Ctrl-C. A process that is killed closes
+nothing; whoever looks at the database next marks its runs FAILED.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+import threading
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from tracker import context
+from tracker.client.runs import NOTE_TAG, PARENT_TAG
+from tracker.entities import Run, RunStatus
+from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
+from tracker.fluent import sampling
+from tracker.fluent.database import get_client
+from tracker.fluent.experiments import current_experiment_id
+from tracker.validation import check_status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from tracker.client import TrackingClient
+    from tracker.system_metrics import SystemMetrics
+
+RUN_VARIABLE = "TRACKER_RUN_ID"
+
+
+class ActiveRun(Run):
+    """A run that ends with the `with` block it heads.
+
+    FINISHED at the end of the block, KILLED by Ctrl-C, FAILED by any other exception; the
+    exception goes on to the caller.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _end_through(self.info.run_id, _status_after(error))
+
+
+@dataclass(slots=True, eq=False)
+class _OpenRun:
+    """A run that this process is to end, in its own database whatever URI is set by then."""
+
+    run_id: str
+    run: ActiveRun
+    client: TrackingClient
+    pid: int
+    sampler: SystemMetrics | None = None
+
+
+class _PerThread(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[_OpenRun] = []
+        self.last_run_id: str | None = None
+
+
+# Of all threads, in the order of their start.
+_open_runs: list[_OpenRun] = []
+_local = _PerThread()
+
+
+def start_run(
+    run_id: str | None = None,
+    experiment_id: str | None = None,
+    run_name: str | None = None,
+    nested: bool = False,  # noqa: FBT001, FBT002
+    parent_run_id: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    description: str | None = None,
+    log_system_metrics: bool | None = None,  # noqa: FBT001
+) -> ActiveRun:
+    """Start a run, or resume one by its id, and make it the active one.
+
+    Args:
+        run_id: The run to go on with.
+        experiment_id: Where a new run belongs; the current experiment by default.
+        run_name: Its name; random by default.
+        nested: Start it below the active run.
+        parent_run_id: Start it below this run.
+        tags: Its first tags.
+        description: A note, Markdown.
+        log_system_metrics: Sample CPU, memory and GPU use into the run; see
+            `enable_system_metrics_logging`.
+
+    Raises:
+        InvalidStateError: A run is active and `nested` is not set, or the run is deleted.
+        InvalidValueError: The note is given twice, or the key of a tag breaks a rule.
+        NotFoundError: There is no such run or experiment.
+        UnsupportedError: It is to sample the system, and psutil is not installed.
+    """
+    stack = _local.stack
+    if stack and not nested:
+        raise InvalidStateError(
+            f"The run {stack[-1].run_id!r} is active already: end it with `end_run()` first, "
+            f"or start this one with nested=True."
+        )
+    client = get_client()
+    wanted = run_id or os.environ.pop(RUN_VARIABLE, None)
+    marks = _first_tags(tags, description)
+    if wanted:
+        run = _resume(client, wanted, run_name, marks)
+    else:
+        parent = parent_run_id or (stack[-1].run_id if stack else None)
+        run = _create(client, experiment_id or current_experiment_id(), parent, marks, run_name)
+    active = ActiveRun(run.info, run.data, run.inputs)
+    samples = sampling.is_wanted() if log_system_metrics is None else log_system_metrics
+    sampler = sampling.start(client, active.info.run_id) if samples else None
+    stack.append(_OpenRun(active.info.run_id, active, client, os.getpid(), sampler))
+    _open_runs.append(stack[-1])
+    _local.last_run_id = active.info.run_id
+    return active
+
+
+def end_run(status: str = RunStatus.FINISHED) -> None:
+    """End the active run, if there is one.
+
+    Raises:
+        InvalidValueError: There is no such status; the run goes on.
+    """
+    if _local.stack:
+        _end_last(status)
+
+
+def active_run() -> ActiveRun | None:
+    """The active run of this thread, as it was when it started."""
+    return _local.stack[-1].run if _local.stack else None
+
+
+def last_active_run() -> Run | None:
+    """The active run of this thread, or the one that was active last, as it stands now."""
+    run_id = _local.last_run_id
+    return None if run_id is None else get_client().get_run(run_id)
+
+
+def active_run_id() -> str:
+    """The id of the active run, which is started where there is none."""
+    stack = _local.stack
+    return stack[-1].run_id if stack else start_run().info.run_id
+
+
+def _first_tags(tags: Mapping[str, Any] | None, description: str | None) -> dict[str, Any]:
+    marks = dict(tags or {})
+    if description is None:
+        return marks
+    if NOTE_TAG in marks:
+        raise InvalidValueError(
+            f"The note is given twice: leave out description, or the tag {NOTE_TAG!r}."
+        )
+    return marks | {NOTE_TAG: description}
+
+
+def _create(
+    client: TrackingClient,
+    experiment_id: str,
+    parent: str | None,
+    tags: dict[str, Any],
+    run_name: str | None,
+) -> Run:
+    if parent is not None:
+        client.store.get_run_info(parent)
+        tags = {PARENT_TAG: parent} | tags
+    run = client.create_run(experiment_id, None, context.run_tags() | tags, run_name)
+    if parent is None and context.enabled():
+        _capture_files(client, run.info.run_id)
+    return run
+
+
+def _capture_files(client: TrackingClient, run_id: str) -> None:
+    try:
+        client.artifacts(run_id).log_contents(context.run_files())
+    except TrackerError as error:  # A run is worth more than the list of its packages.
+        warnings.warn(f"The run's environment is not kept: {error}", stacklevel=4)
+
+
+def _resume(client: TrackingClient, run_id: str, run_name: str | None, tags: dict[str, Any]) -> Run:
+    client.resume_run(run_id)
+    if run_name:
+        client.update_run(run_id, name=run_name)
+    if tags:
+        client.set_tags(run_id, tags)
+    return client.get_run(run_id)
+
+
+def _status_after(error: BaseException | None) -> RunStatus:
+    if error is None:
+        return RunStatus.FINISHED
+    return RunStatus.KILLED if isinstance(error, KeyboardInterrupt) else RunStatus.FAILED
+
+
+def _end_last(status: str) -> None:
+    final = check_status(status)
+    ended = _local.stack.pop()
+    _local.last_run_id = ended.run_id
+    _end(ended, final)
+
+
+def _end(ended: _OpenRun, status: str) -> None:
+    if ended.sampler is not None:
+        ended.sampler.stop()
+    ended.client.set_terminated(ended.run_id, status)
+    _open_runs.remove(ended)
+
+
+def _end_through(run_id: str, status: RunStatus) -> None:
+    """End a run together with the runs left open inside it."""
+    while any(entry.run_id == run_id for entry in _local.stack):
+        is_innermost = _local.stack[-1].run_id == run_id
+        _end_last(status)
+        if is_innermost:
+            return
+
+
+@atexit.register
+def _end_open_runs() -> None:
+    """Close what is open when the interpreter ends; a forked child leaves its parent's runs."""
+    status = _status_after(getattr(sys, "last_value", None))
+    for entry in reversed(_open_runs.copy()):
+        if entry.pid == os.getpid():
+            with contextlib.suppress(TrackerError):
+                _end(entry, status)
