@@ -135,6 +135,17 @@ class Database:
         """
         return _Write(self)
 
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Within the block, wait for another writer no longer than this in this thread."""
+        connection = self.connection
+        connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
+        try:
+            yield
+        finally:
+            usual = round(1000 * self._busy_timeout_seconds)
+            connection.execute(f"PRAGMA busy_timeout = {usual}")
+
     def close(self) -> None:
         """Close this thread's connection; the next use opens another."""
         if self.local.connection is not None and self.local.pid == os.getpid():

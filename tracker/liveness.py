@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from tracker.store import Store
 
 REASON_TAG: Final = "tracker.failure_reason"
+# Whoever looks came to read: the mark can wait until somebody looks again.
+PATIENCE_SECONDS: Final = 0.2
 
 # Windows, which has no such flag, has no flock either.
 _OPEN_FLAGS: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -142,12 +144,9 @@ def _reap_one(store: Store, run_id: str) -> bool:
         if path in _held or not _try_exclusive(descriptor) or not os.fstat(descriptor).st_nlink:
             return False
         owner = os.read(descriptor, 200).decode(errors="replace") or "its process"
-        marked = store.fail_abandoned(
-            run_id,
-            f"{owner} ended without closing the run",
-            REASON_TAG,
-            time.time_ns() // 1_000_000,
-        )
+        reason = f"{owner} ended without closing the run"
+        with store.database.patience(PATIENCE_SECONDS):
+            marked = store.fail_abandoned(run_id, reason, REASON_TAG, time.time_ns() // 1_000_000)
         if marked or _OWN_NAME.fullmatch(run_id):
             _remove(path)
         return marked

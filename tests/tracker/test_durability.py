@@ -244,5 +244,24 @@ def test_a_reader_of_a_file_in_use_by_plain_sqlite_is_not_disturbed(client, run_
     plain.close()
 
 
+def test_a_reader_does_not_wait_for_the_lock_to_mark_an_abandoned_run(tmp_path):
+    process = start(WRITER, tmp_path / "t.db")
+    run_id = process.stdout.readline().split()[1]
+    process.kill()
+    process.communicate()
+    client = TrackingClient(tmp_path / "t.db")
+    other = sqlite3.connect(tmp_path / "t.db")
+    other.execute("BEGIN IMMEDIATE")
+    seen = []
+    reader = threading.Thread(target=lambda: seen.append(client.get_run(run_id).info.status))
+    reader.start()
+    reader.join(timeout=10)
+    assert seen == ["RUNNING"]
+    other.rollback()
+    other.close()
+    client._next_reap = 0.0
+    assert client.get_run(run_id).info.status == "FAILED"
+
+
 def test_the_error_of_a_full_disk_is_a_tracker_error():
     assert issubclass(DiskFullError, TrackerError)

@@ -50,7 +50,7 @@ class Session:
         """
         self._require_file()
         if self._may_hold_abandoned_runs():
-            liveness.reap(self.writing.store)
+            self.writing.reap()
         return TrackingClient(self.path, read_only=True)
 
     @cached_property
