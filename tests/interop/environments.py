@@ -19,6 +19,7 @@ from pathlib import Path
 
 # Releases up to 3.8 fail to import with sqlalchemy 2.1. MLflow 2.4 needs pkg_resources, and the
 # numpy and pandas of its time.
+NEWEST = "newest"
 RELEASES = {
     "2.4": [
         "mlflow-skinny==2.4.2",
@@ -31,7 +32,7 @@ RELEASES = {
     "2.22": ["mlflow-skinny==2.22.5", "sqlalchemy<2.1", "alembic", "pandas<3"],
     "3.5": ["mlflow-skinny==3.5.1", "sqlalchemy<2.1", "alembic", "pandas<3"],
     # With scipy, MLflow says the schema of a data set, with pillow it keeps images.
-    "newest": ["mlflow-skinny", "sqlalchemy", "alembic", "pandas", "scipy", "pillow"],
+    NEWEST: ["mlflow-skinny", "sqlalchemy", "alembic", "pandas", "scipy", "pillow"],
 }
 
 # Put on the path of the interpreter that runs the tests, which has torch: no second copy of it.
@@ -76,8 +77,20 @@ def make_environment(uv: Path, folder: Path, requirements: list[str]) -> Path:
     if not is_made(folder, requirements):
         venv.create(folder, clear=True)
         install(uv, requirements, "--python", str(interpreter))
+        if folder.name == NEWEST:
+            take_whole_mlflow(uv, interpreter)
         note_made(folder, requirements)
     return interpreter
+
+
+def take_whole_mlflow(uv: Path, interpreter: Path) -> None:
+    """Put the newest MLflow in the place of mlflow-skinny, whose packages serve it too.
+
+    The index may have the one without the other: 3.18.0 came without its skinny half.
+    """
+    target = ["--python", str(interpreter)]
+    subprocess.run([uv, "pip", "uninstall", "--quiet", *target, "mlflow-skinny"], check=True)
+    install(uv, ["mlflow"], "--no-deps", *target)
 
 
 def add_packages(uv: Path, folder: Path, requirements: list[str]) -> Path:
