@@ -128,4 +128,5 @@ def _locate(
 
 def _is_root(client: TrackingClient, run_id: str, root: str) -> bool:
     known = client.store.get_run_info(run_id).artifact_uri
-    return root in {known, str(client.store.database.folder / known)}
+    # A received row may hold no text.
+    return root in {known, str(client.store.database.folder / str(known))}

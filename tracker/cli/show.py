@@ -135,8 +135,6 @@ def _rows_of(entry: DatasetInput) -> str:
 
 def _artifacts(session: Session, run_id: str) -> tuple[list[FileInfo], str]:
     """The run's files, or why they cannot be seen; the rest can be shown all the same."""
-    if not session.store.get_run_info(run_id).artifact_uri:
-        return [], "The run's row does not say where its files are."
     try:
         return list(session.reading.artifacts(run_id).walk()), ""
     except TrackerError as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tracker.exceptions import ArtifactError, UnsupportedError
 from tracker.files.blobs import BlobStore, blob_root
 from tracker.files.local import LocalArtifacts
-from tracker.files.paths import path_of_uri, resolve_root, trusted_path
+from tracker.files.paths import path_of_uri, resolve_root, stored_uri, trusted_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,13 +39,13 @@ def open_artifacts(
         allowed_roots: Folders and URLs outside of it that the artifact URI may lead into.
 
     Raises:
-        UnsafePathError: The URI leads anywhere else.
+        UnsafePathError: The URI leads anywhere else, or is no text.
         UnsupportedError: Only an MLflow server can resolve it, or it names no kind of storage.
         ArtifactError: The database's folder is gone, or the URI is remote and fsspec or the package
             for its scheme is missing.
     """
     roots = [os.fspath(root) for root in allowed_roots]
-    if scheme := _scheme(artifact_uri):
+    if scheme := _scheme(stored_uri(artifact_uri)):
         return _open_remote(artifact_uri, scheme, roots)
     if not database_folder.is_dir():
         raise ArtifactError(f"cannot open artifacts: the folder {str(database_folder)!r} is gone")

@@ -170,12 +170,28 @@ def check_run_root(root: str) -> None:
         )
 
 
+def stored_uri(uri: object) -> str:
+    """The artifact URI of a row, unchanged: the column of a received file may hold anything.
+
+    Raises:
+        UnsafePathError: It is no text, or an empty one.
+    """
+    if not isinstance(uri, str) or not uri:
+        raise UnsafePathError(
+            f"unsafe artifact URI {uri!r}: it does not say where the files are; correct it in the "
+            "database"
+        )
+    return uri
+
+
 def path_of_uri(uri: str, database_folder: Path) -> Path:
     """The local path that a URI means: relative to the database's folder, absolute, or `file:`.
 
     Raises:
-        UnsafePathError: It climbs, names another host, or carries a query or a fragment.
+        UnsafePathError: It climbs, names another host, or carries a query or a fragment, or is no
+            text.
     """
+    uri = stored_uri(uri)
     text = _path_of_file_uri(uri) if uri.startswith("file:/") else uri.removeprefix("./")
     safe_path(text.removeprefix("/").rstrip("/"))
     return database_folder / text

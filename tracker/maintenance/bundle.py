@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from tracker.client import TrackingClient
 from tracker.client.opened import ARTIFACT_ROOT
-from tracker.exceptions import DiskFullError, InvalidValueError, UnsafePathError
+from tracker.exceptions import (
+    ArtifactError,
+    DiskFullError,
+    InvalidValueError,
+    TrackerError,
+    UnsafePathError,
+)
 from tracker.files.archives import write_member
 from tracker.files.atomic import BLOCK_BYTES, WRITABLE, make_folder, staged
 from tracker.files.paths import safe_path
@@ -93,7 +99,11 @@ def _write(
         with copy.store.database.read() as connection:
             found = upkeep.all_runs(connection)
         for info in found:
-            _write_files(archive, client.artifacts(info.run_id), info.artifact_uri, merged)
+            try:
+                store = client.artifacts(info.run_id)
+            except TrackerError as error:
+                raise ArtifactError(f"run {info.run_id}: {error}") from error
+            _write_files(archive, store, info.artifact_uri, merged)
     copy.store.database.close()
 
 

@@ -289,7 +289,11 @@ def incomplete_runs(connection: sqlite3.Connection) -> list[str]:
 def locations(connection: sqlite3.Connection) -> list[str]:
     """Where experiments keep their artifacts."""
     rows = connection.execute(
-        "SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location IS NOT NULL"
+        """
+        SELECT DISTINCT artifact_location
+        FROM experiments
+        WHERE typeof(artifact_location) = 'text'
+        """
     )
     return [location for (location,) in rows]
 

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tracker.client import TrackingClient
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -59,3 +61,52 @@ def test_every_verb_of_the_help_explains_itself(cli, capfd):
     for verb in verbs:
         with pytest.raises(SystemExit, match="0"):
             cli(verb, "--help")
+
+
+@pytest.fixture(params=[None, b"\xff\x00", ""], ids=["null", "blob", "empty"])
+def without_location(request, runs, tmp_path):
+    """A run whose row does not say where its files are; its id."""
+    with TrackingClient(tmp_path / "tracking.db").store.database.write() as connection:
+        connection.execute(
+            "UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", (request.param, runs["wide_1a"])
+        )
+    return runs["wide_1a"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["artifacts", "wide_1a"],
+        ["check"],
+        ["export", "-e", "digits", "-o", "digits.zip"],
+        ["backup", "copy"],
+    ],
+)
+def test_files_that_nobody_can_find_are_said_so(
+    cli, without_location, arguments, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    said = cli(*arguments)
+    assert said.code == 1
+    assert "does not say where the files are" in said.out + said.err
+    assert without_location in said.out + said.err or arguments[0] == "artifacts"
+
+
+@pytest.mark.usefixtures("without_location")
+@pytest.mark.parametrize(
+    "arguments",
+    [["show", "wide_1a"], ["runs"], ["runs", "--format", "json"], ["runs", "--format", "csv"]],
+)
+def test_a_run_whose_files_nobody_can_find_is_shown_all_the_same(cli, arguments):
+    said = cli(*arguments)
+    assert said.code == 0
+    assert "wide_1a" in said.out
+
+
+def test_gc_frees_other_runs_beside_one_whose_files_nobody_can_find(cli, without_location, runs):
+    cli("delete", "wide_1a", "broken")
+    said = cli("gc")
+    assert said.code == 1
+    assert said.out.startswith("1 deleted run and ")
+    assert f"Run {without_location} stays: " in said.err
+    assert "There is no run" in cli("show", runs["broken"]).err

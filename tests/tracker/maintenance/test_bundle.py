@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from tracker.client import TrackingClient
-from tracker.exceptions import InvalidValueError, UnsafePathError
+from tracker.exceptions import ArtifactError, InvalidValueError, UnsafePathError
 from tracker.maintenance.bundle import export_bundle
 from tracker.maintenance.merge import Merge
 from tracker.maintenance.opening import open_source
@@ -51,7 +51,7 @@ def test_an_export_that_fails_leaves_the_older_file(client, bundle):
     before = path.read_bytes()
     with client.store.database.write() as connection:
         connection.execute("UPDATE runs SET artifact_uri = '/etc' WHERE run_uuid = ?", (run_id,))
-    with pytest.raises(UnsafePathError, match="/etc"):
+    with pytest.raises(ArtifactError, match=f"run {run_id}: .*/etc"):
         export_bundle(client, [run_id], path, now=0)
     assert path.read_bytes() == before
 

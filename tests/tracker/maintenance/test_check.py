@@ -107,3 +107,15 @@ def test_damaged_pages_are_found(client, trained):
     content[page + 8 : page + 200] = bytes(192)
     path.write_bytes(content)
     assert problems(client)["database pages"]
+
+
+def test_a_damaged_file_is_found_beside_a_run_whose_files_nobody_can_find(client, trained):
+    run_ids = [trained(client, name="first"), trained(client, name="second")]
+    path = client.artifacts(run_ids[0]).local_path("data.txt")
+    path.chmod(0o600)
+    path.write_text("the same in all ruins")
+    execute(client, "UPDATE runs SET artifact_uri = x'00' WHERE run_uuid = ?", run_ids[1])
+    execute(client, "UPDATE experiments SET artifact_location = x'00' WHERE experiment_id = 0")
+    found = problems(client)
+    assert found["artifacts"][0].startswith(f"run {run_ids[1]}: ")
+    assert f"damaged: artifact 'data.txt' of run {run_ids[0]}" in found["file digests"]
