@@ -15,8 +15,9 @@ import sqlite3
 import threading
 import time
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
 from tracker import mounts, shape
 from tracker.exceptions import (
@@ -26,13 +27,16 @@ from tracker.exceptions import (
     InvalidValueError,
     NotADatabaseError,
     ReadOnlyError,
+    SupersededError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 Synchronous = Literal["NORMAL", "FULL"]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 BUSY_TIMEOUT_SECONDS: Final = 60.0
 MAPPED_BYTES: Final = 1 << 31
@@ -84,7 +88,7 @@ class Database:
             # touch the parent's write-ahead log.
             if local.connection is not None:
                 _inherited.append(local.connection)
-            local.connection, local.pid = self._connect(), os.getpid()
+            local.connection, local.pid = self.connect(), os.getpid()
             local.writing = False
         return local.connection
 
@@ -127,10 +131,11 @@ class Database:
             self.connection.execute("PRAGMA mmap_size = 0")
 
     def write(self) -> _Write:
-        """A transaction that holds the write lock from its first moment; nests as one.
+        """A transaction that holds the write lock from its first moment.
 
         Raises:
             DatabaseError: What sqlite3 reported, translated; nothing was written.
+            SupersededError: A signal handler opened another in the middle; nothing was written.
             InvalidValueError: A text or a number that SQLite cannot take; nothing was written.
         """
         return _Write(self)
@@ -165,7 +170,12 @@ class Database:
             raise translate(error, self.path) from error
         self._inode = self.path.stat().st_ino
 
-    def _connect(self) -> sqlite3.Connection:
+    def connect(self) -> sqlite3.Connection:
+        """A new connection, for the caller to close.
+
+        Raises:
+            DatabaseError: The file cannot be opened.
+        """
         try:
             connection = sqlite3.connect(
                 self._uri(),
@@ -234,28 +244,48 @@ class Database:
 
 
 class _Write:
-    """The scope of `Database.write`. By hand, not by `contextmanager`: it is in every call."""
+    """The scope of `Database.write`. By hand, not by `contextmanager`: it is in every call.
 
-    __slots__ = ("_connection", "_database", "_is_outermost", "_local")
+    Only a signal handler can open one inside another in the same thread, and it may end the
+    process next: what it writes is committed by itself. The transaction that it interrupted is
+    rolled back, goes on into one that comes to nothing, and is repeated (`repeated`). A handler
+    that interrupts a reader leaves it its picture and writes through a connection of its own.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_database",
+        "_is_inside_another",
+        "_local",
+        "_superseded",
+        "_was_writing",
+    )
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def __enter__(self) -> sqlite3.Connection:
-        connection = self._connection = self._database.connection
+        connection = self._database.connection
         local = self._local = self._database.local
-        self._is_outermost = not local.writing
-        if self._is_outermost:
-            self._database.refuse_removed_file()
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                local.writing = True
-            except sqlite3.Error as error:
-                raise translate(error, self._database.path) from error
-            except BaseException:  # Ctrl-C just after the statement.
-                _roll_back(connection)
-                local.writing = False
-                raise
+        self._database.refuse_removed_file()
+        self._was_writing = local.writing
+        self._is_inside_another = local.writing and connection.in_transaction
+        if self._is_inside_another:
+            local.superseded += 1
+            _roll_back(connection)
+        elif connection.in_transaction:
+            connection = self._database.connect()
+        self._superseded = local.superseded
+        self._connection = connection
+        local.writing = True
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            self._leave()
+            raise translate(error, self._database.path) from error
+        except BaseException:  # Ctrl-C just after the statement.
+            self._leave()
+            raise
         return connection
 
     def __exit__(
@@ -264,24 +294,52 @@ class _Write:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not self._is_outermost:
-            return
         try:
-            if error is None:
+            if error is None and self._local.superseded == self._superseded:
                 self._connection.execute("COMMIT")
         except sqlite3.Error as failure:
-            raise translate(failure, self._database.path) from failure
+            error = failure
         finally:
-            self._local.writing = False
-            _roll_back(self._connection)
-        if isinstance(error, _REPORTED):
+            # Asked again: a handler may have come before the commit, which then wrote nothing.
+            is_superseded = self._local.superseded != self._superseded
+            self._leave()
+        if error is not None and not isinstance(error, _REPORTED):
+            return
+        if is_superseded:
+            raise SupersededError(
+                f"A signal handler wrote to {str(self._database.path)!r} in the middle of this "
+                f"call: nothing of it was written, call again."
+            ) from error
+        if error is not None:
             raise translate(error, self._database.path) from error
+
+    def _leave(self) -> None:
+        _roll_back(self._connection)
+        if self._is_inside_another:
+            self._connection.execute("BEGIN")
+        elif self._connection is not self._database.connection:
+            self._connection.close()
+        self._local.writing = self._was_writing
+
+
+def repeated(method: Callable[P, T]) -> Callable[P, T]:
+    """Does the one transaction of a method again if a signal handler's took its place."""
+
+    @wraps(method)
+    def until_done(*args: P.args, **kwargs: P.kwargs) -> T:
+        while True:
+            with suppress(SupersededError):
+                return method(*args, **kwargs)
+
+    return until_done
 
 
 class _PerThread(threading.local):
     connection: sqlite3.Connection | None = None
     pid: int = 0
+    # Whether a transaction of `write` is open, and how many were superseded.
     writing: bool = False
+    superseded: int = 0
 
 
 _inherited: list[sqlite3.Connection] = []

@@ -7,6 +7,7 @@
         * DatabaseLockedError
         * ReadOnlyError
         * DiskFullError
+        * SupersededError
     * NotFoundError              no such experiment, run, metric or artifact
     * AlreadyExistsError         the name is taken
     * InvalidValueError          a key, value, name or argument breaks a rule  (also a ValueError)
@@ -61,6 +62,10 @@ class ReadOnlyError(DatabaseError):
 
 class DiskFullError(DatabaseError):
     """There is no room left for the database."""
+
+
+class SupersededError(DatabaseError):
+    """A signal handler wrote in the middle of a call, of which nothing was written."""
 
 
 class NotFoundError(TrackerError):

@@ -20,6 +20,7 @@ from tracker.exceptions import (
     InvalidValueError,
     NotADatabaseError,
     ReadOnlyError,
+    SupersededError,
 )
 
 AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -74,24 +75,38 @@ def test_a_write_that_is_interrupted_leaves_nothing(tmp_path, error):
     assert one(other, "SELECT count(*) FROM experiments") == 1
 
 
-def test_a_write_inside_a_write_is_part_of_it(tmp_path):
-    database = Database(tmp_path / "t.db")
-    with pytest.raises(ValueError, match="outer"), database.write():
-        with database.write() as connection:
-            connection.execute("DELETE FROM experiments")
-        raise ValueError("outer")
-    assert one(database.connection, "SELECT count(*) FROM experiments") == 1
-
-
-def test_a_write_inside_a_read_is_refused_instead_of_lost(tmp_path):
+def test_a_write_inside_a_write_stays_and_the_outer_one_is_told(tmp_path):
     database = Database(tmp_path / "t.db")
     with (
-        database.read(),
-        pytest.raises(DatabaseError, match="within a transaction"),
-        database.write() as connection,
+        pytest.raises(SupersededError, match="nothing of it was written"),
+        database.write() as outer,
     ):
-        connection.execute("DELETE FROM experiments")
-    assert one(database.connection, "SELECT count(*) FROM experiments") == 1
+        outer.execute("DELETE FROM experiments")
+        with database.write() as inner:
+            inner.execute("UPDATE experiments SET name = 'kept'")
+        outer.execute("DELETE FROM experiments")
+    other = sqlite3.connect(tmp_path / "t.db")
+    assert one(other, "SELECT name FROM experiments") == "kept"
+
+
+def test_the_end_of_the_program_inside_a_write_inside_a_write_goes_on_to_the_caller(tmp_path):
+    database = Database(tmp_path / "t.db")
+    with pytest.raises(SystemExit), database.write() as outer:
+        outer.execute("DELETE FROM experiments")
+        with database.write() as inner:
+            inner.execute("UPDATE experiments SET name = 'kept'")
+        raise SystemExit
+    assert one(database.connection, "SELECT name FROM experiments") == "kept"
+
+
+def test_a_write_inside_a_read_is_written_and_leaves_the_reader_its_picture(tmp_path):
+    database = Database(tmp_path / "t.db")
+    with database.read() as reader:
+        before = one(reader, "SELECT name FROM experiments")
+        with database.write() as writer:
+            writer.execute("UPDATE experiments SET name = 'new'")
+        assert one(reader, "SELECT name FROM experiments") == before
+    assert one(database.connection, "SELECT name FROM experiments") == "new"
 
 
 def test_a_reader_sees_one_picture_while_another_process_writes(tmp_path):

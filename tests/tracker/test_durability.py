@@ -263,5 +263,58 @@ def test_a_reader_does_not_wait_for_the_lock_to_mark_an_abandoned_run(tmp_path):
     assert client.get_run(run_id).info.status == "FAILED"
 
 
+SIGNALLED = """
+import itertools, signal, sys, tracker
+tracker.set_tracking_uri(sys.argv[1])
+ticks = itertools.count()
+def tick(*_):
+    number = next(ticks)
+    tracker.log_metric("ticks", number, step=number)
+    tracker.set_tag(f"tick{number}", number)
+with tracker.start_run() as run:
+    signal.signal(signal.SIGALRM, tick)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    for step in range(3000):
+        tracker.log_metrics({"a": step, "b": step}, step=step)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+print(run.info.run_id, next(ticks))
+"""
+LAST_WORDS = """
+import signal, sys, tracker
+tracker.set_tracking_uri(sys.argv[1])
+def end(*_):
+    tracker.log_metric("last_words", 1.0)
+    tracker.end_run("KILLED")
+    sys.exit(1)
+signal.signal(signal.SIGTERM, end)
+print(tracker.start_run().info.run_id, flush=True)
+for step in range(10**9):
+    tracker.log_metrics({f"m{i}": step for i in range(10)}, step=step)
+"""
+
+
+@pytest.mark.slow
+def test_what_a_signal_handler_logs_and_what_it_interrupts_are_both_kept(tmp_path):
+    process = start(SIGNALLED, tmp_path / "t.db")
+    run_id, ticks = process.communicate()[0].split()
+    client = TrackingClient(tmp_path / "t.db")
+    steps = {key: len(client.get_metric_history(run_id, key)) for key in ("a", "b", "ticks")}
+    assert steps == {"a": 3000, "b": 3000, "ticks": int(ticks)}
+    assert int(ticks) > 100
+
+
+@pytest.mark.slow
+def test_the_last_words_of_a_terminated_run_are_kept(tmp_path):
+    chance = random.Random(7)
+    for _ in range(20):
+        process = start(LAST_WORDS, tmp_path / "t.db")
+        run_id = process.stdout.readline().strip()
+        time.sleep(chance.random() * 0.05)
+        process.terminate()
+        process.communicate()
+        run = TrackingClient(tmp_path / "t.db").get_run(run_id)
+        assert (run.info.status, run.data.metrics.get("last_words")) == ("KILLED", 1.0)
+
+
 def test_the_error_of_a_full_disk_is_a_tracker_error():
     assert issubclass(DiskFullError, TrackerError)

@@ -110,11 +110,16 @@ def update(
 def change(
     connection: sqlite3.Connection,
     run_id: str,
-    status: str | None,
-    end_time: int | None,
-    name: str | None,
-) -> bool:
-    """Set an active run's status with its end time, its name, or both; whether it is there."""
+    status: str | None = None,
+    end_time: int | None = None,
+    name: str | None = None,
+) -> None:
+    """Set an active run's status with its end time, its name, or both.
+
+    Raises:
+        NotFoundError: There is no such run.
+        InvalidStateError: It is deleted.
+    """
     cursor = connection.execute(
         """
         UPDATE runs
@@ -125,7 +130,8 @@ def change(
         """,
         (status, end_time, name, run_id),
     )
-    return cursor.rowcount == 1
+    if cursor.rowcount == 0:
+        require_active(connection, run_id)
 
 
 def set_stage(connection: sqlite3.Connection, run_id: str, stage: LifecycleStage, now: int) -> None:
@@ -167,14 +173,6 @@ def search_infos(
             limit,
             offset,
         ),
-    )
-    return [info_of(row) for row in rows]
-
-
-def running(connection: sqlite3.Connection) -> list[RunInfo]:
-    """The rows of all active runs that say RUNNING."""
-    rows = connection.execute(
-        f"SELECT {COLUMNS} FROM runs WHERE status = 'RUNNING' AND lifecycle_stage = 'active'"
     )
     return [info_of(row) for row in rows]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tracker.database import repeated
 from tracker.entities import (
     DatasetInput,
     Experiment,
@@ -39,6 +40,7 @@ class Store:
 
     # Experiments
 
+    @repeated
     def create_experiment(self, name: str, location: str, tags: Mapping[str, str], now: int) -> str:
         """Add an experiment; `{id}` in `location` becomes its id.
 
@@ -87,6 +89,7 @@ class Store:
         with self.database.read() as connection:
             return experiments.search(connection, view, found, limit, offset)
 
+    @repeated
     def rename_experiment(self, experiment_id: str, name: str, now: int) -> None:
         """Give an active experiment another name.
 
@@ -99,18 +102,21 @@ class Store:
                 self._refuse_taken_name(name)
             experiments.rename(connection, experiment_id, name, now)
 
+    @repeated
     def set_experiment_stage(self, experiment_id: str, stage: LifecycleStage, now: int) -> None:
         """Delete or restore an experiment with its runs."""
         with self.database.write() as connection:
             experiments.get(connection, experiment_id)
             experiments.set_stage(connection, experiment_id, stage, now)
 
+    @repeated
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
         """Set a tag of an active experiment."""
         with self.database.write() as connection:
             self._active_experiment(experiment_id)
             experiments.set_tag(connection, experiment_id, key, value)
 
+    @repeated
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Remove a tag of an active experiment.
 
@@ -124,6 +130,7 @@ class Store:
 
     # Runs
 
+    @repeated
     def create_run(self, info: RunInfo, tags: Mapping[str, str]) -> RunInfo:
         """Add a run to an active experiment; its artifacts go below the experiment's location."""
         with self.database.write() as connection:
@@ -154,6 +161,7 @@ class Store:
         with self.database.read() as connection:
             return runs.get_info(connection, run_id)
 
+    @repeated
     def update_run(
         self,
         run_id: str,
@@ -163,11 +171,11 @@ class Store:
     ) -> None:
         """Change an active run's status with its end time, its name, or both."""
         with self.database.write() as connection:
-            if not runs.change(connection, run_id, status, end_time, name):
-                runs.require_active(connection, run_id)
+            runs.change(connection, run_id, status, end_time, name)
             if name is not None:
                 attributes.set_tags(connection, run_id, {RUN_NAME_TAG: name})
 
+    @repeated
     def set_run_stage(self, run_id: str, stage: LifecycleStage, now: int) -> None:
         """Delete or restore a run."""
         with self.database.write() as connection:
@@ -214,11 +222,7 @@ class Store:
         with self.database.read() as connection:
             return runs.search_infos(connection, experiment_ids, view, found, limit, offset)
 
-    def running(self) -> list[RunInfo]:
-        """The rows of all active runs that say RUNNING."""
-        with self.database.read() as connection:
-            return runs.running(connection)
-
+    @repeated
     def fail_abandoned(self, run_id: str, reason: str, reason_tag: str, now: int) -> bool:
         """Mark a run FAILED if it still says RUNNING; whether it did."""
         with self.database.write() as connection:
@@ -231,17 +235,20 @@ class Store:
 
     # What a run logs
 
+    @repeated
     def log_metric(self, run_id: str, point: Point) -> None:
         """Add one point to a metric's history."""
         with self.database.write() as connection:
             metrics.insert_one(connection, run_id, point)
 
+    @repeated
     def log_columns(self, run_id: str, columns: Columns) -> None:
         """Add many points to the histories of one metric or several."""
         with self.database.write() as connection:
             runs.check_active(connection, run_id)
             metrics.insert_columns(connection, run_id, columns)
 
+    @repeated
     def log_batch(
         self,
         run_id: str,
@@ -263,14 +270,16 @@ class Store:
             if points:
                 metrics.insert(connection, run_id, points)
             if tags and RUN_NAME_TAG in tags:
-                self.update_run(run_id, name=tags[RUN_NAME_TAG])
+                runs.change(connection, run_id, name=tags[RUN_NAME_TAG])
 
+    @repeated
     def reopen_run(self, run_id: str, stale_tag: str) -> None:
         """Set an active run RUNNING again, without the tag that said why it ended."""
         with self.database.write() as connection:
-            self.update_run(run_id, status=RunStatus.RUNNING)
+            runs.change(connection, run_id, RunStatus.RUNNING)
             attributes.delete_tag(connection, run_id, stale_tag)
 
+    @repeated
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove a tag.
 
@@ -282,6 +291,7 @@ class Store:
             if not attributes.delete_tag(connection, run_id, key):
                 raise NotFoundError(f"Run {run_id!r} has no tag {key!r}.")
 
+    @repeated
     def log_inputs(self, run_id: str, dataset_inputs: Sequence[DatasetInput]) -> None:
         """Say which data sets a run used."""
         with self.database.write() as connection:
