@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from tracker import locations
 from tracker.cli.program import program_name
 from tracker.cli.tables import FORMATS
+from tracker.validation import MAX_RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.cli.session import Session
 
+ALL: Final = MAX_RESULTS
 _HELP_WIDTH: Final = 79
 
 Action: TypeAlias = "Callable[[Session], int | None]"
@@ -106,4 +108,13 @@ def whole_number(text: str) -> int:
     """
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)
+    return min(int(text), ALL)  # Neither SQLite nor a clock takes more than 64 bits.
+
+
+def row_limit(text: str) -> int:
+    """How many rows to show at most, from the command line, where 0 stands for all.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no whole number of 0 or more.
+    """
+    return whole_number(text) or ALL

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.cli import plain
-from tracker.cli.arguments import add_format, add_run, whole_number
+from tracker.cli.arguments import ALL, add_format, add_run, row_limit
 from tracker.cli.names import describe, find_run
 from tracker.cli.tables import Column, write
 from tracker.exceptions import NotFoundError
@@ -49,7 +49,7 @@ def add_verbs(verbs: Verbs) -> None:
         "-n",
         "--limit",
         metavar="N",
-        type=whole_number,
+        type=row_limit,
         help=f"the last N points of each, 0 for all (default: {_LIMIT} in a table, else all)",
     )
     add_format(parser)
@@ -78,13 +78,13 @@ def _histories(session: Session, run_id: str, known: Sequence[MetricSummary]) ->
     options, console = session.options, session.console
     limit = options.limit
     if limit is None:
-        limit = _LIMIT if options.format == "table" else 0
+        limit = _LIMIT if options.format == "table" else ALL
     keys = list(dict.fromkeys(options.keys))
     with session.store.database.read() as connection:
         rows = [
             [key, point.step, point.timestamp, point.value]
             for key in keys
-            for point in catalog.last_points(connection, run_id, key, limit or -1)
+            for point in catalog.last_points(connection, run_id, key, limit)
         ]
     columns = [
         Column("key", "metric"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tracker.cli import plain
-from tracker.cli.arguments import add_experiments, add_format, whole_number
+from tracker.cli.arguments import ALL, add_experiments, add_format, row_limit
 from tracker.cli.fields import Fields
 from tracker.cli.names import experiment_ids
 from tracker.cli.tables import write
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tracker.entities import Run
 
 _LIMIT: Final = 50
-_ALL: Final = 2**31
 _EXAMPLES: Final = """\
   runs --experiment MNIST --order "metrics.test_accuracy DESC" --limit 5
   runs --filter "metrics.val_loss < 0.3 AND params.lr BETWEEN 0.001 AND 0.1"
@@ -56,7 +55,7 @@ def add_verbs(verbs: Verbs) -> None:
         "-n",
         "--limit",
         metavar="N",
-        type=whole_number,
+        type=row_limit,
         help=f"how many runs at most, 0 for all (default: {_LIMIT} in a table, else all)",
     )
     _add_stages(parser)
@@ -103,8 +102,8 @@ def _add_stages(parser: argparse.ArgumentParser) -> None:
 def _limit(options: argparse.Namespace) -> int:
     chosen: int | None = options.limit
     if chosen is None:
-        return _LIMIT if options.format == "table" else _ALL
-    return chosen or _ALL
+        return _LIMIT if options.format == "table" else ALL
+    return chosen
 
 
 def _fields(session: Session) -> Fields:

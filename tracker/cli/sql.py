@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.cli import plain
-from tracker.cli.arguments import add_format, whole_number
+from tracker.cli.arguments import add_format, row_limit, whole_number
 from tracker.cli.tables import Column, write
 from tracker.exceptions import InvalidValueError
 from tracker.store import query
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tracker.cli.session import Session
 
 _LIMIT: Final = 1_000
-_ALL: Final = 2**31
 _TIMEOUT_SECONDS: Final = 60
 _EXAMPLES: Final = """\
   sql "SELECT name, status FROM runs ORDER BY start_time DESC LIMIT 5"
@@ -35,7 +34,7 @@ def add_verbs(verbs: Verbs) -> None:
         "-n",
         "--limit",
         metavar="N",
-        type=whole_number,
+        type=row_limit,
         default=_LIMIT,
         help=f"how many rows at most, 0 for all (default: {_LIMIT})",
     )
@@ -56,14 +55,19 @@ def sql(session: Session) -> None:
         InvalidValueError: The query is empty, wrong, or would write.
     """
     options, console = session.options, session.console
-    text = sys.stdin.read() if options.query == "-" else options.query
+    text = _from_standard_input() if options.query == "-" else options.query
     if not text.strip():
         raise InvalidValueError("The query is empty: write a SELECT.")
-    limit = options.limit or _ALL
-    answer = query.select(session.store.database, text, limit, options.timeout)
+    answer = query.select(session.store.database, text, options.limit, options.timeout)
     write(console, _columns(answer), answer.rows, options.format)
     if answer.more:
-        console.remark(f"… the first {plain.plural(limit, 'row')}; --limit 0 shows all")
+        console.remark(f"… the first {plain.plural(options.limit, 'row')}; --limit 0 shows all")
+
+
+def _from_standard_input() -> str:
+    # None where it is closed.
+    content = sys.stdin.buffer.read() if sys.stdin else b""
+    return content.decode(errors="surrogateescape")
 
 
 def _columns(answer: query.Answer) -> list[Column]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker.cli import plain
-from tracker.cli.arguments import add_run
+from tracker.cli.arguments import ALL, add_run
 from tracker.cli.names import experiment_ids, find_runs
 from tracker.cli.steps import Steps
 from tracker.client import TrackingClient
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tracker.cli.session import Session
     from tracker.maintenance.merge import Merged
 
-_ALL: Final = 2**31
 _MOST_TROUBLES: Final = 20
 _EXPORT_EXAMPLES: Final = """\
   export default_1a2b3c4d -o default.zip
@@ -151,7 +150,7 @@ def _chosen(session: Session) -> list[str]:
     run_ids = [info.run_id for info in find_runs(store, options.runs)]
     if options.experiment is not None:
         ids = experiment_ids(store, [options.experiment])
-        found = store.search_run_infos(ids, "", ViewType.ACTIVE_ONLY, _ALL, 0, ())
+        found = store.search_run_infos(ids, "", ViewType.ACTIVE_ONLY, ALL, 0, ())
         run_ids += [info.run_id for info in found]
     elif not run_ids:
         raise InvalidValueError("Name a run, or an experiment with --experiment.")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from tracker.database import translate
 from tracker.exceptions import DatabaseError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -69,8 +71,10 @@ def select(database: Database, statement: str, limit: int, timeout_seconds: floa
     connection.set_progress_handler(lambda: time.monotonic() > deadline, _INSTRUCTIONS_A_CHECK)
     try:
         cursor = connection.execute(statement)
-        rows = cursor.fetchmany(limit + 1)
+        rows = list(islice(cursor, limit + 1))
         columns = [column[0] for column in cursor.description or ()]
+    except UnicodeEncodeError as error:
+        raise translate(error, database.path) from error
     except sqlite3.Error as error:
         raise _explained(error, timeout_seconds) from error
     finally:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -221,3 +223,19 @@ def test_an_endless_query_is_stopped(cli, runs):
     said = cli("sql", query, "--timeout", 1)
     assert said.code == 1
     assert "--timeout" in said.err
+
+
+@pytest.mark.parametrize("limit", [0, 2**31, 10**30])
+def test_a_query_gives_all_rows_where_the_limit_says_so(cli, runs, limit):
+    assert runs
+    said = cli("sql", "SELECT name FROM runs", "--limit", limit, "--timeout", 10**400)
+    assert (len(said.out.splitlines()), said.err) == (4, "")
+
+
+def test_a_query_that_is_no_text_is_refused(runs, tmp_path):
+    assert runs
+    command = [sys.executable, "-m", "tracker", "--db", tmp_path / "tracking.db", "sql"]
+    for argument, piped in ((b"SELECT '\xff'", b""), (b"-", b"SELECT '\xff'")):
+        done = subprocess.run([*command, argument], input=piped, check=False, capture_output=True)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"is not valid Unicode at character 9" in done.stderr
