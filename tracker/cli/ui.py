@@ -56,6 +56,8 @@ def ui(session: Session) -> int:
         *("--server.address", HOST, "--server.port", str(port)),
         *("--server.headless", "true" if session.options.no_browser else "false"),
         *("--browser.gatherUsageStats", "false"),
+        # On a terminal Streamlit's first start asks for an address, and serves nothing meanwhile.
+        *("--server.showEmailPrompt", "false"),
         *("--", "--db", str(session.path)),
     ]
     return _become(command)

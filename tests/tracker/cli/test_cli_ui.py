@@ -30,22 +30,31 @@ def test_without_streamlit_the_error_says_what_to_install(tmp_path, repository):
 
 
 @pytest.mark.slow
-def test_the_dashboard_answers_on_this_machine_and_ends_with_the_command(tmp_path, repository):
+@pytest.mark.parametrize("options", [["--no-browser"], []])
+def test_the_dashboard_answers_on_this_machine_and_ends_with_the_command(
+    tmp_path, repository, options
+):
     pytest.importorskip("streamlit")
     TrackingClient(tmp_path / "tracking.db")
     port = free_port(8850)
     command = [sys.executable, "-m", "tracker", "--db", str(tmp_path / "tracking.db")]
+    # On a terminal, for the first time in a home of its own.
+    terminal, inside = os.openpty()
+    home = {"HOME": str(tmp_path), "BROWSER": "true", "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        [*command, "ui", "--no-browser", "--port", str(port)],
+        [*command, "ui", *options, "--port", str(port)],
         cwd=repository,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        env={**os.environ, **home},
     ) as server:
         try:
             assert _answer(f"http://{HOST}:{port}/", time.monotonic() + 60) == 200
         finally:
             server.terminate()
+    os.close(terminal)
+    os.close(inside)
     assert free_port(port) == port
 
 
