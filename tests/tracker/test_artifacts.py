@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tracker.entities import FileInfo
-from tracker.exceptions import ArtifactError, NotFoundError, UnsafePathError
+from tracker.exceptions import ArtifactError, InvalidValueError, NotFoundError, UnsafePathError
 from tracker.files import open_artifacts
 from tracker.files.atomic import leftovers
 from tracker.files.paths import safe_path
@@ -53,6 +53,21 @@ def test_a_folder_keeps_its_shape_and_odd_but_legal_names(store, model):
 def test_a_folder_given_as_a_file_keeps_its_name(store, model):
     store.log_file(model)
     assert [info.path for info in store.walk("model/sub")] == ["model/sub/100% a#b?.txt"]
+
+
+def test_a_folder_given_by_where_it_is_from_here_keeps_its_name(store, model, monkeypatch):
+    monkeypatch.chdir(model)
+    store.log_file(".")
+    assert [info.path for info in store.list()] == [model.name]
+
+
+@pytest.mark.parametrize("verb", ["log_file", "log_folder", "log_files"])
+def test_an_empty_path_is_not_the_working_directory(store, tmp_path, monkeypatch, verb):
+    (tmp_path / "secret.txt").write_text("secret")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidValueError, match=r"is empty: name a file or a folder, '\.' for"):
+        getattr(store, verb)([""] if verb == "log_files" else "")
+    assert store.list() == []
 
 
 def test_list_shows_one_level_sorted_with_paths_from_the_root(store, model):

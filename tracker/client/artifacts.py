@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from tracker import encoding, names
@@ -14,6 +12,7 @@ from tracker.entities import FileInfo, Run, ViewType
 from tracker.exceptions import InvalidValueError, NotFoundError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
@@ -29,12 +28,7 @@ class ArtifactVerbs(OpenedDatabase):
         self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
     ) -> None:
         """Keep a file, or a folder with all it holds, below `artifact_path`."""
-        store = self.artifacts(run_id)
-        if not Path(local_path).is_dir():
-            store.log_file(local_path, artifact_path)
-            return
-        name = Path(os.path.abspath(local_path)).name  # noqa: PTH100  Path.resolve follows links.
-        store.log_folder(local_path, f"{artifact_path}/{name}" if artifact_path else name)
+        self.artifacts(run_id).log_file(local_path, artifact_path)
 
     def log_artifacts(
         self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from tracker.entities import FileInfo
-from tracker.exceptions import ArtifactError, NotFoundError
+from tracker.exceptions import ArtifactError, InvalidValueError, NotFoundError
 from tracker.files.atomic import (
     WRITABLE,
     Publish,
@@ -73,6 +73,20 @@ def joined(folder: str | None, name: str) -> str:
     return safe_path(f"{safe_path(folder)}/{safe_path(name)}") if folder else safe_path(name)
 
 
+def _given(local_path: PathLike) -> Path:
+    """A path of the user's; an empty one would be the working directory with all it holds.
+
+    Raises:
+        InvalidValueError: It is empty.
+    """
+    if not os.fspath(local_path):
+        raise InvalidValueError(
+            "The path of what is to be logged is empty: name a file or a folder, '.' for the "
+            "working directory."
+        )
+    return Path(local_path)
+
+
 def _opened(files: Iterable[tuple[Path, str]]) -> Iterator[tuple[str, Stream]]:
     """Each file under its artifact name, open until the next one is asked for."""
     for source, name in files:
@@ -99,8 +113,9 @@ class ArtifactStore(ABC):
             local_path: The file; it is copied, and may be changed or deleted afterwards.
             artifact_path: The folder to put it in; the run's root by default.
         """
-        source = Path(local_path)
-        name = joined(artifact_path, source.name or source.resolve().name)
+        source = _given(local_path)
+        # Path.resolve would follow links: a link is logged under its own name.
+        name = joined(artifact_path, Path(os.path.abspath(source)).name)  # noqa: PTH100
         if source.is_dir():
             self.log_folder(source, name)
         else:
@@ -110,12 +125,12 @@ class ArtifactStore(ABC):
         """Stores all files below a folder; nothing is stored if one of them is unsafe."""
         folder = safe_path(artifact_path) if artifact_path else None
         with explained(f"log {os.fspath(local_dir)!r}"):
-            files = files_to_upload(Path(local_dir))
+            files = files_to_upload(_given(local_dir))
         self._log_all(_opened([(source, joined(folder, name)) for source, name in files]))
 
     def log_files(self, local_paths: Iterable[PathLike], artifact_path: str | None = None) -> None:
         """Stores several files under their own names in one folder; faster than one by one."""
-        paths = [Path(path) for path in local_paths]
+        paths = [_given(path) for path in local_paths]
         self._log_all(_opened([(path, joined(artifact_path, path.name)) for path in paths]))
 
     def log_bytes(self, data: bytes, artifact_file: str) -> None:
