@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import time
 from contextlib import contextmanager, suppress
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
@@ -252,14 +252,7 @@ class _Write:
     that interrupts a reader leaves it its picture and writes through a connection of its own.
     """
 
-    __slots__ = (
-        "_connection",
-        "_database",
-        "_is_inside_another",
-        "_local",
-        "_superseded",
-        "_was_writing",
-    )
+    __slots__ = ("_afterwards", "_connection", "_database", "_local", "_superseded", "_was_writing")
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -269,14 +262,11 @@ class _Write:
         local = self._local = self._database.local
         self._database.refuse_removed_file()
         self._was_writing = local.writing
-        self._is_inside_another = local.writing and connection.in_transaction
-        if self._is_inside_another:
-            local.superseded += 1
-            _roll_back(connection)
-        elif connection.in_transaction:
-            connection = self._database.connect()
-        self._superseded = local.superseded
+        self._afterwards: Callable[[], object] | None = None
+        if connection.in_transaction:
+            connection = self._interrupting(connection)
         self._connection = connection
+        self._superseded = local.superseded
         local.writing = True
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -313,12 +303,22 @@ class _Write:
         if error is not None:
             raise translate(error, self._database.path) from error
 
+    def _interrupting(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        """The connection to use in the middle of a reader's or another writer's transaction."""
+        if not self._was_writing:
+            own = self._database.connect()
+            self._afterwards = own.close
+            return own
+        self._local.superseded += 1
+        self._afterwards = partial(connection.execute, "BEGIN")
+        _roll_back(connection)
+        return connection
+
     def _leave(self) -> None:
-        _roll_back(self._connection)
-        if self._is_inside_another:
-            self._connection.execute("BEGIN")
-        elif self._connection is not self._database.connection:
-            self._connection.close()
+        if self._connection.in_transaction:
+            _roll_back(self._connection)
+        if self._afterwards is not None:
+            self._afterwards()
         self._local.writing = self._was_writing
 
 
@@ -327,9 +327,10 @@ def repeated(method: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(method)
     def until_done(*args: P.args, **kwargs: P.kwargs) -> T:
-        while True:
-            with suppress(SupersededError):
-                return method(*args, **kwargs)
+        try:
+            return method(*args, **kwargs)
+        except SupersededError:
+            return until_done(*args, **kwargs)
 
     return until_done
 
