@@ -20,11 +20,18 @@ PARTS = {
     "eval": "test",
 }
 LESS_IS_BETTER = re.compile(
-    r"loss|error|err\b|perplexity|rmse|mae|mse|nll|seconds|duration|latency"
+    r"loss(es)?|err(ors?)?|perplexity|ppl|r?mse|mae|mape|nll|wer|cer|fid|ece|brier|regret"
+    r"|seconds|duration|latency"
 )
-MORE_IS_BETTER = re.compile(r"acc|f1|auc|precision|recall|score|iou|bleu|rouge|per_second|r2")
+MORE_IS_BETTER = re.compile(
+    r"acc(uracy|uracies)?|f1|auc|auroc|auprc|precision|recall|sensitivity|specificity|scores?"
+    r"|m?iou|dice|bleu|rouge|r2|map|ndcg|mrr|psnr|ssim|reward|throughput"
+)
+A_SPEED = re.compile(r"per_?(second|sec|s)$")
 Stroke = Literal["solid", "dashed", "dotted"]
 SEPARATOR = re.compile(r"([_/.\-: ])")
+WORD_STARTS = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
+NOT_IN_WORDS = re.compile(r"[^a-z0-9]+")
 
 
 def split_part(key: str) -> tuple[str, str]:
@@ -55,10 +62,23 @@ def panels(keys: Iterable[str]) -> dict[str, list[str]]:
 
 
 def better(key: str) -> Literal["less", "more", ""]:
-    """Whether less or more of a metric is better; empty where its name does not say."""
-    if MORE_IS_BETTER.search(key.lower()):
+    """Whether less or more of a metric is better; empty where its name does not say.
+
+    The last word that says something decides: an IoU loss is a loss.
+
+    >>> better("val_iou"), better("iou_loss"), better("grad_accum_loss"), better("accum")
+    ('more', 'less', 'less', '')
+    """
+    words = NOT_IN_WORDS.sub("_", WORD_STARTS.sub("_", key).lower())
+    if A_SPEED.search(words):
         return "more"
-    return "less" if LESS_IS_BETTER.search(key.lower()) else ""
+    for word in reversed(words.split("_")):
+        for meant in (word, word.rstrip("0123456789")):
+            if LESS_IS_BETTER.fullmatch(meant):
+                return "less"
+            if MORE_IS_BETTER.fullmatch(meant):
+                return "more"
+    return ""
 
 
 def ranked(keys: Iterable[str]) -> list[str]:
@@ -90,7 +110,7 @@ def by_interest(key: str) -> tuple[bool, bool, str]:
     return ("second" in key, better(key) != "less", key)
 
 
-def _rank(key: str) -> tuple[bool, int, bool, int, str]:
+def _rank(key: str) -> tuple[bool, int, int, int, str]:
     subject, part = split_part(key)
-    parts = ["test", "validation", "train", ""]
-    return ("second" in key, parts.index(part), better(key) != "more", len(subject), key)
+    parts, directions = ["test", "validation", "train", ""], ["more", "less", ""]
+    return ("second" in key, parts.index(part), directions.index(better(key)), len(subject), key)
