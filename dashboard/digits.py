@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+
+from dashboard import untrusted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,23 +17,24 @@ INK_BOX = 20
 FAINT = 24
 BRIGHT = 127
 MAX_PIXELS = 25_000_000
+# More detail than 28 by 28 pixels can hold, and little enough to be copied a few times.
+WORKING_SIDE = 1024
 
 
 def from_upload(content: bytes) -> NDArray[np.uint8]:
     """Grey levels of a picture, white ink on black, (H, W).
 
     Raises:
-        ValueError: If it is no picture, or too large a one.
+        UnreadableFileError: If it is no picture, or too large a one.
     """
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError("The picture has more than 25 million pixels.")
-            opaque = Image.new("RGBA", image.size, "white")
-            opaque.alpha_composite(ImageOps.exif_transpose(image).convert("RGBA"))
-            grey = np.asarray(opaque.convert("L"), dtype=np.uint8)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError("The file is not a picture that can be read.") from error
+    what = "The picture"
+    image = untrusted.picture(content, what, MAX_PIXELS)
+    with untrusted.reading(what):
+        image.thumbnail((WORKING_SIDE, WORKING_SIDE))
+        upright = ImageOps.exif_transpose(image).convert("RGBA")
+        opaque = Image.new("RGBA", upright.size, "white")
+        opaque.alpha_composite(upright)
+        grey = np.asarray(opaque.convert("L"), dtype=np.uint8)
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     return 255 - grey if np.median(edge) > BRIGHT else grey
 

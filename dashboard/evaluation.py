@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import streamlit as st
-from PIL import Image
 
-from dashboard import files
-from tracker.exceptions import TrackerError
+from dashboard import files, untrusted
+from dashboard.files import FileKey, file_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,25 +23,11 @@ if TYPE_CHECKING:
 SPLITS = {"test": "Sharp", "test_blurred": "Blurred"}
 SUMMARY = "evaluation/summary.json"
 PREDICTION_COLUMNS = ["index", "label", "prediction", "confidence", "loss"]
+BIN_COLUMNS = ["confidence", "accuracy", "count"]
 MAX_ROWS = 200_000
+MAX_INDEX = 100_000_000
+MAX_PIXELS = 4_000_000
 SIDE = 28
-
-
-@dataclass(frozen=True)
-class FileKey:
-    """One state of one file: the key under which what was parsed is cached."""
-
-    path: str
-    modified: int
-
-
-def file_key(store: ArtifactStore, path: str) -> FileKey | None:
-    """The key of an artifact, or None where there is none."""
-    try:
-        found = store.local_path(path)
-        return FileKey(str(found), found.stat().st_mtime_ns)
-    except (TrackerError, OSError):
-        return None
 
 
 def summary(store: ArtifactStore) -> dict[str, dict[str, Any]]:
@@ -52,30 +38,32 @@ def summary(store: ArtifactStore) -> dict[str, dict[str, Any]]:
     return {split: found[split] for split in SPLITS if isinstance(found.get(split), dict)}
 
 
+@untrusted.or_none
 def accuracy(result: dict[str, Any]) -> float | None:
-    """The accuracy of one split, in [0, 1]."""
-    value = result.get("accuracy")
-    return float(value) if isinstance(value, int | float) else None
+    """The accuracy of one split, in [0, 1]; None where there is none."""
+    value = float(result["accuracy"])
+    return value if math.isfinite(value) else None
 
 
 def calibration(result: dict[str, Any]) -> pd.DataFrame:
     """How right the model was when how sure: confidence, accuracy, count; may be empty."""
-    columns = ["confidence", "accuracy", "count"]
-    try:
-        bins = pd.DataFrame(result["calibration"]["bins"])[columns].astype("float64")
-    except (KeyError, TypeError, ValueError):
-        return pd.DataFrame(columns=columns)
+    bins = _bins(result)
+    if bins is None:
+        return pd.DataFrame(columns=BIN_COLUMNS)
     return bins[bins["count"] > 0]
 
 
+@untrusted.or_none
+def _bins(result: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame(result["calibration"]["bins"])[BIN_COLUMNS].astype("float64")
+
+
+@untrusted.or_none
 def confusion(store: ArtifactStore, split: str) -> pd.DataFrame | None:
     """Counts of a split: label, prediction, count, rate (of the label's images)."""
     found = files.read_json(store, f"evaluation/confusion_{split}.json")
-    try:
-        labels = [str(label) for label in found["labels"]]
-        counts = np.asarray(found["counts"], dtype=np.int64)
-    except (KeyError, TypeError, ValueError):
-        return None
+    labels = [str(label) for label in found["labels"]]
+    counts = np.asarray(found["counts"], dtype=np.int64)
     if counts.shape != (len(labels), len(labels)) or not labels:
         return None
     rates = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -91,11 +79,13 @@ def predictions(store: ArtifactStore, split: str) -> pd.DataFrame | None:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
+@untrusted.or_none
 def _predictions(key: FileKey) -> pd.DataFrame | None:
-    try:
-        table = pd.read_csv(key.path, compression="gzip", nrows=MAX_ROWS)
-        table = table[PREDICTION_COLUMNS].astype({"index": "int64", "confidence": "float64"})
-    except (OSError, EOFError, ValueError, KeyError):
+    with Path(key.path).open("rb") as stream:
+        table = untrusted.table(stream, key.path, MAX_ROWS, gzipped=True)
+    table = table[PREDICTION_COLUMNS].astype({"index": "int64", "confidence": "float64"})
+    table = table[table["index"].between(0, MAX_INDEX)]
+    if table.empty:
         return None
     return table.astype({"label": "str", "prediction": "str"}).set_index("index", drop=False)
 
@@ -114,35 +104,34 @@ class Example:
 
 def examples(store: ArtifactStore, split: str) -> list[Example]:
     """The best and the worst predictions of a split, with their images."""
+    return _examples(store, split) or []
+
+
+@untrusted.or_none
+def _examples(store: ArtifactStore, split: str) -> list[Example]:
     sprite_key = file_key(store, f"evaluation/images_{split}.png")
     listed = files.read_json(store, f"evaluation/images_{split}.json")
-    if sprite_key is None or not isinstance(listed, list):
-        return []
-    tiles = _tiles(sprite_key)
-    try:
-        return [
-            Example(
-                tiles[int(item["position"])],
-                str(item["kind"]),
-                str(item["label"]),
-                str(item["prediction"]),
-                float(item["confidence"]),
-                int(item["index"]),
-            )
-            for item in listed[: len(tiles)]
-        ]
-    except (KeyError, TypeError, ValueError, IndexError):
-        return []
+    tiles = (_tiles(sprite_key) if sprite_key else None) or []
+    return [
+        Example(
+            tiles[int(item["position"])],
+            str(item["kind"]),
+            str(item["label"]),
+            str(item["prediction"]),
+            float(item["confidence"]),
+            int(item["index"]),
+        )
+        for item in listed[: len(tiles)]
+    ]
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
+@untrusted.or_none
 def _tiles(key: FileKey) -> list[NDArray[np.uint8]]:
     """A sprite of 28 by 28 pixel tiles in rows, taken apart."""
-    try:
-        with Image.open(key.path) as image:
-            sheet = np.asarray(image.convert("L"), dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError):
-        return []
+    with Path(key.path).open("rb") as stream:
+        image = untrusted.picture(stream.read(files.MAX_PICTURE_BYTES), key.path, MAX_PIXELS)
+    sheet = np.asarray(image.convert("L"), dtype=np.uint8)
     rows, columns = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
     return [
         sheet[row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE]
@@ -173,16 +162,14 @@ def _test_entry(described: Any, *, blurred: bool) -> dict[str, Any]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
+@untrusted.or_none
 def _images(key: FileKey) -> NDArray[np.uint8] | None:
-    try:
-        with zipfile.ZipFile(key.path) as archive:
-            largest = max(archive.infolist(), key=lambda member: member.file_size)
-            offset = _content_offset(Path(key.path), largest)
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return None
+    with zipfile.ZipFile(key.path) as archive:
+        largest = max(archive.infolist(), key=lambda member: member.file_size)
     area = SIDE * SIDE
     if largest.compress_type != zipfile.ZIP_STORED or largest.file_size % area:
         return None
+    offset = _content_offset(Path(key.path), largest)
     shape = (largest.file_size // area, SIDE, SIDE)
     return np.memmap(key.path, dtype=np.uint8, mode="r", offset=offset, shape=shape)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from dashboard.evaluation import FileKey, file_key
+from dashboard.files import FileKey, file_key
 from dashboard.inference import InferenceError
 
 if TYPE_CHECKING:

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from dashboard import untrusted
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from PIL import Image
 
     from tracker.entities import FileInfo
     from tracker.files import ArtifactStore
 
 MAX_LISTED = 2000
 MAX_READ_BYTES = 1_000_000
+MAX_PICTURE_BYTES = 20_000_000
+
+
+@dataclass(frozen=True)
+class FileKey:
+    """One state of one file: the key under which what was parsed is cached."""
+
+    path: str
+    modified: int
+
+
+@untrusted.or_none
+def file_key(store: ArtifactStore, path: str) -> FileKey:
+    """The key of an artifact, or None where there is none."""
+    found = store.local_path(path)
+    return FileKey(str(found), found.stat().st_mtime_ns)
 
 
 def listing(store: ArtifactStore) -> list[FileInfo]:
@@ -38,24 +57,27 @@ def kind(path: str) -> str:
     return PurePosixPath(path).suffix.lower().removeprefix(".")
 
 
-def read_bytes(store: ArtifactStore, path: str, limit: int = MAX_READ_BYTES) -> bytes | None:
+@untrusted.or_none
+def read_bytes(store: ArtifactStore, path: str, limit: int = MAX_READ_BYTES) -> bytes:
     """The first bytes of an artifact, or None where there is none."""
-    try:
-        with store.open(path) as stream:
-            return stream.read(limit)
-    except TrackerError:
-        return None
+    with store.open(path) as stream:
+        return stream.read(limit)
 
 
 def read_json(store: ArtifactStore, path: str) -> Any:
     """A JSON artifact, or None where there is none or it cannot be read."""
     content = read_bytes(store, path)
-    if content is None:
-        return None
     try:
-        return json.loads(content)
-    except ValueError:
+        return None if content is None else untrusted.parsed(content, path)
+    except TrackerError:
         return None
+
+
+@untrusted.or_none
+def read_picture(store: ArtifactStore, path: str) -> Image.Image:
+    """A picture among the artifacts, or None where there is none or it cannot be read."""
+    with store.open(path) as stream:
+        return untrusted.picture(stream.read(MAX_PICTURE_BYTES), path)
 
 
 def url(run_id: str, path: str) -> str:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
-from PIL import Image, UnidentifiedImageError
 
-from dashboard import files
+from dashboard import files, untrusted
 from dashboard.formats import size
 from tracker.exceptions import TrackerError
 
@@ -19,62 +15,76 @@ if TYPE_CHECKING:
     from tracker.files import ArtifactStore
 
 IMAGES = {"png", "jpg", "jpeg", "gif", "webp", "bmp"}
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 LANGUAGES = {"py": "python", "yaml": "yaml", "yml": "yaml", "toml": "toml", "diff": "diff"}
 MAX_ROWS = 1000
-MAX_IMAGE_BYTES = 20_000_000
-MAX_PIXELS = 40_000_000
 MAX_SHOWN_WIDTH = 640
+MAX_SHOWN_HEIGHT = 2000
 SNIFFED_BYTES = 4096
 
 
 def show(store: ArtifactStore, artifact: FileInfo) -> None:
     """Show the beginning of an artifact, or say why it is not shown."""
     try:
-        if files.kind(artifact.path) in IMAGES:
+        if artifact.file_size == 0:
+            st.caption("The file is empty.")
+        elif files.kind(artifact.path) in IMAGES:
             _image(store, artifact.path)
-        elif artifact.path.lower().endswith((".csv", ".tsv", ".csv.gz")):
+        elif artifact.path.lower().endswith(TABLES):
             _table(store, artifact.path)
         else:
             _text(store, artifact)
-    except (TrackerError, OSError, ValueError) as error:
+    except TrackerError as error:
         st.caption("This file cannot be shown.")
         st.text(str(error))
 
 
 def _image(store: ArtifactStore, path: str) -> None:
-    content = files.read_bytes(store, path, MAX_IMAGE_BYTES) or b""
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError("The image is too large to be shown; download it.")
-            image.load()
-            width = image.width
-    except (UnidentifiedImageError, SyntaxError) as error:
-        raise ValueError("The file is not an image of the kind its name says.") from error
-    st.image(content, width=min(2 * width, MAX_SHOWN_WIDTH))
+    """The picture, small ones at twice their size."""
+    with store.open(path) as stream:
+        content = stream.read(files.MAX_PICTURE_BYTES)
+    image = untrusted.picture(content, "The picture")
+    width = min(2 * image.width, MAX_SHOWN_WIDTH)
+    if image.width > MAX_SHOWN_WIDTH or image.height > MAX_SHOWN_HEIGHT:
+        image.thumbnail((MAX_SHOWN_WIDTH, MAX_SHOWN_HEIGHT))
+        st.image(image, width=min(width, image.width))
+    else:
+        st.image(content, width=width)
 
 
 def _table(store: ArtifactStore, path: str) -> None:
-    separator = "\t" if ".tsv" in path.lower() else ","
-    compression: Literal["gzip"] | None = "gzip" if path.lower().endswith(".gz") else None
+    name = path.lower()
+    separator = "\t" if ".tsv" in name else ","
     with store.open(path) as stream:
-        frame = pd.read_csv(stream, sep=separator, nrows=MAX_ROWS, compression=compression)
+        frame = untrusted.table(
+            stream, "The table", MAX_ROWS, separator, gzipped=name.endswith(".gz")
+        )
     st.dataframe(frame, hide_index=True)
     if len(frame) == MAX_ROWS:
         st.caption(f"The first {MAX_ROWS:,} rows.")
 
 
 def _text(store: ArtifactStore, artifact: FileInfo) -> None:
-    head = files.read_bytes(store, artifact.path) or b""
-    if not head:
-        st.caption("The file is empty.")
-        return
+    with store.open(artifact.path) as stream:
+        head = stream.read(files.MAX_READ_BYTES)
     if b"\x00" in head[:SNIFFED_BYTES]:
         st.caption(f"Binary, {size(artifact.file_size)}.")
         return
-    text = head.decode("utf-8", errors="replace")
     if files.kind(artifact.path) == "json" and len(head) == artifact.file_size:
-        st.json(json.loads(text), expanded=2)
-        return
-    language = LANGUAGES.get(files.kind(artifact.path))
-    st.code(text, language=language, wrap_lines=True, height=480)
+        _json(head)
+    else:
+        language = LANGUAGES.get(files.kind(artifact.path))
+        st.code(_decoded(head), language=language, wrap_lines=True, height=480)
+
+
+def _json(content: bytes) -> None:
+    """A tree, or the text where it is no JSON or nested too deeply for one."""
+    try:
+        st.json(untrusted.parsed(content, "This JSON"), expanded=2)
+    except untrusted.UnreadableFileError as error:
+        st.text(str(error))
+        st.code(_decoded(content), language=None, wrap_lines=True, height=480)
+
+
+def _decoded(content: bytes) -> str:
+    return content.decode("utf-8", errors="replace")

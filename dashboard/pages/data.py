@@ -115,15 +115,15 @@ def _counted(node: Any, name: str) -> list[tuple[str, Mapping[str, Any] | list[A
 
 
 def _samples(store: ArtifactStore) -> None:
-    sprites = {title: files.read_bytes(store, path) for title, path in SPRITES.items()}
-    present = {title: content for title, content in sprites.items() if content}
+    sprites = {title: files.read_picture(store, path) for title, path in SPRITES.items()}
+    present = {title: sprite for title, sprite in sprites.items() if sprite}
     if not present:
         return
     with st.container(border=True):
         st.subheader("Samples")
-        for slot, (title, content) in zip(st.columns(len(present)), present.items(), strict=True):
+        for slot, (title, sprite) in zip(st.columns(len(present)), present.items(), strict=True):
             slot.caption(title)
-            slot.image(content, width="stretch")
+            slot.image(sprite, width="stretch")
 
 
 def _files(listed: list[FileInfo], run_id: str) -> None:

@@ -66,8 +66,8 @@ def _uploaded() -> NDArray[np.uint8] | None:
         return None
     try:
         return digits.from_upload(file.getvalue())
-    except ValueError as error:
-        st.error(str(error), icon=":material/error:")
+    except TrackerError as error:
+        st.error(literal.code_span(str(error)), icon=":material/error:")
         return None
 
 
