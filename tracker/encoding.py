@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -122,23 +124,28 @@ def _drawn(figure: Any, suffix: str, save_kwargs: Mapping[str, Any]) -> bytes:
 def from_table(data: Any, earlier: bytes | None) -> bytes:
     """A table as MLflow writes it: JSON with `columns` and `data`, below the rows logged earlier.
 
+    Columns are matched by name; what a row has no value for is null, as are NaN and infinities,
+    which JSON lacks. Times are written as MLflow writes them: ISO, to the millisecond, in UTC
+    where they know their zone.
+
     Args:
         data: A mapping of columns to values or lists of values, or a pandas DataFrame.
         earlier: The table as it stands, None for a new one.
 
     Raises:
-        InvalidValueError: The data is no table, or its columns differ from the earlier ones.
+        InvalidValueError: The data is no table.
     """
-    columns, rows = _table(data)
-    if earlier is not None:
-        known = _stored_table(earlier)
-        if known["columns"] != columns:
-            raise InvalidValueError(
-                f"The table has the columns {known['columns']}, not {columns}: log the same "
-                f"columns again or choose another file."
-            )
-        rows = known["data"] + rows
-    return json.dumps({"columns": columns, "data": rows}, default=_plain).encode()
+    columns, rows = ([], []) if earlier is None else _stored_table(earlier)
+    new_columns, new_rows = _table(data)
+    columns += [name for name in new_columns if name not in columns]
+    missing: list[Any] = [None] * len(columns)
+    cells = [[_cell(value) for value in row] + missing[len(row) :] for row in rows]
+    places = [columns.index(name) for name in new_columns]
+    for row in new_rows:
+        cells.append(missing[:])
+        for place, value in zip(places, row, strict=True):
+            cells[-1][place] = _cell(value)
+    return json.dumps({"columns": columns, "data": cells}, allow_nan=False).encode()
 
 
 def read_table(content: bytes) -> pd.DataFrame:
@@ -149,20 +156,22 @@ def read_table(content: bytes) -> pd.DataFrame:
     """
     import pandas as pd  # noqa: PLC0415
 
-    table = _stored_table(content)
-    return pd.DataFrame(table["data"], columns=table["columns"])
+    columns, rows = _stored_table(content)
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _stored_table(content: bytes) -> dict[str, Any]:
+def _stored_table(content: bytes) -> tuple[list[str], list[list[Any]]]:
     try:
         table = json.loads(content)
-    except ValueError:
-        table = None
-    if not isinstance(table, dict) or not {"columns", "data"} <= table.keys():
+        columns, rows = [str(name) for name in table["columns"]], table["data"]
+        is_table = all(len(row) == len(columns) for row in rows)
+    except (ValueError, TypeError, KeyError):
+        is_table = False
+    if not is_table:
         raise InvalidValueError(
             "The file of this name holds no table, which log_table writes: choose another name."
         )
-    return table
+    return columns, rows
 
 
 def _table(data: Any) -> tuple[list[str], list[list[Any]]]:
@@ -172,16 +181,64 @@ def _table(data: Any) -> tuple[list[str], list[list[Any]]]:
         raise InvalidValueError(
             f"log_table takes a dict of columns or a DataFrame, not {type(data).__name__}."
         )
-    columns = {
-        str(name): list(values)
-        if hasattr(values, "__len__") and not isinstance(values, str)
-        else [values]
-        for name, values in data.items()
-    }
-    lengths = {len(values) for values in columns.values()}
+    columns = {str(name): _column(values) for name, values in data.items()}
+    lengths = {len(values) for values in columns.values() if values is not None} or {1}
     if len(lengths) > 1:
         raise InvalidValueError("The columns of a table must be of one length.")
-    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
+    (length,) = lengths
+    # One value stands in every row.
+    lists = [columns[str(name)] or [value] * length for name, value in data.items()]
+    return list(columns), [list(row) for row in zip(*lists, strict=True)]
+
+
+def _column(values: Any) -> list[Any] | None:
+    """The values of a column; None for a single value."""
+    if isinstance(values, dict):  # By row, as a DataFrame's `to_dict` gives it.
+        return list(values.values())
+    if isinstance(values, str | bytes) or getattr(values, "ndim", 1) == 0:
+        return None
+    return list(values) if hasattr(values, "__len__") else None
+
+
+def _cell(value: Any) -> Any:
+    """A value of a table as valid JSON has it."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _cell(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cell(each) for each in value]
+    own = _pythons_own(value)
+    return str(own) if type(own) is type(value) else _cell(own)
+
+
+def _pythons_own(value: Any) -> Any:
+    """A time as a text, what numpy and pandas have as what Python has."""
+    if isinstance(value, date):
+        return _moment(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if type(value).__name__ == "NAType":  # What pandas has for a missing value.
+        return None
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if kind == "M":
+        value = value.astype("datetime64[ms]")  # Nanoseconds would become a number.
+    elif kind == "f" and value.ndim == 0:  # A longdouble's item would be a longdouble.
+        return float(value)
+    return _plain(value)
+
+
+def _moment(day: date) -> str | None:
+    if day != day:  # noqa: PLR0124  pandas' NaT
+        return None
+    if not isinstance(day, datetime):
+        return f"{day.isoformat()}T00:00:00.000"
+    if day.tzinfo is None:
+        return day.isoformat(timespec="milliseconds")
+    utc = day.astimezone(UTC).replace(tzinfo=None)
+    return f"{utc.isoformat(timespec='milliseconds')}Z"
 
 
 def _pixels(image: Any) -> Any:

@@ -211,15 +211,6 @@ def test_what_is_no_image_is_refused(image):
 
 
 @pytest.mark.usefixtures("database")
-def test_a_table_with_other_columns_is_refused_and_the_first_kept():
-    with tracker.start_run() as run:
-        tracker.log_table({"x": [1]}, "t.json")
-        with pytest.raises(InvalidValueError, match=r"has the columns \['x'\], not \['z'\]"):
-            tracker.log_table({"z": [1]}, "t.json")
-    assert tracker.load_table("t.json", [run.info.run_id])["x"].tolist() == [1]
-
-
-@pytest.mark.usefixtures("database")
 def test_a_folder_is_logged_with_all_it_holds(tmp_path):
     (tmp_path / "out" / "deep").mkdir(parents=True)
     (tmp_path / "out" / "deep" / "a.txt").write_text("a")
