@@ -10,6 +10,8 @@ from tracker import validation as check
 from tracker.client.opened import OpenedDatabase, now
 from tracker.entities import FileInfo, Run, ViewType
 from tracker.exceptions import InvalidValueError, NotFoundError
+from tracker.liveness import lock_folder
+from tracker.locks import exclusive
 
 if TYPE_CHECKING:
     import os
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 TABLES_TAG: Final = "mlflow.loggedArtifacts"
 IMAGES_TAG: Final = "mlflow.loggedImages"
+# Beside the lock files of runs; with its dot, no run's id.
+TABLES_LOCK: Final = "tables.lock"
 
 
 class ArtifactVerbs(OpenedDatabase):
@@ -103,23 +107,27 @@ class ArtifactVerbs(OpenedDatabase):
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
         """Keep a table as JSON; rows logged again under the same name are appended.
 
+        Of several processes and threads that log to one table, each row stays.
+
         Args:
             run_id: Which run.
             data: A dict of columns or a DataFrame.
             artifact_file: A name that ends in `.json`.
 
         Raises:
-            InvalidValueError: Another ending, or other columns than before.
+            InvalidValueError: Another ending, or the data or the file is no table.
         """
         if not artifact_file.endswith(".json"):
             raise InvalidValueError(f"A table is kept as JSON: end {artifact_file!r} with '.json'.")
         store = self.artifacts(run_id)
-        try:
-            earlier = store.local_path(artifact_file).read_bytes()
-        except NotFoundError:
-            earlier = None
-        store.log_bytes(encoding.from_table(data, earlier), artifact_file)
-        self._remember_table(run_id, artifact_file)
+        with exclusive(lock_folder(self.store.database.path) / TABLES_LOCK):
+            try:
+                with store.open(artifact_file) as file:
+                    earlier = file.read()
+            except NotFoundError:
+                earlier = None
+            store.log_bytes(encoding.from_table(data, earlier), artifact_file)
+            self._remember_table(run_id, artifact_file)
 
     def load_table(
         self,
