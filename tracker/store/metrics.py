@@ -65,9 +65,8 @@ INSERT_ONE: Final = """
             (SELECT run_uuid FROM runs WHERE run_uuid = ?6 AND lifecycle_stage = 'active'))
 """
 INSERT_EACH: Final = """
-    INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid)
+    INSERT OR IGNORE INTO metrics (key, value, timestamp, step, is_nan, run_uuid)
     VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO NOTHING
 """
 INSERT_MANY: Final = """
     INSERT INTO metrics (run_uuid, key, value, timestamp, step, is_nan)
