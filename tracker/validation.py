@@ -163,12 +163,14 @@ def check_view(view: Any) -> ViewType:
 
 
 def check_experiment_ids(experiment_ids: object) -> list[str]:
-    """Experiment ids as texts.
+    """Experiment ids as texts; a single one may come without a list around it.
 
     Raises:
-        InvalidValueError: It is no list of them.
+        InvalidValueError: It is neither an id nor a list of them.
     """
-    if not isinstance(experiment_ids, Iterable) or isinstance(experiment_ids, str):
+    if isinstance(experiment_ids, (str, int)):
+        return [] if experiment_ids == "" else [str(experiment_ids)]
+    if not isinstance(experiment_ids, Iterable):
         raise InvalidValueError(f"experiment_ids is a list, such as ['0'], not {experiment_ids!r}.")
     return [str(experiment_id) for experiment_id in experiment_ids]
 

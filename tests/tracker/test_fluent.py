@@ -152,6 +152,14 @@ def test_the_experiment_is_chosen_by_name_and_created_once():
 
 
 @pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("default", [0, "0"], ids=repr)
+def test_a_run_belongs_to_the_experiment_named_at_its_start(default):
+    tracker.set_experiment("study")
+    with tracker.start_run(experiment_id=default) as run:
+        assert run.info.experiment_id == "0"
+
+
+@pytest.mark.usefixtures("database")
 def test_a_deleted_experiment_cannot_be_chosen():
     tracker.delete_experiment(tracker.set_experiment("study").experiment_id)
     with pytest.raises(InvalidStateError, match="restore it"):

@@ -58,7 +58,7 @@ def test_mlflows_numbers_of_the_views_are_understood(client, run_id, view, found
         ({"run_view_type": 9}, "no view 9: choose ACTIVE_ONLY"),
         ({"run_view_type": []}, "no view"),
         ({"experiment_ids": None}, r"a list, such as \['0'\], not None"),
-        ({"experiment_ids": "12"}, "a list, such as"),
+        ({"experiment_ids": 1.0}, "a list, such as"),
         ({"max_results": 0}, "at least 1"),
         ({"page_token": "9" * 30}, "no page token"),
     ],
@@ -73,13 +73,32 @@ def test_a_search_with_a_senseless_argument_says_which(client, arguments, messag
     ("arguments", "message"),
     [
         ({"run_view_type": 9}, "no view 9"),
-        ({"experiment_ids": "12"}, "a list"),
+        ({"experiment_ids": 1.0}, "a list"),
         ({"max_results": -1}, "at least 1"),
     ],
 )
 def test_a_table_of_runs_is_asked_for_with_the_same_care(arguments, message):
     with pytest.raises(InvalidValueError, match=message):
         tracker.search_runs(**arguments)
+
+
+@pytest.mark.parametrize("wanted", ["12", 12, ["12"], [12]], ids=repr)
+def test_a_single_experiment_needs_no_list_around_its_id(client, wanted):
+    for number in range(12):
+        experiment_id = client.create_experiment(f"e{number}")
+    run_id = client.create_run(experiment_id).info.run_id
+    assert [run.info.run_id for run in client.search_runs(wanted)] == [run_id]
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    "wanted", [{"experiment_ids": 0}, {"experiment_ids": "0"}, {"experiment_names": "Default"}]
+)
+def test_a_table_of_runs_may_be_of_one_experiment_that_is_not_the_current_one(wanted):
+    with tracker.start_run() as run:
+        pass
+    tracker.set_experiment("other")
+    assert tracker.search_runs(**wanted)["run_id"].tolist() == [run.info.run_id]
 
 
 def test_the_widest_search_is_no_overflow(client, run_id):

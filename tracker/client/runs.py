@@ -128,7 +128,7 @@ class RunVerbs(OpenedDatabase):
 
     def search_runs(
         self,
-        experiment_ids: Sequence[str],
+        experiment_ids: Sequence[str] | int,
         filter_string: str = "",
         run_view_type: ViewType = ViewType.ACTIVE_ONLY,
         max_results: int = SEARCH_LIMIT,

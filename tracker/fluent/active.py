@@ -118,7 +118,8 @@ def start_run(
         run = _resume(client, wanted, run_name, marks)
     else:
         parent = parent_run_id or (stack[-1].run_id if stack else None)
-        run = _create(client, experiment_id or current_experiment_id(), parent, marks, run_name)
+        where = current_experiment_id() if experiment_id is None else experiment_id
+        run = _create(client, where, parent, marks, run_name)
     active = ActiveRun(run.info, run.data, run.inputs)
     samples = sampling.is_wanted() if log_system_metrics is None else log_system_metrics
     sampler = sampling.start(client, active.info.run_id) if samples else None

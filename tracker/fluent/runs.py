@@ -44,19 +44,19 @@ def restore_run(run_id: str) -> None:
 
 
 def search_runs(
-    experiment_ids: Sequence[str] | None = None,
+    experiment_ids: Sequence[str] | int | None = None,
     filter_string: str = "",
     run_view_type: ViewType = ViewType.ACTIVE_ONLY,
     max_results: int = SEARCH_LIMIT,
     order_by: Sequence[str] | None = None,
     output_format: Literal["pandas", "list"] = "pandas",
     search_all_experiments: bool = False,  # noqa: FBT001, FBT002
-    experiment_names: Sequence[str] | None = None,
+    experiment_names: Sequence[str] | str | None = None,
 ) -> pd.DataFrame | list[Run]:
     """The runs that match, as a DataFrame with MLflow's column names or as a list.
 
     Args:
-        experiment_ids: Where to look; the current experiment by default.
+        experiment_ids: Where to look, one id or several; the current experiment by default.
         filter_string: See the README for the search language.
         run_view_type: Active runs, deleted ones, or all.
         max_results: At most so many.
@@ -84,18 +84,22 @@ def search_runs(
 
 def _where_to_search(
     client: TrackingClient,
-    experiment_ids: Sequence[str] | None,
-    experiment_names: Sequence[str] | None,
+    experiment_ids: Sequence[str] | int | None,
+    experiment_names: Sequence[str] | str | None,
     *,
     everywhere: bool,
 ) -> Sequence[str]:
-    if experiment_ids and experiment_names:
+    ids = [] if experiment_ids is None else check_experiment_ids(experiment_ids)
+    names = experiment_names or []
+    if isinstance(names, str):
+        names = [names]
+    if ids and names:
         raise InvalidValueError("search_runs takes experiment_ids or experiment_names, not both.")
-    if experiment_names:
-        found = map(client.get_experiment_by_name, experiment_names)
+    if names:
+        found = map(client.get_experiment_by_name, names)
         return [experiment.experiment_id for experiment in found if experiment is not None]
-    if experiment_ids:
-        return check_experiment_ids(experiment_ids)
+    if ids:
+        return ids
     if everywhere:
         return [experiment.experiment_id for experiment in search_experiments()]
     return [current_experiment_id()]
