@@ -52,8 +52,9 @@ def run_tags() -> dict[str, str]:
         tags["mlflow.source.git.commit"] = commit
     if branch:
         tags["mlflow.source.git.branch"] = branch
-    if commit and enabled():
-        tags["tracker.git.dirty"] = str(bool(uncommitted(folder))).lower()
+    diff = uncommitted(folder) if commit and enabled() else None
+    if diff is not None:
+        tags["tracker.git.dirty"] = str(bool(diff)).lower()
     return {key: _readable(tag) for key, tag in tags.items()}
 
 
@@ -66,8 +67,9 @@ def run_files() -> dict[str, bytes]:
     """The artifacts of a run that this process starts: packages, and the diff if there is one."""
     found = {PACKAGES_FILE: packages()}
     folder = _source_folder()
-    if git_commit(folder) and uncommitted(folder):
-        found[DIFF_FILE] = uncommitted(folder)
+    diff = uncommitted(folder) if git_commit(folder) else None
+    if diff:
+        found[DIFF_FILE] = diff
     return found
 
 
@@ -90,8 +92,12 @@ def git_branch(folder: Path) -> str | None:
 
 
 @lru_cache(maxsize=16)
-def uncommitted(folder: Path) -> bytes:
-    """What differs from the commit around `folder`, as a diff of at most 1 MiB."""
+def uncommitted(folder: Path) -> bytes | None:
+    """What differs from the commit around `folder`, as a diff of at most 1 MiB.
+
+    None where git cannot tell: it is not installed, takes too long, or refuses a repository that
+    belongs to somebody else.
+    """
     # External diff and text conversion programs of the repository are not run.
     options = ["HEAD", "--no-ext-diff", "--no-textconv", "--no-color"]
     try:
@@ -103,9 +109,9 @@ def uncommitted(folder: Path) -> bytes:
             env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.TimeoutExpired):
-        return b""
+        return None
     if done.returncode or len(done.stdout) <= MAX_DIFF_BYTES:
-        return b"" if done.returncode else done.stdout
+        return None if done.returncode else done.stdout
     note = f"\n[cut: the diff has {len(done.stdout)} bytes]\n"
     return done.stdout[:MAX_DIFF_BYTES] + note.encode()
 

@@ -69,6 +69,24 @@ def test_uncommitted_changes_are_kept_as_a_diff(tmp_path, git, python):
     assert git("status", "--short", "train.py") == "M train.py"
 
 
+GIT_CANNOT_TELL = {
+    "not installed": "os.environ['PATH'] = ''",
+    "refused": "os.environ['GIT_TEST_ASSUME_DIFFERENT_OWNER'] = '1'",
+    "too slow": "context.GIT_TIMEOUT_SECONDS = 1e-9",
+}
+
+
+@pytest.mark.parametrize("trouble", GIT_CANNOT_TELL.values(), ids=GIT_CANNOT_TELL)
+def test_a_checkout_of_which_git_cannot_tell_is_called_neither_clean_nor_dirty(
+    tmp_path, git, python, trouble
+):
+    (tmp_path / "train.py").write_text("import tracker\ntracker.log_metric('m', 2)\n")
+    python(f"import os, tracker; from tracker import context; {trouble}; tracker.start_run()")
+    _, run = only_run(tmp_path)
+    assert run.data.tags["mlflow.source.git.commit"] == git("rev-parse", "HEAD")
+    assert "tracker.git.dirty" not in run.data.tags
+
+
 def test_a_large_diff_is_cut_and_says_so(tmp_path, git):
     (tmp_path / "train.py").write_text("x" * (context.MAX_DIFF_BYTES + 100))
     git("status")
