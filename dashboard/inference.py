@@ -7,15 +7,14 @@ enough for networks of convolutions, linear layers and rectifiers.
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard import files
+from dashboard import files, untrusted
+from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,11 +29,13 @@ if TYPE_CHECKING:
 WEIGHTS = "model/weights.npz"
 CARD = "model/model_card.json"
 MAX_BYTES = 200_000_000
+# Of what one layer may put out: a few numbers in a model card could ask for all memory.
+MAX_NUMBERS = 10_000_000
 LINE = re.compile(r"^\s*\((?P<index>\w+)\): (?P<kind>\w+)\((?P<arguments>.*)\)$")
 PAIR = re.compile(r"(\w+)=\((\d+), (\d+)\)")
 
 
-class InferenceError(Exception):
+class InferenceError(TrackerError):
     """A run's model cannot be asked; the message says why."""
 
 
@@ -51,61 +52,78 @@ class Model:
             image: (28, 28) float32 in [0, 1].
 
         Raises:
-            InferenceError: If the weights do not fit the image or each other.
+            TrackerError: If the weights do not fit the image or each other.
         """
         value = image[np.newaxis]
-        try:
+        with untrusted.reading("The network"):
             for layer in self.layers:
                 value = layer(value)
-        except ValueError as error:
-            raise InferenceError("The weights do not fit together.") from error
-        exponent = np.exp(value - value.max())
-        shares: Array = exponent / exponent.sum()
-        return shares
+        return shares(value)
+
+
+def shares(logits: Array) -> Array:
+    """Probabilities that add up to one.
+
+    Args:
+        logits: (N,), one for each class.
+
+    Raises:
+        InferenceError: If they are not what a classifier says of one image.
+    """
+    if logits.ndim != 1 or not logits.size or not np.isfinite(logits).all():
+        raise InferenceError("The network does not answer with a number for each digit.")
+    exponent = np.exp(logits - logits.max())
+    found: Array = exponent / exponent.sum()
+    return found
+
+
+def obstacle(store: ArtifactStore) -> str:
+    """Why a run's network cannot be run without torch; empty where it can."""
+    card = files.read_json(store, CARD)
+    lines = card.get("layers") if isinstance(card, dict) else None
+    if files.file_key(store, WEIGHTS) is None or not isinstance(lines, list):
+        return f"This run keeps no {WEIGHTS} with a model card."
+    kinds = [match["kind"] for match in _matches(lines)]
+    if not kinds:
+        return "The model card names no layer."
+    unknown = next((kind for kind in kinds if kind not in KINDS), "")
+    return f"There is no layer {unknown} here." if unknown else ""
 
 
 def load(store: ArtifactStore) -> Model:
     """The network a run kept.
 
     Raises:
-        InferenceError: If it kept none, or one with layers unknown here.
+        TrackerError: If it kept none, one with layers unknown here, or a damaged one.
     """
-    card = files.read_json(store, CARD)
-    content = files.read_bytes(store, WEIGHTS, MAX_BYTES)
-    lines = card.get("layers") if isinstance(card, dict) else None
-    if content is None or not isinstance(lines, list):
-        raise InferenceError(f"This run keeps no {WEIGHTS} with a model card.")
-    return Model(tuple(_layers([str(line) for line in lines], _arrays(content))))
+    if reason := obstacle(store):
+        raise InferenceError(reason)
+    matches = _matches(files.read_json(store, CARD)["layers"])
+    arrays = untrusted.arrays(files.read_bytes(store, WEIGHTS, MAX_BYTES) or b"", WEIGHTS)
+    return Model(tuple(_layer(match, arrays) for match in matches))
 
 
-def _arrays(content: bytes) -> dict[str, Array]:
+def _matches(lines: list[Any]) -> list[re.Match[str]]:
+    found = [LINE.match(str(line)) for line in lines]
+    return [match for match in found if match]
+
+
+def _layer(match: re.Match[str], arrays: dict[str, Array]) -> Layer:
+    make = KINDS[match["kind"]]
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name].astype(np.float32) for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise InferenceError(f"{WEIGHTS} is damaged.") from error
+        layer: Layer = make(match["arguments"], match["index"], arrays)
+    except KeyError as error:
+        raise InferenceError(f"{WEIGHTS} lacks {error}.") from error
+    return layer
 
 
-def _layers(lines: list[str], arrays: dict[str, Array]) -> list[Layer]:
-    found = []
-    for line in lines:
-        match = LINE.match(line)
-        if match is None:
-            continue
-        make = KINDS.get(match["kind"])
-        if make is None:
-            raise InferenceError(f"There is no layer {match['kind']} here.")
-        try:
-            found.append(make(match["arguments"], match["index"], arrays))
-        except KeyError as error:
-            raise InferenceError(f"{WEIGHTS} lacks {error}.") from error
-    if not found:
-        raise InferenceError("The model card names no layer.")
-    return found
+def _weights(index: str, arrays: dict[str, Array]) -> tuple[Array, Array]:
+    weight, bias = (arrays[f"{index}.{name}"] for name in ("weight", "bias"))
+    return weight.astype(np.float32), bias.astype(np.float32)
 
 
 def _linear(_: str, index: str, arrays: dict[str, Array]) -> Layer:
-    weight, bias = arrays[f"{index}.weight"], arrays[f"{index}.bias"]
+    weight, bias = _weights(index, arrays)
     return lambda value: weight @ value + bias
 
 
@@ -118,11 +136,14 @@ def _relu(_: str, __: str, ___: dict[str, Array]) -> Layer:
 
 
 def _convolution(arguments: str, index: str, arrays: dict[str, Array]) -> Layer:
-    weight, bias = arrays[f"{index}.weight"], arrays[f"{index}.bias"]
+    weight, bias = _weights(index, arrays)
     named = {name: (int(first), int(second)) for name, first, second in PAIR.findall(arguments)}
     stride, padding = named.get("stride", (1, 1)), named.get("padding", (0, 0))
 
     def convolve(value: Array) -> Array:
+        sides = [side + 2 * p for side, p in zip(value.shape[1:], padding, strict=True)]
+        if max(weight.shape[:2]) * sides[0] * sides[1] > MAX_NUMBERS:
+            raise MemoryError
         edge = ((0, 0), (padding[0], padding[0]), (padding[1], padding[1]))
         windows = np.lib.stride_tricks.sliding_window_view(
             np.pad(value, edge), weight.shape[2:], axis=(1, 2)

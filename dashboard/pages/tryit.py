@@ -34,16 +34,22 @@ def show(view: View) -> None:
         return
     left, right = st.columns([2, 5], gap="large")
     with left:
-        image = _input()
+        pixels = _input()
+        image = None if pixels is None else digits.as_model_input(pixels)
+        if image is not None:
+            st.caption("As the models see it")
+            pictures.wall([((image * 255).astype(np.uint8), "", "")], 112)
         trusted = st.toggle("Trust model.pt2", key="trust", help=TRUST)
     with right:
-        if image is None:
+        if pixels is None:
             literal.empty("draw", "Draw a digit on the black pad, or upload a picture of one.")
-            return
-        _answers(view, image, trusted=trusted)
+        elif image is None:
+            literal.empty("draw", "There is no ink in this picture: it is of one grey all over.")
+        else:
+            _answers(view, image, trusted=trusted)
 
 
-def _input() -> Image | None:
+def _input() -> NDArray[np.uint8] | None:
     how = st.segmented_control(
         "Input",
         ["Draw", "Upload"],
@@ -52,12 +58,7 @@ def _input() -> Image | None:
         key="how",
         label_visibility="collapsed",
     )
-    pixels = drawing.pad("pad") if how == "Draw" else _uploaded()
-    image = None if pixels is None else digits.as_model_input(pixels)
-    if image is not None:
-        st.caption("As the models see it")
-        pictures.wall([((image * 255).astype(np.uint8), "", "")], 112)
-    return image
+    return drawing.pad("pad") if how == "Draw" else _uploaded()
 
 
 def _uploaded() -> NDArray[np.uint8] | None:
@@ -78,7 +79,7 @@ def _answers(view: View, image: Image, *, trusted: bool) -> None:
     for run_id in view.run_ids:
         try:
             shares = _ask(view.store(run_id), image, trusted=trusted)
-        except (TrackerError, inference.InferenceError) as error:
+        except TrackerError as error:
             silent[view.labels[run_id]] = str(error)
             continue
         with slots[answered % CARDS_A_ROW], st.container(border=True):
@@ -90,12 +91,12 @@ def _answers(view: View, image: Image, *, trusted: bool) -> None:
 
 
 def _ask(store: ArtifactStore, image: Image, *, trusted: bool) -> Image:
-    """The probabilities of the ten digits."""
-    try:
+    """The probabilities of the ten digits; without torch where that can be."""
+    obstacle = inference.obstacle(store)
+    if not obstacle:
         return inference.load(store).probabilities(image)
-    except inference.InferenceError:
-        if not exported.is_kept(store):
-            raise
+    if not exported.is_kept(store):
+        raise inference.InferenceError(obstacle)
     if not trusted:
         raise inference.InferenceError("This model is kept only as model.pt2; see the switch.")
     return exported.probabilities(store, image)

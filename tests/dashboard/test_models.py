@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from dashboard import digits, drawing, inference, smoothing
+from dashboard import digits, drawing, exported, inference, smoothing, untrusted
+from dashboard.pages import tryit
+from tracker.exceptions import TrackerError
 from tracker.files import open_artifacts
 
 
@@ -49,7 +52,7 @@ def test_weights_that_would_run_code_are_refused(tmp_path):
 
     weights = {"1.weight": np.array([Evil()], dtype=object)}
     store = store_with(tmp_path, ["  (1): Linear(a)"], weights)
-    with pytest.raises(inference.InferenceError, match="damaged"):
+    with pytest.raises(untrusted.UnreadableFileError, match="Object arrays cannot be loaded"):
         inference.load(store)
     assert not (tmp_path / "ran").exists()
 
@@ -65,6 +68,58 @@ def test_weights_that_would_run_code_are_refused(tmp_path):
 def test_a_network_that_cannot_be_read_says_why(tmp_path, card, sentence):
     with pytest.raises(inference.InferenceError, match=sentence):
         inference.load(store_with(tmp_path, card, {}))
+
+
+IMAGE = np.zeros((28, 28), dtype=np.float32)
+KERNEL = {"0.weight": np.ones((2, 1, 3, 3)), "0.bias": np.zeros(2)}
+
+
+@pytest.mark.parametrize(
+    ("card", "weights", "sentence"),
+    [
+        (["  (0): ReLU()"], {}, "does not answer with a number for each digit"),
+        (["  (0): Conv2d(1, 2, padding=(90000, 90000))"], KERNEL, "too much memory"),
+        (["  (0): Conv2d(1, 2, stride=(0, 0))"], KERNEL, "cannot be read"),
+        (["  (0): Linear(a)"], {"0.weight": np.ones((10, 3)), "0.bias": np.zeros(10)}, "mismatch"),
+        (
+            ["  (0): Flatten()", "  (1): Linear(a)"],
+            {"1.weight": np.full((10, 784), np.nan), "1.bias": np.zeros(10)},
+            "does not answer",
+        ),
+    ],
+)
+def test_a_network_that_cannot_answer_says_so(tmp_path, card, weights, sentence):
+    model = inference.load(store_with(tmp_path, card, weights))
+    with pytest.raises(TrackerError, match=sentence):
+        model.probabilities(IMAGE)
+
+
+def test_weights_that_unpack_to_all_memory_are_refused(tmp_path):
+    store = store_with(tmp_path, ["  (0): ReLU()"], {})
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0.weight.npy", bytes(untrusted.MAX_ARRAY_BYTES + 1))
+    store.log_bytes(buffer.getvalue(), inference.WEIGHTS)
+    with pytest.raises(untrusted.UnreadableFileError, match="too much memory"):
+        inference.load(store)
+
+
+def test_a_model_that_only_torch_can_run_waits_for_trust(tmp_path):
+    store = store_with(tmp_path, ["  (0): LSTM(8, 8)"], {})
+    with pytest.raises(inference.InferenceError, match="no layer LSTM"):
+        tryit._ask(store, IMAGE, trusted=True)
+    store.log_bytes(b"anything", exported.PROGRAM)
+    with pytest.raises(inference.InferenceError, match="see the switch"):
+        tryit._ask(store, IMAGE, trusted=False)
+
+
+@pytest.mark.slow
+def test_an_exported_program_that_is_none_says_so(tmp_path):
+    pytest.importorskip("torch")
+    store = store_with(tmp_path, ["  (0): LSTM(8, 8)"], {})
+    store.log_bytes(b"anything", exported.PROGRAM)
+    with pytest.raises(untrusted.UnreadableFileError, match=r"model\.pt2 cannot be read"):
+        tryit._ask(store, IMAGE, trusted=True)
 
 
 @given(arrays.arrays(np.uint8, (84, 84), elements=st.integers(0, 255)))

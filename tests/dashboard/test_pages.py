@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.queries import run_lists
@@ -221,3 +224,13 @@ def test_another_experiment_brings_its_own_newest_runs(tmp_path, study, monkeypa
     test.selectbox(key="experiment").select("one").run()
     assert len(test.multiselect(key="runs").value) == 1
     assert test.dataframe[0].value["Run"].tolist() == ["of one"]
+
+
+def test_an_upload_without_ink_is_no_empty_pad(database, ids):
+    sheet = io.BytesIO()
+    Image.new("L", (40, 40), "white").save(sheet, "PNG")
+    test = run_page(database, "tryit", ids)
+    test.segmented_control(key="how").select("Upload").run()
+    test.file_uploader[0].upload("white.png", sheet.getvalue(), "image/png").run()
+    assert not test.exception
+    assert "no ink in this picture" in all_text(test)
