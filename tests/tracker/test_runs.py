@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import io
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 import tracker
 from tracker.client import TrackingClient
@@ -13,6 +17,7 @@ from tracker.exceptions import (
     InvalidStateError,
     InvalidValueError,
     NotFoundError,
+    ReadOnlyError,
     UnsafePathError,
     UnsupportedError,
 )
@@ -211,3 +216,39 @@ def test_what_the_tracker_does_not_have_is_refused_by_name(client):
     with pytest.raises(UnsupportedError, match=r"'autolog'.*need MLflow itself"):
         tracker.autolog()
     assert not hasattr(tracker, "sklearn")
+
+
+LOGS_FILES = {
+    "log_text": ["hello", "a.txt"],
+    "log_dict": [{"a": 1}, "a.json"],
+    "log_stream": [io.BytesIO(b"hello"), "a.bin"],
+    "log_artifact": [__file__],
+    "log_artifacts": [Path(__file__).parent / "search"],
+    "log_figure": [Figure(), "a.png"],
+    "log_image": [np.eye(2), "a.png"],
+    "log_table": [{"a": [1]}, "a.json"],
+}
+
+
+def files_of(client):
+    return [path for path in client.store.database.folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(("verb", "arguments"), LOGS_FILES.items(), ids=LOGS_FILES)
+def test_no_file_is_logged_to_a_deleted_run(client, run_id, verb, arguments):
+    client.delete_run(run_id)
+    before = files_of(client)
+    with pytest.raises(InvalidStateError, match="is deleted: restore it"):
+        getattr(client, verb)(run_id, *arguments)
+    with pytest.raises(InvalidStateError, match="is deleted: restore it"):
+        client.log_image(run_id, np.eye(2), key="sample")
+    assert files_of(client) == before
+
+
+@pytest.mark.parametrize(("verb", "arguments"), LOGS_FILES.items(), ids=LOGS_FILES)
+def test_a_client_that_only_reads_logs_no_file(client, run_id, verb, arguments):
+    reader = TrackingClient(client.store.database.path, read_only=True)
+    before = files_of(client)
+    with pytest.raises(ReadOnlyError, match="was opened read-only"):
+        getattr(reader, verb)(run_id, *arguments)
+    assert files_of(client) == before

@@ -9,15 +9,18 @@ from tracker import encoding, names
 from tracker import validation as check
 from tracker.client.opened import OpenedDatabase, now
 from tracker.entities import FileInfo, Run, ViewType
-from tracker.exceptions import InvalidValueError, NotFoundError
+from tracker.exceptions import InvalidValueError, NotFoundError, ReadOnlyError
 from tracker.liveness import lock_folder
 from tracker.locks import exclusive
+from tracker.store.runs import require_active
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
+
+    from tracker.files import ArtifactStore
 
 TABLES_TAG: Final = "mlflow.loggedArtifacts"
 IMAGES_TAG: Final = "mlflow.loggedImages"
@@ -32,13 +35,13 @@ class ArtifactVerbs(OpenedDatabase):
         self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
     ) -> None:
         """Keep a file, or a folder with all it holds, below `artifact_path`."""
-        self.artifacts(run_id).log_file(local_path, artifact_path)
+        self._writable(run_id).log_file(local_path, artifact_path)
 
     def log_artifacts(
         self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
     ) -> None:
         """Keep all that a folder holds below `artifact_path`."""
-        self.artifacts(run_id).log_folder(local_dir, artifact_path)
+        self._writable(run_id).log_folder(local_dir, artifact_path)
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
         """Keep a text as a file.
@@ -46,18 +49,18 @@ class ArtifactVerbs(OpenedDatabase):
         Raises:
             InvalidValueError: It is no text, or not valid Unicode.
         """
-        self.artifacts(run_id).log_bytes(encoding.from_text(text), artifact_file)
+        self._writable(run_id).log_bytes(encoding.from_text(text), artifact_file)
 
     def log_stream(self, run_id: str, stream: IO[bytes], artifact_file: str) -> None:
         """Keep what a binary stream still holds as a file."""
-        self.artifacts(run_id).log_bytes(stream.read(), artifact_file)
+        self._writable(run_id).log_bytes(stream.read(), artifact_file)
 
     def log_dict(
         self, run_id: str, dictionary: Mapping[str, Any] | list[Any], artifact_file: str
     ) -> None:
         """Keep a dictionary as JSON, or as YAML where the name ends in `.yaml` or `.yml`."""
         content = encoding.from_dict(dictionary, artifact_file)
-        self.artifacts(run_id).log_bytes(content, artifact_file)
+        self._writable(run_id).log_bytes(content, artifact_file)
 
     def log_image(
         self,
@@ -90,7 +93,7 @@ class ArtifactVerbs(OpenedDatabase):
             self._log_image_of_series(run_id, image, key, step or 0, timestamp)
             return
         name = str(artifact_file)
-        self.artifacts(run_id).log_bytes(encoding.from_image(image, name), name)
+        self._writable(run_id).log_bytes(encoding.from_image(image, name), name)
 
     def log_figure(
         self,
@@ -102,7 +105,7 @@ class ArtifactVerbs(OpenedDatabase):
     ) -> None:
         """Keep a matplotlib or plotly figure as a picture."""
         content = encoding.from_figure(figure, artifact_file, save_kwargs or {})
-        self.artifacts(run_id).log_bytes(content, artifact_file)
+        self._writable(run_id).log_bytes(content, artifact_file)
 
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
         """Keep a table as JSON; rows logged again under the same name are appended.
@@ -119,7 +122,7 @@ class ArtifactVerbs(OpenedDatabase):
         """
         if not artifact_file.endswith(".json"):
             raise InvalidValueError(f"A table is kept as JSON: end {artifact_file!r} with '.json'.")
-        store = self.artifacts(run_id)
+        store = self._writable(run_id)
         with exclusive(lock_folder(self.store.database.path) / TABLES_LOCK):
             try:
                 with store.open(artifact_file) as file:
@@ -179,6 +182,24 @@ class ArtifactVerbs(OpenedDatabase):
         """
         return str(self.artifacts(run_id).download(path, dst_path))
 
+    def _writable(self, run_id: str) -> ArtifactStore:
+        """The files of a run that may be written.
+
+        Raises:
+            ReadOnlyError: The database was opened read-only.
+            NotFoundError: There is no such run.
+            InvalidStateError: It is deleted.
+        """
+        database = self.store.database
+        if database.read_only:
+            raise ReadOnlyError(
+                f"{str(database.path)!r} was opened read-only: open it without `read_only` to log "
+                f"files."
+            )
+        with database.read() as connection:
+            info = require_active(connection, check.check_run_id(run_id))
+        return self.open_location(info.artifact_uri)
+
     def _log_image_of_series(
         self, run_id: str, image: Any, key: str, step: int, timestamp: int | None
     ) -> None:
@@ -187,7 +208,7 @@ class ArtifactVerbs(OpenedDatabase):
         moment = now() if timestamp is None else timestamp
         name = f"images/{series}+step+{step}+timestamp+{moment}+{names.random_id()}"
         picture = encoding.from_image(image, f"{name}.png")
-        store = self.artifacts(run_id)
+        store = self._writable(run_id)
         thumbnail = encoding.thumbnail(picture)
         store.log_contents({f"{name}.png": picture, f"{name}+compressed.webp": thumbnail})
         self.store.log_batch(run_id, (), {}, {IMAGES_TAG: "True"})
