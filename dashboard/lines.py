@@ -9,58 +9,62 @@ import pandas as pd
 from dashboard import metrics
 from dashboard.curve_chart import Series
 from dashboard.formats import MILLISECONDS_PER_SECOND
-from dashboard.queries import histories
+from dashboard.queries import histories, outlines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dashboard.view import View
 
-SHORT_RUN_POINTS = 100
+BUCKETS = 400
+SHORT_RUN_BUCKETS = 100
 X_TITLES = {"step": "step", "relative": "seconds since the start", "wall": "time"}
 
 
 def read(view: View, keys: Sequence[str], axis: histories.Axis) -> list[Series]:
     """One line for each selected run that logged one of these metrics."""
-    spans = {
-        (run_id, key): histories.extent(view.source, run_id, key)
-        for run_id in view.run_ids
-        for key in keys
-    }
-    spans = {pair: span for pair, span in spans.items() if span.points > 0}
-    low, shared = _buckets(view, spans, axis)
+    reaches = {}
+    for run_id in view.run_ids:
+        for key in keys:
+            span = outlines.extent(view.source, run_id, key)
+            if span.points > 0:
+                reaches[run_id, key] = _reach(span, axis, view.started[run_id])
+    shared = _shared_width(list(reaches.values()))
     found = []
-    for (run_id, key), span in spans.items():
-        width = _width(span, axis, shared)
-        origin = view.started[run_id]
-        state = histories.stamp(view.source, run_id)
-        wanted = histories.History(run_id, key, state, axis, low, width, origin)
+    for (run_id, key), (first, last) in reaches.items():
+        width = _own_width(last - first, shared)
+        low = first - first % width
+        wanted = histories.History(run_id, key, axis, low, width, view.started[run_id])
         points = histories.history(view.source, wanted)
         if not points.empty:
             found.append(_line(view, run_id, key, _placed(points, axis, low, width)))
     return found
 
 
-def _width(span: histories.Extent, axis: histories.Axis, shared: int) -> int:
-    """Of a bucket: the chart's, or a narrower one where a short run would be a dot."""
-    own = span.last_step - span.first_step if axis == "step" else span.ended - span.begun
-    return max(1, min(shared, own // SHORT_RUN_POINTS))
-
-
-def _buckets(
-    view: View, spans: dict[tuple[str, str], histories.Extent], axis: histories.Axis
-) -> tuple[int, int]:
-    """Where the buckets start and how wide they are, the same for all lines of a chart."""
+def _reach(span: outlines.Extent, axis: histories.Axis, origin: int) -> tuple[int, int]:
+    """The first and the last position on the axis."""
     if axis == "step":
-        low = min(span.first_step for span in spans.values())
-        high = max(span.last_step for span in spans.values())
-    elif axis == "wall":
-        low = min(span.begun for span in spans.values())
-        high = max(span.ended for span in spans.values())
-    else:
-        low = 0
-        high = max(span.ended - view.started[run_id] for (run_id, _), span in spans.items())
-    return low, max(1, -(-(high - low + 1) // histories.BUCKETS))
+        return span.first_step, span.last_step
+    shift = origin if axis == "relative" else 0
+    return span.begun - shift, span.ended - shift
+
+
+def _shared_width(reaches: Sequence[tuple[int, int]]) -> int:
+    """Of the buckets of a chart, 200 to 400 of them.
+
+    A power of two, and the buckets start at multiples of it: lines side by side have their points
+    at the same places, and a line that grows keeps its buckets until it has grown to the double.
+    """
+    if not reaches:
+        return 1
+    length = max(last for _, last in reaches) - min(first for first, _ in reaches) + 1
+    return 1 << (-(-length // BUCKETS) - 1).bit_length()
+
+
+def _own_width(length: int, shared: int) -> int:
+    """Of a line's buckets: the chart's, or a narrower one where a short run would be a dot."""
+    narrow = 1 << max(0, (length // SHORT_RUN_BUCKETS).bit_length() - 1)
+    return min(shared, narrow)
 
 
 def _placed(points: pd.DataFrame, axis: histories.Axis, low: int, width: int) -> pd.DataFrame:
@@ -87,7 +91,7 @@ def marked(view: View, keys: Sequence[str], axis: histories.Axis) -> pd.DataFram
     pieces = []
     for run_id in view.run_ids:
         for key in keys:
-            found = histories.nonfinite(view.source, run_id, key)
+            found = outlines.nonfinite(view.source, run_id, key)
             found = found.assign(run=run_id, label=f"{view.labels[run_id]} · {key}")
             if axis == "step":
                 found["x"] = found["step"].astype("float64")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import curve_chart, files, lines, literal, metrics, vector_image
-from dashboard.queries import histories
+from dashboard.queries.courses import keys_with_course
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from dashboard.queries import histories
     from dashboard.view import View
 
 A_ROW = 2
@@ -20,7 +21,7 @@ Subjects = dict[str, list[str]]
 
 def subjects(view: View) -> Subjects:
     """Metrics with a course, by subject, the telling ones first."""
-    keys = histories.keys_with_course(view.source, view.run_ids)
+    keys = keys_with_course(view.source, view.run_ids)
     return metrics.panels(sorted(keys, key=metrics.by_interest))
 
 

@@ -10,7 +10,8 @@ import streamlit as st
 from dashboard import metrics
 from dashboard.filters import STATUSES
 from dashboard.formats import duration
-from dashboard.queries import histories, records
+from dashboard.queries import records
+from dashboard.queries.courses import courses
 
 if TYPE_CHECKING:
     from dashboard.source import Source
@@ -49,8 +50,8 @@ def _add_course(
     stepped = latest[(latest["step"] > 1) & latest["key"].map(_has_course)]
     keys = sorted(set(stepped["key"]), key=metrics.by_interest)
     if keys:
-        courses = histories.courses(source, ids, keys[0])
-        frame[keys[0]] = pd.Series([courses.get(run_id) for run_id in ids], dtype="object")
+        found = courses(source, ids, keys[0])
+        frame[keys[0]] = pd.Series([found.get(run_id) for run_id in ids], dtype="object")
 
 
 def _has_course(key: str) -> bool:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 10.0
 CACHE_KIB = 16_384
-HISTORY_INDEX = "tracker_metrics_run_key_step"
 
 
 class SourceError(Exception):
@@ -169,5 +168,23 @@ def rows(
     try:
         with _pool(source.path, source.identity).lend() as connection:
             return connection.execute(statement, parameters).fetchall()
+    except sqlite3.Error as error:
+        raise SourceError(f"{source.path} cannot be read: {error}.") from error
+
+
+@contextmanager
+def snapshot(source: Source) -> Iterator[sqlite3.Connection]:
+    """A connection that sees one state of the database while it is lent.
+
+    Raises:
+        SourceError: If the database cannot be read.
+    """
+    try:
+        with _pool(source.path, source.identity).lend() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
     except sqlite3.Error as error:
         raise SourceError(f"{source.path} cannot be read: {error}.") from error

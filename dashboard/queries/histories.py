@@ -1,82 +1,39 @@
-"""Histories of metrics: their extent, thinned lines, sparklines, marks, every point."""
+"""Histories thinned to what a chart can show, and in full."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import smoothing
-from dashboard.source import HISTORY_INDEX, Source, placeholders, rows, stream
+from dashboard.queries.following import NOT_FINITE, Followed, points_behind
+from dashboard.source import Source, placeholders, stream
 from tracker.validation import LARGEST
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-BUCKETS = 400
-SPARK_POINTS = 40
-SPARK_STEPS = 20_000
-MAX_MARKS = 200
 Axis = Literal["step", "relative", "wall"]
-
-
-@st.cache_data(show_spinner=False, max_entries=64)
-def keys_with_course(source: Source, run_ids: tuple[str, ...]) -> list[str]:
-    """The metrics that at least one of the runs has logged more than once."""
-    found = rows(
-        source,
-        f"""
-        SELECT DISTINCT ends.key
-        FROM latest_metrics AS ends
-        WHERE ends.run_uuid IN ({placeholders(len(run_ids))}) AND EXISTS (
-            SELECT 1
-            FROM metrics {_history_hint(source.path, source.identity)}
-            WHERE metrics.run_uuid = ends.run_uuid AND metrics.key = ends.key
-            LIMIT 1 OFFSET 1
-        )
-        """,
-        run_ids,
-    )
-    return [row["key"] for row in found]
-
-
-@st.cache_data(show_spinner=False, max_entries=16)
-def courses(source: Source, run_ids: tuple[str, ...], key: str) -> dict[str, list[float]]:
-    """The course of one metric in a few dozen points, for runs of up to 20,000 steps."""
-    found = rows(
-        source,
-        f"""
-        SELECT metrics.run_uuid, AVG(metrics.value) AS mean
-        FROM latest_metrics AS ends
-        CROSS JOIN metrics {_history_hint(source.path, source.identity)}
-             ON metrics.run_uuid = ends.run_uuid AND metrics.key = ends.key
-        WHERE ends.run_uuid IN ({placeholders(len(run_ids))}) AND ends.key = ?
-              AND ends.step BETWEEN 1 AND {SPARK_STEPS}
-              AND metrics.is_nan = 0 AND metrics.value < ? AND metrics.value > ?
-        GROUP BY metrics.run_uuid, metrics.step * {SPARK_POINTS} / (ends.step + 1)
-        """,
-        (*run_ids, key, LARGEST, -LARGEST),
-    )
-    grouped: dict[str, list[float]] = {}
-    for row in found:
-        grouped.setdefault(row["run_uuid"], []).append(row["mean"])
-    return grouped
-
-
-def stamp(source: Source, run_id: str) -> int:
-    """Changes when a run gains a metric point: one index seek, whatever else is written."""
-    found = rows(source, "SELECT MAX(rowid) AS n FROM metrics WHERE run_uuid = ?", (run_id,))
-    return int(found[0]["n"] or 0)
-
-
-@st.cache_resource(show_spinner=False)
-def _history_hint(path: str, identity: tuple[int, int]) -> str:
-    source = Source(path, identity, 0)
-    found = rows(source, "SELECT 1 FROM sqlite_master WHERE name = ?", (HISTORY_INDEX,))
-    return f"INDEXED BY {HISTORY_INDEX}" if found else ""
+POSITIONS: dict[Axis, str] = {
+    "step": "step",
+    "relative": "(timestamp - :origin)",
+    "wall": "timestamp",
+}
+SUM_TYPES = {
+    "bucket": "int64",
+    "x": "float64",
+    "step": "int64",
+    "low": "float64",
+    "high": "float64",
+    "total": "float64",
+    "count": "int64",
+}
+MERGE = {"x": "sum", "step": "max", "low": "min", "high": "max", "total": "sum", "count": "sum"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +43,6 @@ class History:
     Args:
         run_id: The run.
         key: The metric.
-        stamp: The run's state, see `stamp`.
         axis: 'step', 'relative' (ms since the run's start) or 'wall' (ms since the epoch).
         low: Where the first bucket starts, in the axis's unit.
         width: Of one bucket, at least 1.
@@ -95,87 +51,89 @@ class History:
 
     run_id: str
     key: str
-    stamp: int
     axis: Axis
     low: int
     width: int
     origin: int
 
 
-class Extent(NamedTuple):
-    """How far a history reaches: its steps, its times (ms since the epoch), its points."""
+@dataclass(frozen=True)
+class Buckets:
+    """Points by buckets.
 
-    first_step: int
-    last_step: int
-    begun: int
-    ended: int
-    points: int
+    Args:
+        sums: Of the finite points, indexed by bucket: sums of x and of the values (total), their
+            number (count), the greatest step, the least (low) and the greatest (high) value.
+        left_out: How many points are not finite.
+    """
 
+    sums: pd.DataFrame
+    left_out: int
 
-def extent(source: Source, run_id: str, key: str) -> Extent:
-    """How far the history of one metric of one run reaches."""
-    return _extent((source.path, source.identity), source, run_id, key, stamp(source, run_id))
+    @property
+    def points(self) -> int:
+        """How many points there are."""
+        return int(self.sums["count"].sum()) + self.left_out
 
+    def merged(self, later: Buckets) -> Buckets:
+        """The buckets of these points and later ones."""
+        both = pd.concat([self.sums, later.sums]).groupby(level=0).agg(MERGE)
+        return Buckets(both, self.left_out + later.left_out)
 
-@st.cache_data(show_spinner=False, max_entries=4096)
-def _extent(
-    file: tuple[str, tuple[int, int]], _source: Source, run_id: str, key: str, state: int
-) -> Extent:
-    del state
-    hint = _history_hint(*file)
-    found = rows(
-        _source,
-        f"""
-        SELECT MIN(step), MAX(step), MIN(timestamp), MAX(timestamp), COUNT(*)
-        FROM metrics {hint}
-        WHERE run_uuid = ? AND key = ?
-        """,
-        (run_id, key),
-    )
-    return Extent(*(int(value or 0) for value in found[0]))
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """What is drawn: bucket, x, step, low, high, count, and the mean smoothed, s0 to s7."""
+        table = self.sums.reset_index()
+        table["x"] = table["x"] / table["count"]
+        mean = table.pop("total") / table["count"]
+        smooth = pd.DataFrame(
+            smoothing.levels(mean).T,
+            columns=[f"s{level}" for level in range(smoothing.LEVELS)],
+        )
+        return pd.concat([table, smooth], axis=1)
 
 
 def history(source: Source, wanted: History) -> pd.DataFrame:
     """One metric thinned to buckets: x, step, low, high, count, and the mean smoothed, s0 to s7.
 
-    Values that are not finite are left out.
+    Values that are not finite are left out. The table is shared: not to be changed.
     """
-    return _history((source.path, source.identity), source, wanted)
+    return _line((source.path, source.identity), wanted).at(source).table
 
 
-@st.cache_data(show_spinner=False, max_entries=512)
-def _history(file: tuple[str, tuple[int, int]], _source: Source, wanted: History) -> pd.DataFrame:
-    position = {
-        "step": "step",
-        "relative": "(timestamp - :origin)",
-        "wall": "timestamp",
-    }[wanted.axis]
-    found = rows(
-        _source,
+@st.cache_resource(show_spinner=False, max_entries=512)
+def _line(file: tuple[str, tuple[int, int]], wanted: History) -> Followed[Buckets]:
+    del file
+    return Followed(wanted.run_id, partial(read_buckets, wanted))
+
+
+def read_buckets(wanted: History, connection: sqlite3.Connection, after: int | None) -> Buckets:
+    """The buckets of the points behind a rowid; of all for None."""
+    x = POSITIONS[wanted.axis]
+    found = connection.execute(
         f"""
-        SELECT ({position} - :low) / :width AS bucket, AVG({position}) AS x, MAX(step) AS step,
-               MIN(value) AS low, MAX(value) AS high, AVG(value) AS mean, COUNT(*) AS count
-        FROM metrics {_history_hint(*file)}
-        WHERE run_uuid = :run_id AND key = :key AND is_nan = 0
-              AND value < :infinity AND value > -:infinity
+        SELECT CASE WHEN {NOT_FINITE} THEN NULL
+                    ELSE CAST(({x} - :low) / :width AS INTEGER)
+               END AS bucket,
+               TOTAL({x}) AS x, MAX(step) AS step, MIN(value) AS low, MAX(value) AS high,
+               TOTAL(value) AS total, COUNT(*) AS count
+        FROM {points_behind(connection, after)}
         GROUP BY bucket
         ORDER BY bucket
         """,
         {
             "run_id": wanted.run_id,
             "key": wanted.key,
+            "after": after,
             "low": wanted.low,
             "width": wanted.width,
             "origin": wanted.origin,
             "infinity": LARGEST,
         },
-    )
-    table = pd.DataFrame(found, columns=["bucket", "x", "step", "low", "high", "mean", "count"])
-    smooth = pd.DataFrame(
-        smoothing.levels(table.pop("mean")).T,
-        columns=[f"s{level}" for level in range(smoothing.LEVELS)],
-    )
-    return pd.concat([table, smooth], axis=1)
+    ).fetchall()
+    left_out = found.pop(0)["count"] if found and found[0]["bucket"] is None else 0
+    sums = pd.DataFrame(found, columns=list(SUM_TYPES)).astype(SUM_TYPES)
+    return Buckets(sums.set_index("bucket"), left_out)
 
 
 def points(source: Source, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[sqlite3.Row]:
@@ -193,29 +151,3 @@ def points(source: Source, run_ids: Sequence[str], keys: Sequence[str]) -> Itera
         """,
         (*run_ids, *keys),
     )
-
-
-def nonfinite(source: Source, run_id: str, key: str) -> pd.DataFrame:
-    """Where NaN or ±infinity was logged: step, timestamp (ms), kind; the first 200."""
-    file = (source.path, source.identity)
-    return _nonfinite(file, source, run_id, key, stamp(source, run_id))
-
-
-@st.cache_data(show_spinner=False, max_entries=512)
-def _nonfinite(
-    file: tuple[str, tuple[int, int]], _source: Source, run_id: str, key: str, state: int
-) -> pd.DataFrame:
-    del state
-    found = rows(
-        _source,
-        f"""
-        SELECT step, timestamp,
-               CASE WHEN is_nan THEN 'NaN' WHEN value > 0 THEN '∞' ELSE '-∞' END AS kind
-        FROM metrics {_history_hint(*file)}
-        WHERE run_uuid = ? AND key = ? AND (is_nan = 1 OR value >= ? OR value <= ?)
-        ORDER BY step
-        LIMIT ?
-        """,
-        (run_id, key, LARGEST, -LARGEST, MAX_MARKS),
-    )
-    return pd.DataFrame(found, columns=["step", "timestamp", "kind"])

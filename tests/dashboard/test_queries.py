@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
 
 import pytest
 
-from dashboard.queries import histories, run_lists
+from dashboard.queries import run_lists
+from dashboard.queries.courses import courses
 from dashboard.source import SourceError, open_source
 from tracker.search import compile_run_search
 
@@ -22,44 +22,12 @@ def written(tmp_path, study):
     connection.close()
 
 
-def test_a_spike_survives_the_thinning_of_ten_thousand_points(written, study):
-    path, connection = written
-    run_id = study.add_run(connection, "spiky")
-    values = [1.0] * 10_000
-    values[7_777] = 99.0
-    study.add_metric(connection, run_id, "loss", values, 0)
-    source = open_source(path)
-    wanted = histories.History(run_id, "loss", 1, "step", 0, 25, 0)
-    points = histories.history(source, wanted)
-    assert len(points) == 400
-    assert points["high"].max() == 99.0
-
-
-def test_values_that_are_not_finite_are_marked_and_left_out_of_the_line(written, study):
-    path, connection = written
-    run_id = study.add_run(connection, "diverged")
-    study.add_metric(connection, run_id, "loss", [1.0, math.nan, math.inf, -math.inf, 2.0], 0)
-    source = open_source(path)
-    line = histories.history(source, histories.History(run_id, "loss", 1, "step", 0, 1, 0))
-    assert list(line["step"]) == [0, 4]
-    assert list(histories.nonfinite(source, run_id, "loss")["kind"]) == ["NaN", "∞", "-∞"]
-
-
 def test_a_commit_of_another_connection_changes_the_source(written, study):
     path, connection = written
     before = open_source(path)
     assert open_source(path) == before
     study.add_run(connection, "new")
     assert open_source(path) != before
-
-
-def test_a_history_is_read_anew_when_points_were_added(written, study):
-    path, connection = written
-    run_id = study.add_run(connection, "growing")
-    study.add_metric(connection, run_id, "loss", [1.0, 2.0], 0)
-    assert histories.extent(open_source(path), run_id, "loss").points == 2
-    study.add_metric(connection, run_id, "loss", [3.0], 2)
-    assert histories.extent(open_source(path), run_id, "loss").points == 3
 
 
 @pytest.mark.parametrize(("descending", "names"), [(True, "bca"), (False, "cba")])
@@ -111,27 +79,15 @@ def test_runs_are_grouped_by_a_parameter(database):
 def test_sparklines_follow_the_metric_from_first_to_last(database):
     source = open_source(database)
     ids = tuple(run_lists.run_page(source, run_lists.RunQuery(), 10)["run_id"])
-    courses = histories.courses(source, ids, "train_loss")
-    assert set(courses) == set(ids)
-    assert all(course[0] > course[-1] for course in courses.values())
+    found = courses(source, ids, "train_loss")
+    assert set(found) == set(ids)
+    assert all(course[0] > course[-1] for course in found.values())
 
 
 def test_a_link_finds_a_run_by_its_id_or_by_the_digits_of_its_name(database):
     source = open_source(database)
     by_name = run_lists.runs_with_digits(source, "00000002")
     assert run_lists.runs_with_digits(source, by_name[0][:8]) == by_name
-
-
-def test_a_history_is_read_through_the_index_on_run_key_and_step(database):
-    from dashboard.source import rows
-
-    plan = rows(
-        open_source(database),
-        "EXPLAIN QUERY PLAN SELECT AVG(value) FROM metrics"
-        " INDEXED BY tracker_metrics_run_key_step WHERE run_uuid = ? AND key = ? GROUP BY step / 2",
-        ("x", "y"),
-    )
-    assert "tracker_metrics_run_key_step (run_uuid=? AND key=?)" in plan[0]["detail"]
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all, not even nearly" * 40])

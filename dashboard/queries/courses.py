@@ -1,0 +1,55 @@
+"""Which metrics have a course, and what it looks like in small."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.queries.indexes import BY_KEY, indexed_by
+from dashboard.source import Source, placeholders, snapshot
+from tracker.validation import LARGEST
+
+SPARK_POINTS = 40
+SPARK_STEPS = 20_000
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def keys_with_course(source: Source, run_ids: tuple[str, ...]) -> list[str]:
+    """The metrics that at least one of the runs has logged more than once."""
+    with snapshot(source) as connection:
+        found = connection.execute(
+            f"""
+            SELECT DISTINCT ends.key
+            FROM latest_metrics AS ends
+            WHERE ends.run_uuid IN ({placeholders(len(run_ids))}) AND EXISTS (
+                SELECT 1
+                FROM metrics {indexed_by(connection, BY_KEY)}
+                WHERE metrics.run_uuid = ends.run_uuid AND metrics.key = ends.key
+                LIMIT 1 OFFSET 1
+            )
+            """,
+            run_ids,
+        )
+        return [row["key"] for row in found]
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def courses(source: Source, run_ids: tuple[str, ...], key: str) -> dict[str, list[float]]:
+    """The course of one metric in a few dozen points, for runs of up to 20,000 steps."""
+    grouped: dict[str, list[float]] = {}
+    with snapshot(source) as connection:
+        found = connection.execute(
+            f"""
+            SELECT metrics.run_uuid, AVG(metrics.value) AS mean
+            FROM latest_metrics AS ends
+            CROSS JOIN metrics {indexed_by(connection, BY_KEY)}
+                 ON metrics.run_uuid = ends.run_uuid AND metrics.key = ends.key
+            WHERE ends.run_uuid IN ({placeholders(len(run_ids))}) AND ends.key = ?
+                  AND ends.step BETWEEN 1 AND {SPARK_STEPS}
+                  AND metrics.is_nan = 0 AND metrics.value < ? AND metrics.value > ?
+            GROUP BY metrics.run_uuid, metrics.step * {SPARK_POINTS} / (ends.step + 1)
+            """,
+            (*run_ids, key, LARGEST, -LARGEST),
+        )
+        for row in found:
+            grouped.setdefault(row["run_uuid"], []).append(row["mean"])
+    return grouped

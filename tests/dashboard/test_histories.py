@@ -1,0 +1,349 @@
+"""Lines, extents and marks: read whole, followed while they grow, begun afresh when they must."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard import lines, smoothing, view
+from dashboard.queries.following import SHORT_POINTS, Followed
+from dashboard.queries.histories import History, history, read_buckets
+from dashboard.queries.outlines import Extent, extent, nonfinite, read_outline
+from dashboard.source import open_source, snapshot
+from tracker.validation import LARGEST
+
+LONG = SHORT_POINTS + 2_000
+LOWEST = -64
+POINTS = st.tuples(
+    st.sampled_from([0, 0, 1]),
+    st.sampled_from(["loss", "loss", "lr"]),
+    st.integers(LOWEST, 64),
+    st.integers(0, 999),
+    # Their sums are exact, whatever the order.
+    st.integers(-(2**20), 2**20).map(lambda number: number / 8)
+    | st.sampled_from([math.nan, math.inf, -math.inf]),
+)
+TICKS = st.lists(st.lists(POINTS, max_size=12), max_size=5)
+
+
+@pytest.fixture
+def written(tmp_path, study):
+    """A database with a run of some length, and a connection that writes it."""
+    path = tmp_path / "tracking.db"
+    connection = study.connect(path)
+    study.add_experiment(connection, 1, "one")
+    run_id = study.add_run(connection, "long", status="RUNNING")
+    study.add_metric(connection, run_id, "loss", [float(n % 7) for n in range(LONG)], 0)
+    yield path, connection, run_id
+    connection.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, study):
+    """A database for many short runs, and a connection that writes it."""
+    path = tmp_path_factory.mktemp("shared") / "tracking.db"
+    connection = study.connect(path)
+    study.add_experiment(connection, 1, "one")
+    yield path, connection
+    connection.close()
+
+
+def by_step(run_id, width=16):
+    return History(run_id, "loss", "step", 0, width, 0)
+
+
+def look(path, run_id):
+    """How many points the extent and the line hold."""
+    source = open_source(path)
+    count = history(source, by_step(run_id))["count"].sum()
+    return extent(source, run_id, "loss").points, count
+
+
+def add(connection, study, run_ids, points):
+    """Log points in one transaction: (run_ids' index, key, step, ms since the start, value)."""
+    connection.execute("BEGIN")
+    connection.executemany(
+        "INSERT OR IGNORE INTO metrics (run_uuid, key, step, timestamp, value, is_nan)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (run_ids[which], key, step, study.BEGUN + later, *study.stored(value))
+            for which, key, step, later, value in points
+        ],
+    )
+    connection.execute("COMMIT")
+
+
+def expected_line(points, wanted):
+    """What a line should show of (step, timestamp, value), in plain Python."""
+    buckets = defaultdict(list)
+    for step, time, value in points:
+        x = {"step": step, "relative": time - wanted.origin, "wall": time}[wanted.axis]
+        if abs(value) < LARGEST:
+            buckets[(x - wanted.low) // wanted.width].append((x, step, value))
+    rows = []
+    for bucket, held in sorted(buckets.items()):
+        xs, steps, values = zip(*held, strict=True)
+        mean = sum(values) / len(values)
+        rows.append(
+            (bucket, sum(xs) / len(xs), max(steps), min(values), max(values), len(xs), mean)
+        )
+    names = ["bucket", "x", "step", "low", "high", "count", "mean"]
+    table = pd.DataFrame(rows, columns=names)
+    for level, smooth in enumerate(smoothing.levels(table.pop("mean"))):
+        table[f"s{level}"] = smooth
+    return table
+
+
+def expected_marks(points):
+    """Step, timestamp and kind of what is not finite, by step and then as it came."""
+    marks = [
+        (step, time, "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞")
+        for step, time, value in points
+        if not math.isfinite(value)
+    ]
+    return sorted(marks, key=lambda mark: mark[0])
+
+
+def expected_extent(points):
+    steps, times, _ = zip(*points, strict=True) if points else ((0,), (0,), ())
+    return Extent(min(steps), max(steps), min(times), max(times), len(points))
+
+
+@contextmanager
+def plans(source):
+    """Fills a list with how each statement on metrics that runs meanwhile is answered."""
+    found, statements = [], []
+    with snapshot(source) as connection:
+        connection.set_trace_callback(statements.append)
+    yield found
+    with snapshot(source) as connection:
+        connection.set_trace_callback(None)
+        for statement in [text for text in statements if "FROM metrics" in text]:
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+            found.extend(row["detail"] for row in plan if " metrics" in row["detail"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    ticks=TICKS,
+    width=st.sampled_from([1, 2, 8, 64]),
+    axis=st.sampled_from(["step", "relative", "wall"]),
+)
+def test_a_history_read_in_ticks_is_the_history_read_at_once(shared, study, ticks, width, axis):
+    path, connection = shared
+    run_ids = [study.add_run(connection, name) for name in ("followed", "other")]
+    low = {"step": LOWEST, "relative": 0, "wall": study.BEGUN}[axis]
+    wanted = History(run_ids[0], "loss", axis, low, width, study.BEGUN)
+    line = Followed(run_ids[0], partial(read_buckets, wanted), lambda _: 10**9)
+    outline = Followed(run_ids[0], partial(read_outline, run_ids[0], "loss"), lambda _: 10**9)
+    logged = {}
+    for tick in [[], *ticks]:
+        add(connection, study, run_ids, tick)
+        for which, key, step, later, value in tick:
+            if (which, key) == (0, "loss"):
+                point = (step, study.BEGUN + later, value)
+                logged.setdefault((*point[:2], study.stored(value)), point)
+        table, outlined = line.at(open_source(path)).table, outline.at(open_source(path))
+    points = list(logged.values())
+    assert table.to_dict("list") == expected_line(points, wanted).to_dict("list")
+    assert list(outlined.nonfinite.itertuples(index=False, name=None)) == expected_marks(points)
+    assert outlined.extent == expected_extent(points)
+
+
+def test_a_spike_survives_the_thinning_of_ten_thousand_points(written, study):
+    path, connection, _ = written
+    run_id = study.add_run(connection, "spiky")
+    values = [1.0] * 10_000
+    values[7_777] = 99.0
+    study.add_metric(connection, run_id, "loss", values, 0)
+    points = history(open_source(path), by_step(run_id, 25))
+    assert len(points) == 400
+    assert points["high"].max() == 99.0
+
+
+def test_values_that_are_not_finite_are_marked_and_left_out_of_the_line(written, study):
+    path, connection, _ = written
+    run_id = study.add_run(connection, "diverged")
+    study.add_metric(connection, run_id, "loss", [1.0, math.nan, math.inf, -math.inf, 2.0], 0)
+    source = open_source(path)
+    assert list(history(source, by_step(run_id, 1))["step"]) == [0, 4]
+    assert list(nonfinite(source, run_id, "loss")["kind"]) == ["NaN", "∞", "-∞"]
+
+
+def test_of_many_values_that_are_not_finite_the_first_are_kept_whatever_came_first(written, study):
+    path, connection, run_id = written
+    study.add_metric(connection, run_id, "loss", [math.nan] * 300, 10_000)
+    assert nonfinite(open_source(path), run_id, "loss")["step"].iloc[-1] == 10_199
+    study.add_metric(connection, run_id, "loss", [math.inf], -5)
+    marks = nonfinite(open_source(path), run_id, "loss")
+    assert [*marks["step"]] == [-5, *range(10_000, 10_199)]
+
+
+def test_a_history_is_read_whole_through_the_index_on_run_key_and_step(written):
+    path, _, run_id = written
+    with plans(open_source(path)) as found:
+        look(path, run_id)
+    by_key = "SEARCH metrics USING INDEX tracker_metrics_run_key_step (run_uuid=? AND key=?)"
+    assert found.count(by_key) == 2
+
+
+@pytest.mark.parametrize("value", [1.0, math.nan])
+def test_a_tick_reads_only_what_the_run_logged_since(written, study, value):
+    path, connection, _ = written
+    run_id = study.add_run(connection, "followed")
+    study.add_metric(connection, run_id, "loss", [value] * LONG, 0)
+    look(path, run_id)
+    study.add_metric(connection, run_id, "loss", [value] * 100, LONG)
+    with plans(open_source(path)) as found:
+        assert look(path, run_id)[0] == LONG + 100
+    since = "SEARCH metrics USING INDEX index_metrics_run_uuid (run_uuid=? AND rowid>?)"
+    before = "SEARCH metrics USING INDEX index_metrics_run_uuid (run_uuid=? AND rowid<?)"
+    assert set(found) == {since, before}
+
+
+def test_a_run_that_logged_nothing_since_is_not_read_again(written, study):
+    path, connection, run_id = written
+    look(path, run_id)
+    study.add_run(connection, "another")
+    with plans(open_source(path)) as found:
+        look(path, run_id)
+    before = "SEARCH metrics USING INDEX index_metrics_run_uuid (run_uuid=? AND rowid<?)"
+    assert set(found) == {before}
+
+
+def remove_the_last(connection, _):
+    connection.execute("DELETE FROM metrics WHERE step = ?", (LONG - 1,))
+    return LONG - 1
+
+
+def replace_the_last(connection, run_id):
+    connection.execute("DELETE FROM metrics WHERE step > ?", (LONG - 3,))
+    connection.execute(
+        "INSERT INTO metrics (run_uuid, key, step, timestamp, value, is_nan)"
+        " VALUES (?1, 'loss', 90000, 0, 1.0, 0), (?1, 'lr', 90001, 0, 1.0, 0)",
+        (run_id,),
+    )
+    return LONG - 1
+
+
+def remove_some_and_vacuum(connection, _):
+    connection.execute("DELETE FROM metrics WHERE step BETWEEN 10 AND 19")
+    connection.execute("VACUUM")
+    return LONG - 10
+
+
+def remove_some_and_log_an_eighth(connection, run_id):
+    connection.execute("DELETE FROM metrics WHERE step BETWEEN 10 AND 19")
+    added = (LONG - SHORT_POINTS) // 8 + 1
+    connection.executemany(
+        "INSERT INTO metrics (run_uuid, key, step, timestamp, value, is_nan)"
+        " VALUES (?, 'loss', ?, 0, 1.0, 0)",
+        [(run_id, LONG + number) for number in range(added)],
+    )
+    return LONG - 10 + added
+
+
+def remove_the_run(connection, run_id):
+    connection.execute("DELETE FROM metrics WHERE run_uuid = ?", (run_id,))
+    return 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        remove_the_last,
+        replace_the_last,
+        remove_some_and_vacuum,
+        remove_some_and_log_an_eighth,
+        remove_the_run,
+    ],
+)
+def test_points_that_are_gone_are_noticed(written, change):
+    path, connection, run_id = written
+    assert look(path, run_id) == (LONG, LONG)
+    left = change(connection, run_id)
+    assert look(path, run_id) == (left, left)
+
+
+def test_another_file_in_the_same_place_is_noticed(written, study, tmp_path):
+    path, connection, run_id = written
+    look(path, run_id)
+    connection.close()
+    other = study.connect(tmp_path / "other.db")
+    study.add_experiment(other, 1, "one")
+    assert study.add_run(other, "long", status="RUNNING") == run_id
+    study.add_metric(other, run_id, "loss", [1.0] * (LONG + 1), 0)
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.close()
+    for beside in ("-wal", "-shm"):
+        path.with_name(f"{path.name}{beside}").unlink()
+    (tmp_path / "other.db").replace(path)
+    assert look(path, run_id) == (LONG + 1, LONG + 1)
+
+
+def test_many_threads_see_every_point_that_was_logged_before_they_looked(written, study):
+    path, connection, run_id = written
+    with ThreadPoolExecutor(8) as pool:
+        for first in range(LONG, LONG + 200, 40):
+            study.add_metric(connection, run_id, "loss", [1.0] * 40, first)
+            looks = [pool.submit(look, path, run_id) for _ in range(8)]
+            assert {found.result() for found in looks} == {(first + 40, first + 40)}
+
+
+def drawn(path, run_ids, axis="step"):
+    shown = view.build(open_source(path), None, tuple(run_ids))
+    return [line.points for line in lines.read(shown, ["loss"], axis)]
+
+
+@pytest.mark.parametrize("axis", ["step", "relative", "wall"])
+def test_a_growing_line_keeps_its_points_until_it_has_doubled(written, study, axis):
+    path, connection, run_id = written
+    (before,) = drawn(path, [run_id], axis)
+    for first in range(LONG, LONG + 300, 100):
+        study.add_metric(connection, run_id, "loss", [1.0] * 100, first)
+        (after,) = drawn(path, [run_id], axis)
+        assert 200 <= len(after) <= 401
+        assert after["x"][: len(before) - 1].tolist() == before["x"][:-1].tolist()
+
+
+@pytest.mark.parametrize("axis", ["step", "relative", "wall"])
+def test_a_line_that_grows_at_its_start_keeps_its_points_too(written, study, axis):
+    path, connection, run_id = written
+    (before,) = drawn(path, [run_id], axis)
+    for first in range(-100, -400, -100):
+        study.add_metric(connection, run_id, "loss", [1.0] * 100, first)
+        (after,) = drawn(path, [run_id], axis)
+        assert after["x"].tolist()[1 - len(before) :] == before["x"].tolist()[1:]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 400])
+def test_a_short_line_has_a_point_at_each_step(written, study, steps):
+    path, connection, _ = written
+    run_id = study.add_run(connection, "short")
+    study.add_metric(connection, run_id, "loss", [1.0] * steps, 7)
+    (points,) = drawn(path, [run_id])
+    assert points["x"].tolist() == list(range(7, 7 + steps))
+
+
+def test_a_short_run_beside_a_long_one_is_more_than_a_dot(written, study):
+    path, connection, run_id = written
+    short = study.add_run(connection, "short")
+    study.add_metric(connection, short, "loss", [1.0] * 150, 0)
+    assert [len(points) for points in drawn(path, [run_id, short])] == [381, 150]
+
+
+def test_a_run_that_counts_down_is_drawn_whole(written, study):
+    path, connection, _ = written
+    run_id = study.add_run(connection, "countdown")
+    for step in range(3, -4, -1):
+        study.add_metric(connection, run_id, "loss", [float(step)], step)
+        (points,) = drawn(path, [run_id])
+        assert points["x"].tolist() == list(range(step, 4))
