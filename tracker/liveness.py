@@ -2,9 +2,9 @@
 
 A process that works on a run holds a shared `flock` on `<database>-live/<run_id>`. The operating
 system releases it when the process ends, however it ends; whoever then gets the exclusive lock
-knows that nobody is left and marks the run FAILED. No heartbeat, no server. A RUNNING run without
-a lock file was started by another program (MLflow, say) and is left alone, as is everything where
-the platform or the file system has no `flock`.
+knows that nobody is left and marks the run FAILED, as of its last sign of life. No heartbeat, no
+server. A RUNNING run without a lock file was started by another program (MLflow, say) and is left
+alone, as is everything where the platform or the file system has no `flock`.
 
 The folder of the lock files may have come with a database from elsewhere: links in it are not
 followed, and nothing but lock files is removed.
@@ -69,6 +69,11 @@ def hold(database_path: Path, run_id: str) -> bool:
         os.close(descriptor)
         return False
     return True
+
+
+def is_held(database_path: Path, run_id: str) -> bool:
+    """Whether this process works on a run, so that nobody can have marked it."""
+    return _lock_file(database_path, run_id) in _held
 
 
 @contextlib.contextmanager
@@ -145,8 +150,11 @@ def _reap_one(store: Store, run_id: str) -> bool:
             return False
         owner = os.read(descriptor, 200).decode(errors="replace") or "its process"
         reason = f"{owner} ended without closing the run"
+        # Written when a process took the run, which may be long after its start: on resuming it.
+        last_seen = os.fstat(descriptor).st_mtime_ns // 1_000_000
+        now = time.time_ns() // 1_000_000
         with store.database.patience(PATIENCE_SECONDS):
-            marked = store.fail_abandoned(run_id, reason, REASON_TAG, time.time_ns() // 1_000_000)
+            marked = store.fail_abandoned(run_id, reason, REASON_TAG, last_seen, now)
         if marked or _OWN_NAME.fullmatch(run_id):
             _remove(path)
         return marked

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -78,6 +79,66 @@ def test_threads_that_resume_one_run_hold_it_once(client, run_id, locks):
         thread.join()
     client.set_terminated(run_id)
     assert names(locks) == []
+
+
+def abandon(client, run_id, locks, last_seen):
+    """Leave a run as a process does that took it at `last_seen` (ms) and was killed."""
+    liveness.release(client.store.database.path, run_id)
+    (locks / run_id).write_text("process 1 on nowhere")
+    os.utime(locks / run_id, ns=(0, last_seen * 1_000_000))
+    client._next_reap = 0.0
+
+
+@pytest.mark.parametrize(
+    ("logged", "last_seen", "end"),
+    [
+        ([], 10_500, 10_500),
+        ([11_000, 12_000], 10_500, 12_000),
+        ([11_000], 12_500, 12_500),
+        ([7], 9, 10_000),
+    ],
+    ids=["nothing logged", "logged last", "resumed last", "before its start"],
+)
+def test_an_abandoned_run_ended_with_its_last_sign_of_life(client, locks, logged, last_seen, end):
+    run_id = client.create_run("0", start_time=10_000).info.run_id
+    for moment in logged:
+        client.log_metric(run_id, f"m{moment}", 1.0, timestamp=moment)
+    abandon(client, run_id, locks, last_seen)
+    info = client.get_run(run_id).info
+    assert (info.status, info.end_time) == ("FAILED", end)
+
+
+def test_an_abandoned_run_has_not_ended_in_the_future(client, run_id, locks):
+    client.log_metric(run_id, "m", 1.0, timestamp=2**52)
+    abandon(client, run_id, locks, 0)
+    assert client.get_run(run_id).info.end_time <= time.time_ns() // 1_000_000
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda client, run_id: client.set_terminated(run_id),
+        lambda client, run_id: client.update_run(run_id, status="FINISHED"),
+        lambda client, run_id: client.update_run(run_id, status="RUNNING"),
+    ],
+    ids=["ended", "updated", "said to run"],
+)
+def test_a_status_that_somebody_sets_needs_no_reason_why_the_run_failed(client, locks, end):
+    run_id = client.create_run("0").info.run_id
+    abandon(client, run_id, locks, 0)
+    assert liveness.REASON_TAG in client.get_run(run_id).data.tags
+    client.update_run(run_id, name="renamed")
+    assert liveness.REASON_TAG in client.get_run(run_id).data.tags
+    end(client, run_id)
+    assert liveness.REASON_TAG not in client.get_run(run_id).data.tags
+
+
+def test_a_deleted_run_that_was_abandoned_is_failed_when_it_comes_back(client, run_id, locks):
+    client.delete_run(run_id)
+    abandon(client, run_id, locks, 0)
+    client.reap()
+    client.restore_run(run_id)
+    assert client.get_run(run_id).info.status == "FAILED"
 
 
 def test_open_runs_leave_files_for_others(tmp_path):

@@ -84,7 +84,7 @@ class RunVerbs(OpenedDatabase):
             InvalidStateError: The run is deleted.
         """
         with liveness.taken(self.store.database.path, run_id):
-            self.store.reopen_run(run_id, liveness.REASON_TAG)
+            self.store.update_run(run_id, RunStatus.RUNNING, stale_tag=liveness.REASON_TAG)
         return self.store.get_run(run_id)
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
@@ -94,7 +94,8 @@ class RunVerbs(OpenedDatabase):
         if status is not None:
             status = check.check_status(status)
         ended = status is not None and RunStatus.is_terminated(status)
-        self.store.update_run(run_id, status, now() if ended else None, name)
+        stale = None if status is None else self._stale_reason(run_id)
+        self.store.update_run(run_id, status, now() if ended else None, name, stale)
         if ended:
             liveness.release(self.store.database.path, run_id)
 
@@ -115,7 +116,7 @@ class RunVerbs(OpenedDatabase):
         """
         final = check.check_status(status or RunStatus.FINISHED)
         end = now() if end_time is None else check.plain_int("end time", end_time)
-        self.store.update_run(run_id, final, end)
+        self.store.update_run(run_id, final, end, stale_tag=self._stale_reason(run_id))
         liveness.release(self.store.database.path, run_id)
 
     def delete_run(self, run_id: str) -> None:
@@ -147,3 +148,8 @@ class RunVerbs(OpenedDatabase):
         view = check.check_view(run_view_type)
         found = self.store.search_runs(ids, filter_string, view, limit + 1, offset, order_by)
         return paged(found, limit, offset)
+
+    def _stale_reason(self, run_id: str) -> str | None:
+        """The tag that says why a run FAILED; nobody sets it while this process holds the run."""
+        is_held = liveness.is_held(self.store.database.path, run_id)
+        return None if is_held else liveness.REASON_TAG

@@ -168,6 +168,19 @@ def best_step(connection: sqlite3.Connection, run_id: str, key: str, mode: str) 
     return None if row is None else int(row[0])
 
 
+def last_timestamp(connection: sqlite3.Connection, run_id: str) -> int | None:
+    """When the newest of a run's latest points was logged, in ms since the epoch."""
+    (moment,) = connection.execute(
+        """
+        SELECT MAX(timestamp)
+        FROM latest_metrics
+        WHERE run_uuid = ? AND typeof(timestamp) = 'integer'
+        """,
+        (run_id,),
+    ).fetchone()
+    return None if moment is None else int(moment)
+
+
 def _latest(columns: Columns) -> Columns:
     """The latest point of each key; the columns themselves where every key has but one."""
     if not isinstance(columns.key, str) and len(set(columns.key)) == len(columns.value):

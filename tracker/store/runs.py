@@ -98,27 +98,19 @@ def check_active(connection: sqlite3.Connection, run_id: str) -> None:
 
 
 def update(
-    connection: sqlite3.Connection, run_id: str, status: str, end_time: int | None, name: str
-) -> None:
-    """Set what can change in a run's row."""
-    connection.execute(
-        "UPDATE runs SET status = ?, end_time = ?, name = ? WHERE run_uuid = ?",
-        (status, end_time, name, run_id),
-    )
-
-
-def change(
     connection: sqlite3.Connection,
     run_id: str,
     status: str | None = None,
     end_time: int | None = None,
     name: str | None = None,
+    *,
+    only_active: bool = False,
 ) -> None:
-    """Set an active run's status with its end time, its name, or both.
+    """Set a run's status with its end time, its name, or both.
 
     Raises:
-        NotFoundError: There is no such run.
-        InvalidStateError: It is deleted.
+        NotFoundError: `only_active`, and there is no such run.
+        InvalidStateError: `only_active`, and it is deleted.
     """
     cursor = connection.execute(
         """
@@ -126,11 +118,11 @@ def change(
         SET status = COALESCE(?1, status),
             end_time = CASE WHEN ?1 IS NULL THEN end_time ELSE ?2 END,
             name = COALESCE(?3, name)
-        WHERE run_uuid = ?4 AND lifecycle_stage = 'active'
+        WHERE run_uuid = ?4 AND (lifecycle_stage = 'active' OR NOT ?5)
         """,
-        (status, end_time, name, run_id),
+        (status, end_time, name, run_id, only_active),
     )
-    if cursor.rowcount == 0:
+    if only_active and cursor.rowcount == 0:
         require_active(connection, run_id)
 
 

@@ -168,12 +168,18 @@ class Store:
         status: str | None = None,
         end_time: int | None = None,
         name: str | None = None,
+        stale_tag: str | None = None,
     ) -> None:
-        """Change an active run's status with its end time, its name, or both."""
+        """Change an active run's status with its end time, its name, or both.
+
+        `stale_tag` goes: it told of the status before.
+        """
         with self.database.write() as connection:
-            runs.change(connection, run_id, status, end_time, name)
+            runs.update(connection, run_id, status, end_time, name, only_active=True)
             if name is not None:
                 attributes.set_tags(connection, run_id, {RUN_NAME_TAG: name})
+            if stale_tag is not None:
+                attributes.delete_tag(connection, run_id, stale_tag)
 
     @repeated
     def set_run_stage(self, run_id: str, stage: LifecycleStage, now: int) -> None:
@@ -223,13 +229,21 @@ class Store:
             return runs.search_infos(connection, experiment_ids, view, found, limit, offset)
 
     @repeated
-    def fail_abandoned(self, run_id: str, reason: str, reason_tag: str, now: int) -> bool:
-        """Mark a run FAILED if it still says RUNNING; whether it did."""
+    def fail_abandoned(
+        self, run_id: str, reason: str, reason_tag: str, last_seen: int, now: int
+    ) -> bool:
+        """Mark a run FAILED if it still says RUNNING; whether it did.
+
+        It ended with its last sign of life: when it was `last_seen`, or logged its newest point.
+        """
         with self.database.write() as connection:
             info = runs.find_info(connection, run_id)
             if info is None or info.status != RunStatus.RUNNING:
                 return False
-            runs.update(connection, run_id, RunStatus.FAILED, now, info.run_name)
+            logged = metrics.last_timestamp(connection, run_id)
+            last_sign = last_seen if logged is None else max(last_seen, logged)
+            end_time = max(info.start_time or 0, min(last_sign, now))
+            runs.update(connection, run_id, RunStatus.FAILED, end_time)
             attributes.set_tags(connection, run_id, {reason_tag: reason})
         return True
 
@@ -270,14 +284,7 @@ class Store:
             if points:
                 metrics.insert(connection, run_id, points)
             if tags and RUN_NAME_TAG in tags:
-                runs.change(connection, run_id, name=tags[RUN_NAME_TAG])
-
-    @repeated
-    def reopen_run(self, run_id: str, stale_tag: str) -> None:
-        """Set an active run RUNNING again, without the tag that said why it ended."""
-        with self.database.write() as connection:
-            runs.change(connection, run_id, RunStatus.RUNNING)
-            attributes.delete_tag(connection, run_id, stale_tag)
+                runs.update(connection, run_id, name=tags[RUN_NAME_TAG])
 
     @repeated
     def delete_tag(self, run_id: str, key: str) -> None:
