@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.palette import STATUS_COLOURS
+from dashboard.palette import PILL_OPACITY, STATUS_TEXTS, theme
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +48,11 @@ def heading(text: str, pill: str = "", under: str = "", rem: float = 1.7) -> Non
 
 def status_pill(status: str) -> str:
     """A status as a small coloured pill (HTML)."""
-    tint = STATUS_COLOURS.get(status, "#7b8794")
+    texts = STATUS_TEXTS[theme()]
+    tint = texts.get(status, texts["SCHEDULED"])
+    faint = f"{tint}{round(PILL_OPACITY * 255):02x}"
     return (
-        f'<span style="background:{tint}26;color:{tint};border-radius:99px;padding:.1rem .6rem;'
+        f'<span style="background:{faint};color:{tint};border-radius:99px;padding:.1rem .6rem;'
         f'font-size:.75rem;font-weight:600;white-space:nowrap">{escape(status.lower())}</span>'
     )
 
@@ -83,7 +85,7 @@ def legend(entries: Sequence[tuple[str, str]], dashes: Sequence[tuple[str, str]]
 def facts(pairs: Sequence[tuple[str, str]]) -> None:
     """Names and values in a quiet grid."""
     cells = "".join(
-        f'<div style="min-width:0"><div style="opacity:.6;font-size:.78rem">{escape(name)}</div>'
+        f'<div style="min-width:0"><div style="opacity:.68;font-size:.78rem">{escape(name)}</div>'
         f'<div style="overflow-wrap:anywhere">{shown(value)}</div></div>'
         for name, value in pairs
     )

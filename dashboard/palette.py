@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+import streamlit as st
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+Theme = Literal["light", "dark"]
 # The order of chartCategoricalColors in .streamlit/config.toml.
 COLOURS = (
     "#4f6df5", "#f08a24", "#1fa97a", "#e0528f", "#8a5cf0", "#19a7ce",
     "#d4a012", "#e2574c", "#6b9b37", "#a8683c", "#7b8794", "#c062d6",
 )  # fmt: skip
+# Of marks: too pale for words.
 STATUS_COLOURS = {
     "RUNNING": "#3b82f6",
     "FINISHED": "#1fa97a",
@@ -19,6 +23,30 @@ STATUS_COLOURS = {
     "KILLED": "#d4a012",
     "SCHEDULED": "#7b8794",
 }
+# Of words, by theme: 4.5 times as bright or as dark as what they stand on (WCAG, level AA).
+STATUS_TEXTS: dict[Theme, dict[str, str]] = {
+    "light": {
+        "RUNNING": "#2456d6",
+        "FINISHED": "#0d7350",
+        "FAILED": "#b8342b",
+        "KILLED": "#856000",
+        "SCHEDULED": "#58617a",
+    },
+    "dark": {
+        "RUNNING": "#85b4ff",
+        "FINISHED": "#4fd1a1",
+        "FAILED": "#ff8f87",
+        "KILLED": "#e3bd55",
+        "SCHEDULED": "#a9b2c8",
+    },
+}
+MUTED_TEXTS: dict[Theme, str] = {"light": "#656d84", "dark": "#9aa3b8"}
+PILL_OPACITY = 0.12
+
+
+def theme() -> Theme:
+    """The theme of the page as it is seen; light where the browser has not said."""
+    return "dark" if st.context.theme.type == "dark" else "light"
 
 
 def assign(run_ids: Sequence[str], earlier: dict[str, int]) -> dict[str, int]:
