@@ -66,6 +66,42 @@ def test_an_absolute_location_stays_absolute_and_is_not_trusted_by_others(client
         TrackingClient(client.store.database.path).list_artifacts(run_id)
 
 
+UNUSABLE = ["../..", "a/../b", "a//b", "C:\\x", "a\\b", " ", "a\nb", "s3://b/../c", "s3://b?c"]
+UNUSABLE += ["http://host/x", "runs:/abc", "mlflow-artifacts:/x", "file:///x?y", "file://host/x"]
+
+
+@pytest.mark.parametrize("location", UNUSABLE)
+def test_a_location_that_can_hold_no_artifacts_makes_no_experiment(client, location):
+    with pytest.raises(InvalidValueError, match=r"^The artifact location .* cannot be used: "):
+        client.create_experiment("e", artifact_location=location)
+    assert client.get_experiment_by_name("e") is None
+    assert client.allowed_roots == []
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["a/b c", "./a", ".", "a/", "s3://bucket/x", "gs://b", "file:/tmp/x", "file:///tmp/x"],
+)
+def test_a_location_that_can_hold_artifacts_is_kept_as_it_is(client, location):
+    experiment_id = client.create_experiment("e", artifact_location=location)
+    assert client.get_experiment(experiment_id).artifact_location == location
+
+
+@pytest.mark.parametrize("location", [None, ""])
+def test_without_a_location_the_artifacts_go_to_the_usual_place(client, location):
+    experiment_id = client.create_experiment("e", artifact_location=location)
+    assert client.get_experiment(experiment_id).artifact_location == f"artifacts/{experiment_id}"
+
+
+@pytest.mark.parametrize("stored", [None, "", b"\0"])
+def test_an_old_experiment_without_a_location_keeps_its_runs_in_the_usual_place(client, stored):
+    experiment_id = client.create_experiment("e")
+    with client.store.database.write() as connection:
+        connection.execute("UPDATE experiments SET artifact_location = ?", (stored,))
+    run = client.create_run(experiment_id)
+    assert run.info.artifact_uri == f"artifacts/{experiment_id}/{run.info.run_id}/artifacts"
+
+
 def test_the_environment_allows_roots(client, tmp_path, monkeypatch):
     place = tmp_path.with_name("allowed")
     run_id = client.create_run(client.create_experiment("e", place)).info.run_id

@@ -29,16 +29,19 @@ class ExperimentVerbs(OpenedDatabase):
         Args:
             name: Unique, deleted experiments included.
             artifact_location: Where its runs' artifacts go: relative to the database's folder, or
-                an absolute path or URL, which is then an allowed root of this client.
+                an absolute path or URL, which is then an allowed root of this client. None and ""
+                are the usual place.
             tags: Its first tags.
 
         Raises:
             AlreadyExistsError: The name is taken.
+            InvalidValueError: The name, the location or a tag breaks a rule.
         """
         check.check_experiment_name(name)
         location = f"{self._artifact_root}/{{id}}"
-        if artifact_location is not None:
+        if artifact_location:
             location = os.fspath(artifact_location)
+            self.check_location(location)
             self.allow_root(location)
         texts = cut_all("tag", texts_of("tag", tags or {}), check.MAX_EXPERIMENT_TAG_VALUE)
         return self.store.create_experiment(name, location, texts, now())

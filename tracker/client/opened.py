@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from tracker import encoding, liveness, locations
 from tracker.database import Database, Synchronous
-from tracker.exceptions import DatabaseError, TrackerError
-from tracker.store import Store
+from tracker.exceptions import DatabaseError, InvalidValueError, TrackerError
+from tracker.store import Store, experiments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.files import ArtifactStore
 
-ARTIFACT_ROOT: Final = "artifacts"
+ARTIFACT_ROOT: Final = experiments.ARTIFACT_ROOT
 ROOTS_VARIABLE: Final = "TRACKER_ALLOWED_ROOTS"
 REAP_SECONDS: Final = 5.0
 
@@ -28,6 +28,11 @@ REAP_SECONDS: Final = 5.0
 def now() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+def is_root(location: str) -> bool:
+    """Whether a location is an absolute path or a URL."""
+    return ":/" in location or Path(location).is_absolute()
 
 
 class OpenedDatabase:
@@ -72,8 +77,24 @@ class OpenedDatabase:
 
     def allow_root(self, location: str) -> None:
         """Let this client use artifacts at an absolute path or URL outside the folder."""
-        if "://" in location or Path(location).is_absolute():
+        if is_root(location):
             self.allowed_roots.append(location)
+
+    def check_location(self, location: str) -> None:
+        """See to it that the user's location can hold the artifacts of an experiment.
+
+        Raises:
+            InvalidValueError: It cannot; says why.
+        """
+        from tracker.files import check_location  # noqa: PLC0415
+
+        roots = [*self.allowed_roots, *([location] if is_root(location) else [])]
+        try:
+            check_location(location, self.store.database.folder, allowed_roots=roots)
+        except TrackerError as error:
+            raise InvalidValueError(
+                f"The artifact location {location!r} cannot be used: {error}."
+            ) from error
 
     def _keep_long_texts(self, run_id: str, texts: Mapping[str, str]) -> None:
         if not texts:

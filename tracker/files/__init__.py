@@ -4,7 +4,7 @@
 client; this is what the client stands on.
 """
 
-from tracker.files.opening import open_artifacts
+from tracker.files.opening import check_location, open_artifacts
 from tracker.files.store import ArtifactStore
 
-__all__ = ["ArtifactStore", "open_artifacts"]
+__all__ = ["ArtifactStore", "check_location", "open_artifacts"]

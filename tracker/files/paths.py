@@ -197,6 +197,22 @@ def path_of_uri(uri: str, database_folder: Path) -> Path:
     return database_folder / text
 
 
+def check_url(uri: str, allowed: Iterable[str]) -> None:
+    """Sees to it that a URL is, or lies below, one of those that are allowed.
+
+    Raises:
+        UnsafePathError: It does not, climbs, or carries a query or a fragment.
+    """
+    if "?" in uri or "#" in uri or "::" in uri:
+        raise UnsafePathError(f"unsafe artifact URI {uri!r}: a query, fragment or chain is refused")
+    safe_path(re.sub(r"^[^:]+:/+", "", uri).rstrip("/"))
+    if not any(f"{uri}/".startswith(f"{root.rstrip('/')}/") for root in allowed):
+        raise UnsafePathError(
+            f"unsafe artifact URI {uri!r}: it leads outside the database's folder; add it "
+            "to TRACKER_ALLOWED_ROOTS if you trust this database"
+        )
+
+
 def trusted_path(root: str) -> Path:
     """The local path of a root that the user, not a database, has named."""
     return Path(_path_of_file_uri(root) if root.startswith("file:/") else root)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -12,45 +11,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tracker.entities import FileInfo
-from tracker.exceptions import ArtifactError, UnsafePathError, UnsupportedError
+from tracker.exceptions import ArtifactError, UnsafePathError
 from tracker.files.atomic import Publish, Stream, blocks, temporary_name
 from tracker.files.paths import check_run_root, safe_path
 from tracker.files.store import ArtifactStore, FileInfos, explained
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-# These answer "file:" in other words, or wrap another file system: a URI could reach any file.
-_NO_STORAGE = {
-    "asynclocal", "blockcache", "cached", "data", "dir", "filecache", "generic", "git", "github",
-    "http", "https", "jar", "libarchive", "local", "models", "reference", "runs", "simplecache",
-    "sqlite", "tar", "zip",
-}  # fmt: skip
-# An upload to one of these appears when it is complete; elsewhere a temporary name is renamed.
-_OBJECT_STORES = {"abfs", "abfss", "adl", "az", "gcs", "gs", "oci", "oss", "s3", "s3a"}
 
-
-def open_remote(artifact_uri: str, scheme: str, allowed: Sequence[str]) -> RemoteArtifacts:
-    """The files of a run at a URL. Credentials are fsspec's business.
+def open_remote(artifact_uri: str, *, publishes_whole: bool) -> RemoteArtifacts:
+    """The files of a run at a URL that was checked. Credentials are fsspec's business.
 
     Args:
         artifact_uri: As it stands in the database.
-        scheme: Its scheme, in lower case.
-        allowed: URLs that it may be or lie below.
+        publishes_whole: Whether a file appears there only when its upload is complete.
 
     Raises:
-        UnsafePathError: The URL is not allowed, climbs, or carries a query or a fragment.
-        UnsupportedError: The scheme names no storage that files can be written to.
+        UnsafePathError: The URL leads to local files.
         ArtifactError: fsspec, or the package it needs for this scheme, is missing.
     """
-    if scheme in _NO_STORAGE:
-        raise UnsupportedError(
-            f"cannot store artifacts at {artifact_uri!r}: {scheme!r} is no storage; use a path, "
-            "or a URL such as 's3://bucket/folder'"
-        )
-    _check_url(artifact_uri, allowed)
     try:
         from fsspec.core import url_to_fs  # noqa: PLC0415
     except ImportError as error:
@@ -64,18 +46,7 @@ def open_remote(artifact_uri: str, scheme: str, allowed: Sequence[str]) -> Remot
         raise ArtifactError(f"cannot open {artifact_uri!r}: {error}") from error
     if "file" in filesystem.protocol:
         raise UnsafePathError(f"unsafe artifact URI {artifact_uri!r}: it leads to local files")
-    return RemoteArtifacts(filesystem, root, publishes_whole=scheme in _OBJECT_STORES)
-
-
-def _check_url(uri: str, allowed: Sequence[str]) -> None:
-    if "?" in uri or "#" in uri or "::" in uri:
-        raise UnsafePathError(f"unsafe artifact URI {uri!r}: a query, fragment or chain is refused")
-    safe_path(re.sub(r"^[^:]+:/+", "", uri).rstrip("/"))
-    if not any(f"{uri}/".startswith(f"{root.rstrip('/')}/") for root in allowed):
-        raise UnsafePathError(
-            f"unsafe artifact URI {uri!r}: it leads outside the database's folder; add it "
-            "to TRACKER_ALLOWED_ROOTS if you trust this database"
-        )
+    return RemoteArtifacts(filesystem, root, publishes_whole=publishes_whole)
 
 
 class RemoteArtifacts(ArtifactStore):

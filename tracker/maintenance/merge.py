@@ -171,7 +171,8 @@ class Merge:
 
     def _insert(self, connection: sqlite3.Connection, info: RunInfo) -> None:
         experiment = experiments.get(connection, info.experiment_id)
-        location = (experiment.artifact_location or "").rstrip("/")
+        stored = experiment.artifact_location
+        location = experiments.location_of(stored, experiment.experiment_id).rstrip("/")
         placed = replace(info, artifact_uri=f"{location}/{info.run_id}/artifacts")
         if experiment.lifecycle_stage == LifecycleStage.DELETED:
             placed = replace(placed, lifecycle_stage=LifecycleStage.DELETED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tracker.entities import Experiment, LifecycleStage, ViewType
 from tracker.exceptions import NotFoundError
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from tracker.search import Search
 
+# Below it lies what is kept where nobody named another place, each experiment's by its id.
+ARTIFACT_ROOT: Final = "artifacts"
 COLUMNS = """
     experiments.experiment_id, experiments.name, experiments.artifact_location,
     experiments.lifecycle_stage, experiments.creation_time, experiments.last_update_time
@@ -22,7 +24,7 @@ COLUMNS = """
 def insert(
     connection: sqlite3.Connection, name: str, artifact_location: str | None, now: int
 ) -> int:
-    """Add an experiment and return its id; `{id}` in the location stands for it."""
+    """Add an experiment and return its id."""
     cursor = connection.execute(
         """
         INSERT INTO experiments (name, artifact_location, lifecycle_stage,
@@ -68,8 +70,15 @@ def get(connection: sqlite3.Connection, experiment_id: str | int) -> Experiment:
     return experiment
 
 
+def location_of(stored: object, experiment_id: str) -> str:
+    """Where artifacts go: where the row says, the usual place where it says nothing."""
+    if isinstance(stored, str) and stored:
+        return stored
+    return f"{ARTIFACT_ROOT}/{experiment_id}"
+
+
 def active_location(connection: sqlite3.Connection, experiment_id: str) -> str | None:
-    """Where the artifacts of an active experiment go; None where there is no such location."""
+    """Where the artifacts of an active experiment go; None where there is no such experiment."""
     if not experiment_id.isdecimal():  # SQLite would take "1.0" for 1.
         return None
     row = connection.execute(
@@ -80,7 +89,7 @@ def active_location(connection: sqlite3.Connection, experiment_id: str) -> str |
         """,
         (experiment_id,),
     ).fetchone()
-    return None if row is None else row[0]
+    return None if row is None else location_of(row[0], experiment_id)
 
 
 def search(

@@ -225,3 +225,17 @@ def _set_uri(other, run_id, uri):
 def _remove_own_files(other, run_id):
     number = other.get_run(run_id).info.experiment_id
     other.open_location(f"artifacts/{number}/{run_id}/artifacts").delete()
+
+
+@pytest.mark.parametrize("stored", [None, ""])
+def test_runs_for_an_experiment_without_a_location_go_to_the_usual_place(
+    client, other, merge, trained, stored
+):
+    run_id = trained(other)
+    experiment_id = client.create_experiment("digits")
+    with client.store.database.write() as connection:
+        connection.execute("UPDATE experiments SET artifact_location = ?", (stored,))
+    merge(other.store.database.path)
+    uri = client.get_run(run_id).info.artifact_uri
+    assert uri == f"artifacts/{experiment_id}/{run_id}/artifacts"
+    assert client.artifacts(run_id).local_path("data.txt").is_file()
