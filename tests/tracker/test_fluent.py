@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 
 import matplotlib as mpl
@@ -270,6 +272,58 @@ tracker.log_metric("parent", 3, step=1)
     run = tracker.TrackingClient(tmp_path / "tracking.db").search_runs(["0"])[0]
     assert (tmp_path / "status").read_text() == "RUNNING"
     assert run.data.metrics == {"parent": 3.0, "child": 2.0}
+    assert run.info.status == "FINISHED"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform cannot fork")
+def test_a_forked_child_that_leaves_the_block_leaves_its_parents_run_open(tmp_path, python):
+    python(
+        """
+import os, sys, tracker
+with tracker.start_run() as run:
+    if os.fork() == 0:
+        sys.exit(1)
+    os.wait()
+    open("status", "w").write(tracker.get_run(run.info.run_id).info.status)
+"""
+    )
+    run = tracker.TrackingClient(tmp_path / "tracking.db").search_runs(["0"])[0]
+    assert ((tmp_path / "status").read_text(), run.info.status) == ("RUNNING", "FINISHED")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform cannot fork")
+def test_a_forked_child_has_runs_of_its_own_beside_its_parents(tmp_path, python):
+    python(
+        """
+import os, sys, tracker
+with tracker.start_run(run_name="parent") as run:
+    if os.fork() == 0:
+        with tracker.start_run(run_name="nested", nested=True):
+            tracker.log_metric("m", 1)
+        tracker.end_run("KILLED")
+        with tracker.start_run(run_name="own"):
+            tracker.log_metric("m", 2)
+        sys.exit()
+    os.wait()
+    tracker.log_metric("m", 3)
+    tracker.set_tag("seen", tracker.get_run(run.info.run_id).info.status)
+"""
+    )
+    runs = tracker.TrackingClient(tmp_path / "tracking.db").search_runs(["0"])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    found = {run.info.run_name: run for run in runs}
+    logged = {name: run.data.metrics["m"] for name, run in found.items()}
+    assert logged == {"parent": 3, "nested": 1, "own": 2}
+    parents = {name: run.data.tags.get("mlflow.parentRunId") for name, run in found.items()}
+    assert parents == {"parent": None, "nested": found["parent"].info.run_id, "own": None}
+    assert found["parent"].data.tags["seen"] == "RUNNING"
+
+
+def test_an_error_from_before_its_start_does_not_fail_a_run(tmp_path):
+    typed = "missing\nimport tracker\ntracker.log_metric('m', 1)\n"
+    command = [sys.executable, "-i", "-q"]
+    subprocess.run(command, cwd=tmp_path, input=typed, text=True, check=True, capture_output=True)
+    run = tracker.TrackingClient(tmp_path / "tracking.db").search_runs(["0"])[0]
     assert run.info.status == "FINISHED"
 
 

@@ -3,6 +3,10 @@
 The active run belongs to a thread. Runs left open when the interpreter ends are closed: FINISHED,
 or FAILED after an uncaught exception, KILLED after Ctrl-C. A process that is killed closes
 nothing; whoever looks at the database next marks its runs FAILED.
+
+A forked child logs to the run that was active in its parent and may nest runs of its own in it,
+but only the process that started a run ends it: where the child leaves the block or calls
+`end_run`, it merely lets go.
 """
 
 from __future__ import annotations
@@ -62,7 +66,8 @@ class _OpenRun:
     run: ActiveRun
     client: TrackingClient
     pid: int
-    sampler: SystemMetrics | None = None
+    error_before: BaseException | None
+    sampler: SystemMetrics | None
 
 
 class _PerThread(threading.local):
@@ -123,14 +128,15 @@ def start_run(
     active = ActiveRun(run.info, run.data, run.inputs)
     samples = sampling.is_wanted() if log_system_metrics is None else log_system_metrics
     sampler = sampling.start(client, active.info.run_id) if samples else None
-    stack.append(_OpenRun(active.info.run_id, active, client, os.getpid(), sampler))
+    run_id = active.info.run_id
+    stack.append(_OpenRun(run_id, active, client, os.getpid(), _uncaught_error(), sampler))
     _open_runs.append(stack[-1])
-    _local.last_run_id = active.info.run_id
+    _local.last_run_id = run_id
     return active
 
 
 def end_run(status: str = RunStatus.FINISHED) -> None:
-    """End the active run, if there is one.
+    """End the active run, if there is one; a forked child lets go of its parent's.
 
     Raises:
         InvalidValueError: There is no such status; the run goes on.
@@ -213,9 +219,10 @@ def _end_last(status: str) -> None:
 
 
 def _end(ended: _OpenRun, status: str) -> None:
-    if ended.sampler is not None:
-        ended.sampler.stop()
-    ended.client.set_terminated(ended.run_id, status)
+    if ended.pid == os.getpid():
+        if ended.sampler is not None:
+            ended.sampler.stop()
+        ended.client.set_terminated(ended.run_id, status)
     _open_runs.remove(ended)
 
 
@@ -230,9 +237,13 @@ def _end_through(run_id: str, status: RunStatus) -> None:
 
 @atexit.register
 def _end_open_runs() -> None:
-    """Close what is open when the interpreter ends; a forked child leaves its parent's runs."""
-    status = _status_after(getattr(sys, "last_value", None))
+    """Close what is open when the interpreter ends."""
+    error = _uncaught_error()
     for entry in reversed(_open_runs.copy()):
-        if entry.pid == os.getpid():
-            with contextlib.suppress(TrackerError):
-                _end(entry, status)
+        with contextlib.suppress(TrackerError):
+            _end(entry, _status_after(None if error is entry.error_before else error))
+
+
+def _uncaught_error() -> BaseException | None:
+    """What ends the interpreter; in an interactive one, the last error of whatever was typed."""
+    return getattr(sys, "last_value", None)
