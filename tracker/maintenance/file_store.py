@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 META: Final = "meta.yaml"
 TRASH: Final = ".trash"
 _LONGEST_TEXT: Final = 16 << 20
+_LONGEST_META: Final = 1 << 20
+# A run in the trash lies so deep in its store.
+_DEEPEST: Final = 3
 # mlflow.entities.RunStatus; meta.yaml holds the numbers.
 _STATUSES: Final = {
     "1": RunStatus.RUNNING,
@@ -56,7 +59,24 @@ _STATUSES: Final = {
 
 def is_file_store(folder: Path) -> bool:
     """Whether a folder holds experiments as MLflow's file store keeps them."""
-    return any(folder.glob(f"*/{META}")) or any(folder.glob(f"{TRASH}/*/{META}"))
+    inside = (*folder.glob(f"*/{META}"), *folder.glob(f"{TRASH}/*/{META}"))
+    return any(map(_is_of_an_experiment, inside))
+
+
+def file_store_around(folder: Path) -> Path | None:
+    """The file store in which a folder, an experiment's or a run's, lies."""
+    return next(filter(is_file_store, folder.absolute().parents[:_DEEPEST]), None)
+
+
+def _is_of_an_experiment(meta: Path) -> bool:
+    """Whether a meta.yaml is an experiment's: those of runs name one too, those of data none."""
+    try:
+        with io.BufferedReader(cast("io.RawIOBase", open_regular(meta))) as file:
+            text = file.read(_LONGEST_META).decode(errors="replace")
+    except OSError:
+        return False
+    keys = {line.partition(":")[0] for line in text.splitlines()}
+    return "experiment_id" in keys and not keys & {"run_id", "run_uuid"}
 
 
 class FileStoreSource:
@@ -106,7 +126,7 @@ class FileStoreSource:
             lifecycle_stage=_text(meta.get("lifecycle_stage")) or LifecycleStage.ACTIVE,
             artifact_uri=_text(meta.get("artifact_uri")),
         )
-        params = {key: text.removesuffix("\n") for key, text in self._texts(folder / "params")}
+        params = dict(self._texts(folder / "params"))
         return Run(info, RunData({}, params, tags), RunInputs(list(self._inputs(folder))))
 
     def deleted_time(self, run_id: str) -> int | None:

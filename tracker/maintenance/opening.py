@@ -10,7 +10,7 @@ from tracker.database import Database
 from tracker.exceptions import InvalidValueError, NotFoundError
 from tracker.maintenance.bundle import DATABASE_NAME, unpacked
 from tracker.maintenance.database_source import DatabaseSource
-from tracker.maintenance.file_store import FileStoreSource, is_file_store
+from tracker.maintenance.file_store import FileStoreSource, file_store_around, is_file_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,6 +52,11 @@ def _in_folder(folder: Path, allowed_roots: Sequence[str]) -> Source:
     for name in _DATABASE_NAMES:
         if (folder / name).is_file():
             return DatabaseSource(Database(folder / name, read_only=True), allowed_roots)
+    if store := file_store_around(folder):
+        raise InvalidValueError(
+            f"The folder {str(folder)!r} is a part of an MLflow file store: import the whole, "
+            f"{str(store)!r}."
+        )
     raise InvalidValueError(
         f"The folder {str(folder)!r} holds neither an MLflow file store (mlruns) nor a database "
         f"named {' or '.join(_DATABASE_NAMES)}: name the folder or the database itself."

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from tracker.entities import ViewType
+from tracker.exceptions import InvalidValueError
 
 RUN = "0123456789abcdef0123456789abcdef"
 GONE = "fedcba9876543210fedcba9876543210"
@@ -49,6 +50,7 @@ def mlruns(tmp_path):
             f"77/{RUN}/metrics/old": "1100 7\n",
             f"77/{RUN}/params/lr": "0.1",
             f"77/{RUN}/params/empty": "",
+            f"77/{RUN}/params/text": "a\nb\n",
             f"77/{RUN}/tags/mlflow.note.content": "two\nlines\n",
             f"77/{RUN}/artifacts/model/weights.bin": "weights",
             f"77/{RUN}/inputs/1a/meta.yaml": "destination_id: x\ndestination_type: RUN\n"
@@ -72,7 +74,7 @@ def test_a_run_of_a_file_store_arrives_whole(client, merge, mlruns):
         "FINISHED",
         "ada",
     )
-    assert run.data.params == {"empty": "", "lr": "0.1"}
+    assert run.data.params == {"empty": "", "lr": "0.1", "text": "a\nb\n"}
     assert run.data.tags["mlflow.note.content"] == "two\nlines\n"
     assert run.data.metrics == {"loss": 0.5, "deep/er": math.inf, "old": 7.0}
     assert client.artifacts(RUN).local_path("model/weights.bin").read_text() == "weights"
@@ -105,6 +107,15 @@ def test_importing_twice_changes_nothing(client, merge, mlruns):
     before = list(client.store.database.connection.iterdump())
     assert merge(mlruns.parent).runs_unchanged == 2
     assert list(client.store.database.connection.iterdump()) == before
+
+
+@pytest.mark.parametrize(
+    "part", ["77", f"77/{RUN}", f"77/{RUN}/inputs", "77/datasets", ".trash/88"]
+)
+def test_a_part_of_a_store_is_not_taken_for_the_whole(client, merge, mlruns, part):
+    with pytest.raises(InvalidValueError, match=rf"import the whole, '{mlruns}(/\.trash)?'"):
+        merge(mlruns / part)
+    assert [each.name for each in client.search_experiments(ViewType.ALL)] == ["Default"]
 
 
 @pytest.mark.parametrize("place", ["params/stolen", "tags/stolen", "metrics/stolen", "meta.yaml"])
