@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from training.config import Config
-    from training.tracked_run import Outcome
+    from training.outcome import Outcome
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 INTERRUPTED = 130

@@ -14,7 +14,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from training.loop import EpochResult
-    from training.tracked_run import Outcome
+    from training.outcome import Outcome
     from training.world import World
 
 

@@ -12,13 +12,14 @@ from training.experiment import Experiment
 from training.model_records import saved_in
 from training.seed_study import SEEDS_TAG
 from training.study import Surroundings, assist, open_database, prepared
-from training.tracked_run import EFFECTIVE_CONFIG, Outcome, resume_experiment
+from training.tracked_run import EFFECTIVE_CONFIG, resume_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from training.config import Config
     from training.data import StudyData
+    from training.outcome import Outcome
 
 
 def resume_run(

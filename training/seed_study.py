@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 import tracker
-from training.tracked_run import Outcome, new_run_name, record_setup, run_experiment
+from training.outcome import Outcome
+from training.tracked_run import new_run_name, record_setup, run_experiment
 
 if TYPE_CHECKING:
     from training.experiment import Experiment

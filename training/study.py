@@ -12,8 +12,9 @@ from training.data import StudyData, prepare, writable_folder
 from training.errors import NonFiniteLossError, TrainingError, UsageError, did_you_mean
 from training.experiment import Experiment, Training
 from training.model import check_model
+from training.outcome import Outcome
 from training.seed_study import run_seeds
-from training.tracked_run import Outcome, run_experiment
+from training.tracked_run import run_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

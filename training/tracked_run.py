@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import tracker
@@ -14,6 +13,7 @@ from training.errors import NonFiniteLossError
 from training.evaluation_records import record_evaluation
 from training.experiment import Training
 from training.model_records import CheckpointKeeper, Saved, record_model
+from training.outcome import Outcome
 from training.run_files import active_run_id
 
 if TYPE_CHECKING:
@@ -25,22 +25,6 @@ if TYPE_CHECKING:
 EFFECTIVE_CONFIG = "config/effective_config.yaml"
 FAILURE_TAG = "tracker.failure_reason"
 """Where the tracker itself says why a run failed."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended. Accuracies are shares of 1; `metrics` is empty where it failed.
-
-    `spread` holds standard deviations under the names of `metrics`, where there are several seeds.
-    """
-
-    name: str
-    run_id: str
-    run_name: str
-    status: str
-    metrics: dict[str, float]
-    spread: dict[str, float]
-    seconds: float
 
 
 def run_experiment(experiment: Experiment, *, nested: bool = False) -> Outcome:
