@@ -7,9 +7,10 @@ not touched. Off by default.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.exceptions import InvalidValueError, TrackerError, UnsupportedError
+from tracker.exceptions import TrackerError, UnsupportedError
 
 if TYPE_CHECKING:
     from tracker.client import TrackingClient
@@ -18,21 +19,17 @@ MEGABYTE: Final = 1e6
 
 
 class SystemMetrics:
-    """Samples this machine into one run until it is stopped.
+    """Samples this machine into one run from `start` to `stop`. What cannot be read is left out.
 
     Args:
         client: Where to write.
-        run_id: Which run.
         seconds: Between two samples.
 
     Raises:
         UnsupportedError: psutil is not installed.
-        InvalidValueError: `seconds` is not positive.
     """
 
-    def __init__(self, client: TrackingClient, run_id: str, seconds: float) -> None:
-        if seconds <= 0:
-            raise InvalidValueError(f"The sampling interval is above 0 seconds, not {seconds!r}.")
+    def __init__(self, client: TrackingClient, seconds: float) -> None:
         try:
             import psutil  # noqa: PLC0415
         except ImportError as error:
@@ -40,50 +37,83 @@ class SystemMetrics:
                 'System metrics need psutil: `pip install "ml-tracker[system]"`.'
             ) from error
         self._psutil = psutil
-        self._client, self._run_id, self._seconds = client, run_id, seconds
-        self._network = psutil.net_io_counters()
+        # What psutil raises in a container, on a platform it does not know, of another's process.
+        self._unreadable = (psutil.Error, OSError, RuntimeError)
+        self._client, self._seconds = client, seconds
         self._gpus = _Gpus()
         self._stop = threading.Event()
-        psutil.cpu_percent()  # The first call has nothing to compare with.
-        self._thread = threading.Thread(target=self._loop, name="system-metrics", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        self._network: Any = None
+        with suppress(*self._unreadable):
+            self._network = psutil.net_io_counters()
+        with suppress(*self._unreadable):
+            psutil.cpu_percent()  # The first call has nothing to compare with.
+
+    def start(self, run_id: str) -> None:
+        """Sample into this run from now on.
+
+        Raises:
+            RuntimeError: The system has no room for another thread.
+        """
+        thread = threading.Thread(
+            target=self._loop, args=(run_id,), name="system-metrics", daemon=True
+        )
+        thread.start()
+        self._thread = thread
 
     def stop(self) -> None:
         """End the sampling; returns when the last sample is written."""
         self._stop.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def sample(self) -> dict[str, float]:
         """One sample: percentages in [0, 100], sizes in megabytes (1e6 bytes)."""
-        memory, disk = self._psutil.virtual_memory(), self._psutil.disk_usage("/")
-        network = self._psutil.net_io_counters()
-        found = {
-            "cpu_utilization_percentage": self._psutil.cpu_percent(),
+        found: dict[str, float] = {}
+        for read in (self._cpu, self._memory, self._disk, self._traffic, self._gpus.sample):
+            with suppress(*self._unreadable):
+                found |= read()
+        return {f"system/{key}": value for key, value in found.items()}
+
+    def _cpu(self) -> dict[str, float]:
+        return {"cpu_utilization_percentage": self._psutil.cpu_percent()}
+
+    def _memory(self) -> dict[str, float]:
+        memory = self._psutil.virtual_memory()
+        return {
             "system_memory_usage_megabytes": memory.used / MEGABYTE,
             "system_memory_usage_percentage": memory.percent,
+        }
+
+    def _disk(self) -> dict[str, float]:
+        disk = self._psutil.disk_usage("/")
+        return {
             "disk_usage_percentage": disk.percent,
             "disk_usage_megabytes": disk.used / MEGABYTE,
             "disk_available_megabytes": disk.free / MEGABYTE,
         }
-        if network is not None and self._network is not None:
-            received = network.bytes_recv - self._network.bytes_recv
-            sent = network.bytes_sent - self._network.bytes_sent
-            found["network_receive_megabytes"] = received / MEGABYTE
-            found["network_transmit_megabytes"] = sent / MEGABYTE
-        return {f"system/{key}": value for key, value in (found | self._gpus.sample()).items()}
 
-    def _loop(self) -> None:
+    def _traffic(self) -> dict[str, float]:
+        before, network = self._network, self._psutil.net_io_counters()
+        if network is None or before is None:
+            return {}
+        return {
+            "network_receive_megabytes": (network.bytes_recv - before.bytes_recv) / MEGABYTE,
+            "network_transmit_megabytes": (network.bytes_sent - before.bytes_sent) / MEGABYTE,
+        }
+
+    def _loop(self, run_id: str) -> None:
         step = 0
         while not self._stop.wait(self._seconds):
             try:
-                self._client.log_metrics(self._run_id, self.sample(), step=step)
+                self._client.log_metrics(run_id, self.sample(), step=step)
             except TrackerError:  # The run was deleted or the disk is full: its owner is told.
                 return
             step += 1
 
 
 class _Gpus:
-    """NVIDIA's management library, where it and a GPU are there."""
+    """NVIDIA's management library, where it and a GPU are there. Not every GPU tells everything."""
 
     def __init__(self) -> None:
         self._library: Any = None
@@ -92,20 +122,20 @@ class _Gpus:
             import pynvml  # noqa: PLC0415
         except ImportError:
             return
-        try:
+        self._library = pynvml
+        with suppress(pynvml.NVMLError):
             pynvml.nvmlInit()
             count = pynvml.nvmlDeviceGetCount()
             self._handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(count)]
-        except pynvml.NVMLError:
-            return
-        self._library = pynvml
 
     def sample(self) -> dict[str, float]:
         found: dict[str, float] = {}
         for index, handle in enumerate(self._handles):
-            memory = self._library.nvmlDeviceGetMemoryInfo(handle)
-            use = self._library.nvmlDeviceGetUtilizationRates(handle)
-            found[f"gpu_{index}_utilization_percentage"] = float(use.gpu)
-            found[f"gpu_{index}_memory_usage_megabytes"] = memory.used / MEGABYTE
-            found[f"gpu_{index}_memory_usage_percentage"] = 100 * memory.used / memory.total
+            with suppress(self._library.NVMLError):
+                use = self._library.nvmlDeviceGetUtilizationRates(handle)
+                found[f"gpu_{index}_utilization_percentage"] = float(use.gpu)
+            with suppress(self._library.NVMLError):
+                memory = self._library.nvmlDeviceGetMemoryInfo(handle)
+                found[f"gpu_{index}_memory_usage_megabytes"] = memory.used / MEGABYTE
+                found[f"gpu_{index}_memory_usage_percentage"] = 100 * memory.used / memory.total
         return found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -125,7 +126,7 @@ def wait_for_sample(run_id):
     raise AssertionError("no sample came")
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("database", "_usual_interval")
 def test_system_metrics_are_sampled_into_the_run_that_asks():
     tracker.set_system_metrics_sampling_interval(0.01)
     with tracker.start_run(log_system_metrics=True) as run:
@@ -137,11 +138,73 @@ def test_system_metrics_are_sampled_into_the_run_that_asks():
     assert tracker.get_run(quiet.info.run_id).data.metrics == {}
 
 
-@pytest.mark.usefixtures("database")
-def test_a_sampling_interval_is_positive():
-    tracker.set_system_metrics_sampling_interval(0)
-    with pytest.raises(InvalidValueError, match="above 0 seconds"):
-        tracker.start_run(log_system_metrics=True)
+@pytest.fixture
+def _usual_interval():
+    yield
+    tracker.set_system_metrics_sampling_interval(None)
+
+
+@pytest.mark.usefixtures("database", "_usual_interval")
+@pytest.mark.parametrize("wrong", [0, -1, "x", float("nan"), float("inf"), 1e300, []], ids=repr)
+def test_a_sampling_interval_is_a_time_above_zero(wrong):
+    tracker.set_system_metrics_sampling_interval("0.01")
+    with pytest.raises(InvalidValueError, match="above 0 seconds, not"):
+        tracker.set_system_metrics_sampling_interval(wrong)
+    with tracker.start_run(log_system_metrics=True) as run:
+        assert wait_for_sample(run.info.run_id)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "statuses"),
+    [
+        ("open('psutil.py', 'w').write('raise ImportError')", "FINISHED"),
+        ("threading.stack_size(1 << 46)", "FAILED FINISHED"),
+    ],
+    ids=["no psutil", "no room for a thread"],
+)
+def test_a_run_that_cannot_be_sampled_is_not_left_behind(python, trouble, statuses):
+    done = python(
+        f"""
+import threading, tracker
+with tracker.start_run():
+    pass
+{trouble}
+try:
+    tracker.start_run(log_system_metrics=True)
+except (tracker.UnsupportedError, RuntimeError):
     assert tracker.active_run() is None
-    assert tracker.search_runs()["status"].tolist() == ["FAILED"]
-    tracker.set_system_metrics_sampling_interval(10)
+    print(*sorted(run.info.status for run in tracker.search_runs(output_format="list")))
+"""
+    )
+    assert done.stdout.strip() == statuses
+
+
+DRIVER = """
+class NVMLError(Exception): pass
+class NVMLError_NotSupported(NVMLError): pass
+class Numbers: gpu, used, total = 40, 3e6, 12e6
+def nvmlInit(): pass
+def nvmlDeviceGetCount(): return 2
+def nvmlDeviceGetHandleByIndex(index): return index
+def told(handle, by):
+    if handle != by: raise NVMLError_NotSupported
+    return Numbers
+def nvmlDeviceGetUtilizationRates(handle): return told(handle, 0)
+def nvmlDeviceGetMemoryInfo(handle): return told(handle, 1)
+"""
+
+
+def test_what_a_gpu_does_not_tell_is_left_out_of_a_sample(tmp_path, python):
+    (tmp_path / "pynvml.py").write_text(DRIVER)
+    code = """
+import json
+from tracker.system_metrics import SystemMetrics
+print(json.dumps(SystemMetrics(None, 1.0).sample()))
+"""
+    found = json.loads(python(code).stdout)
+    assert {key: value for key, value in found.items() if "gpu" in key} == {
+        "system/gpu_0_utilization_percentage": 40,
+        "system/gpu_1_memory_usage_megabytes": 3,
+        "system/gpu_1_memory_usage_percentage": 25,
+    }
+    assert "system/cpu_utilization_percentage" in found

@@ -150,7 +150,7 @@ def test_the_experiment_is_chosen_by_name_and_created_once():
         pass
     assert first == again
     assert run.info.experiment_id == first.experiment_id
-    assert [e.name for e in tracker.search_experiments()] == ["study", "Default"]
+    assert {e.name for e in tracker.search_experiments()} == {"study", "Default"}
 
 
 @pytest.mark.usefixtures("database")

@@ -119,20 +119,18 @@ def start_run(
     client = get_client()
     wanted = run_id or os.environ.pop(RUN_VARIABLE, None)
     marks = _first_tags(tags, description)
+    samples = sampling.is_wanted() if log_system_metrics is None else log_system_metrics
+    sampler = sampling.sampler(client) if samples else None
     if wanted:
         run = _resume(client, wanted, run_name, marks)
     else:
         parent = parent_run_id or (stack[-1].run_id if stack else None)
         where = current_experiment_id() if experiment_id is None else experiment_id
         run = _create(client, where, parent, marks, run_name)
-    active = ActiveRun(run.info, run.data, run.inputs)
-    samples = sampling.is_wanted() if log_system_metrics is None else log_system_metrics
-    sampler = sampling.start(client, active.info.run_id) if samples else None
-    run_id = active.info.run_id
-    stack.append(_OpenRun(run_id, active, client, os.getpid(), _uncaught_error(), sampler))
-    _open_runs.append(stack[-1])
-    _local.last_run_id = run_id
-    return active
+    opened = _open(client, run, sampler)
+    if sampler is not None:
+        _start_or_fail(sampler, opened)
+    return opened.run
 
 
 def end_run(status: str = RunStatus.FINISHED) -> None:
@@ -160,6 +158,23 @@ def active_run_id() -> str:
     """The id of the active run, which is started where there is none."""
     stack = _local.stack
     return stack[-1].run_id if stack else start_run().info.run_id
+
+
+def _open(client: TrackingClient, run: Run, sampler: SystemMetrics | None) -> _OpenRun:
+    active = ActiveRun(run.info, run.data, run.inputs)
+    opened = _OpenRun(run.info.run_id, active, client, os.getpid(), _uncaught_error(), sampler)
+    _local.stack.append(opened)
+    _open_runs.append(opened)
+    _local.last_run_id = opened.run_id
+    return opened
+
+
+def _start_or_fail(sampler: SystemMetrics, opened: _OpenRun) -> None:
+    try:
+        sampler.start(opened.run_id)
+    except BaseException:
+        _end_through(opened.run_id, RunStatus.FAILED)
+        raise
 
 
 def _first_tags(tags: Mapping[str, Any] | None, description: str | None) -> dict[str, Any]:

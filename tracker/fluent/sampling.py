@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tracker.entities import RunStatus
-from tracker.exceptions import TrackerError
+from tracker.exceptions import InvalidValueError
 
 if TYPE_CHECKING:
     from tracker.client import TrackingClient
     from tracker.system_metrics import SystemMetrics
 
+DEFAULT_SECONDS: Final = 10.0
+
 
 @dataclass(slots=True)
 class _Sampling:
     is_on: bool = False
-    seconds: float = 10.0
+    seconds: float = DEFAULT_SECONDS
 
 
 _sampling = _Sampling()
@@ -32,9 +34,13 @@ def disable_system_metrics_logging() -> None:
     _sampling.is_on = False
 
 
-def set_system_metrics_sampling_interval(interval: float) -> None:
-    """Take a sample every `interval` seconds (10 by default) in runs that start from now on."""
-    _sampling.seconds = interval
+def set_system_metrics_sampling_interval(interval: float | None) -> None:
+    """Take a sample every `interval` seconds, 10 if None, in runs that start from now on.
+
+    Raises:
+        InvalidValueError: It is no number of seconds above 0.
+    """
+    _sampling.seconds = DEFAULT_SECONDS if interval is None else _checked(interval)
 
 
 def is_wanted() -> bool:
@@ -42,12 +48,22 @@ def is_wanted() -> bool:
     return _sampling.is_on
 
 
-def start(client: TrackingClient, run_id: str) -> SystemMetrics:
-    """Sample into a run that has just started, which fails where that is impossible."""
+def sampler(client: TrackingClient) -> SystemMetrics:
+    """What samples the system into a run, before there is one.
+
+    Raises:
+        UnsupportedError: psutil is not installed.
+    """
     from tracker.system_metrics import SystemMetrics  # noqa: PLC0415
 
+    return SystemMetrics(client, _sampling.seconds)
+
+
+def _checked(interval: float) -> float:
     try:
-        return SystemMetrics(client, run_id, _sampling.seconds)
-    except TrackerError:
-        client.set_terminated(run_id, RunStatus.FAILED)
-        raise
+        seconds = float(interval)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if 0 < seconds <= threading.TIMEOUT_MAX:
+        return seconds
+    raise InvalidValueError(f"The sampling interval is above 0 seconds, not {interval!r}.")
