@@ -19,6 +19,27 @@ def test_a_long_tag_of_a_new_run_is_cut_and_kept_whole(client):
     assert kept.read_text() == "x" * 9_000
 
 
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda: tracker.log_param("k", "x" * 9_000),
+        lambda: tracker.log_params({"k": "x" * 9_000}),
+        lambda: tracker.set_tag("k", "x" * 9_000),
+        lambda: tracker.get_client().create_run("0", tags={"k": "x" * 9_000}),
+        lambda: tracker.get_client().create_experiment("e", tags={"k": "x" * 9_000}),
+        lambda: tracker.get_client().set_experiment_tag("0", "k", "x" * 9_000),
+        lambda: tracker.start_run(run_name="x" * 9_000, nested=True),
+    ],
+    ids=["param", "params", "tag", "run", "experiment", "experiment's tag", "name"],
+)
+def test_the_warning_of_a_cut_points_at_the_line_that_logged(verb):
+    tracker.start_run()
+    with pytest.warns(UserWarning, match="is cut to") as caught:
+        verb()
+    assert {warning.filename for warning in caught} == {__file__}
+
+
 def test_a_long_tag_of_a_new_experiment_is_cut(client):
     with pytest.warns(UserWarning, match="is cut to 5000"):
         experiment_id = client.create_experiment("e", tags={"k": "x" * 9_000})

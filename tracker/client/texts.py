@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from tracker import validation as check
+from tracker.caller import stack_level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +44,6 @@ def cut(kind: str, key: str, text: str, limit: int) -> str:
     warnings.warn(
         f"The {kind} {key!r} has {len(text)} characters and is cut to {limit}; where it belongs to "
         f"a run, the whole text is kept among its artifacts under long_values/.",
-        stacklevel=4,
+        stacklevel=stack_level(),
     )
     return text[:limit]

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from tracker import context
+from tracker.caller import stack_level
 from tracker.client.runs import NOTE_TAG, PARENT_TAG
 from tracker.entities import Run, RunStatus
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
@@ -208,7 +209,7 @@ def _capture_files(client: TrackingClient, run_id: str) -> None:
     try:
         client.artifacts(run_id).log_contents(context.run_files())
     except TrackerError as error:  # A run is worth more than the list of its packages.
-        warnings.warn(f"The run's environment is not kept: {error}", stacklevel=4)
+        warnings.warn(f"The run's environment is not kept: {error}", stacklevel=stack_level())
 
 
 def _resume(client: TrackingClient, run_id: str, run_name: str | None, tags: dict[str, Any]) -> Run:
