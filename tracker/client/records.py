@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tracker import validation as check
 from tracker.client.opened import OpenedDatabase, now
+from tracker.client.operations import DONE
 from tracker.client.texts import cut, cut_all, texts_of, too_long
 from tracker.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from tracker.exceptions import InvalidValueError
@@ -15,6 +16,7 @@ from tracker.store.tracking import RUN_NAME_TAG
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tracker.client.operations import RunOperations
     from tracker.store.metrics import Point
 
 CONTEXT_TAG: Final = "mlflow.data.context"
@@ -30,11 +32,11 @@ class RecordVerbs(OpenedDatabase):
         value: Any,
         timestamp: int | None = None,
         step: int | None = None,
-        synchronous: bool | None = None,  # noqa: ARG002, FBT001
+        synchronous: bool | None = None,  # noqa: FBT001
         dataset_name: str | None = None,
         dataset_digest: str | None = None,
         model_id: str | None = None,
-    ) -> None:
+    ) -> RunOperations | None:
         """Add one point to a metric's history; it survives a killed process when this returns.
 
         Args:
@@ -43,7 +45,8 @@ class RecordVerbs(OpenedDatabase):
             value: A Python, numpy or one-element torch number; NaN and ±infinity are kept.
             timestamp: Milliseconds since the epoch; now by default.
             step: Any whole number; 0 by default.
-            synchronous: For MLflow's sake; every call is synchronous.
+            synchronous: False asks for an operation to wait for, which is done already: every
+                verb that takes this argument is synchronous.
             dataset_name: Refused, as is
             dataset_digest: and
             model_id: points belong to runs only.
@@ -61,6 +64,7 @@ class RecordVerbs(OpenedDatabase):
         if type(run_id) is not str:
             check.check_run_id(run_id)
         self.store.log_metric(run_id, _point(key, value, timestamp, step))
+        return DONE if synchronous is False else None
 
     def log_batch(
         self,
@@ -68,8 +72,8 @@ class RecordVerbs(OpenedDatabase):
         metrics: Sequence[Metric] = (),
         params: Sequence[Param] = (),
         tags: Sequence[RunTag] = (),
-        synchronous: bool | None = None,  # noqa: ARG002, FBT001
-    ) -> None:
+        synchronous: bool | None = None,  # noqa: FBT001
+    ) -> RunOperations | None:
         """Write metrics, parameters and tags together or not at all.
 
         Raises:
@@ -83,6 +87,7 @@ class RecordVerbs(OpenedDatabase):
             {param.key: param.value for param in _unique_params(params)},
             {tag.key: tag.value for tag in tags},
         )
+        return DONE if synchronous is False else None
 
     def log_metrics(
         self,
@@ -90,7 +95,8 @@ class RecordVerbs(OpenedDatabase):
         metrics: Mapping[str, Any],
         step: int | None = None,
         timestamp: int | None = None,
-    ) -> None:
+        synchronous: bool | None = None,  # noqa: FBT001
+    ) -> RunOperations | None:
         """Add one point to each of several metrics, in one transaction.
 
         Raises:
@@ -108,6 +114,7 @@ class RecordVerbs(OpenedDatabase):
         moment = now() if timestamp is None else check.plain_int("timestamp", timestamp)
         counter = 0 if step is None else check.plain_int("step", step)
         self.store.log_columns(run_id, Columns(keys, values, moment, counter, is_nan))
+        return DONE if synchronous is False else None
 
     def log_history(
         self,
@@ -150,7 +157,7 @@ class RecordVerbs(OpenedDatabase):
         run_id: str,
         key: str,
         value: Any,
-        synchronous: bool | None = None,  # noqa: ARG002, FBT001
+        synchronous: bool | None = None,  # noqa: FBT001
     ) -> Any:
         """Write a parameter once and return its value.
 
@@ -158,25 +165,38 @@ class RecordVerbs(OpenedDatabase):
             ParamConflictError: It was logged before with another value.
         """
         self._log(run_id, (), {key: value}, {})
-        return value
+        return DONE if synchronous is False else value
 
-    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+    def log_params(
+        self,
+        run_id: str,
+        params: Mapping[str, Any],
+        synchronous: bool | None = None,  # noqa: FBT001
+    ) -> RunOperations | None:
         """Write several parameters once, all or none."""
         self._log(run_id, (), params, {})
+        return DONE if synchronous is False else None
 
     def set_tag(
         self,
         run_id: str,
         key: str,
         value: Any,
-        synchronous: bool | None = None,  # noqa: ARG002, FBT001
-    ) -> None:
+        synchronous: bool | None = None,  # noqa: FBT001
+    ) -> RunOperations | None:
         """Set or overwrite a tag."""
         self._log(run_id, (), {}, {key: value})
+        return DONE if synchronous is False else None
 
-    def set_tags(self, run_id: str, tags: Mapping[str, Any]) -> None:
+    def set_tags(
+        self,
+        run_id: str,
+        tags: Mapping[str, Any],
+        synchronous: bool | None = None,  # noqa: FBT001
+    ) -> RunOperations | None:
         """Set or overwrite several tags, all or none."""
         self._log(run_id, (), {}, tags)
+        return DONE if synchronous is False else None
 
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove a tag.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from tracker.client.operations import RunOperations
     from tracker.entities import Dataset, Metric
 
 
@@ -23,12 +24,12 @@ def log_metric(
     key: str,
     value: Any,
     step: int | None = None,
-    synchronous: bool | None = None,  # noqa: ARG001, FBT001
+    synchronous: bool | None = None,  # noqa: FBT001
     timestamp: int | None = None,
     run_id: str | None = None,
     model_id: str | None = None,
     dataset: Dataset | None = None,
-) -> None:
+) -> RunOperations | None:
     """Add one point to a metric's history; it survives a killed process when this returns.
 
     Raises:
@@ -37,18 +38,19 @@ def log_metric(
     """
     if model_id is not None or dataset is not None:
         refuse(model_id=model_id, dataset=dataset)
-    get_client().log_metric(run_id or active_run_id(), key, value, timestamp, step)
+    client, run = get_client(), run_id or active_run_id()
+    return client.log_metric(run, key, value, timestamp, step, synchronous)
 
 
 def log_metrics(
     metrics: Mapping[str, Any],
     step: int | None = None,
-    synchronous: bool | None = None,  # noqa: ARG001, FBT001
+    synchronous: bool | None = None,  # noqa: FBT001
     run_id: str | None = None,
     timestamp: int | None = None,
     model_id: str | None = None,
     dataset: Dataset | None = None,
-) -> None:
+) -> RunOperations | None:
     """Add one point to each of several metrics, in one transaction.
 
     Raises:
@@ -57,7 +59,8 @@ def log_metrics(
     """
     if model_id is not None or dataset is not None:
         refuse(model_id=model_id, dataset=dataset)
-    get_client().log_metrics(run_id or active_run_id(), metrics, step, timestamp)
+    client, run = get_client(), run_id or active_run_id()
+    return client.log_metrics(run, metrics, step, timestamp, synchronous)
 
 
 def log_history(
@@ -78,44 +81,44 @@ def log_history(
 def log_param(
     key: str,
     value: Any,
-    synchronous: bool | None = None,  # noqa: ARG001, FBT001
+    synchronous: bool | None = None,  # noqa: FBT001
 ) -> Any:
     """Write a parameter once and return its value.
 
     Raises:
         ParamConflictError: It was logged before with another value.
     """
-    return get_client().log_param(active_run_id(), key, value)
+    return get_client().log_param(active_run_id(), key, value, synchronous)
 
 
 def log_params(
     params: Mapping[str, Any],
-    synchronous: bool | None = None,  # noqa: ARG001, FBT001
+    synchronous: bool | None = None,  # noqa: FBT001
     run_id: str | None = None,
-) -> None:
+) -> RunOperations | None:
     """Write several parameters once, all or none.
 
     Raises:
         ParamConflictError: One was logged before with another value.
     """
-    get_client().log_params(run_id or active_run_id(), params)
+    return get_client().log_params(run_id or active_run_id(), params, synchronous)
 
 
 def set_tag(
     key: str,
     value: Any,
-    synchronous: bool | None = None,  # noqa: ARG001, FBT001
-) -> None:
+    synchronous: bool | None = None,  # noqa: FBT001
+) -> RunOperations | None:
     """Set or overwrite a tag."""
-    get_client().set_tag(active_run_id(), key, value)
+    return get_client().set_tag(active_run_id(), key, value, synchronous)
 
 
 def set_tags(
     tags: Mapping[str, Any],
-    synchronous: bool | None = None,  # noqa: ARG001, FBT001
-) -> None:
+    synchronous: bool | None = None,  # noqa: FBT001
+) -> RunOperations | None:
     """Set or overwrite several tags, all or none."""
-    get_client().set_tags(active_run_id(), tags)
+    return get_client().set_tags(active_run_id(), tags, synchronous)
 
 
 def delete_tag(key: str) -> None:
