@@ -17,10 +17,16 @@ def default_uri() -> str:
     return os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT
 
 
-def database_path(uri: str | os.PathLike[str]) -> Path:
+def database_path(uri: str | os.PathLike[str], folder: Path | None = None) -> Path:
     """The absolute path of the database that a tracking URI or a plain path names.
 
+    Args:
+        uri: Such as 'sqlite:///tracking.db' or 'tracking.db'.
+        folder: Where a relative path starts from; the working directory by default.
+
     >>> database_path("sqlite:////data/tracking.db").as_posix()
+    '/data/tracking.db'
+    >>> database_path("sqlite:///tracking.db", Path("/data")).as_posix()
     '/data/tracking.db'
 
     Raises:
@@ -33,21 +39,21 @@ def database_path(uri: str | os.PathLike[str]) -> Path:
         )
     scheme, separator, rest = text.partition(":")
     if scheme == "sqlite":
-        return _sqlite_path(text)
+        return _sqlite_path(text, folder)
     if scheme == "file":
-        return _file_path(rest)
+        return _file_path(rest, folder)
     if scheme == "databricks" or f"{separator}{rest}".startswith("://"):
         raise InvalidValueError(
             f"The tracker writes a local SQLite file and cannot reach {text!r}: name a file, such "
             f"as 'sqlite:///tracking.db'. To send runs to an MLflow server, use MLflow itself; it "
             f"opens the file that the tracker wrote."
         )
-    return _absolute(text)
+    return _absolute(text, folder)
 
 
-def _absolute(path: str) -> Path:
+def _absolute(path: str, folder: Path | None) -> Path:
     try:
-        return Path(path).absolute()
+        return (folder or Path()).joinpath(path).absolute()
     except FileNotFoundError:
         raise InvalidValueError(
             f"{path!r} is relative to the working directory, which was deleted: change to another "
@@ -55,19 +61,19 @@ def _absolute(path: str) -> Path:
         ) from None
 
 
-def _file_path(rest: str) -> Path:
+def _file_path(rest: str, folder: Path | None) -> Path:
     """A file, or `tracking.db` in a folder: to MLflow and its users, `file:` names a folder."""
     from urllib.parse import unquote  # noqa: PLC0415
 
-    path = _absolute(unquote(rest.removeprefix("//")))
+    path = _absolute(unquote(rest.removeprefix("//")), folder)
     return path if path.suffix or path.is_file() else path / "tracking.db"
 
 
-def _sqlite_path(text: str) -> Path:
+def _sqlite_path(text: str, folder: Path | None) -> Path:
     prefix = "sqlite:///"
     path = text.removeprefix(prefix).split("?")[0]
     if not text.startswith(prefix) or path in {"", ":memory:"}:
         raise InvalidValueError(
             f"{text!r} names no file: write 'sqlite:///tracking.db' or 'sqlite:////full/path.db'."
         )
-    return _absolute(path)
+    return _absolute(path, folder)
