@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from tracker.locations import database_path
+
+LONGEST_NAME_BYTES = 255
+"""Of a file, on the file systems in use."""
+OWN_FILES = {"split.pt"}
+"""What a run itself keeps beside its images."""
 
 
 def _number(value: object) -> object:
@@ -18,7 +34,50 @@ def _number(value: object) -> object:
         return value
 
 
-Number = Annotated[float, BeforeValidator(_number)]
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("it is not valid Unicode") from error
+    if "\0" in value:
+        raise ValueError("it holds a NUL character")
+    return value
+
+
+def _name(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("a name is made of characters that can be seen")
+    return value
+
+
+def _path(value: str) -> str:
+    if any(len(part.encode()) > LONGEST_NAME_BYTES for part in Path(value).parts):
+        raise ValueError(f"a name in it is longer than {LONGEST_NAME_BYTES} bytes")
+    return os.path.expanduser(value)  # noqa: PTH111 -- Path's takes an unknown user for an error
+
+
+def _database(value: str) -> str:
+    database_path(value, Path("/"))  # refuses what names no file
+    return value
+
+
+def _image_file(value: str) -> str:
+    plain = re.fullmatch(r"[^/\\:%]+\.pt", value) and value.isprintable()
+    if not plain or value.startswith(".") or value.lower() in OWN_FILES:
+        raise ValueError("the name of a file inside paths.root must stand here, such as 'a.pt'")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Text = Annotated[str, AfterValidator(_text)]
+Name = Annotated[
+    str, Field(min_length=1, max_length=200), AfterValidator(_text), AfterValidator(_name)
+]
+PathText = Annotated[str, Field(min_length=1), AfterValidator(_text), AfterValidator(_path)]
+ImageFile = Annotated[
+    str, Field(max_length=200), AfterValidator(_text), AfterValidator(_image_file)
+]
 MetricName = Literal["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
 
 
@@ -27,15 +86,51 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_keys(cls, value: Any) -> Any:
+        """A section whose keys are all commented out is null to YAML."""
+        return {} if value is None else value
+
 
 class Paths(Section):
     """Where the images lie. `root` is absolute once loaded; the files lie inside it."""
 
-    root: str = "data"
-    train_data: str = "mnist_train.pt"
-    test_data: str = "mnist_test.pt"
-    train_data_blurred: str = "mnist_train_blurred.pt"
-    test_data_blurred: str = "mnist_test_blurred.pt"
+    root: PathText = "data"
+    train_data: ImageFile = "mnist_train.pt"
+    test_data: ImageFile = "mnist_test.pt"
+    train_data_blurred: ImageFile = "mnist_train_blurred.pt"
+    test_data_blurred: ImageFile = "mnist_test_blurred.pt"
+
+    @model_validator(mode="after")
+    def _apart(self) -> Paths:
+        """No file may take the place of another, nor of its substitute, nor by its case alone."""
+        taken: dict[str, str] = {}
+        for key in IMAGE_FILES:
+            name = getattr(self, key)
+            for used in (name, substitute_name(name)):
+                if (other := taken.setdefault(used.casefold(), key)) != key:
+                    raise ValueError(f"{other} and {key} would share the file {used!r}")
+        return self
+
+    def file_name(self, split: str, *, blurred: bool, substitute: bool) -> str:
+        """The file of one set of images."""
+        name: str = getattr(self, f"{split}_data_blurred" if blurred else f"{split}_data")
+        return substitute_name(name) if substitute else name
+
+
+IMAGE_FILES = [key for key in Paths.model_fields if key != "root"]
+
+
+def substitute_name(name: str) -> str:
+    """The file name of the substitute for a file of MNIST.
+
+    Examples:
+        >>> substitute_name("mnist_train.pt")
+        'stroke_digits_train.pt'
+    """
+    renamed, count = re.subn("mnist", "stroke_digits", name, flags=re.IGNORECASE)
+    return renamed if count else f"stroke_digits_{name}"
 
 
 class DataPrep(Section):
@@ -47,24 +142,27 @@ class DataPrep(Section):
     source: Literal["auto", "mnist", "stroke-digits"] = "auto"
     stroke_seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     stroke_jitter: Annotated[Number, Field(ge=0, le=3)] = 0.6
-    stroke_train_samples: Annotated[int, Field(ge=10)] = 60_000
-    stroke_test_samples: Annotated[int, Field(ge=10)] = 10_000
+    stroke_train_samples: Annotated[int, Field(ge=10, le=10_000_000)] = 60_000
+    stroke_test_samples: Annotated[int, Field(ge=10, le=10_000_000)] = 10_000
 
 
 class ModelConfig(Section):
     """One configuration: a network, its training images and how it is trained."""
 
-    description: str = ""
+    description: Text = ""
     on_request: bool = False
-    model: str = "mlp"
+    model: Text = "mlp"
     hidden_size: Annotated[int, Field(ge=1, le=1_000_000)] = 128
-    channels: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = [16, 32]
+    channels: Annotated[list[Annotated[int, Field(ge=1, le=100_000)]], Field(min_length=1)] = [
+        16,
+        32,
+    ]
     train_on: Literal["sharp", "blurred", "both"] = "sharp"
-    max_samples: Annotated[int, Field(ge=2)] | None = None
+    max_samples: Annotated[int, Field(ge=2, le=1_000_000_000)] | None = None
     data_split_ratio: Annotated[Number, Field(gt=0, lt=1)] = 0.8
-    batch_size: Annotated[int, Field(ge=1)] = 64
-    max_epochs: Annotated[int, Field(ge=1)] = 10
-    learning_rate: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 0.01
+    batch_size: Count = 64
+    max_epochs: Count = 10
+    learning_rate: Annotated[Number, Field(gt=0)] = 0.01
     optimizer: Literal["sgd", "adam"] = "sgd"
     momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     weight_decay: Annotated[Number, Field(ge=0)] = 0.0
@@ -78,15 +176,17 @@ class ModelConfig(Section):
 class Testing(Section):
     """How the test sets are evaluated."""
 
-    batch_size: Annotated[int, Field(ge=1)] = 10_000
+    batch_size: Count = 10_000
 
 
 class Tracking(Section):
     """Where runs are recorded. Both paths are absolute once loaded."""
 
-    database: str = "tracking.db"
-    artifact_location: str = "artifacts"
-    experiment_name: Annotated[str, Field(min_length=1, max_length=256)] = "MNIST_Experiments"
+    database: Annotated[PathText, AfterValidator(_database)] = "tracking.db"
+    artifact_location: PathText = "artifacts"
+    experiment_name: Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_text)] = (
+        "MNIST_Experiments"
+    )
 
 
 class Config(Section):
@@ -94,21 +194,20 @@ class Config(Section):
 
     paths: Paths = Paths()
     data_prep: DataPrep = DataPrep()
-    model_configs: Annotated[dict[str, ModelConfig], Field(min_length=1)]
+    model_configs: Annotated[dict[Name, ModelConfig], Field(min_length=1)]
     testing: Testing = Testing()
     tracking: Tracking = Tracking()
 
     def located_in(self, folder: Path) -> Config:
         """The same study with its paths resolved against `folder`."""
         paths = self.paths.model_copy(update={"root": str(folder / self.paths.root)})
-        tracking = self.tracking.model_copy(
-            update={"database": str(folder / self.tracking.database)}
-        )
+        database = database_path(self.tracking.database, folder)
+        tracking = self.tracking.model_copy(update={"database": str(database)})
         return self.model_copy(update={"paths": paths, "tracking": tracking})
 
     def with_data_root(self, root: str) -> Config:
         """The same study with its images under `root`, relative to the working directory."""
-        paths = self.paths.model_copy(update={"root": str(Path(root).absolute())})
+        paths = self.paths.model_copy(update={"root": str(Path(_path(root)).absolute())})
         return self.model_copy(update={"paths": paths})
 
     def with_seed(self, seed: int) -> Config:

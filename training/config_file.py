@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
+from yaml import MappingNode, YAMLError
 
+from training import plain_yaml
 from training.config import Config, ModelConfig
 from training.errors import ConfigError, UsageError, did_you_mean
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
+    from yaml import Node
 
 Location = tuple[str, ...]
 
@@ -42,38 +44,42 @@ def _validated(document: dict[str, Any], origins: dict[Location, str], default: 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
     try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        node = plain_yaml.compose(path.read_text(encoding="utf-8"))
+        origins = _lines(node, path.name)
+        document = plain_yaml.value_of(node)
     except FileNotFoundError as error:
         message = f"there is no configuration file {str(path)!r}; name one with --config FILE"
         raise ConfigError(message) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # of the path, or of bytes that are no UTF-8
         raise ConfigError(f"the configuration {str(path)!r} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(
-            f"{path.name} is not valid YAML: {' '.join(str(error).split())}"
-        ) from error
+    except YAMLError as error:
+        problem = plain_yaml.problem(error)
+        raise ConfigError(f"{path.name} is not valid YAML: {problem}") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{path.name} holds no sections; it must name at least model_configs")
-    origins: dict[Location, str] = {}
-    _note_lines(node, (), path.name, origins)
     return document, origins
 
 
-def _note_lines(
-    node: yaml.Node | None, location: Location, name: str, origins: dict[Location, str]
-) -> None:
-    """Remember the line of every key, and refuse a key that stands twice."""
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        below = (*location, str(key.value))
-        origin = f"{name}:{key.start_mark.line + 1}"
-        if below in origins:
-            raise ConfigError(f"{origin}: {'.'.join(below)} already stands at {origins[below]}")
-        origins[below] = origin
-        _note_lines(value, below, name, origins)
+def _lines(root: Node | None, name: str) -> dict[Location, str]:
+    """The line of every key; a key that stands twice is refused.
+
+    What aliases repeat is walked once: it may be large, or hold itself.
+    """
+    origins: dict[Location, str] = {}
+    walked: set[int] = set()
+    waiting: list[tuple[Location, Node | None]] = [((), root)]
+    for location, node in waiting:  # grows on the way
+        if not isinstance(node, MappingNode) or id(node) in walked:
+            continue
+        walked.add(id(node))
+        for key, value in node.value:
+            below = (*location, str(key.value))
+            origin = f"{name}:{key.start_mark.line + 1}"
+            if below in origins:
+                raise ConfigError(f"{origin}: {'.'.join(below)} already stands at {origins[below]}")
+            origins[below] = origin
+            waiting.append((below, value))
+    return origins
 
 
 def _apply(override: str, document: dict[str, Any], origins: dict[Location, str]) -> None:
@@ -85,7 +91,9 @@ def _apply(override: str, document: dict[str, Any], origins: dict[Location, str]
     _check_section(location, document)
     section = document
     for part in location[:-1]:
-        section = section.setdefault(part, {})
+        if section.get(part) is None:
+            section[part] = {}
+        section = section[part]
         if not isinstance(section, dict):
             raise UsageError(f"--set {override!r}: {part!r} is a value, not a section")
     section[location[-1]] = _value(text, override)
@@ -108,9 +116,10 @@ def _check_section(location: Location, document: dict[str, Any]) -> None:
 
 def _value(text: str, override: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {override!r}: the value is not valid YAML") from error
+        return plain_yaml.value_of(plain_yaml.compose(text))
+    except YAMLError as error:
+        problem = plain_yaml.problem(error)
+        raise UsageError(f"--set {override!r}: the value is not valid YAML: {problem}") from error
 
 
 def _sentence(error: ErrorDetails, origins: dict[Location, str], default: str) -> str:
@@ -122,8 +131,18 @@ def _sentence(error: ErrorDetails, origins: dict[Location, str], default: str) -
         return f"{origin}: unknown key {dotted!r}; {hint}"
     if error["type"] == "missing":
         return f"{origin}: {dotted!r} is missing"
-    message = error["msg"][0].lower() + error["msg"][1:]
-    return f"{origin}: {dotted} is {error['input']!r}: {message}"
+    shown, message = plain_yaml.shown(error["input"]), _message(error)
+    if location[-1] == "[key]":
+        return f"{origin}: a name in {'.'.join(location[:-2])} is {shown}: {message}"
+    return f"{origin}: {dotted} is {shown}: {message}"
+
+
+def _message(error: ErrorDetails) -> str:
+    if error["type"] in {"model_type", "dict_type"}:
+        return "a section must stand here, which is a list of `key: value`"
+    cause = error.get("ctx", {}).get("error")  # of a rule of our own
+    text = str(cause or error["msg"])
+    return text[0].lower() + text[1:]
 
 
 def _origin(location: Location, origins: dict[Location, str], default: str) -> str:

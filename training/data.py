@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from training import mnist
 from training.blur import blur_bytes
+from training.config import substitute_name
 from training.digits import stroke_digits
 from training.errors import ConfigError, DataError
 from training.image_sets import ImageSet, load_or_make
@@ -183,14 +183,3 @@ def _blurred(config: Config, folder: Path, sharp: ImageSet, sigma: float) -> Ima
         split=sharp.split,
         blur_sigma=sigma,
     )
-
-
-def substitute_name(name: str) -> str:
-    """The file name of the substitute for a file of MNIST.
-
-    Examples:
-        >>> substitute_name("mnist_train.pt")
-        'stroke_digits_train.pt'
-    """
-    renamed, count = re.subn("mnist", "stroke_digits", name, flags=re.IGNORECASE)
-    return renamed if count else f"stroke_digits_{name}"

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training.config import ModelConfig
-from training.data import substitute_name
+from training.config import ModelConfig, substitute_name
 from training.digits import spline_matrix, stroke_digits
 from training.loop import Task, train_epochs, validate
 from training.mnist import load_split
