@@ -19,6 +19,7 @@ from tracker.cli import (
     runs,
     show,
     sql,
+    streams,
     transfer,
     ui,
     upkeep,
@@ -73,10 +74,7 @@ A run is named by its id or its name, or by the start of one that fits no other 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
-    # Names in a database may hold halves of surrogate pairs, and a pipe may be ASCII.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    streams.prepare()
     try:
         options = build_parser().parse_args(arguments)
         code = _run(options)

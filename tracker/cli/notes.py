@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
+from tracker.cli import streams
 from tracker.cli.arguments import add_format, add_run
 from tracker.cli.names import describe, find_experiment, find_run
 from tracker.cli.plain import clean_lines
@@ -107,7 +107,7 @@ def note(session: Session) -> None:
         client.delete_tag(info.run_id, NOTE_TAG)
         console.remark(f"Removed the note of run {describe(info)}.")
         return
-    text = sys.stdin.read() if options.text == "-" else options.text
+    text = streams.piped_text() if options.text == "-" else options.text
     client.set_tag(info.run_id, NOTE_TAG, text.rstrip("\n"))
     console.remark(f"Set the note of run {describe(info)}.")
 

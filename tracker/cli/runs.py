@@ -47,9 +47,11 @@ def add_verbs(verbs: Verbs) -> None:
         "-c",
         "--columns",
         metavar="NAMES",
-        help="what to show, parted by commas: run_id, run_name, experiment, status, start_time, "
-        "end_time, duration_seconds, user_id, lifecycle_stage, artifact_uri, metrics.KEY, "
-        "params.KEY, tags.KEY",
+        action="append",
+        default=[],
+        help="what to show, parted by commas or repeated: run_id, run_name, experiment, status, "
+        "start_time, end_time, duration_seconds, user_id, lifecycle_stage, artifact_uri, "
+        "metrics.KEY, params.KEY, tags.KEY",
     )
     add(
         "-n",
@@ -66,7 +68,8 @@ def list_runs(session: Session) -> None:
     """Write one line a run."""
     options, console = session.options, session.console
     fields = _fields(session)
-    named = [fields.field(name.strip()) for name in (options.columns or "").split(",") if name]
+    names = ",".join(options.columns).split(",")
+    named = [fields.field(name.strip()) for name in names if name.strip()]
     limit = _limit(options)
     found = session.reading.search_runs(
         experiment_ids(session.store, options.experiments),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.cli import plain
+from tracker.cli import plain, streams
 from tracker.cli.arguments import add_format, row_limit, whole_number
 from tracker.cli.tables import Column, write
 from tracker.exceptions import InvalidValueError
@@ -55,19 +54,13 @@ def sql(session: Session) -> None:
         InvalidValueError: The query is empty, wrong, or would write.
     """
     options, console = session.options, session.console
-    text = _from_standard_input() if options.query == "-" else options.query
+    text = streams.piped_text() if options.query == "-" else options.query
     if not text.strip():
         raise InvalidValueError("The query is empty: write a SELECT.")
     answer = query.select(session.store.database, text, options.limit, options.timeout)
     write(console, _columns(answer), answer.rows, options.format)
     if answer.more:
         console.remark(f"… the first {plain.plural(options.limit, 'row')}; --limit 0 shows all")
-
-
-def _from_standard_input() -> str:
-    # None where it is closed.
-    content = sys.stdin.buffer.read() if sys.stdin else b""
-    return content.decode(errors="surrogateescape")
 
 
 def _columns(answer: query.Answer) -> list[Column]:

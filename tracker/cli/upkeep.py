@@ -77,7 +77,7 @@ def gc(session: Session) -> int:
 
     options, console = session.options, session.console
     collector = Collector(
-        session.writing,
+        session.reading if options.dry_run else session.writing,
         deleted_before=console.now - options.older_than * _DAY_MS,
         dry_run=options.dry_run,
     )

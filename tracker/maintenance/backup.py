@@ -13,6 +13,7 @@ from tracker.exceptions import AlreadyExistsError, TrackerError
 from tracker.files import open_artifacts
 from tracker.files.local import LocalArtifacts
 from tracker.files.paths import is_inside
+from tracker.files.store import explained
 from tracker.liveness import lock_folder
 from tracker.maintenance.copying import Copied, copy_files
 from tracker.store import upkeep
@@ -49,13 +50,10 @@ def back_up(
 
     Raises:
         AlreadyExistsError: The folder is not empty.
+        ArtifactError: It cannot be made.
         DatabaseError: The copy cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise AlreadyExistsError(
-            f"{str(folder)!r} is not an empty folder: name one that does not exist yet."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_empty(folder)
     database = client.store.database
     target = folder / database.path.name
     upkeep.copy_database(database, target)
@@ -73,6 +71,15 @@ def back_up(
         result.runs += 1
         progress(result.runs)
     return result
+
+
+def _make_empty(folder: Path) -> None:
+    with explained(f"make the folder {str(folder)!r}"):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise AlreadyExistsError(
+                f"{str(folder)!r} is not an empty folder: name one that does not exist yet."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _say_that_nobody_works(database: Path, infos: list[RunInfo]) -> None:

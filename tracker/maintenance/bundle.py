@@ -26,6 +26,7 @@ from tracker.exceptions import (
 from tracker.files.archives import write_member
 from tracker.files.atomic import BLOCK_BYTES, WRITABLE, make_folder, staged
 from tracker.files.paths import safe_path
+from tracker.files.store import explained
 from tracker.maintenance.database_source import DatabaseSource
 from tracker.maintenance.merge import Merge, Merged
 from tracker.store import upkeep
@@ -54,6 +55,11 @@ def export_bundle(
     Raises:
         TrackerError: A file of a run cannot be read, or the zip file not be written.
     """
+    with explained(f"write {str(target)!r}"):
+        return _export(client, run_ids, target, now)
+
+
+def _export(client: TrackingClient, run_ids: Collection[str], target: Path, now: int) -> Merged:
     make_folder(target.absolute().parent)
     with tempfile.TemporaryDirectory(prefix="tracker-") as folder:
         database = Path(folder, DATABASE_NAME)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 from tracker.client import TrackingClient
 
@@ -64,3 +67,17 @@ def test_an_experiment_goes_and_comes_back_with_its_runs(cli, runs):
     assert json.loads(cli("runs", "--format", "json").out) == []
     cli("restore", "--experiment", "digits")
     assert len(json.loads(cli("runs", "--format", "json").out)) == len(runs)
+
+
+def test_a_note_is_piped_in_unless_it_is_no_text(cli, runs, tmp_path):
+    command = [sys.executable, "-m", "tracker", "note", runs["wide_1a"], "-"]
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    good, bad = (
+        subprocess.run(
+            command, input=note, cwd=tmp_path, env=strict, check=False, capture_output=True
+        )
+        for note in ("fünf".encode(), b"f\xffnf")
+    )
+    assert (good.returncode, bad.returncode) == (0, 1)
+    assert bad.stderr.startswith(b"error: The text 'f\\udcffnf' is not valid Unicode")
+    assert cli("note", "wide_1a").out == "fünf\n"

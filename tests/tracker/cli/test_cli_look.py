@@ -56,6 +56,12 @@ def test_a_table_is_short_and_csv_is_exact(cli, runs):
     }
 
 
+def test_columns_are_parted_by_commas_or_repeated(cli, runs):
+    assert runs
+    said = cli("runs", "-c", "run_name, status", "-c", "params.batch_size", "--format", "csv")
+    assert said.out.splitlines()[0] == "run_name,status,params.batch_size"
+
+
 def test_a_limit_says_that_there_are_more(cli, runs):
     assert runs
     said = cli("runs", "--limit", 2)

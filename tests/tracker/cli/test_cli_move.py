@@ -5,6 +5,8 @@ import re
 import shutil
 import sqlite3
 
+import pytest
+
 
 def test_export_and_import_carry_an_experiment_to_another_database(cli, runs, tmp_path):
     archive, target = tmp_path / "digits.zip", tmp_path / "elsewhere/tracking.db"
@@ -55,6 +57,25 @@ def test_a_backup_says_where_it_is_and_is_complete(cli, runs, tmp_path):
     assert said.out == f"{tmp_path / 'copy/tracking.db'}\n"
     found = json.loads(cli("runs", "--format", "json", db=tmp_path / "copy/tracking.db").out)
     assert {run["run_id"] for run in found} == set(runs.values())
+
+
+@pytest.mark.parametrize("arguments", [("backup",), ("export", "wide_1a", "-o")])
+@pytest.mark.parametrize("place", ["/proc/nowhere/x", "tracking.db/x"])
+def test_a_copy_that_cannot_be_written_is_said_so(cli, runs, arguments, place, tmp_path):
+    assert runs
+    said = cli(*arguments, tmp_path / place)
+    assert (said.code, said.out) == (1, "")
+    assert re.match(r"error: cannot (make|write) .*: there is (no such file|a file)", said.err)
+
+
+def test_a_dry_run_of_gc_writes_nothing(cli, runs, tmp_path):
+    assert runs
+    cli("delete", "--experiment", "digits")
+    copy = tmp_path / "copy"  # Not in WAL mode yet: that is written by the first who may write.
+    cli("backup", copy)
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    assert "3 deleted runs" in cli("gc", "--dry-run", db=copy / "tracking.db").out
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
 
 
 def test_gc_says_how_much_before_and_after(cli, runs):

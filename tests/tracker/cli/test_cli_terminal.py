@@ -101,6 +101,18 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("stream", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_error(hostile, tmp_path, stream):
+    command = f"'{sys.executable}' -m tracker --db tracking.db tag {hostile} a=b {stream}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    client = TrackingClient(tmp_path / "tracking.db")
+    assert client.get_run(hostile).data.tags["a"] == "b"
+    assert client.store.database.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
 def test_a_pipe_that_takes_only_ascii_gets_everything(hostile, tmp_path):
     assert hostile
     done = subprocess.run(
