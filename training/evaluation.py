@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn import functional
 
 from training.image_sets import CLASSES
 from training.loop import predict_logits
+from training.scores import Scores, score
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,19 +39,13 @@ class Predictions:
     losses: Tensor
 
     @property
-    def loss(self) -> float:
-        """The mean cross-entropy."""
-        return self.losses.double().mean().item()
-
-    @property
-    def accuracy(self) -> float:
-        """The share of images read right."""
-        return self.right.double().mean().item()
-
-    @property
     def right(self) -> Tensor:
         """(N,) bool."""
         return self.predicted == self.labels
+
+    def means(self) -> tuple[float, float]:
+        """The mean loss, and the share of images read right."""
+        return Scores(self.losses, self.right).means()
 
 
 def predict(
@@ -60,15 +54,16 @@ def predict(
     """What `model` says about every image of a test set."""
     logits = predict_logits(model, images.images.to(device), batch_size).cpu()
     confidence, predicted = logits.softmax(dim=1).max(dim=1)
-    losses = functional.cross_entropy(logits, images.labels, reduction="none")
+    losses = score(logits, images.labels).losses
     return Predictions(images.labels, predicted, confidence, losses)
 
 
 def summary(predictions: Predictions) -> dict[str, Any]:
     """Loss, accuracy, per-class scores and calibration, ready for JSON."""
+    loss, accuracy = predictions.means()
     return {
-        "loss": predictions.loss,
-        "accuracy": predictions.accuracy,
+        "loss": loss,
+        "accuracy": accuracy,
         "per_class": per_class_scores(confusion_counts(predictions)),
         "calibration": calibration(predictions),
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from training.errors import TrainingError
 from training.evaluation import (
     Predictions,
     confusion_counts,
@@ -14,6 +16,7 @@ from training.evaluation import (
     predictions_table,
     summary,
 )
+from training.image_sets import CLASSES
 from training.run_files import as_json, log_files
 from training.sprites import sprite
 
@@ -31,6 +34,9 @@ def record_evaluation(
 
     Returns:
         test_loss, test_accuracy, test_blurred_loss, test_blurred_accuracy.
+
+    Raises:
+        TrainingError: A loss is not finite; nothing was recorded.
     """
     sets = {"test": data.test, "test_blurred": data.test_blurred}
     summaries: dict[str, dict[str, Any]] = {}
@@ -38,6 +44,8 @@ def record_evaluation(
     for name, images in sets.items():
         predictions = predict(model, images, batch_size, device)
         summaries[name] = summary(predictions)
+        if not math.isfinite(summaries[name]["loss"]):
+            raise TrainingError(f"the network's loss on the images of {images.name} is not finite")
         files |= _prediction_files(name, predictions, images)
     log_files({"evaluation/summary.json": as_json(summaries), **files})
     return {
@@ -48,7 +56,7 @@ def record_evaluation(
 
 
 def _prediction_files(name: str, predictions: Predictions, images: ImageSet) -> dict[str, bytes]:
-    confusion = {"labels": list(range(10)), "counts": confusion_counts(predictions)}
+    confusion = {"labels": list(range(CLASSES)), "counts": confusion_counts(predictions)}
     shown = extremes(predictions)
     rows = torch.tensor([row["index"] for row in shown], dtype=torch.int64)
     return {

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
 from training.errors import NonFiniteLossError
+from training.scores import score
 from training.seeds import generator
 from training.steps import learning_rate, to_input
 
@@ -83,6 +83,8 @@ def train_epochs(task: Task, after: int = 0) -> Iterator[EpochResult]:
         train_loss, train_accuracy = train_epoch(task, epoch)
         seconds = time.perf_counter() - start
         val_loss, val_accuracy = validate(task.model, task.validation)
+        if not task.world.all(math.isfinite(val_loss)):  # the last steps may have broken it
+            raise NonFiniteLossError(epoch, epoch * task.steps_per_epoch)
         speed = len(task.train) / seconds
         yield EpochResult(epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds, speed)
 
@@ -115,35 +117,29 @@ def _judged(
     logits: list[Tensor], targets: list[Tensor], task: Task, epoch: int
 ) -> tuple[float, float]:
     """Mean loss and accuracy of an epoch's logits, each from before its step's update."""
-    scores, labels = torch.cat(logits).float(), torch.cat(targets)
-    losses = functional.cross_entropy(scores, labels, reduction="none").cpu()
-    right = (scores.argmax(dim=1) == labels).cpu()
-    sums = torch.stack([losses.double().sum(), right.double().sum()])
-    loss, accuracy = (task.world.sum(sums) / len(task.train)).tolist()
+    scores = score(torch.cat(logits).float(), torch.cat(targets))
+    loss, accuracy = (task.world.sum(scores.sums()) / len(task.train)).tolist()
     if not math.isfinite(loss):
         steps = torch.repeat_interleave(torch.tensor([len(part) for part in targets]))
-        _complain(losses, steps, task, epoch)
+        raise NonFiniteLossError(epoch, _first_broken_step(scores.losses.cpu(), steps, task, epoch))
     return loss, accuracy
 
 
-def _complain(losses: Tensor, steps: Tensor, task: Task, epoch: int) -> None:
-    """Raise NonFiniteLossError with the first step at which any process lost the loss."""
+def _first_broken_step(losses: Tensor, steps: Tensor, task: Task, epoch: int) -> int:
+    """The first step at which any process lost the loss; `steps` are those within the epoch."""
     never = torch.tensor([task.steps_per_epoch])
     within = int(task.world.minimum(torch.cat([steps[~losses.isfinite()], never]).min()))
-    raise NonFiniteLossError(epoch, (epoch - 1) * task.steps_per_epoch + within + 1)
-
-
-def _means(losses: Tensor, logits: Tensor, labels: Tensor) -> tuple[float, float]:
-    accuracy = (logits.argmax(dim=1) == labels).float().mean()
-    return losses.mean().item(), accuracy.item()
+    return (epoch - 1) * task.steps_per_epoch + within + 1
 
 
 @torch.no_grad()
 def validate(model: nn.Module, examples: Examples) -> tuple[float, float]:
     """Mean loss and accuracy on images that are not trained on."""
-    logits = predict_logits(model, examples.images, VALIDATION_BATCH)
-    losses = functional.cross_entropy(logits, examples.labels, reduction="none")
-    return _means(losses, logits, examples.labels)
+    scores = score(predict_logits(model, examples.images, VALIDATION_BATCH), examples.labels)
+    _, accuracy = scores.means()
+    # In float32, unlike other means: a resumed run compares it with those of its earlier epochs,
+    # and has to find the same one the best.
+    return scores.losses.mean().item(), accuracy
 
 
 @torch.no_grad()

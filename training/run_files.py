@@ -38,5 +38,9 @@ def log_copies(paths: Iterable[Path], folder: str) -> None:
 
 
 def as_json(content: Any) -> bytes:
-    """The text of a JSON file that people can read too."""
-    return json.dumps(content, indent=2).encode()
+    """The text of a JSON file that people can read too.
+
+    Raises:
+        ValueError: A number is not finite, for which JSON has no word.
+    """
+    return json.dumps(content, indent=2, allow_nan=False).encode()

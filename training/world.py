@@ -51,6 +51,10 @@ class World:
             distributed.all_reduce(values, distributed.ReduceOp.MIN)
         return values
 
+    def all(self, holds: bool) -> bool:  # noqa: FBT001 -- reads as the builtin does
+        """Whether something holds in every process."""
+        return bool(self.minimum(torch.tensor(int(holds))))
+
     def wait(self) -> None:
         """Go on when all processes have come here."""
         if self.size > 1:

@@ -14,12 +14,28 @@ from training import checkpoint
 from training.__main__ import main
 from training.checkpoint import Checkpoint
 from training.config import ModelConfig
-from training.errors import NonFiniteLossError
+from training.data import StudyData
+from training.errors import NonFiniteLossError, TrainingError
+from training.evaluation_records import record_evaluation
+from training.image_sets import ImageSet
 from training.loop import EpochResult, Task, train_epochs
 from training.model import build_model
 from training.model_records import CheckpointKeeper, saved_in
+from training.run_files import as_json
 from training.steps import build_optimizer, build_step
 from training.world import World
+
+
+@pytest.fixture
+def make_images(make_examples, tmp_path):
+    """The four sets of a study, all the same images."""
+
+    def make(count):
+        some = make_examples(count)
+        parts = (some.images, some.labels, "mnist", "test", 0.0, "", "", tmp_path / "test.pt")
+        return StudyData(*[ImageSet(*parts)] * 4)
+
+    return make
 
 
 def only_run(study_file):
@@ -33,6 +49,33 @@ def test_a_loss_that_is_no_number_fails_the_run_at_its_step(study_file):
     run = only_run(study_file)
     assert run.info.status == "FAILED"
     assert "no longer finite at step 2 (epoch 1)" in run.data.tags["tracker.failure_reason"]
+
+
+def test_a_network_that_the_last_step_broke_is_neither_tested_nor_exported(study_file):
+    """The loss of a step is from before its update: only validation sees what the last one did."""
+    whole_set = ["--set", "model_configs.default.batch_size=320"]
+    broken = ["--set", "model_configs.default.learning_rate=1e38"]
+    one = ["--only", "default", "--set", "model_configs.default.max_epochs=1"]
+    assert main(["--config", str(study_file), *one, *whole_set, *broken]) == 1
+    run = only_run(study_file)
+    assert run.info.status == "FAILED"
+    assert "no longer finite at step 1 (epoch 1)" in run.data.tags["tracker.failure_reason"]
+    assert not any(key.startswith("test_") for key in run.data.metrics)
+
+
+def test_a_loss_that_breaks_on_the_test_images_alone_leaves_no_evaluation(tracked, make_images):
+    model = build_model(ModelConfig(hidden_size=4), seed=1)
+    with torch.no_grad():
+        model[3].bias[0] = float("inf")
+    data = make_images(20)
+    with tracked.start_run() as run, pytest.raises(TrainingError, match="not finite"):
+        record_evaluation(model, data, 10, torch.device("cpu"))
+    assert tracked.get_client().list_artifacts(run.info.run_id, "evaluation") == []
+
+
+def test_no_file_of_numbers_holds_what_json_has_no_word_for():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        as_json({"loss": float("nan")})
 
 
 def test_the_step_at_which_the_loss_broke_is_counted_over_all_epochs(make_examples):

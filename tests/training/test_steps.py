@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from training.config import ModelConfig
-from training.loop import Task, train_epochs
+from training.loop import Task, train_epochs, validate
 from training.model import build_model
 from training.split import Examples
 from training.steps import autograd_step, build_optimizer, build_step, learning_rate
@@ -90,6 +90,13 @@ def test_training_learns(make_examples):
     model, test = trained(config, make_examples(600)), make_examples(200, seed=5)
     predicted = model(test.images[:, None] / 255).argmax(dim=1)
     assert (predicted == test.labels).float().mean() > 0.95
+
+
+def test_the_share_read_right_is_a_share_of_whole_images(make_examples):
+    config, images = ModelConfig(hidden_size=8), make_examples(1_100)
+    model = build_model(config, seed=1)
+    right = int((model(images.images[:, None] / 255).argmax(dim=1) == images.labels).sum())
+    assert validate(model, images)[1] == right / 1_100
 
 
 def test_one_cycle_rises_to_the_peak_and_falls_to_almost_nothing():
