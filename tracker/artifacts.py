@@ -46,7 +46,7 @@ def download_artifacts(
     refuse(registry_uri=registry_uri)
     client = _client(tracking_uri)
     found, path = _locate(client, artifact_uri, run_id, artifact_path)
-    return str(client.artifacts(found).download(path, dst_path))
+    return client.download_artifacts(found, path or "", dst_path)
 
 
 def list_artifacts(
@@ -114,7 +114,7 @@ def _locate(
         raise InvalidValueError("Name the artifact by artifact_uri or by run_id, one of the two.")
     if run_id is not None:
         return run_id, path
-    uri = str(artifact_uri)
+    uri = str(artifact_uri).rstrip("/")
     if match := _RUNS_URI.fullmatch(uri):
         return match[1], match[2]
     match = _RUN_LOCATION.fullmatch(uri)

@@ -7,7 +7,7 @@ import pytest
 
 import tracker
 from tracker import TrackingClient, data
-from tracker.exceptions import NotFoundError, UnsupportedError
+from tracker.exceptions import NotFoundError, UnsafePathError, UnsupportedError
 
 
 def run(code, folder):
@@ -140,6 +140,30 @@ def test_an_artifact_is_found_by_its_uri(tmp_path, run_id, uri):
 def test_an_artifact_uri_leads_nowhere_but_into_a_run(run_id, uri):
     with pytest.raises(tracker.TrackerError):
         tracker.artifacts.load_text(uri.format(run_id=run_id, other="0" * 32))
+
+
+ROOTS = ["runs:/{run_id}", "runs:/{run_id}/", "artifacts/0/{run_id}/artifacts/"]
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_a_folder_may_end_in_a_slash(tmp_path, run_id, root):
+    uri = root.format(run_id=run_id)
+    place = tmp_path / "artifacts/0" / run_id / "artifacts"
+    assert tracker.artifacts.download_artifacts(uri) == str(place)
+    folder = f"{uri.rstrip('/')}/notes/"
+    assert [file.path for file in tracker.artifacts.list_artifacts(folder)] == ["notes/a.txt"]
+
+
+def test_the_path_of_a_folder_may_end_in_a_slash(run_id):
+    for found in (
+        tracker.artifacts.list_artifacts(run_id=run_id, artifact_path="notes/"),
+        tracker.get_client().list_artifacts(run_id, "notes/"),
+    ):
+        assert [file.path for file in found] == ["notes/a.txt"]
+    copy = tracker.artifacts.download_artifacts(run_id=run_id, artifact_path="notes/")
+    assert copy == tracker.get_client().download_artifacts(run_id, "notes")
+    with pytest.raises(UnsafePathError, match="it is absolute"):
+        tracker.get_client().list_artifacts(run_id, "/")
 
 
 def test_a_missing_artifact_says_so(run_id):

@@ -172,15 +172,17 @@ class ArtifactVerbs(OpenedDatabase):
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """The files and folders directly below `path`, by name."""
-        return self.artifacts(run_id).list(path)
+        return self.artifacts(run_id).list(_named(path))
 
-    def download_artifacts(self, run_id: str, path: str, dst_path: str | None = None) -> str:
-        """The path of an artifact: where it lies, or of a copy below `dst_path`.
+    def download_artifacts(
+        self, run_id: str, path: str, dst_path: str | os.PathLike[str] | None = None
+    ) -> str:
+        """The path of an artifact, of all for "": where it lies, or of a copy below `dst_path`.
 
         Raises:
             NotFoundError: There is no such artifact.
         """
-        return str(self.artifacts(run_id).download(path, dst_path))
+        return str(self.artifacts(run_id).download(_named(path), dst_path))
 
     def _writable(self, run_id: str) -> ArtifactStore:
         """The files of a run that may be written.
@@ -223,6 +225,11 @@ class ArtifactVerbs(OpenedDatabase):
         longer = json.dumps([*known, entry])
         if entry not in known and len(longer) <= check.MAX_TAG_VALUE:
             self.store.log_batch(run_id, (), {}, {TABLES_TAG: longer})
+
+
+def _named(path: str | None) -> str | None:
+    """What a path names; MLflow lets that of a folder end in a slash."""
+    return path and (path.rstrip("/") or path)
 
 
 def _run_field(run: Run, name: str) -> Any:
