@@ -112,7 +112,7 @@ class FilterError(InvalidValueError):
 class InvalidStateError(TrackerError):
     """The run or experiment is deleted, or another run is active."""
 
-    error_code = "INVALID_STATE"
+    error_code = "INVALID_PARAMETER_VALUE"  # MLflow's word for logging to what is deleted.
 
 
 class ArtifactError(TrackerError):

@@ -232,6 +232,22 @@ def plain_int(name: str, value: object) -> int:
     return number
 
 
+def plain_moment(value: object) -> int:
+    """A metric's timestamp as a plain int.
+
+    Raises:
+        InvalidValueError: It is no whole number, or negative.
+    """
+    if type(value) is int and 0 <= value <= MAX_INTEGER:
+        return value
+    moment = plain_int("timestamp", value)
+    if moment < 0:
+        raise InvalidValueError(
+            f"A metric's timestamp is in milliseconds since 1970, never below 0 as {value!r} is."
+        )
+    return moment
+
+
 def plain_floats(key: str, values: Any) -> list[float]:
     """Metric values as plain floats; a numpy array converts itself, and fast.
 
@@ -258,6 +274,17 @@ def plain_ints(name: str, values: Any) -> Sequence[int]:
         return values
     numbers = values.tolist() if hasattr(values, "tolist") else values
     return [plain_int(name, number) for number in numbers]
+
+
+def plain_moments(values: Any) -> Sequence[int]:
+    """Timestamps of a metric as plain ints.
+
+    Raises:
+        InvalidValueError: One is no whole number, or negative.
+    """
+    moments = plain_ints("timestamp", values)
+    plain_moment(min(moments, default=0))
+    return moments
 
 
 def stored_values(values: list[float]) -> tuple[Sequence[float], int | Sequence[int]]:

@@ -6,6 +6,9 @@ import pytest
 
 import tracker
 from tracker.entities import Metric
+from tracker.exceptions import InvalidStateError, InvalidValueError
+
+NAME = "mlflow.runName"
 
 
 @pytest.mark.usefixtures("database")
@@ -34,3 +37,99 @@ def test_a_batch_and_a_parameter_can_be_waited_for_too(client, run_id):
     assert client.log_batch(run_id, [point]) is None
     assert client.log_param(run_id, "p", 5, synchronous=False).wait() is None
     assert client.log_param(run_id, "p", 5) == 5
+
+
+@pytest.mark.usefixtures("database")
+def test_a_run_goes_below_the_active_one_or_below_one_that_is_there():
+    deleted = tracker.get_client().create_run("0").info.run_id
+    tracker.delete_run(deleted)
+    with pytest.raises(InvalidStateError, match="is deleted and can be no parent"):
+        tracker.start_run(parent_run_id=deleted)
+    other = tracker.get_client().create_run("0").info.run_id
+    with tracker.start_run() as active:
+        with pytest.raises(InvalidStateError, match=f"'{active.info.run_id}' is active and would"):
+            tracker.start_run(nested=True, parent_run_id=other)
+        with tracker.start_run(nested=True, parent_run_id=active.info.run_id) as child:
+            pass
+    assert tracker.get_parent_run(child.info.run_id).info.run_id == active.info.run_id
+    assert len(tracker.search_runs()) == 3
+
+
+@pytest.mark.usefixtures("database")
+def test_what_start_run_is_given_goes_before_its_tags():
+    with (
+        tracker.start_run(run_name="a", tags={NAME: "b"}) as outer,
+        tracker.start_run(nested=True, tags={"mlflow.parentRunId": "f" * 32}) as inner,
+    ):
+        pass
+    assert (outer.info.run_name, outer.data.tags[NAME]) == ("a", "a")
+    assert inner.data.tags["mlflow.parentRunId"] == outer.info.run_id
+
+
+def test_a_run_is_created_with_one_name(client):
+    with pytest.raises(InvalidValueError, match="two names, 'a' and 'b'"):
+        client.create_run("0", run_name="a", tags={NAME: "b"})
+    assert client.create_run("0", run_name="a", tags={NAME: "a"}).info.run_name == "a"
+    assert client.create_run("0", run_name="", tags={NAME: "b"}).info.run_name == "b"
+    assert client.create_run("0", tags={NAME: ""}).info.run_name
+
+
+@pytest.mark.parametrize(
+    "unname",
+    [
+        lambda client, run_id: client.set_tag(run_id, NAME, ""),
+        lambda client, run_id: client.update_run(run_id, name=""),
+    ],
+    ids=["tag", "update"],
+)
+def test_a_run_keeps_its_name_where_the_new_one_is_empty(client, unname):
+    run_id = client.create_run("0", run_name="a").info.run_id
+    unname(client, run_id)
+    run = client.get_run(run_id)
+    assert (run.info.run_name, run.data.tags[NAME]) == ("a", "a")
+
+
+@pytest.mark.parametrize("first", [None, "train"])
+def test_a_data_set_that_a_run_is_known_to_use_keeps_its_context(client, run_id, first):
+    dataset = tracker.Dataset("n", "d", "local", "{}")
+    client.log_input(run_id, dataset, first)
+    client.log_input(run_id, dataset, "test", {"fold": "1"})
+    (used,) = client.get_run(run_id).inputs.dataset_inputs
+    assert [tag.value for tag in used.tags] == ([first] if first else [])
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        lambda client, run_id: client.log_metric(run_id, "m", 1),
+        lambda client, run_id: client.log_metrics(run_id, {"m": 1, "n": 1}),
+        lambda client, run_id: client.log_param(run_id, "p", 1),
+        lambda client, run_id: client.set_terminated(run_id),
+    ],
+    ids=["metric", "metrics", "param", "end"],
+)
+def test_writing_to_a_deleted_run_is_an_error_with_mlflows_code(client, run_id, log):
+    client.delete_run(run_id)
+    with pytest.raises(InvalidStateError, match="is deleted") as caught:
+        log(client, run_id)
+    assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        lambda client, run_id: client.log_metric(run_id, "m", 1, timestamp=-1),
+        lambda client, run_id: client.log_metrics(run_id, {"m": 1}, timestamp=-1.0),
+        lambda client, run_id: client.log_batch(run_id, [Metric("m", 1.0, -1)]),
+        lambda client, run_id: client.log_history(run_id, "m", [1, 2], timestamps=[1, -1]),
+    ],
+    ids=["metric", "metrics", "batch", "history"],
+)
+def test_a_metric_has_no_timestamp_before_1970_but_a_run_may_begin_there(client, log):
+    run_id = client.create_run("0", start_time=-2).info.run_id
+    with pytest.raises(InvalidValueError, match=r"never below 0 as -1(\.0)? is"):
+        log(client, run_id)
+    client.log_metric(run_id, "m", 1, timestamp=0)
+    client.set_terminated(run_id, end_time=-1)
+    run = client.get_run(run_id)
+    assert (run.info.start_time, run.info.end_time, run.data.metrics) == (-2, -1, {"m": 1})

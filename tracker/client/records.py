@@ -111,7 +111,7 @@ class RecordVerbs(OpenedDatabase):
             for key, value in metrics.items()
         ]
         values, is_nan = check.stored_values(numbers)
-        moment = now() if timestamp is None else check.plain_int("timestamp", timestamp)
+        moment = now() if timestamp is None else check.plain_moment(timestamp)
         counter = 0 if step is None else check.plain_int("step", step)
         self.store.log_columns(run_id, Columns(keys, values, moment, counter, is_nan))
         return DONE if synchronous is False else None
@@ -142,7 +142,7 @@ class RecordVerbs(OpenedDatabase):
         check.check_key("metric", key)
         numbers = check.plain_floats(key, values)
         counted = range(len(numbers)) if steps is None else check.plain_ints("step", steps)
-        moments = now() if timestamps is None else check.plain_ints("timestamp", timestamps)
+        moments = now() if timestamps is None else check.plain_moments(timestamps)
         given = len(numbers) if isinstance(moments, int) else len(moments)
         if not len(numbers) == len(counted) == given:
             raise InvalidValueError(
@@ -272,8 +272,8 @@ class RecordVerbs(OpenedDatabase):
         long = too_long("params", param_texts, check.MAX_PARAM_VALUE)
         long |= too_long("tags", tag_texts, check.MAX_TAG_VALUE)
         if RUN_NAME_TAG in tag_texts:
-            name = tag_texts[RUN_NAME_TAG]
-            tag_texts[RUN_NAME_TAG] = cut("run", "name", name, check.MAX_RUN_NAME)
+            name = cut("run", "name", tag_texts.pop(RUN_NAME_TAG), check.MAX_RUN_NAME)
+            tag_texts |= {RUN_NAME_TAG: name} if name else {}
         self.store.log_batch(
             run_id,
             points,
@@ -297,7 +297,7 @@ def _point(key: str, value: Any, timestamp: int | None, step: int | None) -> Poi
     check.check_key("metric", key)
     number = value if type(value) is float else check.plain_float(key, value)
     stored, is_nan = check.stored_value(number)
-    moment = now() if timestamp is None else check.plain_int("timestamp", timestamp)
+    moment = now() if timestamp is None else check.plain_moment(timestamp)
     counter = 0 if step is None else check.plain_int("step", step)
     return key, stored, moment, counter, is_nan
 

@@ -10,6 +10,7 @@ from tracker.client.opened import OpenedDatabase, now
 from tracker.client.pages import SEARCH_LIMIT, PagedList, page, paged
 from tracker.client.texts import cut, cut_all, texts_of, too_long
 from tracker.entities import LifecycleStage, Run, RunData, RunInfo, RunStatus, ViewType
+from tracker.exceptions import InvalidValueError
 from tracker.store.tracking import RUN_NAME_TAG
 
 if TYPE_CHECKING:
@@ -40,11 +41,17 @@ class RunVerbs(OpenedDatabase):
         Raises:
             NotFoundError: There is no such experiment.
             InvalidStateError: The experiment is deleted.
-            InvalidValueError: The key of a tag breaks a rule.
+            InvalidValueError: The key of a tag breaks a rule, or the tag says another name.
         """
         whole = texts_of("tag", tags or {})
+        tagged = whole.get(RUN_NAME_TAG)
+        if run_name and tagged and str(run_name) != tagged:
+            raise InvalidValueError(
+                f"The run is given two names, {run_name!r} and {tagged!r} (the tag "
+                f"{RUN_NAME_TAG!r}): leave out one of them."
+            )
         texts = cut_all("tag", whole, check.MAX_TAG_VALUE)
-        name = str(run_name or texts.get(RUN_NAME_TAG) or names.random_name())
+        name = str(run_name or tagged or names.random_name())
         texts[RUN_NAME_TAG] = name = cut("run", "name", name, check.MAX_RUN_NAME)
         info = RunInfo(
             run_id=names.random_id(),
@@ -88,9 +95,12 @@ class RunVerbs(OpenedDatabase):
         return self.store.get_run(run_id)
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
-        """Set a run's status, its name, or both; a terminal status sets the end time."""
+        """Set a run's status, its name, or both; a terminal status sets the end time.
+
+        An empty name leaves the name as it is.
+        """
         if name is not None:
-            name = cut("run", "name", str(name), check.MAX_RUN_NAME)
+            name = cut("run", "name", str(name), check.MAX_RUN_NAME) or None
         if status is not None:
             status = check.check_status(status)
         ended = status is not None and RunStatus.is_terminated(status)

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any, Self
 from tracker import context
 from tracker.caller import stack_level
 from tracker.client.runs import NOTE_TAG, PARENT_TAG
-from tracker.entities import Run, RunStatus
+from tracker.entities import LifecycleStage, Run, RunStatus
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
 from tracker.fluent import sampling
 from tracker.fluent.database import get_client
 from tracker.fluent.experiments import current_experiment_id
+from tracker.store.tracking import RUN_NAME_TAG
 from tracker.validation import check_status
 
 if TYPE_CHECKING:
@@ -99,14 +100,15 @@ def start_run(
         experiment_id: Where a new run belongs; the current experiment by default.
         run_name: Its name; random by default.
         nested: Start it below the active run.
-        parent_run_id: Start it below this run.
+        parent_run_id: Start it below this run, which must be the active one if there is one.
         tags: Its first tags.
         description: A note, Markdown.
         log_system_metrics: Sample CPU, memory and GPU use into the run; see
             `enable_system_metrics_logging`.
 
     Raises:
-        InvalidStateError: A run is active and `nested` is not set, or the run is deleted.
+        InvalidStateError: A run is active and `nested` is not set, or `parent_run_id` is another;
+            or the run, its parent or its experiment is deleted.
         InvalidValueError: The note is given twice, or the key of a tag breaks a rule.
         NotFoundError: There is no such run or experiment.
         UnsupportedError: It is to sample the system, and psutil is not installed.
@@ -125,7 +127,7 @@ def start_run(
     if wanted:
         run = _resume(client, wanted, run_name, marks)
     else:
-        parent = parent_run_id or (stack[-1].run_id if stack else None)
+        parent = _parent(client, parent_run_id)
         where = current_experiment_id() if experiment_id is None else experiment_id
         run = _create(client, where, parent, marks, run_name)
     opened = _open(client, run, sampler)
@@ -189,6 +191,26 @@ def _first_tags(tags: Mapping[str, Any] | None, description: str | None) -> dict
     return marks | {NOTE_TAG: description}
 
 
+def _parent(client: TrackingClient, wanted: str | None) -> str | None:
+    """The run below which a new one goes: the active one, or the one wanted where none is."""
+    active = _local.stack[-1].run_id if _local.stack else None
+    parent = wanted or active
+    if parent is None:
+        return None
+    if active is not None and parent != active:
+        raise InvalidStateError(
+            f"The run {active!r} is active and would be the parent, not {parent!r}: leave out "
+            f"parent_run_id, or end the active run with `end_run()` first."
+        )
+    info = client.store.get_run_info(parent)
+    if wanted and info.lifecycle_stage == LifecycleStage.DELETED:
+        raise InvalidStateError(
+            f"The run {parent!r} is deleted and can be no parent: restore it with "
+            f"`restore_run({parent!r})` first."
+        )
+    return parent
+
+
 def _create(
     client: TrackingClient,
     experiment_id: str,
@@ -197,8 +219,9 @@ def _create(
     run_name: str | None,
 ) -> Run:
     if parent is not None:
-        client.store.get_run_info(parent)
-        tags = {PARENT_TAG: parent} | tags
+        tags = tags | {PARENT_TAG: parent}
+    if run_name:
+        tags = tags | {RUN_NAME_TAG: run_name}
     run = client.create_run(experiment_id, None, context.run_tags() | tags, run_name)
     if parent is None and context.enabled():
         _capture_files(client, run.info.run_id)

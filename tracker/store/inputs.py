@@ -19,10 +19,12 @@ def insert(
     run_id: str,
     dataset_inputs: Sequence[DatasetInput],
 ) -> None:
-    """Say which data sets a run used; one that is known already is not stored again."""
+    """Say which data sets a run used; one that it is known to use keeps its tags as they are."""
     for dataset_input in dataset_inputs:
         dataset_uuid = _dataset_uuid(connection, experiment_id, dataset_input.dataset)
-        input_uuid = _input_uuid(connection, dataset_uuid, run_id)
+        input_uuid = random_id()
+        if not _insert_input(connection, input_uuid, dataset_uuid, run_id):
+            continue
         connection.executemany(
             """
             INSERT INTO input_tags (input_uuid, name, value)
@@ -86,22 +88,16 @@ def _dataset_uuid(connection: sqlite3.Connection, experiment_id: str, dataset: D
     return str(row[0])
 
 
-def _input_uuid(connection: sqlite3.Connection, dataset_uuid: str, run_id: str) -> str:
-    connection.execute(
+def _insert_input(
+    connection: sqlite3.Connection, input_uuid: str, dataset_uuid: str, run_id: str
+) -> bool:
+    """Say that a run used a data set; whether that was not known."""
+    cursor = connection.execute(
         """
         INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id)
         VALUES (?, 'DATASET', ?, 'RUN', ?)
         ON CONFLICT (source_type, source_id, destination_type, destination_id) DO NOTHING
         """,
-        (random_id(), dataset_uuid, run_id),
+        (input_uuid, dataset_uuid, run_id),
     )
-    row = connection.execute(
-        """
-        SELECT input_uuid
-        FROM inputs
-        WHERE source_type = 'DATASET' AND source_id = ?
-          AND destination_type = 'RUN' AND destination_id = ?
-        """,
-        (dataset_uuid, run_id),
-    ).fetchone()
-    return str(row[0])
+    return cursor.rowcount > 0
