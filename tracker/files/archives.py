@@ -63,7 +63,10 @@ def import_zip(store: ArtifactStore, source: BinaryIO, artifact_path: str | None
     """
     try:
         with zipfile.ZipFile(source) as archive:
-            named = [(_safe_member(member, artifact_path), member) for member in archive.infolist()]
+            folder = f"{artifact_path}/" if artifact_path else ""
+            named = [
+                (safe_path(folder + member_name(member)), member) for member in archive.infolist()
+            ]
             for name, member in named:
                 if not member.is_dir():
                     with archive.open(member) as file:
@@ -73,9 +76,14 @@ def import_zip(store: ArtifactStore, source: BinaryIO, artifact_path: str | None
         raise ArtifactError(f"cannot read the zip archive: {reason}") from error
 
 
-def _safe_member(member: zipfile.ZipInfo, folder: str | None) -> str:
+def member_name(member: zipfile.ZipInfo) -> str:
+    """The name of an archive's member as a safe path.
+
+    Raises:
+        UnsafePathError: It breaks a rule of artifact names, or the member is a link.
+    """
     # `filename` is already cut at a NUL: judge what the archive says.
     name = safe_path(member.orig_filename.removesuffix("/"))
     if stat.S_ISLNK(member.external_attr >> 16):
         raise UnsafePathError(f"unsafe archive member {name!r}: it is a link")
-    return safe_path(f"{folder}/{name}" if folder else name)
+    return name

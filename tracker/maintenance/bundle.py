@@ -6,7 +6,6 @@ Unpacked, it is a folder like any other: the dashboard and MLflow open its `trac
 from __future__ import annotations
 
 import shutil
-import stat
 import tempfile
 import zipfile
 import zlib
@@ -21,11 +20,9 @@ from tracker.exceptions import (
     DiskFullError,
     InvalidValueError,
     TrackerError,
-    UnsafePathError,
 )
-from tracker.files.archives import write_member
+from tracker.files.archives import member_name, write_member
 from tracker.files.atomic import BLOCK_BYTES, WRITABLE, make_folder, staged
-from tracker.files.paths import safe_path
 from tracker.files.store import explained
 from tracker.maintenance.database_source import DatabaseSource
 from tracker.maintenance.merge import Merge, Merged
@@ -143,10 +140,7 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
 
 
 def _safe_member(member: zipfile.ZipInfo) -> str:
-    # `filename` is already cut at a NUL: judge what the archive says.
-    name = safe_path(member.orig_filename)
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise UnsafePathError(f"unsafe archive member {name!r}: it is a link")
+    name = member_name(member)
     if name != DATABASE_NAME and not name.startswith(f"{ARTIFACT_ROOT}/"):
         raise InvalidValueError(f"The archive holds {name!r}, which no export has.")
     return name
