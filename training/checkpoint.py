@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from training import torch_files
 from training.errors import CheckpointError
 from training.loop import EpochResult
@@ -18,9 +20,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
 FORMAT = 1
+KINDS: dict[str, type] = {
+    "epoch": int,
+    "model": str,
+    "model_state": dict,
+    "optimizer_state": dict,
+    "history": list,
+    "best_epoch": int,
+    "seed": int,
+    "settings": dict,
+}
+"""What a file holds beside its format."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +44,7 @@ class Checkpoint:
         epoch: Epochs done.
         model: The name of the network.
         model_state: Its `state_dict`.
-        optimizer_state: The optimiser's `state_dict`; empty where it remembers nothing.
+        optimizer_state: The optimiser's `state_dict`.
         history: The results of all epochs so far.
         best_epoch: The epoch that did best.
         seed: What governs the order of the images to come.
@@ -51,12 +64,38 @@ class Checkpoint:
         """Put the weights and the optimiser's memory back.
 
         Raises:
-            CheckpointError: The network has another shape than the one that was saved.
+            CheckpointError: They are of another network or another optimiser.
         """
         check_shapes(self.model_state, model)
         model.load_state_dict(self.model_state)
-        if optimizer is not None and self.optimizer_state:
-            optimizer.load_state_dict(self.optimizer_state)
+        if optimizer is not None:
+            restore_optimizer(self.optimizer_state, optimizer)
+
+
+def restore_optimizer(saved: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:
+    """Give an optimiser its memory back.
+
+    Raises:
+        CheckpointError: It is the memory of another optimiser, or for other weights.
+    """
+    needed = optimizer.param_groups[0].keys()
+    try:
+        optimizer.load_state_dict(saved)
+        lacking = [key for group in optimizer.param_groups for key in needed - group.keys()]
+        strange = [
+            key
+            for weight, memory in optimizer.state.items()
+            for key, value in memory.items()
+            if isinstance(value, Tensor) and value.dim() and value.shape != weight.shape
+        ]
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        message = f"the checkpoint's memory of the optimiser cannot be read: {error}"
+        raise CheckpointError(message) from error
+    if lacking or strange:
+        raise CheckpointError(
+            f"the checkpoint is not of this {type(optimizer).__name__}: "
+            f"{min(lacking + strange)} does not fit"
+        )
 
 
 def check_shapes(saved: dict[str, Tensor], model: nn.Module) -> None:
@@ -99,5 +138,26 @@ def load(path: Path) -> Checkpoint:
         raise CheckpointError(f"the checkpoint {path} is damaged: {error}") from error
     if content.pop("format", None) != FORMAT:
         raise CheckpointError(f"{path} is no checkpoint of this release of the trainer")
+    if flaw := _flaw(content):
+        raise CheckpointError(f"the checkpoint {path} is damaged: {flaw}")
     history = [EpochResult(**row) for row in content.pop("history")]
     return Checkpoint(**content, history=history)
+
+
+def _flaw(content: dict[str, Any]) -> str | None:
+    """What is wrong with the parts of a checkpoint, in a few words."""
+    for key, kind in KINDS.items():
+        if not isinstance(content.get(key), kind):
+            return f"it holds no {key}"
+    if content.keys() != KINDS.keys():
+        return f"it holds {min(map(str, content.keys() - KINDS.keys()))!r} too"
+    if not all(isinstance(value, Tensor) for value in content["model_state"].values()):
+        return "its model_state holds more than tensors"
+    columns = EpochResult.__dataclass_fields__.keys()
+    if not all(isinstance(row, dict) and row.keys() == columns for row in content["history"]):
+        return "its history is none"
+    epochs = [row["epoch"] for row in content["history"]]
+    is_whole = epochs == list(range(1, len(epochs) + 1)) and len(epochs) == content["epoch"]
+    if not is_whole or content["best_epoch"] not in epochs:
+        return f"its history is not that of {content['epoch']} epochs"
+    return None

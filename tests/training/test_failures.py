@@ -106,10 +106,10 @@ def no_file_larger_than(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def state_after(epoch):
-    result = EpochResult(epoch, 1.0, 0.5, 1.0, 0.5, 0.1, 100.0)
+def state_after(epoch, best=None):
+    history = [EpochResult(done, 1.0, 0.5, 1.0, 0.5, 0.1, 100.0) for done in range(1, epoch + 1)]
     weights = {"w": torch.full((5000,), float(epoch))}
-    return Checkpoint(epoch, "mlp", weights, {}, [result], epoch, 1, {})
+    return Checkpoint(epoch, "mlp", weights, {}, history, best or epoch, 1, {})
 
 
 def test_a_full_disk_during_a_checkpoint_keeps_the_one_before(tracked):

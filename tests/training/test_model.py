@@ -126,6 +126,53 @@ def test_any_other_file_of_torch_is_no_checkpoint(tmp_path):
         checkpoint.load(path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "flaw"),
+    [
+        ({"history": None}, "it holds no history"),
+        ({"model_state": {"1.weight": "heavy"}}, "model_state holds more than tensors"),
+        ({"history": [{"epoch": 1}]}, "its history is none"),
+        ({"epoch": 2}, "its history is not that of 2 epochs"),
+        ({"best_epoch": 5}, "its history is not that of 1 epochs"),
+        ({"colour": "red"}, "it holds 'colour' too"),
+    ],
+)
+def test_a_checkpoint_whose_parts_do_not_belong_together_is_told(tmp_path, changes, flaw):
+    model = build_model(ModelConfig(hidden_size=8), seed=1)
+    whole = {**vars(state_of(model)), "format": 1, "history": [vars(RESULT)]}
+    torch.save({**whole, **changes}, tmp_path / "last.pt")
+    with pytest.raises(CheckpointError, match=f"last.pt is damaged: .*{flaw}"):
+        checkpoint.load(tmp_path / "last.pt")
+
+
+@pytest.mark.parametrize(
+    ("kept", "wanted", "message"),
+    [
+        ("sgd", "adam", "not of this Adam: betas does not fit"),
+        ("adam", "sgd", "not of this SGD: dampening does not fit"),
+        (None, "adam", "memory of the optimiser cannot be read"),
+    ],
+)
+def test_the_memory_of_another_optimiser_is_refused(kept, wanted, message):
+    config = ModelConfig(hidden_size=8, optimizer=wanted)
+    model = build_model(config, seed=1)
+    other = build_optimizer(model, ModelConfig(optimizer=kept)) if kept else None
+    with pytest.raises(CheckpointError, match=message):
+        state_of(model, other).restore(model, build_optimizer(model, config))
+
+
+def test_the_memory_of_other_weights_is_refused():
+    config = ModelConfig(hidden_size=8, optimizer="adam")
+    model = build_model(config, seed=1)
+    optimizer = build_optimizer(model, config)
+    model(torch.rand(2, 1, 28, 28)).sum().backward()
+    optimizer.step()
+    state = state_of(model, optimizer)
+    state.optimizer_state["state"][0]["exp_avg"] = torch.zeros(3)
+    with pytest.raises(CheckpointError, match="not of this Adam: exp_avg does not fit"):
+        state.restore(model, build_optimizer(model, config))
+
+
 def test_weights_of_another_shape_are_refused_by_name():
     small, large = (build_model(ModelConfig(hidden_size=size), 1) for size in (8, 16))
     with pytest.raises(CheckpointError, match=r"1\.bias has shape \(8,\), .* asks for \(16,\)"):
