@@ -103,7 +103,13 @@ def test_a_file_uri_means_its_decoded_path(tmp_path, uri):
     ids=ascii,
 )  # fmt: skip
 def test_a_hostile_artifact_uri_is_refused(tmp_path, uri):
-    with pytest.raises(UnsafePathError, match="unsafe artifact path"):
+    with pytest.raises(UnsafePathError, match="unsafe artifact (path|URI)"):
+        path_of_uri(uri, tmp_path)
+
+
+@pytest.mark.parametrize("uri", [None, b"artifacts/0", 7, ""], ids=repr)
+def test_what_is_no_artifact_uri_is_refused(tmp_path, uri):
+    with pytest.raises(UnsafePathError, match="does not say where the files are"):
         path_of_uri(uri, tmp_path)
 
 
