@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
-class RunStatus(StrEnum):
+class _Word(StrEnum):
+    """Compares equal to its text. MLflow has a number for each, and these two ways between them."""
+
+    @classmethod
+    def from_string(cls, text: str) -> Self:
+        """The word with this text."""
+        return cls(text)
+
+    @classmethod
+    def to_string(cls, word: str) -> str:
+        """The text of a word."""
+        return cls(word).value
+
+
+class RunStatus(_Word):
     """Where a run stands. Compares equal to its text."""
 
     RUNNING = "RUNNING"
@@ -17,29 +34,17 @@ class RunStatus(StrEnum):
     KILLED = "KILLED"
 
     @classmethod
-    def from_string(cls, status: str) -> RunStatus:
-        """The status with this name."""
-        return cls(status)
-
-    @classmethod
-    def to_string(cls, status: str) -> str:
-        """The name of a status."""
-        return cls(status).value
-
-    @classmethod
     def is_terminated(cls, status: str) -> bool:
         """Whether a run in this status has ended."""
         return status in {cls.FINISHED, cls.FAILED, cls.KILLED}
 
-
-class LifecycleStage(StrEnum):
-    """Whether a run or an experiment is deleted."""
-
-    ACTIVE = "active"
-    DELETED = "deleted"
+    @classmethod
+    def all_status(cls) -> list[RunStatus]:
+        """Every status."""
+        return list(cls)
 
 
-class SourceType(StrEnum):
+class SourceType(_Word):
     """What started a run."""
 
     LOCAL = "LOCAL"
@@ -49,7 +54,7 @@ class SourceType(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class ViewType(StrEnum):
+class ViewType(_Word):
     """Which lifecycle stages a search returns. MLflow's numbers 1, 2 and 3 are taken too."""
 
     ACTIVE_ONLY = "ACTIVE_ONLY"
@@ -61,9 +66,65 @@ class ViewType(StrEnum):
         numbers: dict[object, ViewType] = {1: cls.ACTIVE_ONLY, 2: cls.DELETED_ONLY, 3: cls.ALL}
         return numbers.get(value)
 
+    @classmethod
+    def from_string(cls, text: str) -> ViewType:
+        """The view with this name, which MLflow writes in small letters."""
+        return cls(text.upper())
+
+    @classmethod
+    def to_string(cls, word: str) -> str:
+        """The name of a view, in small letters."""
+        return cls(word).lower()
+
+
+class LifecycleStage(StrEnum):
+    """Whether a run or an experiment is deleted."""
+
+    ACTIVE = "active"
+    DELETED = "deleted"
+
+    @classmethod
+    def is_valid(cls, lifecycle_stage: str) -> bool:
+        """Whether there is such a stage."""
+        return lifecycle_stage in set(cls)
+
+    @classmethod
+    def view_type_to_stages(cls, view_type: str = ViewType.ALL) -> list[LifecycleStage]:
+        """The stages that a view shows."""
+        hidden = {ViewType.ACTIVE_ONLY: cls.DELETED, ViewType.DELETED_ONLY: cls.ACTIVE}
+        return [stage for stage in cls if stage != hidden.get(ViewType(view_type))]
+
+    @classmethod
+    def matches_view_type(cls, view_type: str, lifecycle_stage: str) -> bool:
+        """Whether a view shows a stage."""
+        return cls(lifecycle_stage) in cls.view_type_to_stages(view_type)
+
+
+class _Record:
+    """What MLflow's entities can be taken apart into: `dict(run.info)`, `run.to_dictionary()`."""
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        for name in sorted(self.__dataclass_fields__):
+            yield name, getattr(self, name)
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Its fields by name, as plain dictionaries all the way down."""
+        return {name: _plain(value) for name, value in self}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _Record):
+        return value.to_dictionary()
+    if isinstance(value, list):
+        return [_plain(element) for element in value]
+    return dict(value) if isinstance(value, dict) else value
+
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(_Record):
     """One point of a metric's history.
 
     Args:
@@ -80,7 +141,7 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Param:
+class Param(_Record):
     """One parameter, written once."""
 
     key: str
@@ -88,7 +149,7 @@ class Param:
 
 
 @dataclass(frozen=True, slots=True)
-class RunTag:
+class RunTag(_Record):
     """One tag of a run."""
 
     key: str
@@ -96,7 +157,7 @@ class RunTag:
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentTag:
+class ExperimentTag(_Record):
     """One tag of an experiment."""
 
     key: str
@@ -104,7 +165,7 @@ class ExperimentTag:
 
 
 @dataclass(frozen=True, slots=True)
-class Experiment:
+class Experiment(_Record):
     """A named group of runs. Times are milliseconds since the epoch."""
 
     experiment_id: str
@@ -117,7 +178,7 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(_Record):
     """A data set as a run saw it. `source`, `schema` and `profile` are JSON texts."""
 
     name: str
@@ -127,9 +188,13 @@ class Dataset:
     schema: str | None = None
     profile: str | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Its fields by name, as the data sets of `mlflow.data` call it."""
+        return self.to_dictionary()
+
 
 @dataclass(frozen=True, slots=True)
-class InputTag:
+class InputTag(_Record):
     """One tag of a data set input, such as its context."""
 
     key: str
@@ -137,22 +202,27 @@ class InputTag:
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetInput:
+class DatasetInput(_Record):
     """A data set used by a run, with the tags that say what for."""
 
     dataset: Dataset
     tags: list[InputTag] = field(default_factory=list)
 
+    def to_dictionary(self) -> dict[str, Any]:
+        """The data set's fields, and the tags by key."""
+        tags = {tag.key: tag.value for tag in self.tags}
+        return {"dataset": self.dataset.to_dictionary(), "tags": tags}
+
 
 @dataclass(frozen=True, slots=True)
-class RunInputs:
+class RunInputs(_Record):
     """The data sets a run used."""
 
     dataset_inputs: list[DatasetInput] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class RunInfo:
+class RunInfo(_Record):
     """A run's own row. Times are milliseconds since the epoch."""
 
     run_id: str
@@ -172,7 +242,7 @@ class RunInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class RunData:
+class RunData(_Record):
     """A run's latest metric values, parameters and tags."""
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -181,20 +251,16 @@ class RunData:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(_Record):
     """A run: its row, what was logged, and the data sets it used."""
 
     info: RunInfo
     data: RunData
     inputs: RunInputs = field(default_factory=RunInputs)
 
-    def to_dictionary(self) -> dict[str, Any]:
-        """The whole run as plain dictionaries."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class FileInfo:
+class FileInfo(_Record):
     """One artifact. `file_size` is in bytes, None for a folder."""
 
     path: str

@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.entities import Dataset, DatasetInput, InputTag, RunStatus, ViewType
@@ -168,11 +169,12 @@ def check_experiment_ids(experiment_ids: object) -> list[str]:
     Raises:
         InvalidValueError: It is neither an id nor a list of them.
     """
-    if isinstance(experiment_ids, (str, int)):
+    if isinstance(experiment_ids, (str, Integral)):
         return [] if experiment_ids == "" else [str(experiment_ids)]
-    if not isinstance(experiment_ids, Iterable):
+    ids = list(experiment_ids) if isinstance(experiment_ids, Iterable) else [None]
+    if not all(isinstance(experiment_id, (str, Integral)) for experiment_id in ids):
         raise InvalidValueError(f"experiment_ids is a list, such as ['0'], not {experiment_ids!r}.")
-    return [str(experiment_id) for experiment_id in experiment_ids]
+    return list(map(str, ids))
 
 
 def check_max_results(max_results: object) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tracker.entities import Experiment, LifecycleStage, ViewType
+from tracker.entities import Experiment, LifecycleStage
 from tracker.exceptions import NotFoundError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from tracker.entities import ViewType
     from tracker.search import Search
 
 # Below it lies what is kept where nobody named another place, each experiment's by its id.
@@ -159,11 +160,7 @@ def delete_tag(connection: sqlite3.Connection, experiment_id: str, key: str) -> 
 
 def stages(view: ViewType) -> str:
     """The lifecycle stages of a view as SQL literals."""
-    return {
-        ViewType.ACTIVE_ONLY: "'active'",
-        ViewType.DELETED_ONLY: "'deleted'",
-        ViewType.ALL: "'active', 'deleted'",
-    }[ViewType(view)]
+    return ", ".join(f"'{stage}'" for stage in LifecycleStage.view_type_to_stages(view))
 
 
 def _first(connection: sqlite3.Connection, condition: str, value: str | int) -> Experiment | None:

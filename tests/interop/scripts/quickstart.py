@@ -202,12 +202,66 @@ def with_the_client(seen):
     seen["page"] = [len(page), page.token is not None]
 
 
+def entities(seen):
+    import numpy as np
+    from mlflow.entities import LifecycleStage, RunStatus, SourceType, ViewType
+
+    with mlflow.start_run(run_name="taken apart") as run:
+        mlflow.log_metric("m", 0.5, step=3, timestamp=7)
+        data = mlflow.data.from_numpy(np.eye(2), source="x.npy", name="eye")
+        mlflow.log_input(data, context="train", tags={"fold": "1"})
+        mlflow.log_input(data, context="test")
+        mlflow.log_text("hello", "a.txt")
+        [file] = [
+            f for f in mlflow.artifacts.list_artifacts(run_id=run.info.run_id) if not f.is_dir
+        ]
+    found = mlflow.get_run(run.info.run_id)
+    [point] = mlflow.MlflowClient().get_metric_history(run.info.run_id, "m")
+    whole = found.to_dictionary()
+    seen["entities"] = [
+        [name for name, _ in found.info],
+        {name: dict(found.info)[name] for name in ("run_name", "status", "lifecycle_stage")},
+        [dict(found.data)["metrics"], sorted(found.data.to_dictionary()), sorted(whole["info"])],
+        [whole["inputs"]["dataset_inputs"], found.inputs.to_dictionary()["dataset_inputs"]],
+        {name: dict(point)[name] for name in ("key", "value", "timestamp", "step")},
+        [point.to_dictionary()["step"], dict(file), data.to_dict()],
+        dict(mlflow.get_experiment("0"))["name"],
+    ]
+    seen["words"] = [
+        [RunStatus.to_string(status) for status in RunStatus.all_status()],
+        [ViewType.to_string(ViewType.ALL), ViewType.from_string("all") == ViewType.ALL],
+        [SourceType.to_string(SourceType.JOB), SourceType.from_string("JOB") == SourceType.JOB],
+        [LifecycleStage.is_valid("active"), LifecycleStage.is_valid("gone")],
+        list(LifecycleStage.view_type_to_stages(ViewType.DELETED_ONLY)),
+        LifecycleStage.matches_view_type(ViewType.ACTIVE_ONLY, "deleted"),
+    ]
+
+
+def without_waiting(seen):
+    with mlflow.start_run() as run:
+        operations = [
+            mlflow.log_metric("m", 1, synchronous=False),
+            mlflow.log_metrics({"n": 2}, synchronous=False),
+            mlflow.log_param("p", 3, synchronous=False),
+            mlflow.set_tag("t", 4, synchronous=False),
+            mlflow.set_tags({"u": 5}, synchronous=False),
+        ]
+        seen["waited"] = [operation.wait() for operation in operations]
+        seen["waits"] = [mlflow.log_param("q", 6, synchronous=True), mlflow.log_metric("o", 7)]
+    data = mlflow.get_run(run.info.run_id).data
+    seen["not waited for"] = [data.metrics, data.params, data.tags["t"], data.tags["u"]]
+
+
 def mistakes(seen):
     from mlflow.exceptions import MlflowException
 
     client = mlflow.MlflowClient()
     run_id = client.create_run("0").info.run_id
     client.log_param(run_id, "p", "1")
+    deleted = client.create_run("0").info.run_id
+    client.delete_run(deleted)
+    gone = client.create_experiment("gone")
+    client.delete_experiment(gone)
     wrong = {
         "name taken": lambda: client.create_experiment("Default"),
         "no such run": lambda: client.get_run("0" * 32),
@@ -218,6 +272,11 @@ def mistakes(seen):
         "filter": lambda: client.search_runs(["0"], "metrics.x >"),
         "no such tag": lambda: client.delete_tag(run_id, "missing"),
         "run name": lambda: client.create_run("999"),
+        "two names": lambda: client.create_run("0", run_name="a", tags={"mlflow.runName": "b"}),
+        "timestamp": lambda: client.log_metric(run_id, "m", 1, timestamp=-1),
+        "deleted run": lambda: client.log_metric(deleted, "m", 1),
+        "deleted end": lambda: client.set_terminated(deleted),
+        "deleted experiment": lambda: client.create_run(gone),
     }
     for name, call in wrong.items():
         try:
@@ -225,6 +284,18 @@ def mistakes(seen):
         except MlflowException as error:
             seen[f"mistake: {name}"] = error.error_code
     client.set_terminated(run_id)
+
+
+def experiments_by_number(seen):
+    mlflow.set_experiment("numbered")
+    with mlflow.start_run(experiment_id=0) as run:
+        mlflow.set_tag("mlflow.runName", "")
+    seen["experiment 0"] = [
+        run.info.experiment_id,
+        mlflow.get_run(run.info.run_id).info.run_name == run.info.run_name,
+        len(mlflow.MlflowClient().search_runs("0")) == len(mlflow.MlflowClient().search_runs(0)),
+        len(mlflow.search_runs("0")) > len(mlflow.search_runs()),
+    ]
 
 
 def main():
@@ -237,7 +308,10 @@ def main():
     images(seen)
     data_sets(seen)
     with_the_client(seen)
+    entities(seen)
+    without_waiting(seen)
     mistakes(seen)
+    experiments_by_number(seen)
     mlflow.flush_async_logging()
     json.dump(seen, sys.stdout)
 
