@@ -103,7 +103,7 @@ def test_a_file_uri_means_its_decoded_path(tmp_path, uri):
     ids=ascii,
 )  # fmt: skip
 def test_a_hostile_artifact_uri_is_refused(tmp_path, uri):
-    with pytest.raises(UnsafePathError, match="unsafe artifact (path|URI)"):
+    with pytest.raises(UnsafePathError, match=r"unsafe artifact (path|URI)"):
         path_of_uri(uri, tmp_path)
 
 
