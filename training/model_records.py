@@ -17,6 +17,8 @@ from training.run_files import as_json, log_files
 from training.versions import versions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
 
     from training.checkpoint import Checkpoint
@@ -28,23 +30,35 @@ BEST = "model/best.pt"
 
 @dataclass(frozen=True)
 class Saved:
-    """What a run holds of a training that did not end."""
+    """What a run holds of a training that did not end: a state to go on from, and its best one."""
 
     last: Checkpoint
     best: Checkpoint
 
 
 def saved_in(run_id: str) -> Saved | None:
-    """The checkpoints of a run; None where it did not get that far.
+    """The checkpoints of a run that belong together; None where it did not get that far.
 
     Raises:
         CheckpointError: A checkpoint is damaged.
     """
     artifacts = tracker.get_client().artifacts(run_id)
-    if not any(entry.path == LAST for entry in artifacts.list("model")):
-        return None
-    last, best = (checkpoint.load(artifacts.local_path(name)) for name in (LAST, BEST))
-    return Saved(last, best)
+    there = {entry.path for entry in artifacts.list("model")}
+    paths = [artifacts.local_path(name) for name in (LAST, BEST) if name in there]
+    return matching([checkpoint.load(path) for path in paths])
+
+
+def matching(states: Sequence[Checkpoint]) -> Saved | None:
+    """The latest state whose best one is at hand, both among `states`.
+
+    A training ended between two files may have left a best state that is newer than the last one,
+    or lost that of the last one. Any whole state leads to the same end, an earlier one later.
+    """
+    for last in sorted(states, key=lambda state: state.epoch, reverse=True):
+        for best in states:
+            if best.epoch == last.best_epoch:
+                return Saved(last, best)
+    return None
 
 
 class CheckpointKeeper:
@@ -86,6 +100,7 @@ class CheckpointKeeper:
         if self._last is None or self.best is None:
             return
         start = time.monotonic()
+        # In this order: a last state without its best one would be of no use.
         log_files({BEST: checkpoint.dump(self.best), LAST: checkpoint.dump(self._last)})
         self._last, end = None, time.monotonic()
         self._next_write = end + max(self._pause_seconds, 100 * (end - start))

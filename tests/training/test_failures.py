@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import resource
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,7 +22,7 @@ from training.evaluation_records import record_evaluation
 from training.image_sets import ImageSet
 from training.loop import EpochResult, Task, train_epochs
 from training.model import build_model
-from training.model_records import CheckpointKeeper, saved_in
+from training.model_records import CheckpointKeeper, matching, saved_in
 from training.run_files import as_json
 from training.steps import build_optimizer, build_step
 from training.world import World
@@ -122,6 +124,47 @@ def test_a_full_disk_during_a_checkpoint_keeps_the_one_before(tracked):
             keeper.write()
     artifacts = tracked.get_client().artifacts(run.info.run_id)
     assert checkpoint.load(artifacts.local_path("model/last.pt")).epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("states", "last", "best"),
+    [
+        ([state_after(3, best=2), state_after(2)], 3, 2),
+        ([state_after(3), state_after(1)], 3, 3),  # the best one was not put in its place
+        ([state_after(3, best=2), state_after(1)], 1, 1),  # nor is it the last one
+        ([state_after(2, best=1), state_after(3)], 3, 3),  # the last one was not
+        ([state_after(1)], 1, 1),
+    ],
+)
+def test_a_training_goes_on_from_the_latest_state_whose_best_one_is_there(states, last, best):
+    saved = matching(states)
+    assert (saved.last.epoch, saved.best.epoch) == (last, best)
+
+
+def test_a_last_state_whose_best_one_is_lost_is_of_no_use():
+    assert matching([state_after(3, best=2)]) is None
+
+
+@pytest.fixture
+def put_in_place():
+    """The names that files were renamed to, in order; an audit hook stays to the end."""
+    names, listening = [], [True]
+
+    def listen(event, arguments):
+        if listening and event == "os.rename":
+            names.append(Path(arguments[1]).name)
+
+    sys.addaudithook(listen)
+    yield names
+    listening.clear()
+
+
+def test_the_best_state_is_put_in_its_place_before_the_last_one(tracked, put_in_place):
+    with tracked.start_run():
+        keeper = CheckpointKeeper()
+        keeper.note(state_after(1))
+        keeper.write()
+    assert [name for name in put_in_place if name.endswith(".pt")] == ["best.pt", "last.pt"]
 
 
 def test_checkpoints_wait_until_writing_is_worth_it_and_the_end_is_never_missed(tracked):
