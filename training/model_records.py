@@ -106,13 +106,22 @@ class CheckpointKeeper:
         self._next_write = end + max(self._pause_seconds, 100 * (end - start))
 
 
-def record_model(model: nn.Module, best: Checkpoint, used: list[UsedSet]) -> None:
-    """Keep the best network in forms that load without this project, and its card."""
+def record_model(
+    model: nn.Module, best: Checkpoint, used: list[UsedSet], tested: dict[str, float]
+) -> None:
+    """Keep the best network in forms that load without this project, and its card.
+
+    Args:
+        model: The network.
+        best: The state it is in.
+        used: The images that it learnt from and was judged by.
+        tested: What it was found to be worth on the test sets.
+    """
     log_files(
         {
             "model/model.pt2": exported_program(model),
             "model/weights.npz": _arrays(model),
-            "model/model_card.json": as_json(model_card(model, best, used)),
+            "model/model_card.json": as_json(model_card(model, best, used, tested)),
         }
     )
 
@@ -124,7 +133,9 @@ def _arrays(model: nn.Module) -> bytes:
     return buffer.getvalue()
 
 
-def model_card(model: nn.Module, best: Checkpoint, used: list[UsedSet]) -> dict[str, Any]:
+def model_card(
+    model: nn.Module, best: Checkpoint, used: list[UsedSet], tested: dict[str, float]
+) -> dict[str, Any]:
     """What someone who finds the model needs to know, in plain values."""
     return {
         "model": best.model,
@@ -134,6 +145,7 @@ def model_card(model: nn.Module, best: Checkpoint, used: list[UsedSet]) -> dict[
         "seed": best.seed,
         "epoch": best.epoch,
         "metrics": best.history[-1].metrics(),
+        "test_metrics": tested,
         "input": {
             "shape": ["N", 1, 28, 28],
             "dtype": "float32",

@@ -128,5 +128,5 @@ def _record_best(training: Training, best: Checkpoint, *, resumed: bool) -> dict
     final = {**metrics, "best_epoch": float(best.epoch)}
     log_once(final, settings.max_epochs, resumed=resumed)
     used = used_sets(experiment.data, experiment.split(), settings)
-    record_model(training.model, best, used)
+    record_model(training.model, best, used, metrics)
     return metrics

@@ -163,6 +163,14 @@ def test_the_model_card_names_input_output_data_and_versions(path_in):
     assert card["versions"]["torch"] == torch.__version__
 
 
+def test_the_model_card_says_how_well_the_network_did(path_in, runs):
+    card = json.loads(path_in("model/model_card.json").read_text())
+    logged = runs["default"].data.metrics
+    assert card["epoch"] == logged["best_epoch"]
+    assert card["test_metrics"] == {k: v for k, v in logged.items() if k.startswith("test_")}
+    assert len(card["test_metrics"]) == 4
+
+
 def test_the_effective_configuration_trains_the_same_weights_again(path_in, tmp_path):
     content = yaml.safe_load(path_in("config/effective_config.yaml").read_text())
     content["tracking"]["database"] = str(tmp_path / "again.db")
