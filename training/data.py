@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training import mnist
 from training.blur import blur_bytes
-from training.config import substitute_name
 from training.digits import stroke_digits
 from training.errors import ConfigError, DataError
-from training.image_sets import ImageSet, load_or_make
+from training.image_sets import ImageSet, Label, Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 STROKE_DIGITS = "stroke-digits"
 MNIST = "mnist"
+SPLITS: tuple[Split, Split] = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -60,30 +61,31 @@ class StudyData:
 
 
 def prepare(config: Config, folder: Path, say: Say = print) -> StudyData:
-    """The study's images, from the files kept in `folder` where they are whole and fit.
+    """The study's images, from the files kept in the data root where they are whole and fit.
 
     Args:
         config: Where MNIST lies, the blur, the substitute's size.
-        folder: Where prepared files are kept; usually the data root.
+        folder: Where new files are written; the data root, if that can be written.
         say: Told, in a sentence each, what a user should know.
 
     Raises:
         DataError: Images can be neither found nor made, or not be written.
     """
-    source = _choose_source(config, folder, say)
-    train, test = (_sharp(config, folder, source, split) for split in ("train", "test"))
-    sigma = config.data_prep.blur_sigma
-    return StudyData(
-        train, test, _blurred(config, folder, train, sigma), _blurred(config, folder, test, sigma)
-    )
+    root = Path(config.paths.root)
+    maker = _Maker(config, folder, Shelf(list(dict.fromkeys((root, folder)))), say)
+    train, test = maker.sharp()
+    data = StudyData(train, test, maker.blurred(train), maker.blurred(test))
+    if any(part.path.parent != root for part in vars(data).values()):
+        say(f"The data root {root} cannot be written: what was made is kept for this start only.")
+    return data
 
 
 @contextmanager
-def writable_folder(config: Config, say: Say = print) -> Iterator[Path]:
-    """The data root, or a passing folder where the root holds MNIST but cannot be written.
+def writable_folder(config: Config) -> Iterator[Path]:
+    """The data root, or a passing folder where the root can be read but not written.
 
     Raises:
-        DataError: The root can be neither written nor read from.
+        DataError: The root can be neither made nor read, or no folder can be written.
     """
     root = Path(config.paths.root)
     try:
@@ -91,95 +93,109 @@ def writable_folder(config: Config, say: Say = print) -> Iterator[Path]:
         with tempfile.TemporaryFile(dir=root):
             pass
     except OSError as error:
-        readable = os.R_OK | os.X_OK
-        if not (os.access(root, readable) and os.access(mnist.raw_folder(root), readable)):
+        if not _can_be_listed(root):
             raise DataError(f"the data root {root} cannot be used: {error.strerror}") from error
     else:
         yield root
         return
-    say(f"The data root {root} cannot be written: prepared images are kept for this start only.")
-    with tempfile.TemporaryDirectory(prefix="study-images-") as folder:
+    try:
+        passing = tempfile.TemporaryDirectory(prefix="study-images-")
+    except OSError as error:
+        raise DataError(f"neither {root} nor a passing folder can be written: {error}") from error
+    with passing as folder:
         yield Path(folder)
 
 
-def _choose_source(config: Config, folder: Path, say: Say) -> str:
-    prep, root = config.data_prep, Path(config.paths.root)
-    if prep.source == STROKE_DIGITS:
-        say(_substitute_notice("the configuration asks for them"))
-        return STROKE_DIGITS
-    try:
-        _ensure_mnist(config, folder, root, say)
-    except mnist.MissingFilesError as error:
-        if prep.source == MNIST:
-            raise
-        say(_substitute_notice(str(error)))
-        return STROKE_DIGITS
-    return MNIST
+def _can_be_listed(folder: Path) -> bool:
+    with suppress(OSError), os.scandir(folder):
+        return True
+    return False
 
 
-def _ensure_mnist(config: Config, folder: Path, root: Path, say: Say) -> None:
-    """See to it that MNIST's prepared files or its raw files are there."""
-    kept = (folder / config.paths.train_data, folder / config.paths.test_data)
-    raw = mnist.raw_folder(root)
-    names = [name for pair in mnist.FILES.values() for name in pair]
-    if all(path.exists() for path in kept) or all(
-        (raw / name).exists() or (raw / f"{name}.gz").exists() for name in names
-    ):
-        return
-    if not config.data_prep.download:
-        raise mnist.MissingFilesError(f"there is no MNIST under {root}, and download is off")
-    say(f"Downloading MNIST (11 MB) to {raw} ...")
-    mnist.fetch(root)
+@dataclass(frozen=True)
+class _Maker:
+    """Finds images, makes those that are missing, and keeps them."""
 
+    config: Config
+    folder: Path
+    shelf: Shelf
+    say: Say
 
-def _substitute_notice(reason: str) -> str:
-    return (
-        f"NOT MNIST: training on drawn stroke digits instead, because {reason}. "
-        "Their accuracies say nothing about MNIST."
-    )
+    def sharp(self) -> list[ImageSet]:
+        """Training and test images: MNIST, or the substitute if asked for or nothing else is had.
 
-
-def _sharp(config: Config, folder: Path, source: str, split: Split) -> ImageSet:
-    prep = config.data_prep
-    name = getattr(config.paths, f"{split}_data")
-    if source == MNIST:
-        recipe = f"mnist {split}"
-        return load_or_make(
-            folder / name, recipe, lambda: _raw(config, split), source=source, split=split
+        Raises:
+            DataError: MNIST is damaged, or it is demanded and missing.
+        """
+        reason = "the configuration asks for them"
+        if self.config.data_prep.source != STROKE_DIGITS:
+            try:
+                return [self._mnist(split) for split in SPLITS]
+            except mnist.MissingFilesError as error:
+                reason = "; ".join([*self.shelf.damage.values(), str(error)])
+                if self.config.data_prep.source == MNIST:
+                    raise mnist.MissingFilesError(reason) from error
+        self.say(
+            f"NOT MNIST: training on drawn stroke digits instead, because {reason}. "
+            "Their accuracies say nothing about MNIST."
         )
-    count = prep.stroke_train_samples if split == "train" else prep.stroke_test_samples
-    seed = prep.seed if prep.stroke_seed is None else prep.stroke_seed
-    return load_or_make(
-        folder / substitute_name(name),
-        f"stroke-digits {split} n={count} seed={seed} jitter={prep.stroke_jitter}",
-        lambda: stroke_digits(count, seed, split, prep.stroke_jitter),
-        source=source,
-        split=split,
-    )
+        return [self._drawn(split) for split in SPLITS]
 
+    def _mnist(self, split: Split) -> ImageSet:
+        label = Label(MNIST, split, 0.0, f"mnist {split}")
+        return self._obtain(label, partial(self._raw, split))
 
-def _raw(config: Config, split: Split) -> tuple[Tensor, Tensor]:
-    """One split of MNIST from its raw files, fetched again where one is damaged."""
-    root = Path(config.paths.root)
-    try:
-        return mnist.load_split(root, split)
-    except (mnist.DamagedFilesError, mnist.MissingFilesError) as error:
-        if not config.data_prep.download:
-            raise
+    def _drawn(self, split: Split) -> ImageSet:
+        prep = self.config.data_prep
+        count = prep.stroke_train_samples if split == "train" else prep.stroke_test_samples
+        seed = prep.seed if prep.stroke_seed is None else prep.stroke_seed
+        recipe = f"stroke-digits {split} n={count} seed={seed} jitter={prep.stroke_jitter}"
+        return self._obtain(
+            Label(STROKE_DIGITS, split, 0.0, recipe),
+            lambda: stroke_digits(count, seed, split, prep.stroke_jitter),
+        )
+
+    def blurred(self, sharp: ImageSet) -> ImageSet:
+        """The blurred counterpart of a set."""
+        sigma = self.config.data_prep.blur_sigma
+        label = Label(sharp.source, sharp.split, sigma, f"blur sigma={sigma} of {sharp.digest}")
+        return self._obtain(label, lambda: (blur_bytes(sharp.images, sigma), sharp.labels))
+
+    def _obtain(self, label: Label, make: Maker) -> ImageSet:
+        name = self.config.paths.file_name(
+            label.split, blurred=label.blur_sigma > 0, substitute=label.source != MNIST
+        )
+        found = self.shelf.find(name, label)
+        if found is not None:
+            return found
+        made = self.shelf.keep(name, label, *make())
+        if name in self.shelf.damage:
+            self.say(f"{self.shelf.damage[name]}; it was made again.")
+        return made
+
+    def _raw(self, split: Split) -> tuple[Tensor, Tensor]:
+        """One split of MNIST from its raw files, fetched where one is missing or damaged."""
+        root = Path(self.config.paths.root)
         try:
-            mnist.fetch(root)
+            # Into the other folder they may have been fetched for the other split.
+            is_fetched = mnist.raw_folder(self.folder).is_dir()
+            return mnist.load_split(self.folder if is_fetched else root, split)
+        except (mnist.DamagedFilesError, mnist.MissingFilesError) as error:
+            self._fetch(error)
+        return mnist.load_split(self.folder, split)
+
+    def _fetch(self, reason: DataError) -> None:
+        """Download MNIST if that is allowed and possible; raise the reason for it otherwise."""
+        root, is_damaged = self.config.paths.root, isinstance(reason, mnist.DamagedFilesError)
+        if not self.config.data_prep.download:
+            if is_damaged:
+                raise reason
+            message = f"there is no MNIST under {root} ({reason}), and download is off"
+            raise mnist.MissingFilesError(message) from reason
+        self.say(f"Downloading MNIST (11 MB) to {mnist.raw_folder(self.folder)} ...")
+        try:
+            mnist.fetch(self.folder)
         except mnist.MissingFilesError:
-            raise error from None
-    return mnist.load_split(root, split)
-
-
-def _blurred(config: Config, folder: Path, sharp: ImageSet, sigma: float) -> ImageSet:
-    name = getattr(config.paths, f"{sharp.split}_data_blurred")
-    return load_or_make(
-        folder / (name if sharp.source == MNIST else substitute_name(name)),
-        f"blur sigma={sigma} of {sharp.digest}",
-        lambda: (blur_bytes(sharp.images, sigma), sharp.labels),
-        source=sharp.source,
-        split=sharp.split,
-        blur_sigma=sigma,
-    )
+            if is_damaged:
+                raise reason from None
+            raise

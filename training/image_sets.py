@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import torch
+from torch import Tensor
 
 from training import torch_files
 from training.atomic import atomic_write
@@ -14,12 +15,11 @@ from training.errors import DataError
 from training.torch_files import UnreadableFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from torch import Tensor
-
 CLASSES = 10
+SIZE = 28
 FORMAT = 1
 
 
@@ -67,49 +67,88 @@ def digest_of(images: Tensor, labels: Tensor) -> str:
     return content.hexdigest()[:32]
 
 
-def load_or_make(
-    path: Path,
-    recipe: str,
-    make: Callable[[], tuple[Tensor, Tensor]],
-    *,
-    source: str,
-    split: str,
-    blur_sigma: float = 0.0,
-) -> ImageSet:
-    """The set kept in `path` when it is whole and of this recipe, else a new one, then kept.
+class Label(NamedTuple):
+    """What a set is, before its images are there; see `ImageSet`."""
+
+    source: str
+    split: str
+    blur_sigma: float
+    recipe: str
+
+
+class Shelf:
+    """The files that keep sets between two starts.
+
+    Args:
+        folders: Where sets are looked for, in this order; new ones are written to the last.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+        self.damage: dict[str, str] = {}
+        """What is wrong with files that cannot be used, by their names."""
+
+    def find(self, name: str, label: Label) -> ImageSet | None:
+        """The set kept under a name; None where it is missing, damaged, or of another recipe."""
+        for folder in self._folders:
+            path = folder / name
+            try:
+                content = torch_files.load(path)
+                if found := _images_in(content, label.recipe):
+                    images, labels = found
+                    return ImageSet(images, labels, *label, content["digest"], path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self.damage[name] = f"{path} cannot be read ({error.strerror})"
+            except UnreadableFileError as error:
+                self.damage[name] = f"{path} is damaged ({error})"
+        return None
+
+    def keep(self, name: str, label: Label, images: Tensor, labels: Tensor) -> ImageSet:
+        """Write a new set.
+
+        Raises:
+            DataError: The file cannot be written.
+        """
+        path, digest = self._folders[-1] / name, digest_of(images, labels)
+        content = {
+            "format": FORMAT,
+            "recipe": label.recipe,
+            "digest": digest,
+            "images": images.clone(),  # a slice would bring its whole storage along
+            "labels": labels.clone(),
+        }
+        try:
+            with atomic_write(path) as file:
+                file.write(torch_files.dump(content))
+        except OSError as error:
+            raise DataError(f"the images cannot be written to {path}: {error.strerror}") from error
+        return ImageSet(images, labels, *label, digest, path)
+
+
+def _images_in(content: dict[str, Any], recipe: str) -> tuple[Tensor, Tensor] | None:
+    """The images and labels in the content of a file; None where it is of another recipe.
 
     Raises:
-        DataError: The file cannot be written.
+        UnreadableFileError: They are not what was written.
     """
-    kept = _kept(path, recipe)
-    images, labels, digest = kept or _keep(path, recipe, *make())
-    return ImageSet(images, labels, source, split, blur_sigma, recipe, digest, path)
-
-
-def _kept(path: Path, recipe: str) -> tuple[Tensor, Tensor, str] | None:
-    """The content of `path`, None where it is missing, damaged, or of another recipe."""
-    try:
-        content = torch_files.load(path)
-    except (OSError, UnreadableFileError):
+    if not isinstance(found := content.get("recipe"), str) or "digest" not in content:
+        raise UnreadableFileError("it is no file of images")
+    if (content.get("format"), found) != (FORMAT, recipe):
         return None
-    if (content.get("format"), content.get("recipe")) != (FORMAT, recipe):
-        return None
-    images, labels, digest = content["images"], content["labels"], content["digest"]
-    return (images, labels, digest) if digest_of(images, labels) == digest else None
+    images, labels = content.get("images"), content.get("labels")
+    if not (_is_plain(images, torch.uint8) and _is_plain(labels, torch.int64)):
+        raise UnreadableFileError("its images or labels are of another kind")
+    if images.shape != (*labels.shape[:1], SIZE, SIZE) or labels.dim() != 1:
+        raise UnreadableFileError("its images or labels are of another shape")
+    if digest_of(images, labels) != content["digest"]:
+        raise UnreadableFileError("its checksum is wrong")
+    return images, labels
 
 
-def _keep(path: Path, recipe: str, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, str]:
-    digest = digest_of(images, labels)
-    content = {
-        "format": FORMAT,
-        "recipe": recipe,
-        "digest": digest,
-        "images": images.clone(),  # a slice would bring its whole storage along
-        "labels": labels.clone(),
-    }
-    try:
-        with atomic_write(path) as file:
-            file.write(torch_files.dump(content))
-    except OSError as error:
-        raise DataError(f"the images cannot be written to {path}: {error.strerror}") from error
-    return images, labels, digest
+def _is_plain(value: object, dtype: torch.dtype) -> TypeGuard[Tensor]:
+    """Whether it is a tensor in memory, all of whose numbers are there."""
+    if not isinstance(value, Tensor) or value.dtype != dtype:
+        return False
+    return value.layout == torch.strided and value.device.type == "cpu"

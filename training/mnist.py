@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import socket
 import struct
 import tempfile
@@ -50,7 +51,7 @@ class DamagedFilesError(DataError):
 def raw_folder(root: Path) -> Path:
     """Where the raw files lie: as torchvision keeps them, or in the data root itself."""
     name = FILES["train"][0]
-    if (root / name).exists() or (root / f"{name}.gz").exists():
+    if any(os.access(root / file, os.F_OK) for file in (name, f"{name}.gz")):
         return root
     return root / "MNIST" / "raw"
 
@@ -133,7 +134,7 @@ def _content(folder: Path, name: str) -> bytes:
     try:
         content = path.read_bytes() if path.exists() else gzip.decompress(packed.read_bytes())
     except FileNotFoundError as error:
-        raise MissingFilesError(f"there is no {packed}") from error
+        raise MissingFilesError(f"{packed} is missing") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DamagedFilesError(f"{packed} is damaged ({error}); delete or replace it") from error
     except OSError as error:

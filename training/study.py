@@ -85,7 +85,7 @@ def prepared(config: Config, names: Sequence[str], around: Surroundings) -> Iter
         check_model(config.model_configs[name].model)
     if around.world.is_main and Path(config.tracking.database).exists():
         open_database(config)
-    with writable_folder(config, around.report.say) as folder:
+    with writable_folder(config) as folder:
         if not around.world.is_main:
             around.world.wait()  # until the images are there
         data = prepare(config, folder, around.report.say)

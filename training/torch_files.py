@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import pickle
 import struct
@@ -48,8 +49,12 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        raise UnreadableFileError(next(iter(str(error).splitlines()), "")) from error
+    except _UNREADABLE as error:  # torch's own words are advice to its developers
+        raise UnreadableFileError("torch cannot read it") from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a damaged file may send its reader to before its start
+            raise UnreadableFileError("torch cannot read it") from error
+        raise
     if not isinstance(content, dict):
         raise UnreadableFileError(f"it holds a {type(content).__name__}")
     return content

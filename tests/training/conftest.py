@@ -67,6 +67,30 @@ def train(study_file: Path):
     return run
 
 
+class Rights:
+    """What this process may do to files: as root, for whom no folder is closed, or as nobody."""
+
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+
+    def nothing(self) -> None:
+        """From now on only what is open to everyone, where the tests run as root."""
+        if self.is_root:
+            os.seteuid(65534)
+
+    def all(self) -> None:
+        """As before."""
+        if self.is_root:
+            os.seteuid(0)
+
+
+@pytest.fixture
+def allowed():
+    """The rights of this process, given back at the end."""
+    rights = Rights()
+    yield rights
+    rights.all()
+
+
 @pytest.fixture(scope="session")
 def mnist_root() -> Path:
     """A folder with MNIST's raw files, which only some machines have."""
