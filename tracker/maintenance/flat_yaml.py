@@ -16,8 +16,10 @@ from tracker.exceptions import InvalidValueError
 
 Value: TypeAlias = "str | list[str | None] | dict[str, Value] | None"
 
+# YAML knows no others: a no-break space is a letter to it.
+_BLANKS: Final = " \t"
 _ENTRY: Final = re.compile(
-    r"""('(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s'"?#][^:]*?)\s*:(?:\s+(.*))?$"""
+    r"""('(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^ \t'"?#][^:]*?)[ \t]*:(?:[ \t]+(.*))?$"""
 )
 _ESCAPE: Final = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 _NAMED: Final = dict(zip("0abtnvfreN_LP", "\0\a\b\t\n\v\f\r\x1b\x85\xa0\u2028\u2029", strict=True))
@@ -34,7 +36,7 @@ def read_flat_yaml(text: str) -> dict[str, Value]:
     lines = [line for line in text.split("\n") if not line.startswith(("#", "---", "..."))]
     while lines:
         line = lines.pop(0)
-        if not line.strip():
+        if not line.strip(_BLANKS):
             continue
         match = _ENTRY.match(line)
         if match is None:
@@ -52,14 +54,14 @@ def _value(first: str, rest: list[str]) -> Value:
     following = [line for line in rest if line]
     if first or not following:
         return _scalar([first, *rest])
-    if following[0].lstrip().startswith("- "):
-        return [_scalar([line.lstrip().removeprefix("- ")]) for line in following]
-    indent = len(following[0]) - len(following[0].lstrip())
+    if following[0].lstrip(_BLANKS).startswith("- "):
+        return [_scalar([line.lstrip(_BLANKS).removeprefix("- ")]) for line in following]
+    indent = len(following[0]) - len(following[0].lstrip(_BLANKS))
     return read_flat_yaml("\n".join(line[indent:] for line in rest))
 
 
 def _scalar(lines: list[str]) -> str | None:
-    while lines and not lines[-1].strip():
+    while lines and not lines[-1].strip(_BLANKS):
         lines = lines[:-1]
     if not lines:
         return None
@@ -82,7 +84,7 @@ def _quoted(text: str, quote: str) -> str:
 
 def _folded(lines: list[str], *, escapes: bool = False) -> str:
     """The lines joined as YAML folds them: by a blank, or by the line breaks between them."""
-    text, breaks = lines[0].rstrip() if len(lines) > 1 else lines[0], 0
+    text, breaks = lines[0].rstrip(_BLANKS) if len(lines) > 1 else lines[0], 0
     for line in lines[1:]:
         stripped = line.strip(" ")
         if not stripped:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracker.exceptions import InvalidValueError
@@ -19,6 +19,7 @@ VALUES = st.one_of(
 
 
 @given(st.dictionaries(KEYS, VALUES, min_size=1), st.booleans())
+@example({"a": "\xa0", "b": "\u3000c\u2003"}, True)  # noqa: FBT003
 def test_what_pyyaml_writes_is_read_back(entries, allow_unicode):
     written = yaml.safe_dump(entries, default_flow_style=False, allow_unicode=allow_unicode)
     expected = {
