@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -68,6 +69,20 @@ def test_a_run_that_cannot_be_resumed_stays_with_those_who_hold_it(client, run_i
     with pytest.raises(InvalidStateError, match="is deleted"):
         client.resume_run(run_id)
     assert names(locks) == [run_id]
+
+
+def test_of_those_who_want_a_run_for_themselves_one_gets_it(client, run_id):
+    client.set_terminated(run_id, "KILLED")
+
+    def claim():
+        try:
+            return client.resume_run(run_id, unless=("RUNNING", "FINISHED")).info.status
+        except InvalidStateError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = [asked.result() for asked in [threads.submit(claim) for _ in range(8)]]
+    assert sorted(answers) == ["RUNNING"] + [f"The run {run_id!r} is RUNNING."] * 7
 
 
 def test_threads_that_resume_one_run_hold_it_once(client, run_id, locks):

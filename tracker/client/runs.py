@@ -14,7 +14,7 @@ from tracker.exceptions import InvalidValueError
 from tracker.store.tracking import RUN_NAME_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 PARENT_TAG: Final = "mlflow.parentRunId"
 NOTE_TAG: Final = "mlflow.note.content"
@@ -83,15 +83,22 @@ class RunVerbs(OpenedDatabase):
         parent = self.get_run(run_id).data.tags.get(PARENT_TAG)
         return None if parent is None else self.get_run(parent)
 
-    def resume_run(self, run_id: str) -> Run:
+    def resume_run(self, run_id: str, *, unless: Collection[str] = ()) -> Run:
         """Set a run RUNNING again and say that this process works on it.
+
+        Args:
+            run_id: Which.
+            unless: Statuses in which it is left alone. Of several processes that ask at the same
+                time for one that is not RUNNING, one gets it.
 
         Raises:
             NotFoundError: There is no such run.
-            InvalidStateError: The run is deleted.
+            InvalidStateError: The run is deleted, or its status is one of `unless`.
         """
         with liveness.taken(self.store.database.path, run_id):
-            self.store.update_run(run_id, RunStatus.RUNNING, stale_tag=liveness.REASON_TAG)
+            self.store.update_run(
+                run_id, RunStatus.RUNNING, stale_tag=liveness.REASON_TAG, unless=unless
+            )
         return self.store.get_run(run_id)
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:

@@ -20,7 +20,7 @@ from tracker.exceptions import AlreadyExistsError, InvalidStateError, NotFoundEr
 from tracker.store import attributes, experiments, inputs, metrics, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tracker.database import Database
     from tracker.store.metrics import Columns, Point
@@ -169,12 +169,19 @@ class Store:
         end_time: int | None = None,
         name: str | None = None,
         stale_tag: str | None = None,
+        unless: Collection[str] = (),
     ) -> None:
         """Change an active run's status with its end time, its name, or both.
 
         `stale_tag` goes: it told of the status before.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidStateError: It is deleted, or its status is one of `unless`.
         """
         with self.database.write() as connection:
+            if unless and (status_now := runs.get_info(connection, run_id).status) in unless:
+                raise InvalidStateError(f"The run {run_id!r} is {status_now}.")
             runs.update(connection, run_id, status, end_time, name, only_active=True)
             if name is not None:
                 attributes.set_tags(connection, run_id, {RUN_NAME_TAG: name})
