@@ -27,6 +27,16 @@ WHERE metrics.key = 'val_loss' AND metrics.is_nan = 0
 GROUP BY metrics.run_uuid
 ORDER BY val_loss
 LIMIT 20""",
+    "Sharp against blurred": """\
+SELECT runs.name, round(sharp.value, 4) AS sharp, round(blurred.value, 4) AS blurred
+FROM runs
+JOIN latest_metrics AS sharp
+     ON sharp.run_uuid = runs.run_uuid AND sharp.key = 'test_accuracy'
+JOIN latest_metrics AS blurred
+     ON blurred.run_uuid = runs.run_uuid AND blurred.key = 'test_blurred_accuracy'
+WHERE runs.lifecycle_stage = 'active'
+ORDER BY blurred.value DESC
+LIMIT 200""",
     "Parameters side by side": """\
 SELECT params.key, group_concat(DISTINCT params.value) AS "values", COUNT(*) AS runs
 FROM params

@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from dashboard.view import View
 
 MIN_CHARTED = 2
+# The editor's key, and its name in a link.
+STATEMENT = "q"
+MONOSPACED = f"<style>.st-key-{STATEMENT} textarea {{ font-family: monospace }}</style>"
 
 
 def show(view: View) -> None:
     """Recipes, editor with the schema beside it, and the result as table, chart and CSV."""
     st.title("SQL")
-    names = list(RECIPES)
-    st.session_state.setdefault("statement", _from_address() or RECIPES[names[0]])
     st.pills(
         "Recipes",
-        names,
+        list(RECIPES),
         key="recipe",
         on_change=_take_recipe,
         label_visibility="collapsed",
@@ -36,34 +37,28 @@ def show(view: View) -> None:
     left, right = st.columns([5, 2])
     with left:
         statement = st.text_area(
-            "Statement", key="statement", height=230, label_visibility="collapsed"
+            "Statement",
+            next(iter(RECIPES.values())),
+            key=STATEMENT,
+            bind="query-params",
+            persist_state="session",
+            height=230,
+            label_visibility="collapsed",
         )
-        _to_address(statement)
+        st.html(MONOSPACED)
         st.caption(
-            f"Read-only, {sandbox.SECONDS:g} seconds and {sandbox.ROWS:,} rows at most."
-            " Ctrl+Enter runs it."
+            f"Read-only, {sandbox.SECONDS:g} seconds, {sandbox.ROWS:,} rows and"
+            f" {sandbox.RESULT_BYTES / 1e6:g} MB at most. Ctrl+Enter runs it."
         )
     with right:
         _schema(view)
     _result(view, statement)
 
 
-def _from_address() -> str:
-    return st.query_params.get("q", "")
-
-
-def _to_address(statement: str) -> None:
-    """The statement in the link, unless it is what the page opens with."""
-    if statement != next(iter(RECIPES.values())):
-        st.query_params["q"] = statement
-    elif "q" in st.query_params:
-        del st.query_params["q"]
-
-
 def _take_recipe() -> None:
     chosen = st.session_state.get("recipe")
     if chosen:
-        st.session_state["statement"] = RECIPES[chosen]
+        st.session_state[STATEMENT] = RECIPES[chosen]
 
 
 def _schema(view: View) -> None:
@@ -79,9 +74,9 @@ def _result(view: View, statement: str) -> None:
     except SourceError as error:
         st.error(literal.code_span(str(error)), icon=":material/error:")
         return
-    count = f"{len(answer.table):,}{'+' if answer.is_cut else ''} rows"
+    many = "+ rows" if answer.is_cut else " row" if len(answer.table) == 1 else " rows"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{count} in {duration(answer.seconds)}")
+        st.caption(f"{len(answer.table):,}{many} in {duration(answer.seconds)}")
         st.download_button(
             "CSV",
             answer.table.to_csv(index=False).encode(),

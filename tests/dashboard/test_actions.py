@@ -216,6 +216,22 @@ def test_a_recipe_is_one_click_and_its_result_a_chart(server, visit):
     visitor.check()
 
 
+def test_a_typed_statement_is_there_after_another_page_and_after_a_reload(server, visit):
+    visitor = visit(server).open("sql")
+    editor = visitor.page.get_by_label("Statement")
+    editor.fill("SELECT 'kept' AS word")
+    editor.press("Control+Enter")
+    visitor.page.get_by_text("1 row in").wait_for()
+    visitor.page.get_by_role("link", name="Data", exact=True).click()
+    visitor.page.get_by_role("heading", name="Class distribution").wait_for()
+    visitor.page.get_by_role("link", name="SQL", exact=True).click()
+    visitor.page.get_by_text("1 row in").wait_for()
+    visitor.page.reload()
+    visitor.page.get_by_text("1 row in").wait_for()
+    assert editor.input_value() == "SELECT 'kept' AS word"
+    visitor.check()
+
+
 def test_a_query_that_writes_is_refused_on_the_page(server, visit):
     visitor = visit(server).open("sql?q=DELETE+FROM+runs")
     visitor.page.get_by_text("Only reading is allowed here").wait_for()
