@@ -80,7 +80,7 @@ def test_a_location_that_can_hold_no_artifacts_makes_no_experiment(client, locat
 
 @pytest.mark.parametrize(
     "location",
-    ["a/b c", "./a", ".", "a/", "s3://bucket/x", "gs://b", "file:/tmp/x", "file:///tmp/x"],
+    ["a/{id}/b c", "./a", ".", "a/", "s3://bucket/x", "gs://b", "file:/tmp/x", "file:///tmp/x"],
 )
 def test_a_location_that_can_hold_artifacts_is_kept_as_it_is(client, location):
     experiment_id = client.create_experiment("e", artifact_location=location)

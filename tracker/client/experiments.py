@@ -38,13 +38,13 @@ class ExperimentVerbs(OpenedDatabase):
             InvalidValueError: The name, the location or a tag breaks a rule.
         """
         check.check_experiment_name(name)
-        location = f"{self._artifact_root}/{{id}}"
+        location = None
         if artifact_location:
             location = os.fspath(artifact_location)
             self.check_location(location)
             self.allow_root(location)
         texts = cut_all("tag", texts_of("tag", tags or {}), check.MAX_EXPERIMENT_TAG_VALUE)
-        return self.store.create_experiment(name, location, texts, now())
+        return self.store.create_experiment(name, location, texts, now(), self._artifact_root)
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """The experiment with this id.

@@ -44,7 +44,6 @@ class Search:
     order: str
     join_params: tuple[str | int | float, ...] = ()
     where_params: tuple[str | int | float, ...] = ()
-    order_params: tuple[str | int | float, ...] = ()
 
 
 def compile_run_search(filter_string: str | None, order_by: Sequence[str] | None) -> Search:

@@ -105,7 +105,7 @@ def search(
         ORDER BY {found.order}
         LIMIT ? OFFSET ?
         """,
-        (*found.join_params, *found.where_params, *found.order_params, limit, offset),
+        (*found.join_params, *found.where_params, limit, offset),
     ).fetchall()
     tags = _tags(connection, [row[0] for row in rows])
     return [_experiment(row, tags.get(row[0], {})) for row in rows]

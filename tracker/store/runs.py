@@ -161,7 +161,6 @@ def search_infos(
             *found.join_params,
             *ids,
             *found.where_params,
-            *found.order_params,
             limit,
             offset,
         ),

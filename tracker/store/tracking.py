@@ -41,17 +41,24 @@ class Store:
     # Experiments
 
     @repeated
-    def create_experiment(self, name: str, location: str, tags: Mapping[str, str], now: int) -> str:
-        """Add an experiment; `{id}` in `location` becomes its id.
+    def create_experiment(
+        self,
+        name: str,
+        location: str | None,
+        tags: Mapping[str, str],
+        now: int,
+        root: str = experiments.ARTIFACT_ROOT,
+    ) -> str:
+        """Add an experiment; without a location, a folder below `root` named by its id is it.
 
         Raises:
             AlreadyExistsError: The name is taken, by a deleted experiment too.
         """
         with self.database.write() as connection:
             self._refuse_taken_name(name)
-            experiment_id = experiments.insert(connection, name, None, now)
-            resolved = location.replace("{id}", str(experiment_id))
-            experiments.set_location(connection, experiment_id, resolved)
+            experiment_id = experiments.insert(connection, name, location, now)
+            if location is None:
+                experiments.set_location(connection, experiment_id, f"{root}/{experiment_id}")
             for key, value in tags.items():
                 experiments.set_tag(connection, str(experiment_id), key, value)
         return str(experiment_id)

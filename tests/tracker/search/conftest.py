@@ -90,7 +90,7 @@ class World:
         return self._first_column(sql, search)
 
     def _first_column(self, sql, search):
-        values = (*search.join_params, *search.where_params, *search.order_params)
+        values = (*search.join_params, *search.where_params)
         rows = self.connection.execute(f"{sql} ORDER BY {search.order}", values)
         return [value for (value,) in rows]
 

@@ -28,7 +28,7 @@ def statement(search):
         WHERE runs.experiment_id = 1 AND runs.lifecycle_stage = 'active' AND ({search.where})
         ORDER BY {search.order}
         LIMIT 100"""
-    return sql, (*search.join_params, *search.where_params, *search.order_params)
+    return sql, (*search.join_params, *search.where_params)
 
 
 def fill(world, runs):
