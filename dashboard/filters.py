@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 STATUSES = ["RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED"]
 # Anything with an operator is meant in the search language; the rest is part of a name.
 OPERATOR = re.compile(r"[=<>]|\b(LIKE|ILIKE|IN|IS|BETWEEN)\b", re.IGNORECASE)
+SIGN = re.compile(r"[=<>]")
+FIRST_WORD = re.compile(r"(?:NOT\b|[\s(])*(\S+)", re.IGNORECASE)
 EXAMPLE = "metrics.val_accuracy > 0.9 AND params.model = 'mlp'"
 
 
@@ -58,17 +60,39 @@ def ask(view: View) -> Listing:
         order=order,
         descending=descending,
     )
-    return Listing(_filtered(base, (text or "").strip()), group_by)
+    return Listing(_filtered(view, base, (text or "").strip()), group_by)
 
 
-def _filtered(base: run_lists.RunQuery, text: str) -> run_lists.RunQuery:
+def _filtered(view: View, base: run_lists.RunQuery, text: str) -> run_lists.RunQuery:
+    """The runs whose names hold the text, or for which it is true in the search language."""
+    named = base.with_text(text)
     if not OPERATOR.search(text):
-        return base.with_text(text)
+        return named
     try:
         return base.with_search(compile_run_search(text, None))
     except FilterError as error:
+        if not _is_query(text) or run_lists.count_runs(view.source, named):
+            return named
         st.code(str(error), language=None)
         st.stop()
+
+
+def _is_query(text: str) -> bool:
+    """Whether a text in which the search language finds an error was yet meant in it.
+
+    A sign says so, and a field that it begins with.
+
+    >>> _is_query("acc > 0.9"), _is_query("(status in lab"), _is_query("first try in lab")
+    (True, True, False)
+    """
+    first = FIRST_WORD.match(text)
+    if SIGN.search(text) or first is None:
+        return True
+    try:
+        compile_run_search(f"{first[1]} IS NULL", None)
+    except FilterError:
+        return False
+    return True
 
 
 def _table_options(view: View) -> tuple[str, bool, str | None, str]:

@@ -182,6 +182,33 @@ def test_a_filter_that_cannot_be_read_is_shown_with_the_spot(database, ids):
     assert "^" in test.code[0].value
 
 
+@pytest.mark.parametrize(
+    "text", ["in lab", "first try in lab", "TRY IN LAB", "what is this?", "lr=0.1", "a's like b's"]
+)
+def test_words_and_signs_of_the_language_are_found_in_names(tmp_path, study, text):
+    connection = study.connect(tmp_path / "tracking.db")
+    ids = [
+        study.add_run(connection, name, experiment=0)
+        for name in ("first try in lab", "what is this?", "bs=8,lr=0.1", "a's like b's", "other")
+    ]
+    connection.close()
+    test = run_page(tmp_path / "tracking.db", "overview", ids)
+    test.text_input(key="filter").set_value(text).run()
+    assert not test.exception
+    (found,) = test.dataframe[0].value["Run"]
+    assert text.lower() in found
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("status in lab", "needs a list"), ("acc > 0.9", "no attribute 'acc'"), ("a is", "No run")],
+)
+def test_a_wrong_filter_and_a_name_that_nobody_has_are_told_apart(database, ids, text, sentence):
+    test = run_page(database, "overview", ids)
+    test.text_input(key="filter").set_value(text).run()
+    assert sentence in all_text(test)
+
+
 def test_a_filter_in_the_search_language_narrows_the_table(database, ids):
     test = run_page(database, "overview", ids)
     test.text_input[0].set_value("metrics.test_accuracy > 0.9").run()
