@@ -11,8 +11,9 @@ from training.errors import CheckpointError, DataError, UsageError, did_you_mean
 from training.experiment import Experiment
 from training.model_records import saved_in
 from training.seed_study import SEEDS_TAG
-from training.study import Surroundings, assist, open_database, prepared
+from training.study import Surroundings, assist, prepared
 from training.tracked_run import EFFECTIVE_CONFIG, resume_experiment
+from training.tracking import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tracker
@@ -15,6 +14,7 @@ from training.model import check_model
 from training.outcome import Outcome
 from training.seed_study import run_seeds
 from training.tracked_run import run_experiment
+from training.tracking import check_tracking, open_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,14 +77,16 @@ def run_study(
 def prepared(config: Config, names: Sequence[str], around: Surroundings) -> Iterator[StudyData]:
     """The images of a study, after everything that can be checked before a run has been.
 
+    The checks that need no images come first: making those takes a while.
+
     Raises:
-        TrainingError: The images or the configuration are unfit.
+        TrainingError: The images, the configuration or a folder are unfit.
         TrackerError: The database that is there cannot be used.
     """
     for name in names:
         check_model(config.model_configs[name].model)
-    if around.world.is_main and Path(config.tracking.database).exists():
-        open_database(config)
+    if around.world.is_main:
+        check_tracking(config, around.report.say)
     with writable_folder(config) as folder:
         if not around.world.is_main:
             around.world.wait()  # until the images are there
@@ -93,24 +95,6 @@ def prepared(config: Config, names: Sequence[str], around: Surroundings) -> Iter
             around.world.wait()
         data.check({name: config.model_configs[name] for name in names})
         yield data
-
-
-def open_database(config: Config) -> None:
-    """Make the study's database and experiment the current ones.
-
-    Raises:
-        TrackerError: The database cannot be used.
-        TrainingError: Its folder cannot be made.
-    """
-    tracking = config.tracking
-    location, database = tracking.artifact_location, Path(tracking.database)
-    try:
-        database.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(f"{database.parent} cannot be made: {error.strerror}") from error
-    roots = [location] if Path(location).is_absolute() or "://" in location else []
-    tracker.set_tracking_uri(database, artifact_root=location, allowed_roots=roots)
-    tracker.set_experiment(tracking.experiment_name)
 
 
 def run_one(experiment: Experiment, seeds: int) -> Outcome:

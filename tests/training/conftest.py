@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,23 @@ def allowed():
     rights = Rights()
     yield rights
     rights.all()
+
+
+@pytest.fixture
+def locked(allowed):
+    """A folder, and what takes away this process's rights to it but those given."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        folder = Path(name) / "folder"
+        folder.mkdir()
+
+        def lock(rights=0o555):
+            folder.chmod(rights)
+            allowed.nothing()
+
+        yield folder, lock
+        allowed.all()
+        folder.chmod(0o755)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import tempfile
 import threading
 from contextlib import contextmanager
 from functools import partial
@@ -169,23 +168,6 @@ def test_a_root_that_is_a_file_is_told_in_one_sentence(tmp_path):
         writable_folder(config_for(tmp_path / "file")),
     ):
         pass
-
-
-@pytest.fixture
-def locked(allowed):
-    """A data root, and what takes away this process's rights to it but those given."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        root = Path(name) / "data"
-        root.mkdir()
-
-        def lock(rights=0o555):
-            root.chmod(rights)
-            allowed.nothing()
-
-        yield root, lock
-        allowed.all()
-        root.chmod(0o755)
 
 
 def test_a_data_root_without_any_rights_is_refused(locked):
