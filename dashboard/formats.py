@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 MISSING = "\u2013"
 MILLISECONDS_PER_SECOND = 1000
@@ -12,6 +16,8 @@ SECONDS_PER_HOUR = 3600
 SECONDS_PER_DAY = 86400
 DAYS_PER_MONTH = 30
 SMALLEST_PLAIN = 0.01
+SMALLEST_OF_MANY = 0.001
+LARGEST_EXACT = 10**15
 LARGEST_PLAIN = 10_000_000
 SHORT = 10
 LONG = 10_000
@@ -21,19 +27,50 @@ BYTES_PER_STEP = 1024
 def number(value: float | None) -> str:
     """A metric's value: four decimals, or an exponent where they would say nothing.
 
-    >>> number(0.92517), number(0.0018), number(float("inf")), number(128.0)
-    ('0.9252', '1.8e-03', '∞', '128')
+    >>> number(0.92517), number(0.0018), number(float("inf")), number(128.0), number(12345678.0)
+    ('0.9252', '1.8e-03', '∞', '128', '12,345,678')
     """
     if value is None:
         return MISSING
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("∞" if value > 0 else "-∞")
     magnitude = abs(value)
+    if LARGEST_PLAIN <= magnitude < LARGEST_EXACT and value == int(value):
+        return f"{value:,.0f}"
     if value != 0 and not SMALLEST_PLAIN <= magnitude < LARGEST_PLAIN:
         return f"{value:.1e}"
     if value == int(value) or magnitude >= LONG:
         return f"{value:,.0f}" if magnitude >= LONG else f"{value:.0f}"
     return f"{value:.4f}" if magnitude < SHORT else f"{value:.2f}"
+
+
+def numbers(values: Iterable[float]) -> Callable[[float | None], str]:
+    """One way to write all numbers of a column: as many decimals for each, none for counts.
+
+    >>> [numbers([0.0323, 2.5])(value) for value in (0.0323, 2.5)]
+    ['0.0323', '2.5000']
+    >>> [numbers([3e-7, 2.5])(value) for value in (3e-7, 2.5)]
+    ['3.0e-07', '2.5000']
+    >>> numbers([128, 60_000])(60_000), numbers([5.4, 61_234.5])(61_234.5)
+    ('60,000', '61,234')
+    """
+    finite = [abs(value) for value in values if math.isfinite(value)]
+    smallest, largest = min(filter(None, finite), default=0), max(finite, default=0)
+    if largest < LARGEST_EXACT and all(size == int(size) for size in finite):
+        return _with_decimals(0)
+    if largest < LONG and smallest >= SMALLEST_OF_MANY:
+        return _with_decimals(4 if smallest < 1 or largest < SHORT else 2)
+    if largest < LARGEST_PLAIN and smallest >= 1:
+        return _with_decimals(0)
+    return number
+
+
+def _with_decimals(count: int) -> Callable[[float | None], str]:
+    def written(value: float | None) -> str:
+        is_finite = value is not None and math.isfinite(value)
+        return f"{value:,.{count}f}" if is_finite else number(value)
+
+    return written
 
 
 def duration(seconds: float | None) -> str:

@@ -1,0 +1,56 @@
+"""Tables whose numbers are written for people and sort as the numbers they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import formats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+class Column(NamedTuple):
+    """One column: what it sorts by, Streamlit's configuration, and how a value is written."""
+
+    cells: pd.Series[Any]
+    config: Any
+    write: Callable[[Any], str] | None = None
+
+
+def number(
+    title: str, values: Iterable[float | None], write: Callable[[Any], str] | None = None
+) -> Column:
+    """A column of numbers, all written alike unless `write` says how."""
+    series = pd.Series(list(values), dtype="float64")
+    config = st.column_config.NumberColumn(title)
+    return Column(series, config, write or formats.numbers(series.dropna()))
+
+
+def text(title: str, values: Iterable[str | None], **config: Any) -> Column:
+    """A column of texts; where each of them is a number, it sorts by these."""
+    series = pd.Series(list(values), dtype="object")
+    present = series.dropna()
+    numbers = pd.to_numeric(present, errors="coerce")
+    # Texts that would become the same number stay apart as texts.
+    if present.empty or numbers.isna().any() or numbers.nunique() < present.nunique():
+        return Column(series, st.column_config.TextColumn(title, **config))
+    written = dict(zip(numbers.astype("float64"), present, strict=True))
+    sortable = numbers.astype("float64").reindex(series.index)
+    return Column(sortable, st.column_config.NumberColumn(title, **config), written.__getitem__)
+
+
+def show(columns: Mapping[str, Column], **options: Any) -> Any:
+    """The table, with `st.dataframe`'s options; what it returns, the event of a selection."""
+    frame = pd.DataFrame({name: column.cells for name, column in columns.items()})
+    written: dict[Any, Any] = {name: c.write for name, c in columns.items() if c.write}
+    return st.dataframe(
+        frame.style.format(written, na_rep=formats.MISSING),
+        hide_index=True,
+        placeholder=formats.MISSING,
+        column_config={name: column.config for name, column in columns.items()},
+        **options,
+    )
