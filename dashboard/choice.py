@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from dashboard.view import linked
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,9 +26,13 @@ def choose_run(view: View, title: str, key: str, among: Sequence[str] | None = N
         among: Only these of the selected runs; all of them by default.
     """
     labels = view.labels
+    options = list(view.run_ids if among is None else among)
+    named = st.query_params.get(key)
+    if named and key not in st.session_state and linked(view.source, named) in options:
+        st.session_state[key] = linked(view.source, named)
     chosen = st.selectbox(
         title,
-        list(view.run_ids if among is None else among),
+        options,
         format_func=lambda run_id: labels[run_id],
         key=key,
         bind="query-params",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from dashboard import metrics
 from dashboard.queries import records, run_lists
 from tracker.exceptions import FilterError
 from tracker.search import compile_run_search
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from dashboard.view import View
 
 STATUSES = ["RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED"]
@@ -20,39 +23,49 @@ STATUSES = ["RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED"]
 OPERATOR = re.compile(r"[=<>]|\b(LIKE|ILIKE|IN|IS|BETWEEN)\b", re.IGNORECASE)
 SIGN = re.compile(r"[=<>]")
 FIRST_WORD = re.compile(r"(?:NOT\b|[\s(])*(\S+)", re.IGNORECASE)
+# What the widgets say stays in the address, and while other pages are looked at.
+KEPT: Any = {"bind": "query-params", "persist_state": "session"}
 EXAMPLE = "metrics.val_accuracy > 0.9 AND params.model = 'mlp'"
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a person asked the Overview for."""
+    """What a person asked the Overview for, and the place for what belongs beside the widgets."""
 
     query: run_lists.RunQuery
     group_by: str | None
+    beside: DeltaGenerator
 
 
 def ask(view: View) -> Listing:
     """The filter widgets; a filter that cannot be read shows why and finds nothing."""
-    left, middle, right = st.columns([5, 4, 3], vertical_alignment="bottom")
-    text = left.text_input(
-        "Filter",
-        key="filter",
-        bind="query-params",
-        placeholder=f"Part of a name, or {EXAMPLE}",
-        icon=":material/search:",
-        help="The language of search_runs: metrics.x, params.x, tags.x, attributes.x with"
-        " = != < <= > >= LIKE ILIKE IN BETWEEN IS NULL, joined by AND, OR, NOT.",
-    )
-    statuses = middle.pills(
-        "Status",
-        STATUSES,
-        selection_mode="multi",
-        format_func=str.capitalize,
-        key="status",
-        bind="query-params",
-    )
-    with right.popover("Table", icon=":material/tune:", width="stretch"):
-        order, descending, group_by, stage = _table_options(view)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Filter",
+            key="filter",
+            on_change=_first_page,
+            **KEPT,
+            placeholder=f"Part of a name, or {EXAMPLE}",
+            icon=":material/search:",
+            help="The language of search_runs: metrics.x, params.x, tags.x, attributes.x with"
+            " = != < <= > >= LIKE ILIKE IN BETWEEN IS NULL, joined by AND, OR, NOT.",
+        )
+        with st.popover("Table", icon=":material/tune:"):
+            order, descending, group_by, stage = _table_options(view)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        statuses = st.pills(
+            "Status",
+            STATUSES,
+            selection_mode="multi",
+            format_func=str.capitalize,
+            label_visibility="collapsed",
+            key="status",
+            on_change=_first_page,
+            **KEPT,
+        )
+        beside = st.container(
+            horizontal=True, horizontal_alignment="right", vertical_alignment="center"
+        )
     base = run_lists.RunQuery(
         experiment_id=view.experiment_id,
         stage=stage,
@@ -60,7 +73,11 @@ def ask(view: View) -> Listing:
         order=order,
         descending=descending,
     )
-    return Listing(_filtered(view, base, (text or "").strip()), group_by)
+    return Listing(_filtered(view, base, (text or "").strip()), group_by, beside)
+
+
+def _first_page() -> None:
+    st.session_state["page"] = 1
 
 
 def _filtered(view: View, base: run_lists.RunQuery, text: str) -> run_lists.RunQuery:
@@ -96,22 +113,21 @@ def _is_query(text: str) -> bool:
 
 
 def _table_options(view: View) -> tuple[str, bool, str | None, str]:
-    params = [f"params.{key}" for key in records.known_keys(view.source, "params")]
-    names = [f"metrics.{key}" for key in records.known_keys(view.source, "latest_metrics")]
+    source, experiment_id = view.source, view.experiment_id
+    params = [f"params.{key}" for key in records.known_keys(source, "params", experiment_id)]
+    measured = metrics.ranked(records.known_keys(source, "latest_metrics", experiment_id))
+    names = [f"metrics.{key}" for key in measured]
     order = st.selectbox(
-        "Sort by", [*run_lists.SORTS, *names, *params], key="sort", bind="query-params"
+        "Sort by", [*run_lists.SORTS, *names, *params], key="sort", on_change=_first_page, **KEPT
     )
-    descending = st.toggle("Greatest or newest first", value=True, key="desc", bind="query-params")
+    descending = st.toggle(
+        "Greatest or newest first", value=True, key="desc", on_change=_first_page, **KEPT
+    )
     st.multiselect(
-        "Columns",
-        names + params,
-        key="columns",
-        bind="query-params",
-        persist_state="session",
-        placeholder="Chosen by what differs",
+        "Columns", names + params, key="columns", placeholder="Chosen by what differs", **KEPT
     )
     group_by = st.selectbox(
-        "Group by", params, index=None, key="group", bind="query-params", placeholder="No groups"
+        "Group by", params, index=None, key="group", placeholder="No groups", **KEPT
     )
-    is_deleted = st.toggle("Show deleted runs", key="deleted", bind="query-params")
+    is_deleted = st.toggle("Show deleted runs", key="deleted", on_change=_first_page, **KEPT)
     return str(order), bool(descending), group_by, "deleted" if is_deleted else "active"

@@ -3,62 +3,120 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import metrics
+from dashboard import columns, metrics
+from dashboard.columns import Column
 from dashboard.filters import STATUSES
 from dashboard.formats import duration
-from dashboard.queries import records
+from dashboard.queries import records, run_lists
 from dashboard.queries.courses import courses
+from dashboard.view import ID_SHOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from dashboard.source import Source
+    from dashboard.view import View
 
 TINTS = ["blue", "green", "red", "orange", "gray"]
 METRIC_COLUMNS = 4
 PARAM_COLUMNS = 4
-PLAIN = ("Run", "Status", "Started", "Duration")
+NAME_SHOWN = 80
+DOT = "<svg xmlns='http://www.w3.org/2000/svg' width='24' height='24'>{}</svg>"
+CIRCLE = "<circle cx='12' cy='12' r='6' fill='{}'/>"
+# As far to the right as the labels of the buttons beneath.
+RUN_TITLE = "\u2002Run"
+# Before what would be read as an icon or a list.
+WORD_JOINER = "\u2060"
 
 
-def table(source: Source, runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a run: its facts, the course of one metric, chosen metrics and parameters."""
+def table(view: View, runs: pd.DataFrame, opened: Callable[[], None]) -> dict[str, Column]:
+    """One row a run: its facts, the course of one metric, chosen metrics and parameters.
+
+    Args:
+        view: Which runs are selected, and in which colour.
+        runs: The runs, in order.
+        opened: Called when a name was clicked.
+    """
     ids = tuple(runs["run_id"])
-    latest, params = records.latest_of(source, ids), records.params_of(source, ids)
-    frame = pd.DataFrame(
-        {
-            "Run": runs["name"].fillna("").to_numpy(),
-            "Status": [[status] for status in runs["status"]],
-            "Started": pd.to_datetime(runs["start_time"], unit="ms", utc=True).to_numpy(),
-            "Duration": [duration(seconds) for seconds in runs["seconds"]],
-        }
-    )
-    _add_course(frame, source, ids, latest)
-    for name in _columns(latest, params):
+    latest, params = records.latest_of(view.source, ids), records.params_of(view.source, ids)
+    found = _facts(view, runs, opened)
+    found |= _course(view.source, ids, latest)
+    for name in shown_columns(latest, params):
         kind, _, key = name.partition(".")
         values = latest if kind == "metrics" else params
-        column = values[values["key"] == key].set_index("run_id")["value"]
-        frame[name] = column.reindex(list(ids)).to_numpy()
-    return frame
+        column = values[values["key"] == key].set_index("run_id")["value"].reindex(list(ids))
+        found[name] = (columns.number if kind == "metrics" else columns.text)(key, column)
+    return found
 
 
-def _add_course(
-    frame: pd.DataFrame, source: Source, ids: tuple[str, ...], latest: pd.DataFrame
-) -> None:
+def _facts(view: View, runs: pd.DataFrame, opened: Callable[[], None]) -> dict[str, Column]:
+    names = [
+        button_label(name, run_id)
+        for run_id, name in zip(runs["run_id"], runs["name"], strict=True)
+    ]
+    name = st.column_config.ButtonColumn(
+        RUN_TITLE, pinned=True, type="tertiary", alignment="left", key="open_run", on_click=opened
+    )
+    status = st.column_config.MultiselectColumn(
+        options=STATUSES, color=TINTS, format_func=str.lower
+    )
+    begun = pd.to_datetime(runs["start_time"], unit="ms", utc=True).reset_index(drop=True)
+    found = {
+        "Colour": Column(
+            pd.Series([_dot(view.colours.get(run_id)) for run_id in runs["run_id"]]),
+            st.column_config.ImageColumn(" ", width=34, pinned=True),
+        ),
+        "Run": Column(pd.Series(names), name),
+        "Status": Column(pd.Series([[status] for status in runs["status"]]), status),
+        "Started": Column(begun, st.column_config.DatetimeColumn(format="distance")),
+        "Duration": columns.number("Duration", runs["seconds"], duration),
+    }
+    if view.experiment_id is None:
+        experiments = run_lists.experiment_names(view.source)
+        shown = [experiments.get(number) for number in runs["experiment_id"]]
+        found["Experiment"] = Column(pd.Series(shown), st.column_config.TextColumn())
+    return found
+
+
+def button_label(name: str | None, run_id: str) -> str:
+    """A run's name as the label of a button in a table, which shows it literally.
+
+    >>> button_label(None, "0a1b2c3d4e"), button_label("lr [0.1]", "")
+    ('0a1b2c3d', 'lr [0.1]')
+    """
+    line = " ".join((name or "").split()) or run_id[:ID_SHOWN]
+    cut = line if len(line) <= NAME_SHOWN else f"{line[: NAME_SHOWN - 1]}…"
+    return f"{WORD_JOINER}{cut}" if cut.startswith((":", "[")) else cut
+
+
+def _dot(colour: str | None) -> str:
+    """A small picture: a dot in the run's colour, nothing for a run that is not selected."""
+    drawn = DOT.format(CIRCLE.format(colour) if colour else "")
+    return f"data:image/svg+xml,{quote(drawn)}"
+
+
+def _course(source: Source, ids: tuple[str, ...], latest: pd.DataFrame) -> dict[str, Column]:
     """A sparkline of the most telling metric that has a course."""
     stepped = latest[(latest["step"] > 1) & latest["key"].map(_has_course)]
     keys = sorted(set(stepped["key"]), key=metrics.by_interest)
-    if keys:
-        found = courses(source, ids, keys[0])
-        frame[keys[0]] = pd.Series([found.get(run_id) for run_id in ids], dtype="object")
+    if not keys:
+        return {}
+    found = courses(source, ids, keys[0])
+    values = pd.Series([found.get(run_id) for run_id in ids], dtype="object")
+    return {"Course": Column(values, st.column_config.LineChartColumn(keys[0], width="small"))}
 
 
 def _has_course(key: str) -> bool:
     return metrics.split_part(key)[1] in {"train", "validation"}
 
 
-def _columns(latest: pd.DataFrame, params: pd.DataFrame) -> list[str]:
+def shown_columns(latest: pd.DataFrame, params: pd.DataFrame) -> list[str]:
+    """The chosen metrics and parameters; else the telling ones and what differs."""
     chosen = st.session_state.get("columns")
     if chosen:
         return list(chosen)
@@ -68,21 +126,24 @@ def _columns(latest: pd.DataFrame, params: pd.DataFrame) -> list[str]:
     return best + varying
 
 
-def column_config(frame: pd.DataFrame) -> dict[str, Any]:
-    """How Streamlit shows each column of `table`."""
-    config: dict[str, Any] = {
-        "Run": st.column_config.TextColumn(pinned=True),
-        "Status": st.column_config.MultiselectColumn(
-            options=STATUSES, color=TINTS, format_func=str.lower
-        ),
-        "Started": st.column_config.DatetimeColumn(format="distance"),
-    }
-    for name in [name for name in frame.columns if name not in PLAIN]:
-        kind, _, key = str(name).partition(".")
-        if kind == "metrics" and key:
-            config[name] = st.column_config.NumberColumn(key, format="%.4f")
-        elif kind == "params" and key:
-            config[name] = st.column_config.TextColumn(key)
-        else:
-            config[name] = st.column_config.LineChartColumn(str(name), width="small")
-    return config
+def as_csv(source: Source, query: run_lists.RunQuery, names: Sequence[str]) -> bytes:
+    """All runs that a query finds, each with its id, and some metrics and parameters."""
+    runs = run_lists.all_runs(source, query)
+    experiments = run_lists.experiment_names(source)
+    frame = pd.DataFrame(
+        {
+            "run_id": runs["run_id"],
+            "name": runs["name"],
+            "experiment": runs["experiment_id"].map(experiments),
+            "status": runs["status"],
+            "started": pd.to_datetime(runs["start_time"], unit="ms", utc=True),
+            "seconds": runs["seconds"],
+        }
+    )
+    for name in names:
+        kind, _, key = name.partition(".")
+        values: Mapping[str, Any] = records.by_run(
+            source, "latest_metrics" if kind == "metrics" else "params", key
+        )
+        frame[name] = runs["run_id"].map(values)
+    return frame.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ").encode()

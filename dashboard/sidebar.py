@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.queries import run_lists
-from dashboard.view import ID_SHOWN, label
+from dashboard.view import labels, linked
 
 if TYPE_CHECKING:
     from dashboard.source import Source
@@ -45,10 +45,11 @@ def pick_runs(source: Source, experiment_id: int | None) -> tuple[str, ...]:
     st.session_state["runs"] = list(earlier["run_id"])
     names = dict(zip(earlier["run_id"], earlier["name"], strict=True))
     names.update(zip(recent["run_id"], recent["name"], strict=True))
+    shown = labels(source, names)
     picked = st.sidebar.multiselect(
         "Runs",
         list(names),
-        format_func=lambda run_id: label(run_id, names.get(run_id)),
+        format_func=lambda run_id: shown.get(run_id, run_id),
         key="runs",
         bind="query-params",
         placeholder="Choose runs to compare",
@@ -57,10 +58,6 @@ def pick_runs(source: Source, experiment_id: int | None) -> tuple[str, ...]:
 
 
 def _from_address(source: Source) -> list[str]:
-    """The runs a link names: labels end in the start of an id, whatever the name is now."""
-    ids: list[str] = []
-    for text in st.query_params.get_all("runs"):
-        start = text.rpartition(" ")[2].lower()
-        if len(start) >= ID_SHOWN and all(letter in "0123456789abcdef" for letter in start):
-            ids.extend(run_lists.runs_with_digits(source, start))
-    return list(dict.fromkeys(ids))
+    """The runs a link names."""
+    found = [linked(source, text) for text in st.query_params.get_all("runs")]
+    return list(dict.fromkeys(run_id for run_id in found if run_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,15 +16,18 @@ from dashboard.queries import run_lists
 from tracker.files import open_artifacts
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     import pandas as pd
 
     from dashboard.source import Source
     from tracker.files import ArtifactStore
 
-ID_SHOWN = 8
+ID_SHOWN = run_lists.DIGITS_SHOWN
 # The trainer ends a run's name in digits of its own: they are shown instead of the id's.
 DIGITS = re.compile(r"_([0-9a-f]{8})$")
 NAME_SHOWN = 40
+BEFORE_DIGITS = " · "
 
 
 @dataclass(frozen=True)
@@ -72,17 +76,56 @@ class View:
         return open_artifacts(uri, Path(self.source.path).parent)
 
 
-def label(run_id: str, name: str | None) -> str:
-    """A run's short name and eight digits that tell it from its namesakes, on one line.
+def label(run_id: str, name: str | None, shared: Collection[str] = ()) -> str:
+    """A run's short name and digits that tell it from its namesakes, on one line.
+
+    Args:
+        run_id: The run.
+        name: As it was given; may end in digits of its own, as after `_99887766`.
+        shared: Such digits of several runs, which tell nothing: the id's are shown instead.
 
     >>> label("0a1b2c3d4e5f", "default_99887766"), label("0a1b2c3d4e5f", None)
     ('default · 99887766', 'run · 0a1b2c3d')
+    >>> label("0a1b2c3d4e5f", "default_20251124", {"20251124"})
+    'default_20251124 · 0a1b2c3d'
     """
     own = DIGITS.search(name or "")
-    start = own[1] if own else run_id[:ID_SHOWN]
+    start = own[1] if own and own[1] not in shared else run_id[:ID_SHOWN]
     short = " ".join((name or "").removesuffix(f"_{start}").split()) or "run"
     cut = short if len(short) <= NAME_SHOWN else f"{short[: NAME_SHOWN - 1]}…"
-    return f"{cut} · {start}"
+    return f"{cut}{BEFORE_DIGITS}{start}"
+
+
+def labels(source: Source, names: Mapping[str, str | None]) -> dict[str, str]:
+    """A label for each run, no two alike.
+
+    Args:
+        source: The database's state.
+        names: Run id to name.
+    """
+    shared = run_lists.shared_digits(source)
+    found = {run_id: label(run_id, name, shared) for run_id, name in names.items()}
+    count = Counter(found.values())
+    return {
+        run_id: text if count[text] == 1 else f"{_short(text)}{BEFORE_DIGITS}{run_id}"
+        for run_id, text in found.items()
+    }
+
+
+def _short(text: str) -> str:
+    return text.rpartition(BEFORE_DIGITS)[0]
+
+
+def linked(source: Source, text: str) -> str | None:
+    """The run that a label in a link means, whatever the run's name is now.
+
+    Digits that have become those of several runs are taken for the id's, then for those of the
+    run that had them first: it had them alone when the link was made.
+    """
+    digits = text.rpartition(" ")[2]
+    found = run_lists.runs_with_digits(source, digits)
+    named = [run_id for run_id, name in found if _short(text) == _short(label(run_id, name))]
+    return next(iter(named or [run_id for run_id, _ in found]), None)
 
 
 def build(
@@ -102,8 +145,7 @@ def build(
     runs = run_lists.runs_by_id(source, run_ids).copy()
     positions = assign(list(runs["run_id"]), st.session_state.get(palette, {}))
     st.session_state[palette] = positions
-    runs["label"] = [
-        label(run_id, name) for run_id, name in zip(runs["run_id"], runs["name"], strict=True)
-    ]
+    shown = labels(source, dict(zip(runs["run_id"], runs["name"], strict=True)))
+    runs["label"] = [shown[run_id] for run_id in runs["run_id"]]
     runs["colour"] = [colour(positions[run_id]) for run_id in runs["run_id"]]
     return View(source, experiment_id, runs, datetime.now(UTC))

@@ -106,13 +106,13 @@ def _with_delta(value: float, base: float, *, plain: bool) -> str:
 
 
 def _show_table(texts: pd.DataFrame, view: View, tints: pd.DataFrame | None = None) -> None:
-    shown: Any = texts.rename(columns=view.labels).rename_axis(None, axis=1)
-    shown = shown.reset_index(names=" ")
+    shown: Any = texts.rename_axis(None, axis=1).reset_index(names=" ")
     rows = len(shown)
-    if tints is not None and shown.columns.is_unique:
-        css = tints.rename(columns=view.labels).reset_index(names=" ").assign(**{" ": ""})
+    if tints is not None:
+        css = tints.reset_index(names=" ").assign(**{" ": ""})
         shown = shown.style.apply(lambda _: css, axis=None)
-    config = {" ": st.column_config.TextColumn(pinned=True)}
+    config: dict[str, Any] = {" ": st.column_config.TextColumn(pinned=True)}
+    config |= {run_id: st.column_config.TextColumn(text) for run_id, text in view.labels.items()}
     height: Any = "content" if rows <= ROWS_WITHOUT_SCROLL else 640
     st.dataframe(shown, hide_index=True, placeholder=MISSING, column_config=config, height=height)
 

@@ -7,21 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import charts, editing, filters, literal, metrics, runtable
-from dashboard.formats import MISSING, ago, duration, number
-from dashboard.queries import records, run_lists
-from tracker.validation import LARGEST
+from dashboard import charts, columns, editing, filters, literal, metrics, opening, runtable
+from dashboard.formats import ago, number, numbers
+from dashboard.queries import records, run_lists, summaries
+from dashboard.view import label
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
+    from dashboard.columns import Column
     from dashboard.view import View
 
 PAGE_ROWS = 50
 ROWS_WITHOUT_SCROLL = 16
 SPARK_RUNS = 40
+BEST_CARDS = 2
+DAYS = 14
+NAME_ON_CARD = 22
+# What a button has above its label, in pixels.
+FOOT_SPACE = 8
+NEWEST_FIRST = ("RUNNING", "SCHEDULED", "FAILED", "KILLED", "FINISHED")
+COUNTS_ON_CARD = 24
 
 
 def show(view: View) -> None:
@@ -31,6 +39,7 @@ def show(view: View) -> None:
     if counts:
         _cards(view, counts)
     listing = filters.ask(view)
+    opening.follow(view)
     total = run_lists.count_runs(view.source, listing.query)
     if total == 0 and not counts:
         literal.empty(
@@ -41,84 +50,120 @@ def show(view: View) -> None:
     elif listing.group_by:
         _groups(view, listing.query, listing.group_by.partition(".")[2])
     else:
-        page = _page_number(total)
-        _table(view, listing.query, page)
+        with listing.beside:
+            page = _page_number(total)
+        _table(view, listing.query, page, total)
 
 
 def _cards(view: View, counts: dict[str, int]) -> None:
     query = run_lists.RunQuery(experiment_id=view.experiment_id)
     recent = run_lists.run_page(view.source, query, SPARK_RUNS)[::-1]
-    latest = records.latest_of(view.source, tuple(recent["run_id"]))
-    slots = st.columns(4)
-    detail = " · ".join(f"{n:,} {status.lower()}" for status, n in counts.items())
-    with slots[0]:
-        growth = list(range(1, len(recent) + 1))
-        _card("Runs", f"{sum(counts.values()):,}", detail, growth, "area")
-    _best_cards(slots[1:3], latest, list(recent["run_id"]))
     newest = recent.iloc[-1]
-    took = f"took {duration(newest['seconds'])}" if newest["seconds"] >= 0 else "still open"
-    with slots[3]:
+    a_day = summaries.runs_a_day(view.source, view.experiment_id, DAYS)
+    with st.container(horizontal=True):
+        with _card("Runs", f"{sum(counts.values()):,}", a_day, "bar", f"By day, over {DAYS} days."):
+            st.space(FOOT_SPACE)
+            st.caption(_counted(counts))
+        _best_cards(view, tuple(recent["run_id"]))
+        lengths = [float(seconds) for seconds in recent["seconds"].dropna()]
         started = ago(int(newest["start_time"]), view.now)
-        _card("Last started", started, took, [float(s) for s in recent["seconds"].dropna()], "bar")
+        with _card("Last started", started, lengths, "bar", "How long the newest runs took."):
+            _opener(str(newest["run_id"]), newest["name"], "newest", "")
 
 
-def _best_cards(slots: Sequence[Any], latest: pd.DataFrame, order: list[str]) -> None:
-    """The best value of the two metrics that matter most, and how the last runs did."""
-    finite = latest[latest["value"].abs() < LARGEST]
-    ranked = metrics.ranked(set(finite["key"]))
-    for slot, key in zip(slots, ranked, strict=False):
-        values = finite[finite["key"] == key].set_index("run_id")["value"].reindex(order).dropna()
-        best = values.min() if metrics.better(key) == "less" else values.max()
-        with slot:
-            title = f"Best {literal.code_span(key, 40)}"
-            _card(title, number(best), f"last {len(values)} runs", list(values), "line")
+def _counted(counts: dict[str, int]) -> str:
+    """How many runs stand where: all of it, or what fits a card and matters.
+
+    >>> _counted({"FINISHED": 5, "FAILED": 1}), _counted({"FINISHED": 8022, "FAILED": 996})
+    ('1 failed · 5 finished', '88% finished')
+    >>> _counted({"FINISHED": 8022, "FAILED": 996, "RUNNING": 2})
+    '2 running · 88% finished'
+    """
+    parts = [f"{counts[status]:,} {status.lower()}" for status in NEWEST_FIRST if status in counts]
+    if len(text := " · ".join(parts)) <= COUNTS_ON_CARD:
+        return text
+    share = f"{100 * counts.get('FINISHED', 0) // sum(counts.values())}% finished"
+    return f"{parts[0]} · {share}" if "RUNNING" in counts else share
 
 
-def _card(title: str, value: str, detail: str, course: Sequence[float], kind: Any) -> None:
-    st.metric(
+def _best_cards(view: View, recent: tuple[str, ...]) -> None:
+    """The best of all runs by the two metrics that matter most, and how the last runs did."""
+    known = records.known_keys(view.source, "latest_metrics", view.experiment_id)
+    drawn = 0
+    for key in metrics.ranked(known):
+        direction = metrics.better(key)
+        best = direction and summaries.best(view.source, view.experiment_id, key, direction)
+        if not best:
+            continue
+        course = summaries.last_values(view.source, key, recent)
+        with _card(f"Best {literal.code_span(key, 40)}", number(best.value), course, "line"):
+            about = f"The best of {best.runs:,} runs; the line shows the {len(course)} newest. "
+            _opener(best.run_id, best.name, key, about)
+        drawn += 1
+        if drawn == BEST_CARDS:
+            return
+
+
+def _card(
+    title: str, value: str, course: Sequence[float], kind: Any, about: str | None = None
+) -> Any:
+    """A card with a place for one line at its foot."""
+    card = st.container(border=True, height="stretch", gap=None)
+    card.metric(
         title,
         value,
-        detail,
-        "off",
-        border=True,
-        height="stretch",
-        delta_arrow="off",
+        delta_color="off",
+        help=about,
         chart_data=charts.spark(course) if len(course) > 1 else None,
         chart_type=kind,
+    )
+    return card
+
+
+def _opener(run_id: str, name: str | None, key: str, about: str) -> None:
+    """A run's label; a click leads to its page."""
+    st.button(
+        literal.code_span(label(run_id, name), NAME_ON_CARD),
+        type="tertiary",
+        key=f"open-{key}",
+        on_click=opening.want,
+        args=(run_id,),
+        help=f"{about}To the run's page.",
     )
 
 
 def _page_number(total: int) -> int:
     pages = -(-total // PAGE_ROWS)
+    st.caption("1 run" if total == 1 else f"{total:,} runs", width="content")
     if pages == 1:
         return 0
-    left, right = st.columns([5, 2], vertical_alignment="center")
-    left.caption(f"{total:,} runs, {PAGE_ROWS} a page")
-    chosen = right.number_input(f"Page of {pages:,}", 1, pages, key="page", bind="query-params")
-    return int(chosen) - 1
+    return st.pagination(pages, key="page", max_visible_pages=5, **filters.KEPT) - 1
 
 
-def _table(view: View, query: run_lists.RunQuery, page: int) -> None:
+def _table(view: View, query: run_lists.RunQuery, page: int, total: int) -> None:
     """The runs of one page; selecting rows changes the selection of every page."""
     runs = run_lists.run_page(view.source, query, PAGE_ROWS, page * PAGE_ROWS)
     ids = tuple(runs["run_id"])
-    frame = runtable.table(view.source, runs)
+    table = runtable.table(view, runs, partial(_open_clicked, ids))
     selected = set(view.run_ids)
     key = _table_key(ids, selected)
-    st.dataframe(
-        frame,
+    columns.show(
+        table,
         key=key,
-        hide_index=True,
-        column_config=runtable.column_config(frame),
         on_select=lambda: _take_selection(key, ids),
         selection_mode="multi-row",
-        placeholder=MISSING,
         selection_default={
             "selection": {"rows": [row for row, run_id in enumerate(ids) if run_id in selected]}
         },
-        height="content" if len(frame) <= ROWS_WITHOUT_SCROLL else 640,
+        height="content" if len(ids) <= ROWS_WITHOUT_SCROLL else 640,
     )
-    _below(view, frame, [run_id for run_id in ids if run_id in selected], query.stage)
+    shown = [name for name in table if name.startswith(("metrics.", "params."))]
+    ticked = [run_id for run_id in ids if run_id in selected]
+    _below(view, query, ticked, shown, is_paged=total > PAGE_ROWS)
+
+
+def _open_clicked(ids: tuple[str, ...]) -> None:
+    opening.want(ids[st.session_state["open_run"]["row"]])
 
 
 def _table_key(ids: tuple[str, ...], selected: set[str]) -> str:
@@ -139,18 +184,14 @@ def _take_selection(key: str, ids: tuple[str, ...]) -> None:
     state["table_knows"] = set(chosen)
 
 
-def _below(view: View, frame: pd.DataFrame, ticked: list[str], stage: str) -> None:
+def _below(
+    view: View, query: run_lists.RunQuery, ticked: list[str], shown: list[str], *, is_paged: bool
+) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("Tick rows to choose the runs that every page shows.")
-        st.download_button(
-            "CSV",
-            frame.assign(Status=frame["Status"].str[0]).to_csv(index=False).encode(),
-            "runs.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-        if ticked and stage == "deleted":
+        order = " “Sort by” in Table orders all pages." if is_paged else ""
+        st.caption(f"A name leads to its run; ticked rows are what every page shows.{order}")
+        _csv(partial(runtable.as_csv, view.source, query, shown), "runs.csv")
+        if ticked and query.stage == "deleted":
             if st.button(f"Restore {len(ticked)}", icon=":material/restore_from_trash:"):
                 _change(partial(editing.restore, view.source, ticked), f"{len(ticked)} restored")
         elif ticked:
@@ -165,14 +206,40 @@ def _change(change: partial[None], done: str) -> None:
         st.rerun()
 
 
+def _csv(content: Callable[[], bytes], name: str) -> None:
+    """A download that is not made before it is asked for."""
+    st.download_button(
+        "CSV", content, name, "text/csv", icon=":material/download:", on_click="ignore"
+    )
+
+
 def _groups(view: View, query: run_lists.RunQuery, param: str) -> None:
     """Runs with the same value of a parameter, summed up."""
-    names = metrics.ranked(records.known_keys(view.source, "latest_metrics"))
-    metric = st.selectbox("Of each group", names, key="of", bind="query-params", width=360)
+    known = records.known_keys(view.source, "latest_metrics", view.experiment_id)
+    metric = st.selectbox(
+        "Of each group", metrics.ranked(known), key="of", bind="query-params", width=360
+    )
     if metric is None:
         literal.empty("search_off", "No metric was logged yet.")
         return
-    found = run_lists.groups(view.source, query, param, metric)
-    shown = found.rename(columns={"value": param, "runs": "Runs"}).fillna({param: MISSING})
-    decimals = {name: st.column_config.NumberColumn(format="%.4f") for name in shown.columns[2:]}
-    st.dataframe(shown, hide_index=True, column_config=decimals, placeholder=MISSING)
+    found = summaries.groups(view.source, query, param, metric)
+    shown = found.head(summaries.MAX_GROUPS)
+    measured = shown[["mean", "least", "greatest"]].to_numpy(dtype="float64").ravel()
+    columns.show(_group_table(shown, param, numbers(measured)))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        is_cut = len(found) > summaries.MAX_GROUPS
+        st.caption(f"The first {summaries.MAX_GROUPS} values." if is_cut else "")
+        named = shown.rename(columns={"value": param})
+        _csv(lambda: named.to_csv(index=False).encode(), "groups.csv")
+
+
+def _group_table(
+    found: pd.DataFrame, param: str, write: Callable[[float | None], str]
+) -> dict[str, Column]:
+    return {
+        "value": columns.text(param, found["value"]),
+        "runs": columns.number("Runs", found["runs"]),
+        "mean": columns.number("Mean", found["mean"], write),
+        "least": columns.number("Least", found["least"], write),
+        "greatest": columns.number("Greatest", found["greatest"], write),
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -63,9 +63,27 @@ def latest_of(source: Source, run_ids: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(data, columns=["run_id", "key", "value", "step", "timestamp"])
 
 
+def by_run(source: Source, table: Literal["params", "latest_metrics"], key: str) -> dict[str, Any]:
+    """The value of one parameter or the last value of one metric of every run, by run id."""
+    is_nan = "is_nan" if table == "latest_metrics" else "0"
+    found = rows(source, f"SELECT run_uuid, value, {is_nan} FROM {table} WHERE key = ?", (key,))
+    if table == "params":
+        return {run_id: value for run_id, value, _ in found}
+    return {run_id: read_value(value, is_nan) for run_id, value, is_nan in found}
+
+
 @st.cache_data(show_spinner=False, max_entries=32)
-def known_keys(source: Source, table: Literal["params", "latest_metrics"]) -> list[str]:
-    """All names in a table, found by hopping through its primary key."""
+def known_keys(
+    source: Source, table: Literal["params", "latest_metrics"], experiment_id: int | None = None
+) -> list[str]:
+    """The names in a table that any run of an experiment has, found by hopping through its key."""
+    used = f"""
+        AND EXISTS (
+            SELECT 1 FROM {table} AS used
+            CROSS JOIN runs ON runs.run_uuid = used.run_uuid
+            WHERE used.key = hop.key AND runs.experiment_id = :experiment_id
+        )
+    """
     found = rows(
         source,
         f"""
@@ -75,7 +93,10 @@ def known_keys(source: Source, table: Literal["params", "latest_metrics"]) -> li
             SELECT (SELECT MIN(key) FROM {table} WHERE key > hop.key) FROM hop
             WHERE hop.key IS NOT NULL
         )
-        SELECT key FROM hop WHERE key IS NOT NULL LIMIT 1000
+        SELECT key FROM hop
+        WHERE key IS NOT NULL {used if experiment_id is not None else ""}
+        LIMIT 1000
         """,
+        {"experiment_id": experiment_id} if experiment_id is not None else {},
     )
     return [row["key"] for row in found]

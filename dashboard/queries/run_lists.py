@@ -1,4 +1,4 @@
-"""Which runs there are: experiments, pages of a filtered table, groups, counts, names."""
+"""Which runs there are: experiments, pages of a filtered table, counts, names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.source import Source, placeholders, rows
-from tracker.validation import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +26,7 @@ RUN_COLUMNS = """
     runs.experiment_id AS experiment_id,
     runs.artifact_uri AS artifact_uri
 """
+NO_LIMIT = -1
 SORTS = {
     "Started": "runs.start_time",
     "Name": "runs.name COLLATE NOCASE",
@@ -34,6 +34,15 @@ SORTS = {
     "Duration": "COALESCE(runs.end_time - runs.start_time, 9e18)",
     "User": "runs.user_id",
 }
+
+
+def number_or_text(column: str) -> str:
+    """An expression by which a text column sorts: numbers as numbers, and before other texts."""
+    # A comparison with a REAL takes a text for a number where the whole of it is one.
+    return f"""
+        CASE WHEN {column} <= CAST('9e999' AS REAL) THEN CAST({column} AS NUMERIC) ELSE {column} END
+        COLLATE NOCASE
+    """
 
 
 @dataclass(frozen=True)
@@ -86,14 +95,21 @@ def experiments(source: Source) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["experiment_id", "name", "runs", "newest"])
 
 
-def _from(query: RunQuery) -> tuple[str, list[Any]]:
+@st.cache_data(show_spinner=False, max_entries=8)
+def experiment_names(source: Source) -> dict[int, str]:
+    """The names of all experiments, deleted ones included, by id."""
+    return dict(map(tuple, rows(source, "SELECT experiment_id, name FROM experiments")))
+
+
+def tables(query: RunQuery) -> tuple[str, list[Any]]:
     """The FROM clause without its keyword, and what it binds."""
     if query.search is None:
         return "runs", []
     return f"runs {query.search.joins}", list(query.search.join_params)
 
 
-def _where(query: RunQuery) -> tuple[str, list[Any]]:
+def where(query: RunQuery) -> tuple[str, list[Any]]:
+    """The WHERE clause without its keyword, and what it binds."""
     conditions = ["runs.lifecycle_stage = ?"]
     values: list[Any] = [query.stage]
     if query.experiment_id is not None:
@@ -118,7 +134,7 @@ def _order(query: RunQuery) -> tuple[str, str, list[Any]]:
         return "", SORTS[query.order], []
     table, value = {
         "metrics": ("latest_metrics", "CASE WHEN sorted.is_nan THEN NULL ELSE sorted.value END"),
-        "params": ("params", "sorted.value + 0.0"),
+        "params": ("params", number_or_text("sorted.value")),
     }[kind]
     join = f"LEFT JOIN {table} AS sorted ON sorted.run_uuid = runs.run_uuid AND sorted.key = ?"
     return join, value, [key]
@@ -127,29 +143,40 @@ def _order(query: RunQuery) -> tuple[str, str, list[Any]]:
 @st.cache_data(show_spinner=False, max_entries=64)
 def count_runs(source: Source, query: RunQuery) -> int:
     """How many runs a query finds."""
-    tables, joined = _from(query)
-    where, values = _where(query)
-    found = rows(source, f"SELECT COUNT(*) AS n FROM {tables} WHERE {where}", (*joined, *values))
+    joined, joined_values = tables(query)
+    chosen, values = where(query)
+    found = rows(
+        source, f"SELECT COUNT(*) AS n FROM {joined} WHERE {chosen}", (*joined_values, *values)
+    )
     return int(found[0]["n"])
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def run_page(source: Source, query: RunQuery, limit: int, offset: int = 0) -> pd.DataFrame:
     """One page of runs, one row each, with RUN_COLUMNS."""
-    tables, joined = _from(query)
-    where, values = _where(query)
+    return _read(source, query, limit, offset)
+
+
+def all_runs(source: Source, query: RunQuery) -> pd.DataFrame:
+    """Every run that a query finds, one row each, with RUN_COLUMNS."""
+    return _read(source, query, NO_LIMIT, 0)
+
+
+def _read(source: Source, query: RunQuery, limit: int, offset: int) -> pd.DataFrame:
+    joined, joined_values = tables(query)
+    chosen, values = where(query)
     join, order, sorted_by = _order(query)
     direction = "DESC" if query.descending else "ASC"
     found = rows(
         source,
         f"""
         SELECT {RUN_COLUMNS}
-        FROM {tables} {join}
-        WHERE {where}
+        FROM {joined} {join}
+        WHERE {chosen}
         ORDER BY ({order}) IS NULL, {order} {direction}, runs.start_time DESC, runs.run_uuid
         LIMIT ? OFFSET ?
         """,
-        (*joined, *sorted_by, *values, limit, offset),
+        (*joined_values, *sorted_by, *values, limit, offset),
     )
     return _run_frame(found)
 
@@ -176,31 +203,6 @@ def _run_frame(found: Sequence[Any]) -> pd.DataFrame:
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def groups(source: Source, query: RunQuery, param: str, metric: str) -> pd.DataFrame:
-    """Runs by the value of a parameter: value, runs, mean, least and greatest of a metric."""
-    tables, joined = _from(query)
-    where, values = _where(query)
-    found = rows(
-        source,
-        f"""
-        SELECT grouped.value, COUNT(*), AVG(measured.value), MIN(measured.value),
-               MAX(measured.value)
-        FROM {tables}
-        LEFT JOIN params AS grouped ON grouped.run_uuid = runs.run_uuid AND grouped.key = ?
-        LEFT JOIN latest_metrics AS measured ON measured.run_uuid = runs.run_uuid
-             AND measured.key = ? AND measured.is_nan = 0
-             AND measured.value < ? AND measured.value > ?
-        WHERE {where}
-        GROUP BY grouped.value
-        ORDER BY COUNT(*) DESC
-        LIMIT 500
-        """,
-        (*joined, param, metric, LARGEST, -LARGEST, *values),
-    )
-    return pd.DataFrame(found, columns=["value", "runs", "Mean", "Least", "Greatest"])
-
-
-@st.cache_data(show_spinner=False, max_entries=32)
 def runs_with_digits(source: Source, digits: str) -> list[str]:
     """The ids of the runs that start with these digits, else of those whose names end in them."""
     found = rows(
@@ -217,10 +219,10 @@ def runs_with_digits(source: Source, digits: str) -> list[str]:
 @st.cache_data(show_spinner=False, max_entries=32)
 def status_counts(source: Source, experiment_id: int | None) -> dict[str, int]:
     """How many active runs stand in each status."""
-    where, values = _where(RunQuery(experiment_id=experiment_id))
+    chosen, values = where(RunQuery(experiment_id=experiment_id))
     found = rows(
         source,
-        f"SELECT status, COUNT(*) AS n FROM runs WHERE {where} GROUP BY status",
+        f"SELECT status, COUNT(*) AS n FROM runs WHERE {chosen} GROUP BY status",
         tuple(values),
     )
     return {row["status"]: row["n"] for row in found}

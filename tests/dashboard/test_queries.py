@@ -67,15 +67,6 @@ def test_a_part_of_a_name_is_taken_literally(written, study):
     assert list(found["name"]) == ["100% _sure_"]
 
 
-def test_runs_are_grouped_by_a_parameter(database):
-    found = run_lists.groups(
-        open_source(database), run_lists.RunQuery(), "hidden_size", "test_accuracy"
-    )
-    sizes = dict(zip(found["value"], found["runs"], strict=True))
-    assert sizes == {"128": 3, "2": 1}
-    assert found["Greatest"].max() == 0.925
-
-
 def test_sparklines_follow_the_metric_from_first_to_last(database):
     source = open_source(database)
     ids = tuple(run_lists.run_page(source, run_lists.RunQuery(), 10)["run_id"])

@@ -1,0 +1,90 @@
+"""What many runs come to, against the numbers that were written."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from dashboard.queries import records, run_lists, summaries
+from dashboard.source import open_source
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def written(tmp_path, study):
+    """A database and a connection that writes it."""
+    path = tmp_path / "tracking.db"
+    connection = study.connect(path)
+    study.add_experiment(connection, 1, "one")
+    study.add_experiment(connection, 2, "two")
+    yield path, connection
+    connection.close()
+
+
+def with_params(study, connection, key, values):
+    for value in values:
+        run_id = study.add_run(connection, f"{key}={value}")
+        if value is not None:
+            study.add_param(connection, run_id, key, value)
+
+
+def test_runs_are_grouped_by_a_parameter(database):
+    found = summaries.groups(
+        open_source(database), run_lists.RunQuery(), "hidden_size", "test_accuracy"
+    )
+    assert list(zip(found["value"], found["runs"], strict=True)) == [("2", 1), ("128", 3)]
+    assert found["greatest"].max() == 0.925
+
+
+def test_groups_come_by_value_numbers_first_and_runs_without_it_last(written, study):
+    path, connection = written
+    with_params(study, connection, "lr", ["auto", "1e-3", None, "10", "0.02", "Best"])
+    found = summaries.groups(open_source(path), run_lists.RunQuery(), "lr", "loss")
+    assert list(found["value"].fillna("-")) == ["1e-3", "0.02", "10", "auto", "Best", "-"]
+
+
+@pytest.mark.parametrize(
+    ("descending", "values"),
+    [(False, ["9", "10", "adam", "SGD", None]), (True, ["SGD", "adam", "10", "9", None])],
+)
+def test_runs_are_sorted_by_a_parameter_whether_number_or_text(written, study, descending, values):
+    path, connection = written
+    with_params(study, connection, "p", ["SGD", "10", None, "adam", "9"])
+    query = run_lists.RunQuery(order="params.p", descending=descending)
+    found = run_lists.run_page(open_source(path), query, 10)
+    assert list(found["name"]) == [f"p={value}" for value in values]
+
+
+def test_only_names_that_the_experiment_uses_are_offered(written, study):
+    path, connection = written
+    for experiment, key in ((1, "lr"), (2, "depth")):
+        run_id = study.add_run(connection, key, experiment=experiment)
+        study.add_param(connection, run_id, key, 1)
+        study.add_metric(connection, run_id, f"{key}_loss", [1.0])
+    source = open_source(path)
+    assert records.known_keys(source, "params", 2) == ["depth"]
+    assert records.known_keys(source, "latest_metrics", 1) == ["lr_loss"]
+    assert records.known_keys(source, "params") == ["depth", "lr"]
+
+
+def test_the_best_is_the_best_of_all_active_runs_with_a_finite_value(written, study):
+    path, connection = written
+    values = {"good": 0.9, "infinite": math.inf, "nan": math.nan, "bad": 0.1, "deleted": 0.95}
+    for name, value in values.items():
+        run_id = study.add_run(connection, name)
+        study.add_metric(connection, run_id, "acc", [0.99, value])
+    connection.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE name = 'deleted'")
+    found = summaries.best(open_source(path), 1, "acc", "more")
+    assert (found.name, found.value, found.runs) == ("good", 0.9, 2)
+    assert summaries.best(open_source(path), 1, "acc", "less").name == "bad"
+    assert summaries.best(open_source(path), 2, "acc", "less") is None
+
+
+def test_days_without_a_run_are_counted_too(written, study):
+    path, connection = written
+    for day in (0, 0, 1, 4, 30):
+        study.add_run(connection, f"day {day}", begun=study.BEGUN - day * DAY_MS)
+    assert summaries.runs_a_day(open_source(path), 1, 5) == [1, 0, 0, 1, 2]
+    assert summaries.runs_a_day(open_source(path), 2, 5) == []
