@@ -7,6 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from tracker.caller import stack_level
+
 NETWORK_TYPES: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "beegfs"}
     | {"fuse.sshfs", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "9p"}
@@ -25,7 +27,7 @@ def is_network(folder: Path) -> bool:
     warnings.warn(
         f"{str(folder)!r} is on a network file system ({kind}): SQLite's write-ahead log does not "
         f"work there, a slower rollback journal is used. A local folder is faster and safer.",
-        stacklevel=2,
+        stacklevel=stack_level(),
     )
     return True
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker import encoding, liveness, locations
+from tracker.caller import stack_level
 from tracker.database import Database, Synchronous
 from tracker.exceptions import DatabaseError, InvalidValueError, TrackerError
 from tracker.store import Store, experiments
@@ -103,7 +104,8 @@ class OpenedDatabase:
             contents = {name: encoding.from_text(text) for name, text in texts.items()}
             self.artifacts(run_id).log_contents(contents)
         except TrackerError as error:  # The run goes on without them.
-            warnings.warn(f"{', '.join(texts)} cannot be kept: {error}", stacklevel=4)
+            names = ", ".join(texts)
+            warnings.warn(f"{names} cannot be kept: {error}", stacklevel=stack_level())
 
     def reap(self) -> None:
         """Look for abandoned runs, at most once in a few seconds."""
