@@ -27,6 +27,9 @@ RUN_COLUMNS = """
     runs.artifact_uri AS artifact_uri
 """
 NO_LIMIT = -1
+# A label ends in so many digits of the run's name or id.
+DIGITS_SHOWN = 8
+ENDS_IN_DIGITS = f"*_{'[0-9a-f]' * DIGITS_SHOWN}"
 SORTS = {
     "Started": "runs.start_time",
     "Name": "runs.name COLLATE NOCASE",
@@ -203,17 +206,52 @@ def _run_frame(found: Sequence[Any]) -> pd.DataFrame:
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def runs_with_digits(source: Source, digits: str) -> list[str]:
-    """The ids of the runs that start with these digits, else of those whose names end in them."""
+def runs_with_digits(source: Source, digits: str) -> list[tuple[str, str | None]]:
+    """Id and name of the runs whose ids start with these digits, then of those whose names end so.
+
+    Digits fewer than a label's stand for a whole id only. The first 20 of each.
+    """
+    last = "\U0010ffff" if len(digits) >= DIGITS_SHOWN else ""
+    by_id = rows(
+        source,
+        """
+        SELECT run_uuid, name
+        FROM runs
+        WHERE run_uuid BETWEEN ? AND ?
+        ORDER BY run_uuid
+        LIMIT 20
+        """,
+        (digits, digits + last),
+    )
+    by_name = rows(
+        source,
+        """
+        SELECT run_uuid, name
+        FROM runs
+        WHERE name GLOB ? AND substr(name, ?) = ?
+        ORDER BY start_time, run_uuid
+        LIMIT 20
+        """,
+        (ENDS_IN_DIGITS, -DIGITS_SHOWN, digits),
+    )
+    return [(row["run_uuid"], row["name"]) for row in [*by_id, *by_name]]
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def shared_digits(source: Source) -> frozenset[str]:
+    """The digits in which the names of several runs end, deleted ones included."""
     found = rows(
         source,
-        "SELECT run_uuid FROM runs WHERE run_uuid >= ? AND run_uuid < ? LIMIT 20",
-        (digits, f"{digits}g"),
+        """
+        SELECT substr(name, ?) AS digits
+        FROM runs
+        WHERE name GLOB ?
+        GROUP BY digits
+        HAVING COUNT(*) > 1
+        """,
+        (-DIGITS_SHOWN, ENDS_IN_DIGITS),
     )
-    found = found or rows(
-        source, "SELECT run_uuid FROM runs WHERE substr(name, ?) = ? LIMIT 20", (-9, f"_{digits}")
-    )
-    return [row["run_uuid"] for row in found]
+    return frozenset(row["digits"] for row in found)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)

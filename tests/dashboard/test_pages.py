@@ -235,7 +235,7 @@ def test_configurations_show_the_difference_first_and_the_change_against_the_bas
     test = run_page(database, "configurations", ids)
     assert list(test.dataframe[0].value[" "]) == ["hidden_size", "max_samples"]
     results = test.dataframe[2].value.set_index(" ")
-    assert "(+0.0490)" in results.loc["test_accuracy", "default · 00000000"]
+    assert "(+0.0490)" in results.loc["test_accuracy", ids[-1]]
 
 
 def test_another_experiment_brings_its_own_newest_runs(tmp_path, study, monkeypatch):

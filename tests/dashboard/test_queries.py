@@ -75,12 +75,6 @@ def test_sparklines_follow_the_metric_from_first_to_last(database):
     assert all(course[0] > course[-1] for course in found.values())
 
 
-def test_a_link_finds_a_run_by_its_id_or_by_the_digits_of_its_name(database):
-    source = open_source(database)
-    by_name = run_lists.runs_with_digits(source, "00000002")
-    assert run_lists.runs_with_digits(source, by_name[0][:8]) == by_name
-
-
 @pytest.mark.parametrize("content", [b"", b"not a database at all, not even nearly" * 40])
 def test_a_file_that_is_no_tracking_database_is_refused_in_one_sentence(tmp_path, content):
     path = tmp_path / "odd.db"
