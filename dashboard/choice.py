@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from dashboard import literal
+from dashboard.queries import run_lists
+from dashboard.settings import training_command
 from dashboard.view import linked
 
 if TYPE_CHECKING:
@@ -39,3 +43,29 @@ def choose_run(view: View, title: str, key: str, among: Sequence[str] | None = N
         width=WIDTH,
     )
     return str(chosen)
+
+
+def ask_for_runs(view: View, icon: str, sentence: str, least: int = 1) -> None:
+    """The empty state of a page that shows selected runs: choose some, or how to get some.
+
+    Args:
+        view: The selection.
+        icon: The name of a Material symbol.
+        sentence: What to choose, where there is something to choose from.
+        least: How many runs the page needs.
+    """
+    there = _count(view, "active")
+    command = training_command(Path(view.source.path))
+    if there >= least:
+        literal.empty(icon, sentence)
+    elif there:
+        literal.empty(icon, "There is one run so far. Train others to compare it with:", command)
+    elif _count(view, "deleted"):
+        literal.empty("delete", "All runs are deleted. On the Overview, Table can show them.")
+    else:
+        literal.empty("potted_plant", "No run yet. Start the four of the study:", command)
+
+
+def _count(view: View, stage: str) -> int:
+    query = run_lists.RunQuery(experiment_id=view.experiment_id, stage=stage)
+    return run_lists.count_runs(view.source, query)

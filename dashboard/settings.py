@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tracker.locations import database_path, default_uri
 
-if TYPE_CHECKING:
-    from pathlib import Path
+# Where the study is recorded unless it is told otherwise.
+USUAL = "tracking.db"
 
 
 def chosen_database(arguments: list[str] | None = None) -> Path:
@@ -28,3 +29,14 @@ def chosen_database(arguments: list[str] | None = None) -> Path:
     parser.add_argument("--db", default=default_uri())
     known, _ = parser.parse_known_args(sys.argv[1:] if arguments is None else arguments)
     return database_path(known.db)
+
+
+def training_command(database: Path) -> str:
+    """What to type for a first study in this database.
+
+    >>> training_command(Path("tracking.db")), training_command(Path("/data/my runs.db"))
+    ('python -m training', "python -m training --set 'tracking.database=/data/my runs.db'")
+    """
+    if database.absolute() == Path(USUAL).absolute():
+        return "python -m training"
+    return f"python -m training --set {shlex.quote(f'tracking.database={database}')}"

@@ -18,7 +18,7 @@ PRESELECTED = 5
 
 
 def pick_experiment(source: Source) -> int | None:
-    """The chosen experiment's id; None for all of them."""
+    """The chosen experiment's id; None for all of them. Those without a run are not offered."""
     found = run_lists.experiments(source)
     found = found[(found["runs"] > 0) | (len(found) == 1)]
     names = dict(zip(found["name"], found["experiment_id"], strict=True))

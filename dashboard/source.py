@@ -78,6 +78,8 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises:
         SourceError: If the file is missing, damaged, locked or no tracking database.
     """
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder; the database is a file, perhaps in it.")
     if not path.is_file():
         raise SourceError(f"There is no database at {path}.")
     try:

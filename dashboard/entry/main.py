@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import streamlit as st
 from dashboard import literal, sidebar, view
 from dashboard.menu import MENU
 from dashboard.navigation import SHOWN
-from dashboard.settings import chosen_database
+from dashboard.settings import USUAL, chosen_database, training_command
 from dashboard.source import SourceError, open_source
 from tracker.exceptions import TrackerError
 
@@ -52,12 +53,18 @@ def _show(path: Path) -> None:
 
 def _unreadable(path: Path, error: Exception) -> None:
     st.title("ml-tracker")
-    if path.exists():
-        literal.empty("warning", str(error), f"sqlite3 '{path}' 'PRAGMA integrity_check'")
+    if path.is_dir():
+        inside = next(iter(sorted(path.glob("*.db"))), path / USUAL)
+        literal.empty("folder", str(error), f"streamlit run dashboard/app.py -- --db {_q(inside)}")
+    elif path.exists():
+        literal.empty("warning", str(error), f"python -m tracker --db {_q(path)} check")
     else:
-        literal.empty(
-            "potted_plant", f"{error} The first training run makes it.", "python -m training"
-        )
+        sentence = f"{error} The first training run makes it."
+        literal.empty("potted_plant", sentence, training_command(path))
+
+
+def _q(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 if __name__ == "__main__":

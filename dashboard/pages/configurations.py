@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, literal, metrics
-from dashboard.choice import choose_run
+from dashboard.choice import ask_for_runs, choose_run
 from dashboard.formats import MISSING, number
 from dashboard.palette import STATUS_COLOURS
 from dashboard.queries import records
@@ -27,7 +27,8 @@ def show(view: View) -> None:
     """Differences, results against a baseline, parallel coordinates, one against another."""
     st.title("Configurations")
     if len(view.runs) < MIN_RUNS:
-        literal.empty("balance", "Choose two runs or more in the sidebar to compare them.")
+        sentence = "Choose two runs or more in the sidebar to compare them."
+        ask_for_runs(view, "balance", sentence, MIN_RUNS)
         return
     params = _table(records.params_of(view.source, view.run_ids), view)
     latest = _table(records.latest_of(view.source, view.run_ids), view)

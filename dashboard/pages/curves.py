@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import literal, panels
+from dashboard.choice import ask_for_runs
 from dashboard.source import open_source
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def show(view: View) -> None:
     """One chart a subject; train and validation of all selected runs together."""
     st.title("Training curves")
     if view.runs.empty:
-        literal.empty("show_chart", "Choose runs in the sidebar to see how they learnt.")
+        ask_for_runs(view, "show_chart", "Choose runs in the sidebar to see how they learnt.")
         return
     subjects = panels.subjects(view)
     if not subjects:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, files, literal
-from dashboard.choice import choose_run
+from dashboard.choice import ask_for_runs, choose_run
 from dashboard.formats import MISSING, size
 from dashboard.queries import datasets
 from tracker.exceptions import TrackerError
@@ -28,7 +28,7 @@ def show(view: View) -> None:
     """Data sets used, class distribution, samples, and the files with their sizes."""
     st.title("Data")
     if view.runs.empty:
-        literal.empty("folder_open", "Choose runs in the sidebar to see their data.")
+        ask_for_runs(view, "folder_open", "Choose runs in the sidebar to see their data.")
         return
     _inputs(view)
     run_id = choose_run(view, "Files and samples of", "data_of")

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, evaluation, literal, pictures
-from dashboard.choice import choose_run
+from dashboard.choice import ask_for_runs, choose_run
 from dashboard.formats import MISSING
 from dashboard.palette import STATUS_COLOURS
 from tracker.exceptions import TrackerError
@@ -26,7 +26,7 @@ def show(view: View) -> None:
     """Results side by side, confusion, best and worst images, one image followed across runs."""
     st.title("Evaluation")
     if view.runs.empty:
-        literal.empty("target", "Choose runs in the sidebar to see how good they are.")
+        ask_for_runs(view, "target", "Choose runs in the sidebar to see how good they are.")
         return
     stores = _stores(view)
     results = {run_id: evaluation.summary(store) for run_id, store in stores.items()}

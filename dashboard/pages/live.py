@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import editing, literal, metrics, panels, progress
 from dashboard.formats import ago, duration, number
 from dashboard.queries import records, run_lists
+from dashboard.settings import training_command
 from dashboard.source import SourceError, open_source
 from dashboard.view import View, build
 from tracker.exceptions import TrackerError
@@ -30,7 +31,8 @@ def show(view: View) -> None:
     if running:
         st.fragment(_tick, run_every=EVERY_SECONDS)(view, running)
         return
-    literal.empty("bedtime", "Nothing is running. Start a run, then refresh:", "python -m training")
+    command = training_command(Path(view.source.path))
+    literal.empty("bedtime", "Nothing is running. Start a run, then refresh:", command)
     st.button("Refresh", icon=":material/refresh:")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import charts, columns, editing, filters, literal, metrics, opening, runtable
+from dashboard.choice import ask_for_runs
 from dashboard.formats import ago, number, numbers
 from dashboard.queries import records, run_lists, summaries
 from dashboard.view import label
@@ -41,12 +42,8 @@ def show(view: View) -> None:
     listing = filters.ask(view)
     opening.follow(view)
     total = run_lists.count_runs(view.source, listing.query)
-    if total == 0 and not counts:
-        literal.empty(
-            "potted_plant", "No run yet. Start the four of the study:", "python -m training"
-        )
-    elif total == 0:
-        literal.empty("search_off", "No run matches this filter.")
+    if total == 0:
+        ask_for_runs(view, "search_off", "No run matches this filter.")
     elif listing.group_by:
         _groups(view, listing.query, listing.group_by.partition(".")[2])
     else:

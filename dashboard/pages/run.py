@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import editing, files, literal, panels, preview
-from dashboard.choice import choose_run
+from dashboard.choice import ask_for_runs, choose_run
 from dashboard.formats import MISSING, duration, moment, number, size
 from dashboard.queries import datasets, records
 from dashboard.view import View, build
@@ -29,7 +29,7 @@ def show(view: View) -> None:
     """One run: facts, parameters, metrics, tags, artifacts, and what may be changed."""
     if view.runs.empty:
         st.title("Run")
-        literal.empty("science", "Choose a run in the sidebar.")
+        ask_for_runs(view, "science", "Choose a run in the sidebar.")
         return
     run_id = choose_run(view, "Run", "run")
     run = view.runs.set_index("run_id", drop=False).T[run_id]

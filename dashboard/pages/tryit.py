@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, digits, drawing, exported, inference, literal, pictures
+from dashboard.choice import ask_for_runs
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def show(view: View) -> None:
     """A pad or a picture on the left, one answer a model on the right."""
     st.title("Try it")
     if view.runs.empty:
-        literal.empty("draw", "Choose runs in the sidebar to ask their models.")
+        ask_for_runs(view, "draw", "Choose runs in the sidebar to ask their models.")
         return
     left, right = st.columns([2, 5], gap="large")
     with left:

@@ -81,15 +81,14 @@ class RunQuery:
 
 @st.cache_data(show_spinner=False, max_entries=32)
 def experiments(source: Source) -> pd.DataFrame:
-    """The active experiments, the one with the newest run first, with their run counts."""
+    """The active experiments, the one with the newest run first; runs counts deleted ones too."""
     found = rows(
         source,
         """
-        SELECT experiments.experiment_id, experiments.name,
-               COUNT(runs.run_uuid) AS runs, MAX(runs.start_time) AS newest
+        SELECT experiments.experiment_id, experiments.name, COUNT(runs.run_uuid) AS runs,
+               MAX(CASE WHEN runs.lifecycle_stage = 'active' THEN runs.start_time END) AS newest
         FROM experiments
         LEFT JOIN runs ON runs.experiment_id = experiments.experiment_id
-             AND runs.lifecycle_stage = 'active'
         WHERE experiments.lifecycle_stage = 'active'
         GROUP BY experiments.experiment_id, experiments.name
         ORDER BY newest IS NULL, newest DESC, experiments.experiment_id

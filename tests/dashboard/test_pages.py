@@ -75,14 +75,39 @@ def test_a_page_of_the_study_runs_without_an_exception(database, ids, name):
     assert not run_page(database, name, ids).exception
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_without_any_run_says_what_to_do(tmp_path, study, name):
+WITH_RUNS = [name for name in PAGES if name != "sql"]
+
+
+@pytest.mark.parametrize("name", WITH_RUNS)
+def test_a_page_without_any_run_says_how_to_get_one(tmp_path, study, name):
     path = tmp_path / "tracking.db"
     study.connect(path).close()
     test = run_page(path, name)
     assert not test.exception
-    text = all_text(test)
-    assert name == "sql" or "python -m training" in text or "sidebar" in text
+    assert f"python -m training --set tracking.database={path}" in all_text(test)
+    assert "sidebar" not in all_text(test)
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_RUNS if name not in {"overview", "live"}])
+def test_a_page_without_a_selected_run_says_where_to_choose_one(database, name):
+    test = run_page(database, name)
+    assert "in the sidebar" in all_text(test)
+    assert "python -m" not in all_text(test)
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_RUNS if name != "live"])
+def test_a_page_whose_runs_are_all_deleted_says_where_they_are(editable, name):
+    path, client, run_id = editable
+    client.delete_run(run_id)
+    assert "All runs are deleted. On the Overview, Table can show them" in all_text(
+        run_page(path, name)
+    )
+
+
+def test_one_run_is_not_asked_to_be_two(editable):
+    path, _, run_id = editable
+    test = run_page(path, "configurations", [run_id])
+    assert "There is one run so far" in all_text(test)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -111,19 +136,61 @@ def test_a_page_of_another_kind_of_study_runs_without_an_exception(tmp_path, stu
 
 
 @pytest.mark.parametrize(
-    ("prepare", "sentence"),
+    ("prepare", "sentence", "command"),
     [
-        (lambda path: None, "There is no database at"),  # noqa: ARG005
-        (lambda path: path.write_bytes(b"something else entirely" * 100), "cannot be read"),
+        (
+            lambda path: None,  # noqa: ARG005
+            "There is no database at",
+            "python -m training --set tracking.database={path}",
+        ),
+        (
+            lambda path: path.write_bytes(b"something else entirely" * 100),
+            "cannot be read",
+            "python -m tracker --db {path} check",
+        ),
+        (
+            lambda path: path.mkdir(),
+            "is a folder",
+            "streamlit run dashboard/app.py -- --db {path}/tracking.db",
+        ),
     ],
 )
-def test_a_database_that_cannot_be_read_is_one_sentence(tmp_path, monkeypatch, prepare, sentence):
-    path = tmp_path / "tracking.db"
+def test_a_database_that_cannot_be_read_is_one_sentence_and_what_to_type(
+    tmp_path, monkeypatch, prepare, sentence, command
+):
+    path = tmp_path / "some.db"
     prepare(path)
     monkeypatch.setattr("sys.argv", ["app.py", "--db", str(path)])
     test = AppTest.from_file("../../dashboard/entry/main.py", default_timeout=30).run()
     assert not test.exception
     assert sentence in all_text(test)
+    assert test.code[0].value == command.format(path=path)
+
+
+def test_a_folder_names_the_database_in_it(tmp_path, monkeypatch, study):
+    study.connect(tmp_path / "mine.db").close()
+    monkeypatch.setattr("sys.argv", ["app.py", "--db", str(tmp_path)])
+    test = AppTest.from_file("../../dashboard/entry/main.py", default_timeout=30).run()
+    assert test.code[0].value.endswith(f"--db {tmp_path}/mine.db")
+
+
+def test_an_experiment_whose_runs_are_all_deleted_is_still_offered(tmp_path, study, monkeypatch):
+    path = tmp_path / "tracking.db"
+    connection = study.connect(path)
+    for number, name in enumerate(["of deleted runs", "with runs", "empty"], 1):
+        study.add_experiment(connection, number, name)
+        if name != "empty":
+            study.add_run(connection, f"run {name}", experiment=number)
+    connection.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE experiment_id = 1")
+    connection.close()
+    monkeypatch.setattr("sys.argv", ["app.py", "--db", str(path)])
+    test = AppTest.from_file("../../dashboard/entry/main.py", default_timeout=30).run()
+    offered = test.selectbox(key="experiment").options
+    assert list(offered) == ["with runs", "of deleted runs", "All experiments"]
+    test.selectbox(key="experiment").select("of deleted runs").run()
+    assert "All runs are deleted" in all_text(test)
+    test.toggle(key="deleted").set_value(True).run()
+    assert list(test.dataframe[0].value["Run"]) == ["run of deleted runs"]
 
 
 def test_a_server_address_as_database_is_explained(monkeypatch):
