@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from dashboard.names import telling
 from dashboard.palette import assign, colour
 from dashboard.queries import run_lists
 from tracker.files import open_artifacts
@@ -89,22 +90,37 @@ def label(run_id: str, name: str | None, shared: Collection[str] = ()) -> str:
     >>> label("0a1b2c3d4e5f", "default_20251124", {"20251124"})
     'default_20251124 · 0a1b2c3d'
     """
+    short, digits = _parts(run_id, name, shared)
+    return f"{_cut(short)}{BEFORE_DIGITS}{digits}"
+
+
+def _parts(run_id: str, name: str | None, shared: Collection[str]) -> tuple[str, str]:
     own = DIGITS.search(name or "")
-    start = own[1] if own and own[1] not in shared else run_id[:ID_SHOWN]
-    short = " ".join((name or "").removesuffix(f"_{start}").split()) or "run"
-    cut = short if len(short) <= NAME_SHOWN else f"{short[: NAME_SHOWN - 1]}…"
-    return f"{cut}{BEFORE_DIGITS}{start}"
+    digits = own[1] if own and own[1] not in shared else run_id[:ID_SHOWN]
+    return " ".join((name or "").removesuffix(f"_{digits}").split()) or "run", digits
 
 
-def labels(source: Source, names: Mapping[str, str | None]) -> dict[str, str]:
+def _cut(short: str) -> str:
+    return short if len(short) <= NAME_SHOWN else f"{short[: NAME_SHOWN - 1]}…"
+
+
+def labels(
+    source: Source, names: Mapping[str, str | None], width: int = NAME_SHOWN
+) -> dict[str, str]:
     """A label for each run, no two alike.
 
     Args:
         source: The database's state.
         names: Run id to name.
+        width: Longer names are shortened to the part that differs, if it does.
     """
     shared = run_lists.shared_digits(source)
-    found = {run_id: label(run_id, name, shared) for run_id, name in names.items()}
+    parts = {run_id: _parts(run_id, name, shared) for run_id, name in names.items()}
+    told = telling((short for short, _ in parts.values()), width)
+    found = {
+        run_id: f"{_cut(told[short])}{BEFORE_DIGITS}{digits}"
+        for run_id, (short, digits) in parts.items()
+    }
     count = Counter(found.values())
     return {
         run_id: text if count[text] == 1 else f"{_short(text)}{BEFORE_DIGITS}{run_id}"

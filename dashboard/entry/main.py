@@ -37,6 +37,9 @@ def _show(path: Path) -> None:
     source = open_source(path)
     experiment_id = sidebar.pick_experiment(source)
     current = view.build(source, experiment_id, sidebar.pick_runs(source, experiment_id))
+    if not current.runs.empty:
+        with st.sidebar:
+            literal.legend(list(zip(current.runs["label"], current.runs["colour"], strict=True)))
     st.sidebar.caption(literal.code_span(str(path)))
     pages = [
         st.Page(

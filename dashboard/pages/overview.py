@@ -11,7 +11,7 @@ from dashboard import charts, columns, editing, filters, literal, metrics, openi
 from dashboard.choice import ask_for_runs
 from dashboard.formats import ago, number, numbers
 from dashboard.queries import records, run_lists, summaries
-from dashboard.view import label
+from dashboard.view import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +26,8 @@ ROWS_WITHOUT_SCROLL = 16
 SPARK_RUNS = 40
 BEST_CARDS = 2
 DAYS = 14
-NAME_ON_CARD = 22
+SHORT_NAME = 12
+LABEL_ON_CARD = 24
 # What a button has above its label, in pixels.
 FOOT_SPACE = 8
 NEWEST_FIRST = ("RUNNING", "SCHEDULED", "FAILED", "KILLED", "FINISHED")
@@ -61,11 +62,11 @@ def _cards(view: View, counts: dict[str, int]) -> None:
         with _card("Runs", f"{sum(counts.values()):,}", a_day, "bar", f"By day, over {DAYS} days."):
             st.space(FOOT_SPACE)
             st.caption(_counted(counts))
-        _best_cards(view, tuple(recent["run_id"]))
+        _best_cards(view, recent)
         lengths = [float(seconds) for seconds in recent["seconds"].dropna()]
         started = ago(int(newest["start_time"]), view.now)
         with _card("Last started", started, lengths, "bar", "How long the newest runs took."):
-            _opener(str(newest["run_id"]), newest["name"], "newest", "")
+            _opener(view, recent, str(newest["run_id"]), "newest", "")
 
 
 def _counted(counts: dict[str, int]) -> str:
@@ -83,7 +84,7 @@ def _counted(counts: dict[str, int]) -> str:
     return f"{parts[0]} · {share}" if "RUNNING" in counts else share
 
 
-def _best_cards(view: View, recent: tuple[str, ...]) -> None:
+def _best_cards(view: View, recent: pd.DataFrame) -> None:
     """The best of all runs by the two metrics that matter most, and how the last runs did."""
     known = records.known_keys(view.source, "latest_metrics", view.experiment_id)
     drawn = 0
@@ -92,10 +93,10 @@ def _best_cards(view: View, recent: tuple[str, ...]) -> None:
         best = direction and summaries.best(view.source, view.experiment_id, key, direction)
         if not best:
             continue
-        course = summaries.last_values(view.source, key, recent)
+        course = summaries.last_values(view.source, key, tuple(recent["run_id"]))
         with _card(f"Best {literal.code_span(key, 40)}", number(best.value), course, "line"):
             about = f"The best of {best.runs:,} runs; the line shows the {len(course)} newest. "
-            _opener(best.run_id, best.name, key, about)
+            _opener(view, recent, best.run_id, key, about, best.name)
         drawn += 1
         if drawn == BEST_CARDS:
             return
@@ -117,10 +118,13 @@ def _card(
     return card
 
 
-def _opener(run_id: str, name: str | None, key: str, about: str) -> None:
-    """A run's label; a click leads to its page."""
+def _opener(
+    view: View, recent: pd.DataFrame, run_id: str, key: str, about: str, name: str | None = None
+) -> None:
+    """A run's label, told from those of recent runs; a click leads to its page."""
+    names = {run_id: name} | dict(zip(recent["run_id"], recent["name"], strict=True))
     st.button(
-        literal.code_span(label(run_id, name), NAME_ON_CARD),
+        literal.code_span(labels(view.source, names, SHORT_NAME)[run_id], LABEL_ON_CARD),
         type="tertiary",
         key=f"open-{key}",
         on_click=opening.want,

@@ -33,7 +33,7 @@ def test_the_menu_leads_to_every_page_and_keeps_the_selection(server, visit):
         visitor.page.get_by_label("Clear all")
     ).first.click()
     visitor.settle()
-    visitor.page.get_by_label("Runs").click()
+    visitor.page.get_by_role("combobox", name="Runs").click()
     visitor.page.get_by_role("option").filter(has_text="small_hidden").click()
     visitor.page.keyboard.press("Escape")
     visitor.page.get_by_role("link", name="Training curves").click()

@@ -186,3 +186,18 @@ def test_a_filter_leads_back_to_the_first_page(written, study, look):
     assert len(test.dataframe[0].value) == 1
     test.text_input(key="filter").set_value("run").run()
     assert len(test.dataframe[0].value) == overview.PAGE_ROWS
+
+
+def test_the_sidebar_shows_each_selected_run_in_its_colour(database, look):
+    test = look(database, runs="x 00000002")
+    legend = next(element.proto.body for element in test.sidebar.get("html"))
+    assert "background:#4f6df5" in legend
+    assert "small_dataset · 00000002" in legend
+
+
+def test_chips_of_runs_with_long_names_show_what_differs(written, study, look):
+    path, connection = written
+    for number in (1, 2):
+        study.add_run(connection, f"one long name of many words number {number} of them")
+    chips = look(path).multiselect(key="runs").options
+    assert sorted(chip.split(" · ")[0] for chip in chips) == ["one…1 of them", "one…2 of them"]

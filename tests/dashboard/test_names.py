@@ -1,0 +1,36 @@
+"""Names in short: what tells runs apart is what is left."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.names import telling
+
+
+def test_long_names_keep_the_part_that_differs():
+    names = [f"run with a fairly long name number {number} of the sweep" for number in (1, 10, 2)]
+    assert list(telling(names, 18).values()) == [
+        "run…1 of the sweep",
+        "run…10 of the sweep",
+        "run…2 of the sweep",
+    ]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["short 1", "short 2"],
+        ["a single name, however long it may be"],
+        ["one family of words", "another family of words"],
+        ["lr-0.1-and-some-more-words", "lr-0.2-and-some-more-words"],
+    ],
+)
+def test_names_that_differ_early_or_fit_stay_whole(names):
+    assert telling(names, 18) == dict(zip(names, names, strict=True))
+
+
+@given(st.lists(st.text(alphabet="ab -", max_size=30), unique=True))
+def test_no_two_names_become_one(names):
+    assert len(set(telling(names, 6).values())) == len(names)
