@@ -27,7 +27,7 @@ def test_the_main_job_leaves_four_finished_runs_with_their_accuracies(study):
         assert f"{100 * run.data.metrics['test_accuracy']:.2f}" in printed or (
             f"{run.data.metrics['test_accuracy']:.4f}" in printed
         )
-    assert "streamlit run dashboard/app.py" in printed
+    assert "-m tracker --db tracking.db ui" in printed
 
 
 def test_digits_that_are_not_mnist_are_never_called_so(study):

@@ -6,11 +6,12 @@ import argparse
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.errors import DeviceError, TrainingError
+from training.errors import ConfigError, DeviceError, TrainingError, UsageError
+from training.output import outlived_output, silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,20 +27,30 @@ INSTALL = "install it with: pip install 'ml-tracker[training]'"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
-    # Paths need not be of the characters that the terminal or the pipe knows.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    options = build_parser().parse_args(arguments)
+    with outlived_output() as output:
+        code = _main(arguments)
+        with suppress(BrokenPipeError):
+            output.flush()
+        if output.failure is None:
+            return code
+        reason = output.failure.strerror
+        return _complain(f"not all that was to be printed could be: {reason}", code or 1)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    with _told_once():
+        options = build_parser().parse_args(arguments)
     try:
         return _run(options)
+    except (ConfigError, UsageError) as error:
+        with _told_once():
+            return _complain(error, error.exit_code)
     except TrainingError as error:
         return _complain(error, error.exit_code)
     except ModuleNotFoundError as error:
         return _complain(f"{error.name} is not installed; {INSTALL}", 1)
     except BrokenPipeError:
-        # The reader, `head` for one, has left: nothing more is to be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)  # its reader, `head` for one, has left
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return _interrupted()
@@ -141,8 +152,25 @@ def _require_torch() -> None:
         raise DeviceError(f"torch cannot be imported ({error}); {INSTALL}") from error
 
 
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """What all processes of torchrun would say, the first one says for all."""
+    if os.environ.get("RANK", "0") == "0":
+        yield
+        return
+    with (
+        open(os.devnull, "w") as nowhere,  # noqa: PTH123
+        redirect_stdout(nowhere),
+        redirect_stderr(nowhere),
+    ):
+        yield
+
+
 def _complain(error: object, code: int) -> int:
-    print(f"error: {error}", file=sys.stderr)  # noqa: T201
+    try:
+        print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:
+        silence(sys.stderr)
     return code
 
 

@@ -9,13 +9,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column, Table
+
+from tracker.cli.plain import clean
 
 if TYPE_CHECKING:
     from training.loop import EpochResult
     from training.outcome import Outcome
     from training.world import World
+
+HEADINGS = ("run", "status", "sharp", "blurred", "seconds")
+WIDTH_OF_FILES = 110
+WIDTH_WITHOUT_BAR = 75
+SHORTEST_BAR, LONGEST_BAR = 5, 40
 
 
 class Report(Protocol):
@@ -73,19 +86,14 @@ class TerminalReport:
 
     def say(self, sentence: str) -> None:
         """Print the sentence above the bar."""
-        self._console.print(sentence, markup=False, highlight=False)
+        self._console.print(sentence)
 
     def run_started(self, name: str, run_id: str, epochs: int) -> None:
         """Show an empty bar."""
         self._epochs = epochs
-        columns = (
-            TextColumn("{task.description:16}", markup=False),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} epochs"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[numbers]}", markup=False),
+        self._bar = Progress(
+            *_bar_columns(self._console, epochs), console=self._console, auto_refresh=False
         )
-        self._bar = Progress(*columns, console=self._console, auto_refresh=False)
         self._bar.add_task(name, total=epochs, numbers=run_id)
         self._bar.start()
 
@@ -107,6 +115,24 @@ class TerminalReport:
         if self._bar:
             self._bar.stop()
             self._bar = None
+
+
+def _bar_columns(console: Console, epochs: int) -> list[ProgressColumn]:
+    """Name, bar, epochs, time and numbers; a narrow terminal has no room for bar and time."""
+    width = len(f"{epochs}/{epochs} epochs")
+    name = TextColumn("{task.description:16}", markup=False, table_column=_fixed(16))
+    share = "{task.completed:.0f}/{task.total:.0f} epochs"
+    count = TextColumn(share, markup=False, table_column=_fixed(width))
+    numbers = TextColumn("{task.fields[numbers]}", markup=False)
+    room = console.width - WIDTH_WITHOUT_BAR
+    if room < SHORTEST_BAR:
+        return [name, count, numbers]
+    return [name, BarColumn(min(room, LONGEST_BAR)), count, TimeRemainingColumn(), numbers]
+
+
+def _fixed(width: int) -> Column:
+    """A column that others make room for."""
+    return Column(min_width=width, no_wrap=True)
 
 
 class SilentReport:
@@ -132,7 +158,7 @@ def make_report(world: World) -> Report:
     """Bars where a person watches, lines elsewhere, nothing beside the process that tracks."""
     if not world.is_main:
         return SilentReport()
-    console = Console()
+    console = plain_console()
     return TerminalReport(console) if console.is_terminal else PlainReport()
 
 
@@ -153,19 +179,45 @@ def _numbers(result: EpochResult) -> str:
 
 def print_summary(outcomes: list[Outcome], source: str, database: Path) -> None:
     """The table at the end, and what to type next."""
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    table = Table(title=f"Accuracy on the {source} test set", title_justify="left")
-    table.add_column("run", no_wrap=True)
-    table.add_column("status")
-    for heading in ("sharp", "blurred", "seconds"):
-        table.add_column(heading, justify="right")
+    console = plain_console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+    console.print(summary_table(outcomes, source, console))
+    path = os.path.relpath(database) if database.is_relative_to(Path.cwd()) else str(database)
+    python = shlex.quote(sys.orig_argv[0])
+    console.print(f"Runs are in {clean(path)}. See them with:", soft_wrap=True)
+    console.print(f"  {python} -m tracker --db {clean(shlex.quote(path))} ui", soft_wrap=True)
+
+
+def plain_console(width: int | None = None) -> Console:
+    """A terminal that shows text as text: names may look like markup or like an emoji's."""
+    return Console(width=width, markup=False, emoji=False, highlight=False)
+
+
+def summary_table(outcomes: list[Outcome], source: str, console: Console) -> Table:
+    """A row a run, or a line a number where such rows have no room."""
+    title = f"Accuracy on the {source} test set"
+    table = _wide_table(outcomes, title)
+    needed = console.measure(table, options=console.options.update(width=1_000)).maximum
+    return table if needed <= console.width else _tall_table(outcomes, title)
+
+
+def _wide_table(outcomes: list[Outcome], title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading in HEADINGS:
+        is_text = heading in {"run", "status"}
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
     for outcome in outcomes:
         table.add_row(*summary_cells(outcome))
-    console.print(table)
-    shown = os.path.relpath(database) if database.is_relative_to(Path.cwd()) else str(database)
-    command = f"streamlit run dashboard/app.py -- --db {shlex.quote(shown)}"
-    console.print(f"Runs are in {shown}. See them with:", markup=False, soft_wrap=True)
-    console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
+    return table
+
+
+def _tall_table(outcomes: list[Outcome], title: str) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for outcome in outcomes:
+        for heading, cell in zip(HEADINGS, summary_cells(outcome), strict=True):
+            table.add_row(heading, cell, end_section=heading == HEADINGS[-1])
+    return table
 
 
 def summary_cells(outcome: Outcome) -> list[str]:

@@ -1,0 +1,132 @@
+"""What a person sees, on any terminal and on none."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tracker import TrackingClient
+from training.__main__ import main
+from training.outcome import Outcome
+from training.output import Output
+from training.report import plain_console, print_summary, summary_table
+
+FULL = Path("/dev/full")
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
+
+
+def outcome_named(name):
+    metrics = {"test_accuracy": 0.9239, "test_blurred_accuracy": 0.8609}
+    return Outcome("default", "0" * 32, name, "FINISHED", metrics, {"test_accuracy": 0.0006}, 4.1)
+
+
+def shown_on(width, name="blurred_dataset_3f2a91bc"):
+    console = Console(width=width, file=io.StringIO(), markup=False, emoji=False)
+    console.print(summary_table([outcome_named(name)], "mnist", console))
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
+def test_a_summary_shows_its_numbers_on_a_terminal_of_any_width(width):
+    shown = shown_on(width)
+    flat = "".join(shown.split()).replace("│", "")
+    assert "92.39±0.06%" in flat
+    assert "86.09%" in flat
+    assert max(map(len, shown.splitlines())) <= width
+
+
+@pytest.mark.parametrize("name", ["x[/b]_1", "cnn[small]_1", ":smile:_1", "[red]a_1", "\\[a]_1"])
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(capsys, name):
+    assert name in shown_on(100, name)
+    print_summary([outcome_named(name)], "mnist", Path(f"/{name}.db"))
+    printed = capsys.readouterr().out
+    assert f"│ {name} " in printed
+    assert f"--db {shlex.quote(f'/{name}.db')} ui" in printed
+
+
+def test_a_path_cannot_steer_the_terminal(capsys):
+    print_summary([], "mnist", Path("/a\x1b[2J.db"))
+    assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_bar_keeps_its_epochs_on_a_narrow_terminal(width):
+    from training.report import TerminalReport
+
+    console = plain_console(width)
+    console.file = io.StringIO()
+    report = TerminalReport(console)
+    report.run_started("default", "0" * 32, 12)
+    report.run_ended()
+    assert "0/12 epochs" in console.file.getvalue()
+
+
+@needs_full
+def test_what_is_written_to_a_full_disk_is_dropped():
+    with FULL.open("w") as stream:
+        output = Output(stream)
+        print("first", file=output, flush=True)
+        assert output.failure.strerror == "No space left on device"
+        print("second", file=output, flush=True)
+
+
+def in_shell(study_file, redirection):
+    """Runs the study with its streams redirected by a shell."""
+    words = [sys.executable, "-m", "training", "--config", str(study_file), "--only", "extra"]
+    return subprocess.run(
+        ["sh", "-c", f"exec {shlex.join(words)} {redirection}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=120,
+        check=False,
+    )
+
+
+def statuses(study_file):
+    found = TrackingClient(study_file.parent / "tracking.db").search_runs(["1"])
+    return [run.info.status for run in found]
+
+
+@needs_full
+def test_a_study_whose_output_is_full_is_trained_to_its_end(study_file):
+    result = in_shell(study_file, "> /dev/full")
+    assert result.stderr == "error: not all that was to be printed could be: {}\n".format(
+        "No space left on device"
+    )
+    assert result.returncode == 1
+    assert statuses(study_file) == ["FINISHED"]
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_a_study_with_closed_streams_is_trained_to_its_end(study_file, closed):
+    result = in_shell(study_file, closed)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert statuses(study_file) == ["FINISHED"]
+
+
+@needs_full
+def test_a_mistake_that_cannot_be_told_has_its_exit_code(study_file):
+    assert in_shell(study_file, "--seeds 0x 2> /dev/full").returncode == 2
+    assert in_shell(study_file, "--data-root /dev/null/x 2> /dev/full").returncode == 1
+
+
+@pytest.mark.parametrize("mistake", [["--only", "defualt"], ["--seed", "x"], ["--set", "x=3"]])
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_of_many_processes_the_first_tells_a_mistake(
+    study_file, monkeypatch, capsys, mistake, rank
+):
+    monkeypatch.setenv("RANK", rank)
+    try:
+        code = main(["--config", str(study_file), *mistake])
+    except SystemExit as error:  # how argparse leaves
+        code = error.code
+    assert code > 0
+    assert ("error: " in capsys.readouterr().err) == (rank == "0")
