@@ -30,6 +30,13 @@ def number(
     return Column(series, config, write or formats.numbers(series.dropna()))
 
 
+def plain(title: str, values: Iterable[Any], **config: Any) -> Column:
+    """A column of texts that sort as texts."""
+    return Column(
+        pd.Series(list(values), dtype="object"), st.column_config.TextColumn(title, **config)
+    )
+
+
 def text(title: str, values: Iterable[str | None], **config: Any) -> Column:
     """A column of texts; where each of them is a number, it sorts by these."""
     series = pd.Series(list(values), dtype="object")
@@ -37,7 +44,7 @@ def text(title: str, values: Iterable[str | None], **config: Any) -> Column:
     numbers = pd.to_numeric(present, errors="coerce")
     # Texts that would become the same number stay apart as texts.
     if present.empty or numbers.isna().any() or numbers.nunique() < present.nunique():
-        return Column(series, st.column_config.TextColumn(title, **config))
+        return plain(title, series, **config)
     written = dict(zip(numbers.astype("float64"), present, strict=True))
     sortable = numbers.astype("float64").reindex(series.index)
     return Column(sortable, st.column_config.NumberColumn(title, **config), written.__getitem__)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import editing, files, literal, panels, preview
+from dashboard import columns, editing, files, literal, metrics, panels, preview
 from dashboard.choice import ask_for_runs, choose_run
 from dashboard.formats import MISSING, duration, moment, number, size
-from dashboard.queries import datasets, records
+from dashboard.queries import datasets, extremes, records
 from dashboard.view import View, build
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
+    from dashboard.columns import Column
     from tracker.entities import FileInfo
     from tracker.files import ArtifactStore
 
@@ -100,25 +101,41 @@ def _make(change: partial[None], done: str) -> None:
 
 
 def _values(view: View, run_id: str, tags: dict[str, str]) -> None:
-    left, right = st.columns(2)
-    latest = records.latest_of(view.source, (run_id,))
+    left, right = st.columns([3, 2])
     params = records.params_of(view.source, (run_id,))
-    metrics = pd.DataFrame(
-        {
-            "Metric": latest["key"],
-            "Last value": [number(value) for value in latest["value"]],
-            "Step": latest["step"],
-        }
-    )
     with left:
         st.subheader("Metrics")
-        st.dataframe(metrics, hide_index=True, placeholder=MISSING, height=_height(len(metrics)))
+        table = _metrics(view, run_id)
+        columns.show(table, height=_height(len(table["key"].cells)))
     with right:
         st.subheader("Parameters")
-        shown = params[["key", "value"]].set_axis(["Parameter", "Value"], axis=1)
-        st.dataframe(shown, hide_index=True, placeholder=MISSING, height=_height(len(shown)))
+        shown = {
+            "key": columns.plain("Parameter", params["key"]),
+            "value": columns.plain("Value", params["value"]),
+        }
+        columns.show(shown, height=_height(len(params)))
     _tags(view, run_id, tags)
     _inputs(view, run_id)
+
+
+def _metrics(view: View, run_id: str) -> dict[str, Column]:
+    """The last and the best value of each metric, the telling metrics first."""
+    latest = records.latest_of(view.source, (run_id,)).set_index("key")
+    order = metrics.ranked(latest.index)
+    latest = latest.reindex(order)
+    best = extremes.best_of(view.source, run_id)
+    found = [best.get(key) for key in order]
+    if latest["value"].notna().all():
+        last = columns.number("Last", latest["value"], number)
+    else:  # A table shows a NaN among numbers as nothing.
+        last = columns.plain("Last", map(number, latest["value"]), alignment="right")
+    return {
+        "key": columns.plain("Metric", order),
+        "last": last,
+        "step": columns.number("Step", latest["step"]),
+        "best": columns.number("Best", [one and one.value for one in found], number),
+        "best_step": columns.number("At step", [one and one.step for one in found]),
+    }
 
 
 def _height(count: int) -> Any:
