@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 ALL = "All experiments"
 RECENT = 200
 PRESELECTED = 5
-# Letters of a name that a chip has room for.
-CHIP_WIDTH = 18
 
 
 def pick_experiment(source: Source) -> int | None:
@@ -47,7 +45,7 @@ def pick_runs(source: Source, experiment_id: int | None) -> tuple[str, ...]:
     st.session_state["runs"] = list(earlier["run_id"])
     names = dict(zip(earlier["run_id"], earlier["name"], strict=True))
     names.update(zip(recent["run_id"], recent["name"], strict=True))
-    shown = labels(source, names, CHIP_WIDTH)
+    shown = labels(source, names)
     picked = st.sidebar.multiselect(
         "Runs",
         list(names),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.names import telling
+from dashboard.names import families, short
 from dashboard.palette import assign, colour
 from dashboard.queries import run_lists
 from tracker.files import open_artifacts
@@ -28,6 +28,8 @@ ID_SHOWN = run_lists.DIGITS_SHOWN
 # The trainer ends a run's name in digits of its own: they are shown instead of the id's.
 DIGITS = re.compile(r"_([0-9a-f]{8})$")
 NAME_SHOWN = 40
+# Longer names are shortened to the part in which they differ: a chip has no room for more.
+WHOLE_NAME = 18
 BEFORE_DIGITS = " · "
 
 
@@ -90,36 +92,37 @@ def label(run_id: str, name: str | None, shared: Collection[str] = ()) -> str:
     >>> label("0a1b2c3d4e5f", "default_20251124", {"20251124"})
     'default_20251124 · 0a1b2c3d'
     """
-    short, digits = _parts(run_id, name, shared)
-    return f"{_cut(short)}{BEFORE_DIGITS}{digits}"
+    told, digits = _parts(run_id, name, shared)
+    return f"{_cut(told)}{BEFORE_DIGITS}{digits}"
 
 
 def _parts(run_id: str, name: str | None, shared: Collection[str]) -> tuple[str, str]:
     own = DIGITS.search(name or "")
     digits = own[1] if own and own[1] not in shared else run_id[:ID_SHOWN]
-    return " ".join((name or "").removesuffix(f"_{digits}").split()) or "run", digits
+    return _line((name or "").removesuffix(f"_{digits}")) or "run", digits
 
 
-def _cut(short: str) -> str:
-    return short if len(short) <= NAME_SHOWN else f"{short[: NAME_SHOWN - 1]}…"
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
-def labels(
-    source: Source, names: Mapping[str, str | None], width: int = NAME_SHOWN
-) -> dict[str, str]:
+def _cut(line: str) -> str:
+    return line if len(line) <= NAME_SHOWN else f"{line[: NAME_SHOWN - 1]}…"
+
+
+def labels(source: Source, names: Mapping[str, str | None]) -> dict[str, str]:
     """A label for each run, no two alike.
 
     Args:
         source: The database's state.
         names: Run id to name.
-        width: Longer names are shortened to the part that differs, if it does.
     """
     shared = run_lists.shared_digits(source)
+    begins = families(DIGITS.sub("", _line(name)) for name in run_lists.recent_names(source))
     parts = {run_id: _parts(run_id, name, shared) for run_id, name in names.items()}
-    told = telling((short for short, _ in parts.values()), width)
     found = {
-        run_id: f"{_cut(told[short])}{BEFORE_DIGITS}{digits}"
-        for run_id, (short, digits) in parts.items()
+        run_id: f"{_cut(short(told, begins, WHOLE_NAME))}{BEFORE_DIGITS}{digits}"
+        for run_id, (told, digits) in parts.items()
     }
     count = Counter(found.values())
     return {

@@ -26,7 +26,6 @@ ROWS_WITHOUT_SCROLL = 16
 SPARK_RUNS = 40
 BEST_CARDS = 2
 DAYS = 14
-SHORT_NAME = 12
 LABEL_ON_CARD = 24
 # What a button has above its label, in pixels.
 FOOT_SPACE = 8
@@ -62,11 +61,11 @@ def _cards(view: View, counts: dict[str, int]) -> None:
         with _card("Runs", f"{sum(counts.values()):,}", a_day, "bar", f"By day, over {DAYS} days."):
             st.space(FOOT_SPACE)
             st.caption(_counted(counts))
-        _best_cards(view, recent)
+        _best_cards(view, tuple(recent["run_id"]))
         lengths = [float(seconds) for seconds in recent["seconds"].dropna()]
         started = ago(int(newest["start_time"]), view.now)
         with _card("Last started", started, lengths, "bar", "How long the newest runs took."):
-            _opener(view, recent, str(newest["run_id"]), "newest", "")
+            _opener(view, str(newest["run_id"]), newest["name"], "newest")
 
 
 def _counted(counts: dict[str, int]) -> str:
@@ -84,7 +83,7 @@ def _counted(counts: dict[str, int]) -> str:
     return f"{parts[0]} · {share}" if "RUNNING" in counts else share
 
 
-def _best_cards(view: View, recent: pd.DataFrame) -> None:
+def _best_cards(view: View, recent: tuple[str, ...]) -> None:
     """The best of all runs by the two metrics that matter most, and how the last runs did."""
     known = records.known_keys(view.source, "latest_metrics", view.experiment_id)
     drawn = 0
@@ -93,10 +92,10 @@ def _best_cards(view: View, recent: pd.DataFrame) -> None:
         best = direction and summaries.best(view.source, view.experiment_id, key, direction)
         if not best:
             continue
-        course = summaries.last_values(view.source, key, tuple(recent["run_id"]))
+        course = summaries.last_values(view.source, key, recent)
         with _card(f"Best {literal.code_span(key, 40)}", number(best.value), course, "line"):
             about = f"The best of {best.runs:,} runs; the line shows the {len(course)} newest. "
-            _opener(view, recent, best.run_id, key, about, best.name)
+            _opener(view, best.run_id, best.name, key, about)
         drawn += 1
         if drawn == BEST_CARDS:
             return
@@ -118,13 +117,10 @@ def _card(
     return card
 
 
-def _opener(
-    view: View, recent: pd.DataFrame, run_id: str, key: str, about: str, name: str | None = None
-) -> None:
-    """A run's label, told from those of recent runs; a click leads to its page."""
-    names = {run_id: name} | dict(zip(recent["run_id"], recent["name"], strict=True))
+def _opener(view: View, run_id: str, name: str | None, key: str, about: str = "") -> None:
+    """A run's label; a click leads to its page."""
     st.button(
-        literal.code_span(labels(view.source, names, SHORT_NAME)[run_id], LABEL_ON_CARD),
+        literal.code_span(labels(view.source, {run_id: name})[run_id], LABEL_ON_CARD),
         type="tertiary",
         key=f"open-{key}",
         on_click=opening.want,

@@ -27,6 +27,7 @@ RUN_COLUMNS = """
     runs.artifact_uri AS artifact_uri
 """
 NO_LIMIT = -1
+RECENT_NAMES = 500
 # A label ends in so many digits of the run's name or id.
 DIGITS_SHOWN = 8
 ENDS_IN_DIGITS = f"*_{'[0-9a-f]' * DIGITS_SHOWN}"
@@ -251,6 +252,22 @@ def shared_digits(source: Source) -> frozenset[str]:
         (-DIGITS_SHOWN, ENDS_IN_DIGITS),
     )
     return frozenset(row["digits"] for row in found)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def recent_names(source: Source) -> list[str]:
+    """The names of the newest active runs of all experiments."""
+    found = rows(
+        source,
+        f"""
+        SELECT runs.name
+        FROM runs
+        WHERE runs.lifecycle_stage = 'active' AND runs.name IS NOT NULL
+        ORDER BY runs.start_time DESC
+        LIMIT {RECENT_NAMES}
+        """,
+    )
+    return [row["name"] for row in found]
 
 
 @st.cache_data(show_spinner=False, max_entries=32)

@@ -6,12 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.names import telling
+from dashboard.names import families, short
+
+
+def in_short(names, width=18):
+    begins = families(names)
+    return [short(name, begins, width) for name in names]
 
 
 def test_long_names_keep_the_part_that_differs():
     names = [f"run with a fairly long name number {number} of the sweep" for number in (1, 10, 2)]
-    assert list(telling(names, 18).values()) == [
+    assert in_short(names) == [
         "run…1 of the sweep",
         "run…10 of the sweep",
         "run…2 of the sweep",
@@ -28,9 +33,14 @@ def test_long_names_keep_the_part_that_differs():
     ],
 )
 def test_names_that_differ_early_or_fit_stay_whole(names):
-    assert telling(names, 18) == dict(zip(names, names, strict=True))
+    assert in_short(names) == names
+
+
+def test_a_name_that_no_family_knows_keeps_what_it_does_not_share():
+    begins = families(["run of the long sweep 1", "run of the long sweep 2"])
+    assert short("run of the short sweep", begins, 18) == "run…short sweep"
 
 
 @given(st.lists(st.text(alphabet="ab -", max_size=30), unique=True))
 def test_no_two_names_become_one(names):
-    assert len(set(telling(names, 6).values())) == len(names)
+    assert len(set(in_short(names, 6))) == len(names)
