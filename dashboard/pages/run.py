@@ -225,26 +225,45 @@ def _checkpoints(run_id: str, found: list[FileInfo]) -> None:
 
 
 def _tree(run_id: str, found: list[FileInfo]) -> FileInfo:
+    """The list of files; returns the one that the address names, whose row is ticked."""
+    paths = [item.path for item in found]
+    named = st.query_params.get("file", "")
+    row = paths.index(named) if named in paths else 0
+    key = _tree_key(run_id, paths[row])
     table = pd.DataFrame(
         {
-            "Artifact": [item.path for item in found],
+            "Artifact": paths,
             "Size": [size(item.file_size) for item in found],
         }
     )
-    event = st.dataframe(
+    st.dataframe(
         table,
         hide_index=True,
         placeholder=MISSING,
-        key=f"tree-{run_id}",
-        on_select="rerun",
-        selection_mode="single-row",
+        key=key,
+        on_select=partial(_take_file, key, run_id, paths),
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [row]}},
         height=_height(len(found)),
     )
-    picked = event["selection"]["rows"]
-    if picked:
-        st.query_params["file"] = found[picked[0]].path
-    linked = st.query_params.get("file")
-    return next((item for item in found if item.path == linked), found[0])
+    return found[row]
+
+
+def _tree_key(run_id: str, path: str) -> str:
+    """A new key, and so a freshly ticked row, where another file was named than was clicked."""
+    state = st.session_state
+    if state.get("tree_knows") != (run_id, path):
+        state["tree_knows"] = (run_id, path)
+        state["tree_turn"] = state.get("tree_turn", 0) + 1
+    return f"tree-{run_id}-{state['tree_turn']}"
+
+
+def _take_file(key: str, run_id: str, paths: list[str]) -> None:
+    """Write the clicked file into the address, which decides what is shown."""
+    state = st.session_state
+    for row in state[key]["selection"]["rows"]:
+        st.query_params["file"] = paths[row]
+        state["tree_knows"] = (run_id, paths[row])
 
 
 def _chosen(store: ArtifactStore, run_id: str, chosen: FileInfo) -> None:
