@@ -51,7 +51,9 @@ def _show(path: Path) -> None:
         )
         for item in MENU
     ]
-    st.navigation(pages).run()
+    page = st.navigation(pages)
+    sidebar.complete_link()
+    page.run()
 
 
 def _unreadable(path: Path, error: Exception) -> None:

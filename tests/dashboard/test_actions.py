@@ -258,6 +258,17 @@ def test_back_returns_to_the_page_before(server, visit):
     visitor.check()
 
 
+def test_back_to_before_the_runs_stood_in_the_address_keeps_them(server, visit):
+    visitor = visit(server).open()
+    chips = visitor.page.get_by_test_id("stMultiSelect").locator("[data-tag]")
+    visitor.page.wait_for_url("**runs=**")
+    visitor.page.go_back()
+    visitor.page.wait_for_url(f"{server.address}/")
+    visitor.settle()
+    assert chips.count() == 4
+    visitor.check()
+
+
 def test_every_menu_entry_is_reached_with_the_keyboard(server, visit):
     visitor = visit(server).open()
     reached = set()
@@ -304,4 +315,25 @@ def test_a_link_reopens_an_artifact(server, visit):
     visitor = visit(server).open("run?part=Artifacts&file=model%2Fmodel_card.json")
     assert "model/model_card.json" in visitor.text()
     assert visitor.page.get_by_test_id("stJson").count() == 1
+    visitor.check()
+
+
+def test_back_returns_to_the_file_before_and_the_shown_file_is_ticked(server, visit):
+    visitor = visit(server).open("run?part=Artifacts&file=datasets%2Fsamples.json")
+    page = visitor.page
+    table = page.get_by_test_id("stDataFrame").and_(page.locator(":visible")).first
+    ticked = page.locator("[role=row][aria-selected=true]")
+    wait_until(lambda: "datasets/samples.json" in (ticked.text_content() or ""))
+    box = table.bounding_box()
+    for row in (0, 1):
+        page.mouse.click(box["x"] + 16, box["y"] + 35 + 35 * row + 17)
+        wait_until(lambda row=row: ticked.get_attribute("aria-rowindex") == str(row + 2))
+        visitor.settle()
+    page.get_by_test_id("stMarkdown").get_by_text("datasets/mnist_test.pt").wait_for()
+    page.go_back()
+    page.get_by_test_id("stMarkdown").get_by_text("datasets/dataset_metadata.json").wait_for()
+    page.go_back()
+    page.get_by_test_id("stMarkdown").get_by_text("datasets/samples.json").wait_for()
+    page.wait_for_url("**file=datasets%2Fsamples.json*")
+    wait_until(lambda: "datasets/samples.json" in (ticked.text_content() or ""))
     visitor.check()

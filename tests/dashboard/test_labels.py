@@ -131,6 +131,12 @@ def test_a_link_to_one_of_two_runs_alike_selects_it_alone(alike, monkeypatch):
     ]
 
 
+def test_a_link_of_old_and_new_labels_selects_all_it_names(alike, monkeypatch):
+    database, ids = alike
+    test = visited(database, monkeypatch, runs=["dup · 20251124", "single · 0000beef", "x · 1"])
+    assert test.multiselect(key="runs").value == [ids[0], ids[3]]
+
+
 def configurations_script(path, run_ids):
     from pathlib import Path
 
