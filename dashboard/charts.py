@@ -25,17 +25,29 @@ def spark(values: Sequence[float]) -> list[float]:
     return list(values[::step])
 
 
-def bars(table: pd.DataFrame, x: str, y: str, colour: str, height: int = 240) -> alt.Chart:
-    """Grouped bars; `table` has the columns named by x, y and colour."""
+def bars(
+    table: pd.DataFrame, x: str, y: str, group: str, colours: Mapping[str, str], height: int = 240
+) -> alt.Chart:
+    """Grouped bars; `table` has the columns named by x, y and group.
+
+    Args:
+        table: One row a bar.
+        x: The title of the horizontal axis.
+        y: The title of the vertical axis.
+        group: What sets the bars of one place apart.
+        colours: Group to colour; the page says which is which, for a legend would be cut.
+        height: In pixels.
+    """
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     chart: alt.Chart = (
         alt.Chart(table)
         .mark_bar(cornerRadiusTopLeft=3, cornerRadiusTopRight=3)
         .encode(
             x=alt.X(f"{x}:N", sort=None, axis=alt.Axis(title=x, labelAngle=0)),
-            xOffset=alt.XOffset(f"{colour}:N", sort=None),
+            xOffset=alt.XOffset(f"{group}:N", sort=None),
             y=alt.Y(f"{y}:Q", axis=alt.Axis(title=y, tickCount=4)),
-            color=alt.Color(f"{colour}:N", sort=None, legend=alt.Legend(orient="top", title=None)),
-            tooltip=[x, colour, alt.Tooltip(f"{y}:Q", format=",")],
+            color=alt.Color(f"{group}:N", scale=scale, legend=None),
+            tooltip=[x, group, alt.Tooltip(f"{y}:Q", format=",")],
         )
         .properties(height=height, padding=PADDING)
     )

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
+# Writing more takes seconds, and pandas refuses a quarter of a million: Streamlit writes those.
+MOST_CELLS = 50_000
+ROWS_WITHOUT_SCROLL = 16
+MOST_PIXELS = 640
+
+
 class Column(NamedTuple):
     """One column: what it sorts by, Streamlit's configuration, and how a value is written."""
 
@@ -54,10 +60,13 @@ def show(columns: Mapping[str, Column], **options: Any) -> Any:
     """The table, with `st.dataframe`'s options; what it returns, the event of a selection."""
     frame = pd.DataFrame({name: column.cells for name, column in columns.items()})
     written: dict[Any, Any] = {name: c.write for name, c in columns.items() if c.write}
+    shown: dict[str, Any] = {
+        "hide_index": True,
+        "placeholder": formats.MISSING,
+        "column_config": {name: column.config for name, column in columns.items()},
+        "height": "content" if len(frame) <= ROWS_WITHOUT_SCROLL else MOST_PIXELS,
+    }
     return st.dataframe(
-        frame.style.format(written, na_rep=formats.MISSING),
-        hide_index=True,
-        placeholder=formats.MISSING,
-        column_config={name: column.config for name, column in columns.items()},
-        **options,
+        frame.style.format(written, na_rep=formats.MISSING) if frame.size <= MOST_CELLS else frame,
+        **shown | options,
     )

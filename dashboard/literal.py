@@ -57,13 +57,20 @@ def status_pill(status: str) -> str:
     )
 
 
-def legend(entries: Sequence[tuple[str, str]], dashes: Sequence[tuple[str, str]] = ()) -> None:
+def legend(
+    entries: Sequence[tuple[str, str]],
+    dashes: Sequence[tuple[str, str]] = (),
+    *,
+    stacked: bool = False,
+) -> None:
     """Which colour is which run, and which stroke is which part.
 
     Args:
         entries: Label and colour.
         dashes: Label and CSS border style ('solid', 'dashed', 'dotted').
+        stacked: One entry a line.
     """
+    direction = "column" if stacked else "row"
     dots = [
         f'<span style="display:inline-flex;align-items:center;gap:.4rem">'
         f'<span style="width:.7rem;height:.7rem;border-radius:50%;background:{tint}"></span>'
@@ -77,7 +84,7 @@ def legend(entries: Sequence[tuple[str, str]], dashes: Sequence[tuple[str, str]]
         for label, style in dashes
     ]
     st.html(
-        '<div style="display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;font-size:.87rem">'
+        f'<div style="display:flex;flex-flow:{direction} wrap;gap:.3rem 1.1rem;font-size:.87rem">'
         f"{''.join(dots + strokes)}</div>"
     )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import files, untrusted
+from dashboard import columns, files, loggedtable, untrusted
 from dashboard.formats import size
 from tracker.exceptions import TrackerError
 
@@ -78,9 +78,14 @@ def _text(store: ArtifactStore, artifact: FileInfo) -> None:
 
 
 def _json(content: bytes) -> None:
-    """A tree, or the text where it is no JSON or nested too deeply for one."""
+    """A table that was logged, or a tree; the text where it is no JSON or nested too deeply."""
     try:
-        st.json(untrusted.parsed(content, "This JSON"), expanded=2)
+        found = untrusted.parsed(content, "This JSON")
+        table = loggedtable.read(found, MAX_ROWS)
+        if table:
+            columns.show(table)
+        else:
+            st.json(found, expanded=2)
     except untrusted.UnreadableFileError as error:
         st.text(str(error))
         st.code(_decoded(content), language=None, wrap_lines=True, height=480)

@@ -39,7 +39,8 @@ def _show(path: Path) -> None:
     current = view.build(source, experiment_id, sidebar.pick_runs(source, experiment_id))
     if not current.runs.empty:
         with st.sidebar:
-            literal.legend(list(zip(current.runs["label"], current.runs["colour"], strict=True)))
+            colours = zip(current.runs["label"], current.runs["colour"], strict=True)
+            literal.legend(list(colours), stacked=True)
     st.sidebar.caption(literal.code_span(str(path)))
     pages = [
         st.Page(

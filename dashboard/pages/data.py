@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, files, literal
+from dashboard import charts, columns, files, literal
 from dashboard.choice import ask_for_runs, choose_run
-from dashboard.formats import MISSING, size
+from dashboard.columns import Column
+from dashboard.formats import size
+from dashboard.palette import colour
 from dashboard.queries import datasets
 from tracker.exceptions import TrackerError
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.files import ArtifactStore
 
 METADATA = "datasets/dataset_metadata.json"
+DIGITS_SHOWN = 12
 SPRITES = {"Sharp": "datasets/samples/sharp.png", "Blurred": "datasets/samples/blurred.png"}
 
 
@@ -50,25 +53,20 @@ def _inputs(view: View) -> None:
         st.caption("The selected runs name no data set.")
         return
     groups = used.groupby(["name", "digest"], sort=True, dropna=False)
-    table = pd.DataFrame(
-        [
-            {
-                "Data set": name,
-                "Rows": group["rows"].iloc[0],
-                "Used for": ", ".join(sorted({str(c) for c in group["context"].dropna()})),
-                "Digest": digest,
-                "Source": group["source_type"].iloc[0],
-                "Runs": sorted({view.labels[run_id] for run_id in group["run_id"]}),
-            }
-            for (name, digest), group in groups
-        ]
+    labels = view.labels
+    runs = [sorted({labels[run_id] for run_id in group["run_id"]}) for _, group in groups]
+    contexts = [sorted({str(c) for c in group["context"].dropna()}) for _, group in groups]
+    first = [group.iloc[0] for _, group in groups]
+    columns.show(
+        {
+            "name": columns.plain("Data set", [row["name"] for row in first]),
+            "rows": columns.number("Rows", [row["rows"] for row in first]),
+            "context": columns.plain("Used for", map(", ".join, contexts)),
+            "digest": columns.plain("Digest", [row["digest"][:DIGITS_SHOWN] for row in first]),
+            "source": columns.plain("Source", [row["source_type"] for row in first]),
+            "runs": Column(pd.Series(runs), st.column_config.ListColumn("Runs", width="large")),
+        }
     )
-    config = {
-        "Runs": st.column_config.ListColumn(width="large"),
-        "Rows": st.column_config.NumberColumn(format="localized"),
-        "Digest": st.column_config.TextColumn(width="small"),
-    }
-    st.dataframe(table, hide_index=True, placeholder=MISSING, column_config=config)
 
 
 def _classes(store: ArtifactStore) -> None:
@@ -77,7 +75,9 @@ def _classes(store: ArtifactStore) -> None:
         return
     with st.container(border=True):
         st.subheader("Class distribution")
-        st.altair_chart(charts.bars(counts, "class", "images", "split"), key="classes")
+        colours = {split: colour(place) for place, split in enumerate(counts["split"].unique())}
+        literal.legend(list(colours.items()))
+        st.altair_chart(charts.bars(counts, "class", "images", "split", colours), key="classes")
 
 
 def class_counts(metadata: Any) -> pd.DataFrame:
@@ -132,13 +132,14 @@ def _files(listed: list[FileInfo], run_id: str) -> None:
     if not found:
         st.caption("This run keeps no file under `datasets/`.")
         return
-    table = pd.DataFrame(
+    columns.show(
         {
-            "File": [item.path for item in found],
-            "Size": [size(item.file_size) for item in found],
-            "Download": [files.url(run_id, item.path) for item in found],
+            "path": columns.plain("File", [item.path for item in found]),
+            "size": columns.number("Size", [item.file_size for item in found], size),
+            "url": Column(
+                pd.Series([files.url(run_id, item.path) for item in found]),
+                st.column_config.LinkColumn("Download", display_text=":material/download:"),
+            ),
         }
     )
-    config = {"Download": st.column_config.LinkColumn(display_text=":material/download:")}
-    st.dataframe(table, hide_index=True, placeholder=MISSING, column_config=config)
-    st.caption(f"Together {size(sum(item.file_size or 0 for item in found)) or MISSING}")
+    st.caption(f"Together {size(sum(item.file_size or 0 for item in found))}")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dashboard.view import View
 
 PAGE_ROWS = 50
-ROWS_WITHOUT_SCROLL = 16
 SPARK_RUNS = 40
 BEST_CARDS = 2
 DAYS = 14
@@ -152,7 +151,6 @@ def _table(view: View, query: run_lists.RunQuery, page: int, total: int) -> None
         selection_default={
             "selection": {"rows": [row for row, run_id in enumerate(ids) if run_id in selected]}
         },
-        height="content" if len(ids) <= ROWS_WITHOUT_SCROLL else 640,
     )
     shown = [name for name in table if name.startswith(("metrics.", "params."))]
     ticked = [run_id for run_id in ids if run_id in selected]

@@ -9,6 +9,8 @@ import streamlit as st
 
 from dashboard.source import Source, placeholders, rows
 
+MOST_ROWS = 10**15
+
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def used_by(source: Source, run_ids: tuple[str, ...]) -> pd.DataFrame:
@@ -40,4 +42,4 @@ def _profile_rows(profile: str | None) -> int | None:
     except ValueError:
         return None
     count = parsed.get("num_rows") if isinstance(parsed, dict) else None
-    return count if isinstance(count, int) else None
+    return count if isinstance(count, int) and 0 <= count <= MOST_ROWS else None

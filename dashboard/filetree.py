@@ -1,0 +1,101 @@
+"""Files as a tree: folders with what they weigh, each above what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from tracker.entities import FileInfo
+
+INDENT = "\u2003"
+OPEN, CLOSED = "▾", "▸"
+# So many files are seen at once; of more, folders begin closed.
+SEEN_AT_ONCE = 60
+# Deeper folders stand in one line.
+MAX_DEPTH = 12
+
+
+class Row(NamedTuple):
+    """One line of the tree.
+
+    Args:
+        label: Its name, indented.
+        size: Bytes, of a folder all that lie in it.
+        path: Of a file; of a folder with a slash at the end.
+    """
+
+    label: str
+    size: int
+    path: str
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the line is a folder's."""
+        return self.path.endswith("/")
+
+
+@dataclass
+class _Folder:
+    path: str = ""
+    folders: dict[str, _Folder] = field(default_factory=dict)
+    files: list[FileInfo] = field(default_factory=list)
+
+    def add(self, item: FileInfo) -> None:
+        folder = self
+        *names, _ = item.path.split("/")
+        deepest = ["/".join(names[MAX_DEPTH:])] if len(names) > MAX_DEPTH else []
+        for name in names[:MAX_DEPTH] + deepest:
+            path = f"{folder.path}{name}/"
+            folder = folder.folders.setdefault(name, _Folder(path))
+        folder.files.append(item)
+
+    def size(self) -> int:
+        inner = sum(folder.size() for folder in self.folders.values())
+        return inner + sum(item.file_size or 0 for item in self.files)
+
+    def rows(self, closed: Collection[str], depth: int = 0) -> Iterator[Row]:
+        for name, child in sorted(self.folders.items()):
+            folder, title = child, name
+            while len(folder.folders) == 1 and not folder.files:
+                (inner, folder), *_ = folder.folders.items()
+                title = f"{title}/{inner}"
+            is_closed = folder.path in closed
+            mark = CLOSED if is_closed else OPEN
+            yield Row(f"{INDENT * depth}{mark} {title}", folder.size(), folder.path)
+            if not is_closed:
+                yield from folder.rows(closed, depth + 1)
+        for item in self.files:
+            name = item.path.rpartition("/")[2]
+            yield Row(f"{INDENT * (depth + 1)}{name}", item.file_size or 0, item.path)
+
+
+def rows(found: Iterable[FileInfo], closed: Collection[str] = ()) -> list[Row]:
+    """The lines of the tree of some files, folders first; none of what lies in a closed folder.
+
+    A folder that holds nothing but one folder stands in one line with it.
+    """
+    root = _Folder()
+    for item in found:
+        root.add(item)
+    return list(root.rows(closed))
+
+
+def closed_at_first(found: Collection[FileInfo]) -> set[str]:
+    """The folders that begin closed: none of a few files, else all."""
+    if len(found) <= SEEN_AT_ONCE:
+        return set()
+    return {row.path for row in rows(found) if row.is_folder}
+
+
+def row_of(shown: list[Row], path: str) -> int:
+    """Where a file stands, or the closed folder that it lies in; else the first file."""
+    places = [
+        number
+        for number, row in enumerate(shown)
+        if row.path == path or (row.is_folder and path.startswith(row.path))
+    ]
+    first = next((number for number, row in enumerate(shown) if not row.is_folder), 0)
+    return places[-1] if places else first
