@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.errors import ConfigError, DeviceError, TrainingError, UsageError
+from training.errors import ConfigError, DeviceError, ElsewhereError, TrainingError, UsageError
 from training.output import outlived_output, silence
 
 if TYPE_CHECKING:
@@ -38,15 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    with _told_once():
-        options = build_parser().parse_args(arguments)
+    options = _parsed(arguments)
     try:
         return _run(options)
-    except (ConfigError, UsageError) as error:
-        with _told_once():
-            return _complain(error, error.exit_code)
     except TrainingError as error:
-        return _complain(error, error.exit_code)
+        return 0 if _is_told_elsewhere(error) else _complain(error, error.exit_code)
     except ModuleNotFoundError as error:
         return _complain(f"{error.name} is not installed; {INSTALL}", 1)
     except BrokenPipeError:
@@ -79,6 +75,21 @@ def build_parser() -> argparse.ArgumentParser:
     add("--seeds", type=_positive, default=1, metavar="N", help="train each from N seeds in a row")
     add("--resume", metavar="RUN", help="go on with an interrupted run, by its id or name")
     return parser
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = build_parser()
+    if _is_first():
+        return parser.parse_args(arguments)
+    try:
+        with (
+            open(os.devnull, "w") as nowhere,  # noqa: PTH123
+            redirect_stdout(nowhere),
+            redirect_stderr(nowhere),
+        ):
+            return parser.parse_args(arguments)
+    except SystemExit:
+        sys.exit(0)  # see `_is_told_elsewhere`
 
 
 def _natural(text: str) -> int:
@@ -152,18 +163,17 @@ def _require_torch() -> None:
         raise DeviceError(f"torch cannot be imported ({error}); {INSTALL}") from error
 
 
-@contextmanager
-def _told_once() -> Iterator[None]:
-    """What all processes of torchrun would say, the first one says for all."""
-    if os.environ.get("RANK", "0") == "0":
-        yield
-        return
-    with (
-        open(os.devnull, "w") as nowhere,  # noqa: PTH123
-        redirect_stdout(nowhere),
-        redirect_stderr(nowhere),
-    ):
-        yield
+def _is_first() -> bool:
+    """Whether this process, among those of torchrun, is the one that tells."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _is_told_elsewhere(error: TrainingError) -> bool:
+    """Whether the first process tells this mistake for all.
+
+    The others must not fail then: torchrun would end the first one before it has told.
+    """
+    return isinstance(error, ConfigError | ElsewhereError | UsageError) and not _is_first()
 
 
 def _complain(error: object, code: int) -> int:

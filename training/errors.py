@@ -7,6 +7,7 @@
     * DeviceError            the machine lacks what was asked for
     * CheckpointError        a checkpoint is missing, damaged or of another shape
     * NonFiniteLossError     the loss became NaN or infinite
+    * ElsewhereError         another process met an error, and tells it
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ class DeviceError(TrainingError):
 
 class CheckpointError(TrainingError):
     """A checkpoint is missing, damaged, of another shape, or cannot be written."""
+
+
+class ElsewhereError(TrainingError):
+    """Another process of those that train together met an error, and tells it."""
 
 
 class NonFiniteLossError(TrainingError):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import tracker
 from training.data import StudyData, prepare, writable_folder
-from training.errors import NonFiniteLossError, TrainingError, UsageError, did_you_mean
+from training.errors import (
+    ElsewhereError,
+    NonFiniteLossError,
+    TrainingError,
+    UsageError,
+    did_you_mean,
+)
 from training.experiment import Experiment, Training
 from training.model import check_model
 from training.outcome import Outcome
@@ -85,16 +91,30 @@ def prepared(config: Config, names: Sequence[str], around: Surroundings) -> Iter
     """
     for name in names:
         check_model(config.model_configs[name].model)
-    if around.world.is_main:
-        check_tracking(config, around.report.say)
-    with writable_folder(config) as folder:
-        if not around.world.is_main:
-            around.world.wait()  # until the images are there
-        data = prepare(config, folder, around.report.say)
+    if not around.world.is_main and not around.world.all(holds=True):
+        raise ElsewhereError("another process tells why there are no images")
+    with _told_to_the_others(around.world), ExitStack() as stack:
         if around.world.is_main:
-            around.world.wait()
+            check_tracking(config, around.report.say)
+        folder = stack.enter_context(writable_folder(config))
+        data = prepare(config, folder, around.report.say)
+        kept = stack.pop_all()
+    with kept:
         data.check({name: config.model_configs[name] for name in names})
         yield data
+
+
+@contextmanager
+def _told_to_the_others(world: World) -> Iterator[None]:
+    """The main process goes first; the others, which wait, learn whether they may follow."""
+    try:
+        yield
+    except (TrainingError, tracker.TrackerError):
+        if world.is_main:
+            world.all(holds=False)
+        raise
+    if world.is_main:
+        world.all(holds=True)
 
 
 def run_one(experiment: Experiment, seeds: int) -> Outcome:

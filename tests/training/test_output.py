@@ -128,5 +128,21 @@ def test_of_many_processes_the_first_tells_a_mistake(
         code = main(["--config", str(study_file), *mistake])
     except SystemExit as error:  # how argparse leaves
         code = error.code
-    assert code > 0
+    assert bool(code) == (rank == "0")
     assert ("error: " in capsys.readouterr().err) == (rank == "0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "mistake", ["data_prep.source=mnist", "tracking.database=/dev/null/x", "paths.root=/dev/null/x"]
+)
+def test_of_two_processes_one_tells_why_there_is_no_study(study_file, mistake):
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
+        *("-m", "training", "--config", str(study_file), "--set", "data_prep.download=false"),
+        *("--set", mistake),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 1
+    assert result.stderr.count("error: ") == 1
+    assert "RuntimeError" not in result.stderr
