@@ -28,12 +28,15 @@ class Column(NamedTuple):
 
 
 def number(
-    title: str, values: Iterable[float | None], write: Callable[[Any], str] | None = None
+    title: str,
+    values: Iterable[float | None],
+    write: Callable[[Any], str] | None = None,
+    **config: Any,
 ) -> Column:
     """A column of numbers, all written alike unless `write` says how."""
     series = pd.Series(list(values), dtype="float64")
-    config = st.column_config.NumberColumn(title)
-    return Column(series, config, write or formats.numbers(series.dropna()))
+    shown = st.column_config.NumberColumn(title, **config)
+    return Column(series, shown, write or formats.numbers(series.dropna()))
 
 
 def plain(title: str, values: Iterable[Any], **config: Any) -> Column:

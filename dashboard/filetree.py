@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from tracker.entities import FileInfo
 
 INDENT = "\u2003"
-OPEN, CLOSED = "▾", "▸"
+OPEN, CLOSED = "▼", "►"
 # So many files are seen at once; of more, folders begin closed.
 SEEN_AT_ONCE = 60
 # Deeper folders stand in one line.
 MAX_DEPTH = 12
+WHOLE_CHAIN = 20
 
 
 class Row(NamedTuple):
@@ -64,12 +65,23 @@ class _Folder:
                 title = f"{title}/{inner}"
             is_closed = folder.path in closed
             mark = CLOSED if is_closed else OPEN
-            yield Row(f"{INDENT * depth}{mark} {title}", folder.size(), folder.path)
+            yield Row(f"{INDENT * depth}{mark} {_short(title)}", folder.size(), folder.path)
             if not is_closed:
                 yield from folder.rows(closed, depth + 1)
         for item in self.files:
             name = item.path.rpartition("/")[2]
             yield Row(f"{INDENT * (depth + 1)}{name}", item.file_size or 0, item.path)
+
+
+def _short(title: str) -> str:
+    """The ends of a long chain of folders.
+
+    >>> _short("a/long/way/down/to/the/bottom")
+    'a/…/bottom'
+    """
+    first, _, rest = title.partition("/")
+    between, _, last = rest.rpartition("/")
+    return f"{first}/…/{last}" if between and len(title) > WHOLE_CHAIN else title
 
 
 def rows(found: Iterable[FileInfo], closed: Collection[str] = ()) -> list[Row]:
@@ -83,6 +95,11 @@ def rows(found: Iterable[FileInfo], closed: Collection[str] = ()) -> list[Row]:
     return list(root.rows(closed))
 
 
+def first_file(found: Iterable[FileInfo]) -> str:
+    """The path of the uppermost file of the tree."""
+    return next(row.path for row in rows(found) if not row.is_folder)
+
+
 def closed_at_first(found: Collection[FileInfo]) -> set[str]:
     """The folders that begin closed: none of a few files, else all."""
     if len(found) <= SEEN_AT_ONCE:
@@ -91,11 +108,9 @@ def closed_at_first(found: Collection[FileInfo]) -> set[str]:
 
 
 def row_of(shown: list[Row], path: str) -> int:
-    """Where a file stands, or the closed folder that it lies in; else the first file."""
-    places = [
+    """Where a file stands, or the closed folder that hides it."""
+    return max(
         number
         for number, row in enumerate(shown)
         if row.path == path or (row.is_folder and path.startswith(row.path))
-    ]
-    first = next((number for number, row in enumerate(shown) if not row.is_folder), 0)
-    return places[-1] if places else first
+    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import columns, editing, files, literal, metrics, panels, preview
+from dashboard import columns, editing, files, filetree, literal, metrics, panels, preview
 from dashboard.choice import ask_for_runs, choose_run
 from dashboard.formats import MISSING, duration, moment, number, size
 from dashboard.queries import datasets, extremes, records
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from tracker.files import ArtifactStore
 
 RESERVED = ("mlflow.", "tracker.")
-ROWS_WITHOUT_SCROLL = 16
+ROWS_WITHOUT_SCROLL = 40
+NAME_WIDTH, SIZE_WIDTH = 210, 86
 CHECKPOINTS = ("model/best.pt", "model/model.pt2", "model/last.pt")
 COMMIT_SHOWN = 12
 
@@ -59,13 +61,14 @@ def show(view: View) -> None:
 
 def _facts(run: pd.Series[Any], tags: dict[str, str]) -> list[tuple[str, str]]:
     begun, ended = run["start_time"], run["end_time"]
+    source = tags.get("mlflow.source.name", "")
     facts = [
         ("Started", moment(int(begun))),
         ("Ended", moment(None if pd.isna(ended) else int(ended))),
         ("Duration", duration(run["seconds"])),
         ("User", str(run["user_id"] or "")),
-        ("Source", tags.get("mlflow.source.name", "")),
         ("Commit", tags.get("mlflow.source.git.commit", "")[:COMMIT_SHOWN]),
+        ("Source", "/".join(PurePosixPath(source).parts[-2:])),
     ]
     return [(name, value) for name, value in facts if value]
 
@@ -105,15 +108,14 @@ def _values(view: View, run_id: str, tags: dict[str, str]) -> None:
     params = records.params_of(view.source, (run_id,))
     with left:
         st.subheader("Metrics")
-        table = _metrics(view, run_id)
-        columns.show(table, height=_height(len(table["key"].cells)))
+        columns.show(_metrics(view, run_id))
     with right:
         st.subheader("Parameters")
         shown = {
             "key": columns.plain("Parameter", params["key"]),
             "value": columns.plain("Value", params["value"]),
         }
-        columns.show(shown, height=_height(len(params)))
+        columns.show(shown)
     _tags(view, run_id, tags)
     _inputs(view, run_id)
 
@@ -136,10 +138,6 @@ def _metrics(view: View, run_id: str) -> dict[str, Column]:
         "best": columns.number("Best", [one and one.value for one in found], number),
         "best_step": columns.number("At step", [one and one.step for one in found]),
     }
-
-
-def _height(count: int) -> Any:
-    return "content" if count <= ROWS_WITHOUT_SCROLL else 560
 
 
 def _tags(view: View, run_id: str, tags: dict[str, str]) -> None:
@@ -225,28 +223,36 @@ def _checkpoints(run_id: str, found: list[FileInfo]) -> None:
 
 
 def _tree(run_id: str, found: list[FileInfo]) -> FileInfo:
-    """The list of files; returns the one that the address names, whose row is ticked."""
-    paths = [item.path for item in found]
+    """The tree of files; returns the one that the address names, whose row is ticked."""
+    files_by_path = {item.path: item for item in found}
     named = st.query_params.get("file", "")
-    row = paths.index(named) if named in paths else 0
-    key = _tree_key(run_id, paths[row])
-    table = pd.DataFrame(
+    path = named if named in files_by_path else filetree.first_file(found)
+    closed = _closed_folders(run_id, found, path)
+    shown = filetree.rows(found, closed)
+    ticked = filetree.row_of(shown, path)
+    key = _tree_key(run_id, path)
+    columns.show(
         {
-            "Artifact": paths,
-            "Size": [size(item.file_size) for item in found],
-        }
-    )
-    st.dataframe(
-        table,
-        hide_index=True,
-        placeholder=MISSING,
+            "name": columns.plain("Artifact", [row.label for row in shown], width=NAME_WIDTH),
+            "size": columns.number("Size", [row.size for row in shown], size, width=SIZE_WIDTH),
+        },
         key=key,
-        on_select=partial(_take_file, key, run_id, paths),
-        selection_mode="single-row-required",
-        selection_default={"selection": {"rows": [row]}},
-        height=_height(len(found)),
+        on_select=partial(_take_row, key, run_id, shown, ticked),
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [ticked]}},
+        # A folder that is turned makes the table anew, which would scroll it to its top.
+        height="content" if len(shown) <= ROWS_WITHOUT_SCROLL else 640,
     )
-    return found[row]
+    return files_by_path[path]
+
+
+def _closed_folders(run_id: str, found: list[FileInfo], path: str) -> set[str]:
+    """The folders that are closed; at first none above the file that is shown."""
+    closed: dict[str, set[str]] = st.session_state.setdefault("closed_folders", {})
+    if run_id not in closed:
+        begun = filetree.closed_at_first(found)
+        closed[run_id] = {folder for folder in begun if not path.startswith(folder)}
+    return closed[run_id]
 
 
 def _tree_key(run_id: str, path: str) -> str:
@@ -258,12 +264,18 @@ def _tree_key(run_id: str, path: str) -> str:
     return f"tree-{run_id}-{state['tree_turn']}"
 
 
-def _take_file(key: str, run_id: str, paths: list[str]) -> None:
-    """Write the clicked file into the address, which decides what is shown."""
+def _take_row(key: str, run_id: str, shown: list[filetree.Row], ticked: int) -> None:
+    """Write the clicked file into the address, which decides what is shown; or turn a folder."""
     state = st.session_state
-    for row in state[key]["selection"]["rows"]:
-        st.query_params["file"] = paths[row]
-        state["tree_knows"] = (run_id, paths[row])
+    rows = state[key]["selection"]["rows"]
+    clicked = shown[rows[0] if rows else ticked]
+    if clicked.is_folder:
+        state["closed_folders"][run_id] ^= {clicked.path}
+    elif rows:
+        st.query_params["file"] = clicked.path
+        state["tree_knows"] = (run_id, clicked.path)
+        return
+    del state["tree_knows"]
 
 
 def _chosen(store: ArtifactStore, run_id: str, chosen: FileInfo) -> None:

@@ -323,10 +323,10 @@ def test_back_returns_to_the_file_before_and_the_shown_file_is_ticked(server, vi
     page = visitor.page
     table = page.get_by_test_id("stDataFrame").and_(page.locator(":visible")).first
     ticked = page.locator("[role=row][aria-selected=true]")
-    wait_until(lambda: "datasets/samples.json" in (ticked.text_content() or ""))
+    wait_until(lambda: "samples.json" in (ticked.text_content() or ""))
     box = table.bounding_box()
-    for row in (0, 1):
-        page.mouse.click(box["x"] + 16, box["y"] + 35 + 35 * row + 17)
+    for row in (4, 5):
+        page.mouse.click(box["x"] + 16, box["y"] + 33 * (row + 1.5))
         wait_until(lambda row=row: ticked.get_attribute("aria-rowindex") == str(row + 2))
         visitor.settle()
     page.get_by_test_id("stMarkdown").get_by_text("datasets/mnist_test.pt").wait_for()
@@ -335,5 +335,20 @@ def test_back_returns_to_the_file_before_and_the_shown_file_is_ticked(server, vi
     page.go_back()
     page.get_by_test_id("stMarkdown").get_by_text("datasets/samples.json").wait_for()
     page.wait_for_url("**file=datasets%2Fsamples.json*")
-    wait_until(lambda: "datasets/samples.json" in (ticked.text_content() or ""))
+    wait_until(lambda: "samples.json" in (ticked.text_content() or ""))
+    visitor.check()
+
+
+def test_a_folder_of_artifacts_is_closed_and_opened_again(server, visit):
+    visitor = visit(server).open("run?part=Artifacts&file=datasets%2Fsamples.json")
+    page = visitor.page
+    table = page.get_by_test_id("stDataFrame").and_(page.locator(":visible")).first
+    folder = table.locator("[role=row][aria-rowindex='2']")
+    wait_until(lambda: "▼ datasets" in (folder.text_content() or ""))
+    box = table.bounding_box()
+    for mark, is_ticked in (("►", "true"), ("▼", "false")):
+        page.mouse.click(box["x"] + 16, box["y"] + 33 * 1.5)
+        wait_until(lambda mark=mark: f"{mark} datasets" in (folder.text_content() or ""))
+        wait_until(lambda so=is_ticked: folder.get_attribute("aria-selected") == so)
+        page.get_by_test_id("stMarkdown").get_by_text("datasets/samples.json").wait_for()
     visitor.check()

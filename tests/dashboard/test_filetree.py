@@ -23,8 +23,8 @@ def lines(*paths, closed=()):
 
 def test_folders_come_first_and_hold_what_lies_in_them():
     assert lines("b/c/y.txt", "b/x.txt", "a.txt") == [
-        "▾ b",
-        "  ▾ c",
+        "▼ b",
+        "  ▼ c",
         "      y.txt",
         "    x.txt",
         "  a.txt",
@@ -37,11 +37,11 @@ def test_a_folder_weighs_what_lies_in_it_and_beneath():
 
 
 def test_a_chain_of_folders_stands_in_one_line():
-    assert lines("deep/er/still/x.txt") == ["▾ deep/er/still", "    x.txt"]
+    assert lines("deep/er/still/x.txt") == ["▼ deep/er/still", "    x.txt"]
 
 
 def test_a_closed_folder_shows_nothing_of_what_it_holds():
-    assert lines("a/b/x", "a/c/y", closed={"a/b/"}) == ["▾ a", "  ▸ b", "  ▾ c", "      y"]
+    assert lines("a/b/x", "a/c/y", closed={"a/b/"}) == ["▼ a", "  ► b", "  ▼ c", "      y"]
 
 
 def test_few_files_begin_open_and_many_closed():
