@@ -66,21 +66,26 @@ def _facts(view: View, runs: pd.DataFrame, opened: Callable[[], None]) -> dict[s
         options=STATUSES, color=TINTS, format_func=str.lower
     )
     begun = pd.to_datetime(runs["start_time"], unit="ms", utc=True).reset_index(drop=True)
-    found = {
+    return {
         "Colour": Column(
             pd.Series([_dot(view.colours.get(run_id)) for run_id in runs["run_id"]]),
             st.column_config.ImageColumn(" ", width=34, pinned=True),
         ),
         "Run": Column(pd.Series(names), name),
+        **_experiments(view, runs),
         "Status": Column(pd.Series([[status] for status in runs["status"]]), status),
         "Started": Column(begun, st.column_config.DatetimeColumn(format="distance")),
         "Duration": columns.number("Duration", runs["seconds"], duration),
     }
-    if view.experiment_id is None:
-        experiments = run_lists.experiment_names(view.source)
-        shown = [experiments.get(number) for number in runs["experiment_id"]]
-        found["Experiment"] = Column(pd.Series(shown), st.column_config.TextColumn())
-    return found
+
+
+def _experiments(view: View, runs: pd.DataFrame) -> dict[str, Column]:
+    """Whose the runs are, where that is not said already."""
+    if view.experiment_id is not None:
+        return {}
+    names = run_lists.experiment_names(view.source)
+    shown = [names.get(number) for number in runs["experiment_id"]]
+    return {"Experiment": columns.plain("Experiment", shown)}
 
 
 def button_label(name: str | None, run_id: str) -> str:

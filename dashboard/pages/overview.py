@@ -25,7 +25,9 @@ PAGE_ROWS = 50
 SPARK_RUNS = 40
 BEST_CARDS = 2
 DAYS = 14
-LABEL_ON_CARD = 24
+# Letters of a code span that a card has room for on a phone.
+LABEL_ON_CARD = 22
+NO_BREAK_SPACE = "\u00a0"
 # What a button has above its label, in pixels.
 FOOT_SPACE = 8
 NEWEST_FIRST = ("RUNNING", "SCHEDULED", "FAILED", "KILLED", "FINISHED")
@@ -118,8 +120,9 @@ def _card(
 
 def _opener(view: View, run_id: str, name: str | None, key: str, about: str = "") -> None:
     """A run's label; a click leads to its page."""
+    label = literal.code_span(labels(view.source, {run_id: name})[run_id], LABEL_ON_CARD)
     st.button(
-        literal.code_span(labels(view.source, {run_id: name})[run_id], LABEL_ON_CARD),
+        label.replace(" ", NO_BREAK_SPACE),
         type="tertiary",
         key=f"open-{key}",
         on_click=opening.want,
