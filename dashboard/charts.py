@@ -97,12 +97,13 @@ def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) ->
     return layered
 
 
-def parallel(table: pd.DataFrame, dimensions: Sequence[str]) -> alt.LayerChart:
+def parallel(table: pd.DataFrame, dimensions: Sequence[str], muted: str) -> alt.LayerChart:
     """One line a run across its parameters and metrics, each axis on its own scale.
 
     Args:
         table: run, label, colour, dimension (d0, d1, …), position in [0, 1], text.
         dimensions: The titles, in order.
+        muted: The colour of the values at the ends: text marks do not follow the theme.
     """
     colours = dict(zip(table["run"], table["colour"], strict=True))
     titles = list(dimensions)
@@ -138,8 +139,8 @@ def parallel(table: pd.DataFrame, dimensions: Sequence[str]) -> alt.LayerChart:
     ]
     dots = base.mark_circle(size=90, opacity=1).encode(tooltip=tips).add_params(near)
     ends = table[table["position"].isin([0.0, 1.0])].drop_duplicates(["dimension", "position"])
-    above = alt.Chart(ends[ends["position"] == 1]).mark_text(fontSize=10, color=GREY, dy=-13)
-    below = alt.Chart(ends[ends["position"] == 0]).mark_text(fontSize=10, color=GREY, dy=14)
+    above = alt.Chart(ends[ends["position"] == 1]).mark_text(fontSize=10, color=muted, dy=-13)
+    below = alt.Chart(ends[ends["position"] == 0]).mark_text(fontSize=10, color=muted, dy=14)
     values = above.encode(x=x, y=y, text="text:N") + below.encode(x=x, y=y, text="text:N")
     chart: alt.LayerChart = (line + dots + values).properties(height=340, padding=PADDING)
     return chart

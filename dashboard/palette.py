@@ -15,14 +15,6 @@ COLOURS = (
     "#4f6df5", "#f08a24", "#1fa97a", "#e0528f", "#8a5cf0", "#19a7ce",
     "#d4a012", "#e2574c", "#6b9b37", "#a8683c", "#7b8794", "#c062d6",
 )  # fmt: skip
-# Of marks: too pale for words.
-STATUS_COLOURS = {
-    "RUNNING": "#3b82f6",
-    "FINISHED": "#1fa97a",
-    "FAILED": "#e2574c",
-    "KILLED": "#d4a012",
-    "SCHEDULED": "#7b8794",
-}
 # Of words, by theme: 4.5 times as bright or as dark as what they stand on (WCAG, level AA).
 STATUS_TEXTS: dict[Theme, dict[str, str]] = {
     "light": {
@@ -40,6 +32,7 @@ STATUS_TEXTS: dict[Theme, dict[str, str]] = {
         "SCHEDULED": "#a9b2c8",
     },
 }
+# Of the quiet words in a chart, where the page's text colours do not reach.
 MUTED_TEXTS: dict[Theme, str] = {"light": "#656d84", "dark": "#9aa3b8"}
 PILL_OPACITY = 0.12
 
@@ -47,6 +40,11 @@ PILL_OPACITY = 0.12
 def theme() -> Theme:
     """The theme of the page as it is seen; light where the browser has not said."""
     return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def verdict(*, good: bool) -> str:
+    """The colour of words about what is right or better, or wrong or worse."""
+    return STATUS_TEXTS[theme()]["FINISHED" if good else "FAILED"]
 
 
 def assign(run_ids: Sequence[str], earlier: dict[str, int]) -> dict[str, int]:

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import charts, literal, metrics
 from dashboard.choice import ask_for_runs, choose_run
 from dashboard.formats import MISSING, number
-from dashboard.palette import STATUS_COLOURS
+from dashboard.palette import MUTED_TEXTS, theme, verdict
 from dashboard.queries import records
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _tints(latest: pd.DataFrame, baseline: str) -> pd.DataFrame:
     signs = pd.Series({"more": 1.0, "less": -1.0, "": 0.0})
     direction = pd.Series([signs[metrics.better(key)] for key in latest.index], latest.index)
     gain = latest.sub(latest[baseline], axis=0).mul(direction, axis=0)
-    better, worse = (f"color: {STATUS_COLOURS[name]}" for name in ("FINISHED", "FAILED"))
+    better, worse = f"color: {verdict(good=True)}", f"color: {verdict(good=False)}"
     tints = pd.DataFrame("", index=latest.index, columns=latest.columns)
     return tints.mask(gain > 0, better).mask(gain < 0, worse)
 
@@ -152,7 +152,7 @@ def _parallel(texts: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
             )
         )
     table = pd.concat(pieces, ignore_index=True).dropna(subset=["position"])
-    st.altair_chart(charts.parallel(table, dimensions), key="parallel")
+    st.altair_chart(charts.parallel(table, dimensions, MUTED_TEXTS[theme()]), key="parallel")
 
 
 def _positions(row: pd.Series[Any]) -> list[float]:

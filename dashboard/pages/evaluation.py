@@ -10,14 +10,13 @@ import streamlit as st
 from dashboard import charts, evaluation, literal, pictures
 from dashboard.choice import ask_for_runs, choose_run
 from dashboard.formats import MISSING
-from dashboard.palette import STATUS_COLOURS
+from dashboard.palette import verdict
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
     from dashboard.view import View
     from tracker.files import ArtifactStore
 
-GOOD, BAD = STATUS_COLOURS["FINISHED"], STATUS_COLOURS["FAILED"]
 MAX_DISPUTED = 12
 WORST_PAIRS = 8
 
@@ -182,7 +181,7 @@ def _cell(store: ArtifactStore, split: str, counts: pd.DataFrame, cell: charts.C
     found = table[(table["label"] == label) & (table["prediction"] == prediction)]
     found = found[found["index"].between(0, len(images) - 1)]
     found = found.sort_values("confidence", ascending=False)
-    tint = GOOD if label == prediction else BAD
+    tint = verdict(good=label == prediction)
     shown = zip(found["index"], found["confidence"], strict=True)
     pictures.wall([(images[index], f"{sure:.0%}", tint) for index, sure in shown], 52)
     st.caption(f"{len(found):,} images, the surest {min(len(found), pictures.MAX_SHOWN)} shown")
@@ -224,7 +223,7 @@ def _extremes(found: list[evaluation.Example]) -> None:
                     (
                         example.pixels,
                         f"{example.label} → {example.prediction} {example.confidence:.0%}",
-                        GOOD if example.label == example.prediction else BAD,
+                        verdict(good=example.label == example.prediction),
                     )
                     for example in chosen
                 ],

@@ -328,3 +328,19 @@ def test_an_upload_without_ink_is_no_empty_pad(database, ids):
     test.file_uploader[0].upload("white.png", sheet.getvalue(), "image/png").run()
     assert not test.exception
     assert "no ink in this picture" in all_text(test)
+
+
+def test_gains_and_captions_are_written_in_colours_that_can_be_read(database, ids):
+    from dashboard.palette import MUTED_TEXTS, STATUS_TEXTS
+
+    texts = STATUS_TEXTS["light"]
+    configurations = run_page(database, "configurations", ids)
+    assert (
+        f"color: {texts['FINISHED']}" in configurations.dataframe[2].proto.arrow_data.styler.styles
+    )
+    parallel = configurations.get("vega_lite_chart")[0].proto.spec
+    assert f'"color": "{MUTED_TEXTS["light"]}"' in parallel
+    evaluation = run_page(database, "evaluation", ids)
+    captions = "".join(str(element.proto.body) for element in evaluation.get("html"))
+    assert f"color:{texts['FINISHED']}" in captions
+    assert f"color:{texts['FAILED']}" in captions
