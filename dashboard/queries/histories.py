@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import smoothing
 from dashboard.queries.following import NOT_FINITE, Followed, points_behind
-from dashboard.source import Source, placeholders, stream
+from dashboard.queries.indexes import BY_KEY, indexed_by
+from dashboard.source import Source, placeholders, snapshot, stream
 from tracker.validation import LARGEST
 
 if TYPE_CHECKING:
@@ -27,13 +28,22 @@ POSITIONS: dict[Axis, str] = {
 SUM_TYPES = {
     "bucket": "int64",
     "x": "float64",
-    "step": "int64",
+    "first": "int64",
+    "last": "int64",
     "low": "float64",
     "high": "float64",
     "total": "float64",
     "count": "int64",
 }
-MERGE = {"x": "sum", "step": "max", "low": "min", "high": "max", "total": "sum", "count": "sum"}
+MERGE = {
+    "x": "sum",
+    "first": "min",
+    "last": "max",
+    "low": "min",
+    "high": "max",
+    "total": "sum",
+    "count": "sum",
+}
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,24 @@ class History:
     width: int
     origin: int
 
+    def place(self, step: Any, timestamp: Any) -> Any:
+        """Where points lie on the axis, in its unit: numbers or columns of them."""
+        if self.axis == "step":
+            return step
+        return timestamp - (self.origin if self.axis == "relative" else 0)
+
+    def start(self, place: Any) -> Any:
+        """Where the bucket of a place starts: numbers or columns of them."""
+        return place - (place - self.low) % self.width
+
+
+class Spot(NamedTuple):
+    """One point of a history: its step, its time (ms since the epoch), its value."""
+
+    step: int
+    timestamp: int
+    value: float
+
 
 @dataclass(frozen=True)
 class Buckets:
@@ -63,7 +91,7 @@ class Buckets:
 
     Args:
         sums: Of the finite points, indexed by bucket: sums of x and of the values (total), their
-            number (count), the greatest step, the least (low) and the greatest (high) value.
+            number (count), their first and last step, their least (low) and greatest (high) value.
         left_out: How many points are not finite.
     """
 
@@ -82,7 +110,7 @@ class Buckets:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """What is drawn: bucket, x, step, low, high, count, and the mean smoothed, s0 to s7."""
+        """Bucket, x, first and last step, low, high, count, and the mean smoothed: s0, s1, ...."""
         table = self.sums.reset_index()
         table["x"] = table["x"] / table["count"]
         mean = table.pop("total") / table["count"]
@@ -94,11 +122,48 @@ class Buckets:
 
 
 def history(source: Source, wanted: History) -> pd.DataFrame:
-    """One metric thinned to buckets: x, step, low, high, count, and the mean smoothed, s0 to s7.
+    """One metric thinned to buckets: see `Buckets.table`.
 
     Values that are not finite are left out. The table is shared: not to be changed.
     """
     return _line((source.path, source.identity), wanted).at(source).table
+
+
+def best(source: Source, wanted: History, table: pd.DataFrame, better: str) -> Spot | None:
+    """The least or greatest finite value, where it was logged first; None where there is none.
+
+    The buckets know the value, and of the points only those in one of them are looked at.
+
+    Args:
+        source: The database's state.
+        wanted: The history.
+        table: What `history` said of it.
+        better: 'less' or 'more'.
+    """
+    if table.empty:
+        return None
+    column = "low" if better == "less" else "high"
+    extreme = table[column].argmin() if better == "less" else table[column].argmax()
+    found = table.iloc[int(extreme)]
+    with snapshot(source) as connection:
+        spot = connection.execute(
+            f"""
+            SELECT step, timestamp, value
+            FROM metrics {indexed_by(connection, BY_KEY)}
+            WHERE run_uuid = :run_id AND key = :key AND step BETWEEN :first AND :last
+                  AND value = :value AND is_nan = 0 AND {_bucket(wanted.axis)} = :bucket
+            ORDER BY step, timestamp
+            LIMIT 1
+            """,
+            {
+                "first": int(found["first"]),
+                "last": int(found["last"]),
+                "value": float(found[column]),
+                "bucket": int(found["bucket"]),
+            }
+            | _bound(wanted),
+        ).fetchone()
+    return Spot(*spot) if spot else None
 
 
 @st.cache_resource(show_spinner=False, max_entries=512)
@@ -113,27 +178,33 @@ def read_buckets(wanted: History, connection: sqlite3.Connection, after: int | N
     found = connection.execute(
         f"""
         SELECT CASE WHEN {NOT_FINITE} THEN NULL
-                    ELSE CAST(({x} - :low) / :width AS INTEGER)
+                    ELSE {_bucket(wanted.axis)}
                END AS bucket,
-               TOTAL({x}) AS x, MAX(step) AS step, MIN(value) AS low, MAX(value) AS high,
-               TOTAL(value) AS total, COUNT(*) AS count
+               TOTAL({x}) AS x, MIN(step) AS first, MAX(step) AS last,
+               MIN(value) AS low, MAX(value) AS high, TOTAL(value) AS total, COUNT(*) AS count
         FROM {points_behind(connection, after)}
         GROUP BY bucket
         ORDER BY bucket
         """,
-        {
-            "run_id": wanted.run_id,
-            "key": wanted.key,
-            "after": after,
-            "low": wanted.low,
-            "width": wanted.width,
-            "origin": wanted.origin,
-            "infinity": LARGEST,
-        },
+        {"after": after, "infinity": LARGEST} | _bound(wanted),
     ).fetchall()
     left_out = found.pop(0)["count"] if found and found[0]["bucket"] is None else 0
     sums = pd.DataFrame(found, columns=list(SUM_TYPES)).astype(SUM_TYPES)
     return Buckets(sums.set_index("bucket"), left_out)
+
+
+def _bucket(axis: Axis) -> str:
+    return f"CAST(({POSITIONS[axis]} - :low) / :width AS INTEGER)"
+
+
+def _bound(wanted: History) -> dict[str, str | int]:
+    return {
+        "run_id": wanted.run_id,
+        "key": wanted.key,
+        "low": wanted.low,
+        "width": wanted.width,
+        "origin": wanted.origin,
+    }
 
 
 def points(source: Source, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[sqlite3.Row]:

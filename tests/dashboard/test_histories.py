@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dashboard import lines, smoothing, view
 from dashboard.queries.following import SHORT_POINTS, Followed
-from dashboard.queries.histories import History, history, read_buckets
+from dashboard.queries.histories import History, Spot, best, history, read_buckets
 from dashboard.queries.outlines import Extent, extent, nonfinite, read_outline
 from dashboard.source import open_source, snapshot
 from tracker.validation import LARGEST
@@ -92,14 +92,27 @@ def expected_line(points, wanted):
     for bucket, held in sorted(buckets.items()):
         xs, steps, values = zip(*held, strict=True)
         mean = sum(values) / len(values)
-        rows.append(
-            (bucket, sum(xs) / len(xs), max(steps), min(values), max(values), len(xs), mean)
-        )
-    names = ["bucket", "x", "step", "low", "high", "count", "mean"]
+        x = sum(xs) / len(xs)
+        bounds = (min(steps), max(steps), min(values), max(values))
+        rows.append((bucket, x, *bounds, len(xs), mean))
+    names = ["bucket", "x", "first", "last", "low", "high", "count", "mean"]
     table = pd.DataFrame(rows, columns=names)
     for level, smooth in enumerate(smoothing.levels(table.pop("mean"))):
         table[f"s{level}"] = smooth
     return table
+
+
+def expected_best(points, wanted, better):
+    """The best of (step, timestamp, value): in the first bucket that has it, at the first step."""
+    finite = [point for point in points if abs(point[2]) < LARGEST]
+    values = [value for _, _, value in finite]
+    extreme = (min if better == "less" else max)(values, default=None)
+
+    def order(point):
+        return (wanted.place(*point[:2]) - wanted.low) // wanted.width, *point[:2]
+
+    equal = sorted((point for point in finite if point[2] == extreme), key=order)
+    return Spot(*equal[0]) if equal else None
 
 
 def expected_marks(points):
@@ -154,6 +167,9 @@ def test_a_history_read_in_ticks_is_the_history_read_at_once(shared, study, tick
         table, outlined = line.at(open_source(path)).table, outline.at(open_source(path))
     points = list(logged.values())
     assert table.to_dict("list") == expected_line(points, wanted).to_dict("list")
+    for better in ("less", "more"):
+        found = best(open_source(path), wanted, table, better)
+        assert found == expected_best(points, wanted, better)
     assert list(outlined.nonfinite.itertuples(index=False, name=None)) == expected_marks(points)
     assert outlined.extent == expected_extent(points)
 
@@ -174,7 +190,7 @@ def test_values_that_are_not_finite_are_marked_and_left_out_of_the_line(written,
     run_id = study.add_run(connection, "diverged")
     study.add_metric(connection, run_id, "loss", [1.0, math.nan, math.inf, -math.inf, 2.0], 0)
     source = open_source(path)
-    assert list(history(source, by_step(run_id, 1))["step"]) == [0, 4]
+    assert list(history(source, by_step(run_id, 1))["first"]) == [0, 4]
     assert list(nonfinite(source, run_id, "loss")["kind"]) == ["NaN", "∞", "-∞"]
 
 
