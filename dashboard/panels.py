@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import curve_chart, files, lines, literal, metrics, vector_image
+from dashboard import (
+    curve_chart,
+    curve_spec,
+    files,
+    lines,
+    literal,
+    metrics,
+    smoothing,
+    vector_image,
+)
+from dashboard.palette import Theme, theme
 from dashboard.queries.courses import keys_with_course
 
 if TYPE_CHECKING:
@@ -16,6 +26,8 @@ if TYPE_CHECKING:
     from dashboard.view import View
 
 A_ROW = 2
+# Chromium draws the rest of the track white beside a darker one.
+ACCENTS: dict[Theme, str] = {"light": "#4353d9", "dark": "#8b97ff"}
 Subjects = dict[str, list[str]]
 
 
@@ -44,7 +56,7 @@ def legend(view: View, shown: Mapping[str, list[str]]) -> None:
 def grid(
     view: View, shown: Subjects, axis: histories.Axis, prefix: str, *, log: bool = False
 ) -> None:
-    """The panels, two a row.
+    """The panels, two a row, and a slider that smooths them all.
 
     Args:
         view: The runs.
@@ -54,36 +66,66 @@ def grid(
         log: Whether the vertical axis is logarithmic.
     """
     names = list(shown)
+    if lines.have_many_points(view, [key for keys in shown.values() for key in keys]):
+        _smoothing(f"smoothing-{prefix}")
+    buckets = lines.BUCKETS if len(names) > 1 else A_ROW * lines.BUCKETS
     for first in range(0, len(names), A_ROW):
         slots = st.columns(A_ROW) if len(names) > 1 else [st.container()]
         for slot, name in zip(slots, names[first : first + A_ROW], strict=False):
             with slot, st.container(border=True):
-                _panel(view, name, shown[name], axis, prefix, log=log)
+                curves = _head(view, name, shown[name], axis, prefix, buckets)
+                _chart(curves, name, shown[name], prefix, log=log)
 
 
-def _panel(
-    view: View, subject: str, keys: list[str], axis: histories.Axis, prefix: str, *, log: bool
-) -> None:
+def _smoothing(name: str) -> None:
+    """A slider that the browser reads by itself: its value is the level of smoothing."""
+    marks = "".join(
+        '<span style="width:0;display:flex;justify-content:center">'
+        f"{f'{share:.0%}' if share else 'off'}</span>"
+        for share in smoothing.SHARES
+    )
+    st.html(
+        '<label style="display:flex;gap:.8rem;font-size:.87rem">Smoothing'
+        '<span style="width:15rem"><input type="range" style="width:100%;margin:0;'
+        f'accent-color:{ACCENTS[theme()]};color-scheme:{theme()}" id="{name}"'
+        f' min="0" max="{smoothing.LEVELS - 1}" value="{smoothing.DEFAULT_LEVEL}">'
+        '<span style="display:flex;justify-content:space-between;padding:0 .5rem;'
+        f'font-size:.75rem;opacity:.7">{marks}</span></span></label>'
+    )
+
+
+def _head(
+    view: View, subject: str, keys: list[str], axis: histories.Axis, prefix: str, buckets: int
+) -> lines.Curves:
+    """The line above a chart, and what there is to draw."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.markdown(f"**{literal.code_span(subject, 60)}**", width="content")
         st.link_button("CSV", files.points_url(view.run_ids, keys), type="tertiary")
         vector_image.button(f"{subject}.svg", f"{prefix}-svg-{subject}")
-    series = lines.read(view, keys, axis)
-    if log:
-        series = [line for line in series if bool((line.points["low"] > 0).any())]
+    curves = lines.read(view, keys, axis, buckets)
+    if curves.note:
+        st.html(f'<div style="opacity:.75;font-size:.87rem">{literal.shown(curves.note)}</div>')
+    return curves
+
+
+def _chart(curves: lines.Curves, subject: str, keys: list[str], prefix: str, *, log: bool) -> None:
+    series = [line for line in curves.series if not log or bool((line.points.smooth[0] > 0).any())]
     if not series:
         st.caption("Nothing to draw: no finite value" + (" above zero." if log else "."))
         return
-    style = curve_chart.Style(
-        x_title=lines.X_TITLES[axis],
+    style = curve_spec.Style(
+        x_title=lines.X_TITLES[curves.axis],
         log=log,
-        time=axis == "wall",
+        time=curves.axis == "wall",
         better=metrics.better(keys[0]),
+        slider=f"smoothing-{prefix}",
+        theme=theme(),
     )
-    drawing = curve_chart.draw(series, style, lines.marked(view, keys, axis))
+    drawing = curve_chart.draw(series, style)
     st.vega_lite_chart(
-        spec=drawing.as_spec(),
+        drawing.table,
+        drawing.spec,
         width="stretch",
         key=f"{prefix}-{subject}",
-        alt=f"{subject} over {style.x_title} of {len(view.runs)} runs",
+        alt=f"{subject} over {style.x_title}",
     )

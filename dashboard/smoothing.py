@@ -9,24 +9,26 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-# The number of points each level averages over; level 0 is the value itself.
-SPANS = (1, 2, 4, 7, 12, 20, 35, 60)
-LEVELS = len(SPANS)
+# The part of a curve that each level averages over; level 0 is the curve itself.
+SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
+LEVELS = len(SHARES)
+DEFAULT_LEVEL = 2
 
 
-def levels(values: ArrayLike) -> NDArray[np.float32]:
-    """Every level of smoothing of a series: (LEVELS, N) float32.
+def levels(values: ArrayLike) -> NDArray[np.float64]:
+    """Every level of smoothing of a series: (LEVELS, N) float64.
 
     The weights of the first points sum to one (Kingma and Ba's bias correction, 2015), so that a
     curve starts where its data start.
 
-    >>> levels([1.0, 3.0])[:2].round(2).tolist()
-    [[1.0, 3.0], [1.0, 2.5]]
+    >>> levels([1.0] * 19 + [3.0])[[0, 3, 5], -1].round(2).tolist()
+    [3.0, 3.0, 1.8]
     """
     series = np.asarray(values, dtype=np.float64)
-    decay = 1.0 - 2.0 / (np.asarray(SPANS) + 1.0)
+    spans = np.maximum(1.0, np.asarray(SHARES) * len(series))
+    decay = 1.0 - 2.0 / (spans + 1.0)
     total, weight = np.zeros(LEVELS), np.zeros(LEVELS)
-    smooth = np.empty((len(series), LEVELS), dtype=np.float32)
+    smooth = np.empty((len(series), LEVELS))
     for index, value in enumerate(series):
         total = decay * total + value
         weight = decay * weight + 1.0

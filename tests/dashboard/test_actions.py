@@ -103,7 +103,7 @@ def test_a_zoom_stays_while_new_points_arrive(training, serve, visit):
     ticks = chart.locator("g.role-axis-label text")
     wait_until(lambda: ticks.first.text_content() != "0")
     zoomed = ticks.first.text_content()
-    strip_line = chart.locator("g.mark-line path").last
+    strip_line = chart.locator("g.outline path[d]").first
     for _ in range(2):
         before = strip_line.get_attribute("d")
         wait_until(lambda drawn=before: strip_line.get_attribute("d") != drawn)
@@ -123,11 +123,11 @@ def test_smoothing_asks_no_server(training, serve, visit):
     visitor = visit(serve(database))
     visitor.page.on("websocket", listen)
     visitor.open("curves").charts()
-    line = visitor.page.locator("g[class*=concat_0_layer_2_marks] path").first
+    line = visitor.page.locator("g.curve path").first
     before = line.get_attribute("d")
     assert sent
     sent.clear()
-    visitor.page.locator("input[type=range]").first.fill("7")
+    visitor.page.get_by_label("Smoothing").fill("5")
     wait_until(lambda: line.get_attribute("d") != before)
     assert sent == []
     visitor.check()
