@@ -66,6 +66,15 @@ def have_many_points(view: View, keys: Iterable[str]) -> bool:
     )
 
 
+def have_odd_values(view: View, keys: Iterable[str]) -> bool:
+    """Whether any value of these metrics is not finite."""
+    return any(
+        len(outlines.nonfinite(view.source, run_id, key)) > 0
+        for key in keys
+        for run_id in view.run_ids
+    )
+
+
 def _spans(view: View, keys: Sequence[str]) -> Spans:
     found = {
         (run_id, key): outlines.extent(view.source, run_id, key)

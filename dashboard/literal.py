@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_SHOWN = 300
+SIGNS = {
+    "diamond": "width:.5rem;height:.5rem;transform:rotate(45deg);background:currentColor",
+    "band": "width:1.5rem;height:.7rem;background:currentColor;opacity:.3;border-radius:2px",
+    "disc": "width:.7rem;height:.7rem;border-radius:50%;background:currentColor",
+    "ring": "width:.7rem;height:.7rem;border-radius:50%;border:.15rem solid currentColor",
+    "triangle": "border:.3rem solid transparent;border-top:.5rem solid;border-bottom:0",
+}
 
 
 def shown(text: str, limit: int = MAX_SHOWN) -> str:
@@ -62,13 +69,15 @@ def legend(
     dashes: Sequence[tuple[str, str]] = (),
     *,
     stacked: bool = False,
+    signs: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Which colour is which run, and which stroke is which part.
+    """Which colour is which run, which stroke which part, and what signs mean.
 
     Args:
         entries: Label and colour.
         dashes: Label and CSS border style ('solid', 'dashed', 'dotted').
         stacked: One entry a line.
+        signs: Label and sign, a key of `SIGNS`.
     """
     direction = "column" if stacked else "row"
     dots = [
@@ -77,15 +86,17 @@ def legend(
         f"{shown(label, 60)}</span>"
         for label, tint in entries
     ]
-    strokes = [
+    drawn = [
+        (label, f"width:1.5rem;border-top:2px {style} currentColor") for label, style in dashes
+    ]
+    quiet = [
         f'<span style="display:inline-flex;align-items:center;gap:.4rem;opacity:.75">'
-        f'<span style="width:1.5rem;border-top:2px {style} currentColor"></span>'
-        f"{shown(label, 60)}</span>"
-        for label, style in dashes
+        f'<span style="{style}"></span>{shown(label, 60)}</span>'
+        for label, style in [*drawn, *((label, SIGNS[sign]) for label, sign in signs)]
     ]
     st.html(
         f'<div style="display:flex;flex-flow:{direction} wrap;gap:.3rem 1.1rem;font-size:.87rem">'
-        f"{''.join(dots + strokes)}</div>"
+        f"{''.join(dots + quiet)}</div>"
     )
 
 

@@ -16,6 +16,7 @@ from dashboard import (
     smoothing,
     vector_image,
 )
+from dashboard.curve_table import BANDS_SHOWN
 from dashboard.palette import Theme, theme
 from dashboard.queries.courses import keys_with_course
 
@@ -43,14 +44,27 @@ def first_choice(found: Iterable[str], count: int) -> list[str]:
 
 
 def legend(view: View, shown: Mapping[str, list[str]]) -> None:
-    """Which colour is which run, and which stroke is which part of the data."""
+    """Which colour is which run, which stroke which part of the data, and what signs mean."""
     strokes = metrics.strokes(
         {metrics.split_part(key)[1] for keys in shown.values() for key in keys} - {""}
     )
     literal.legend(
         list(zip(view.runs["label"], view.runs["colour"], strict=True)),
         list(strokes.items()) if len(strokes) > 1 else [],
+        signs=_signs(view, shown),
     )
+
+
+def _signs(view: View, shown: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+    """Those signs that the panels may have, with their meaning."""
+    few = BANDS_SHOWN // max(1, len(view.runs))
+    banded = [keys for keys in shown.values() if len(keys) <= few]
+    found = {
+        ("best", "diamond"): any(metrics.better(keys[0]) for keys in shown.values()),
+        ("least to greatest", "band"): any(lines.have_many_points(view, keys) for keys in banded),
+        ("NaN or ∞", "triangle"): any(lines.have_odd_values(view, keys) for keys in shown.values()),
+    }
+    return [sign for sign, is_there in found.items() if is_there]
 
 
 def grid(

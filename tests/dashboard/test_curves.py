@@ -248,3 +248,24 @@ def test_one_slider_smooths_all_charts(page):
         for chart in shown.get("vega_lite_chart")
     ]
     assert bound == ["#smoothing-curve"] * 2
+
+
+def legend_of(shown):
+    """The signs in the legend above the charts."""
+    html = next(
+        element.proto.body for element in shown.get("html") if "run 0" in element.proto.body
+    )
+    return [sign for sign in ("best", "least to greatest", "NaN or ∞") if sign in html]
+
+
+def test_the_legend_says_what_the_signs_mean_that_are_there(page, tmp_path, study):
+    assert legend_of(page(2)) == ["best", "least to greatest"]
+    connection = study.connect(tmp_path / "tracking.db")
+    for number in range(3, 8):
+        run_id = study.add_run(connection, f"run {number}")
+        study.add_metric(connection, run_id, "loss", [math.nan, 1.0])
+    run_ids = [row[0] for row in connection.execute("SELECT run_uuid FROM runs ORDER BY name")]
+    connection.close()
+    args = (str(tmp_path / "tracking.db"), run_ids)
+    shown = AppTest.from_function(curves_page, default_timeout=30, args=args).run()
+    assert legend_of(shown) == ["best", "NaN or ∞"]
