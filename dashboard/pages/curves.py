@@ -46,11 +46,13 @@ def _draw(view: View, shown: panels.Subjects, axis: histories.Axis, *, log: bool
 
 
 def _controls(subjects: panels.Subjects) -> tuple[list[str], histories.Axis, bool]:
-    left, middle, right = st.columns([6, 4, 2], vertical_alignment="bottom")
+    left, middle, right = st.columns([6, 4, 2], vertical_alignment="center")
     chosen = left.multiselect(
         "Metrics",
         list(subjects),
         default=panels.first_choice(subjects, SHOWN_UNASKED),
+        label_visibility="collapsed",
+        placeholder="Choose metrics",
         key="metrics",
         bind="query-params",
     )
@@ -59,6 +61,7 @@ def _controls(subjects: panels.Subjects) -> tuple[list[str], histories.Axis, boo
         list(AXES),
         default="Step",
         required=True,
+        label_visibility="collapsed",
         key="axis",
         bind="query-params",
     )

@@ -6,6 +6,7 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+CONTROLS = ("stMultiSelect", "stButtonGroup", "stCheckbox")
 # Of the table, in pixels: the column of ticks, that of the dots, the height of a row.
 TICKS, DOTS, ROW = 33, 34, 33
 
@@ -61,3 +62,22 @@ def test_the_download_is_made_when_it_is_asked_for(server, visit, tmp_path):
     caught.value.save_as(tmp_path / "runs.csv")
     assert len((tmp_path / "runs.csv").read_text().splitlines()) == 3
     visitor.check()
+
+
+@pytest.mark.parametrize(
+    ("path", "selectors"),
+    [
+        ("", ("[data-testid=stButtonGroup]", "[data-testid=stCaptionContainer] p")),
+        ("curves", tuple(f"[data-testid={name}]" for name in CONTROLS)),
+    ],
+)
+def test_the_widgets_of_one_row_stand_on_one_line(server, visit, path, selectors):
+    main = visit(server).open(path).page.get_by_test_id("stMain")
+    main.locator("[data-testid=stButtonGroup]").first.wait_for()
+    top = main.locator("[data-testid=stButtonGroup]").first.bounding_box()["y"]
+    middles = []
+    for selector in selectors:
+        boxes = [found.bounding_box() for found in main.locator(selector).all()]
+        nearest = min(boxes, key=lambda box: abs(box["y"] - top))
+        middles.append(nearest["y"] + nearest["height"] / 2)
+    assert max(middles) - min(middles) <= 2
