@@ -49,7 +49,7 @@ def show(view: View) -> None:
         _groups(view, listing.query, listing.group_by.partition(".")[2])
     else:
         with listing.beside:
-            page = _page_number(total)
+            page = _page_number(total, listing.query.stage)
         _table(view, listing.query, page, total)
 
 
@@ -131,9 +131,10 @@ def _opener(view: View, run_id: str, name: str | None, key: str, about: str = ""
     )
 
 
-def _page_number(total: int) -> int:
+def _page_number(total: int, stage: str) -> int:
     pages = -(-total // PAGE_ROWS)
-    st.caption("1 run" if total == 1 else f"{total:,} runs", width="content")
+    noun = "run" if total == 1 else "runs"
+    st.caption(f"{total:,} {'deleted ' * (stage == 'deleted')}{noun}", width="content")
     if pages == 1:
         return 0
     return st.pagination(pages, key="page", max_visible_pages=5, **filters.KEPT) - 1

@@ -201,3 +201,13 @@ def test_chips_of_runs_with_long_names_show_what_differs(written, study, look):
         study.add_run(connection, f"one long name of many words number {number} of them")
     chips = look(path).multiselect(key="runs").options
     assert sorted(chip.split(" · ")[0] for chip in chips) == ["one…1 of them", "one…2 of them"]
+
+
+def test_a_list_of_deleted_runs_says_so(written, study, look):
+    path, connection = written
+    for name in ("kept", "gone", "gone too"):
+        study.add_run(connection, name)
+    connection.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE name <> 'kept'")
+    captions = [caption.value for caption in look(path, deleted="true").caption]
+    assert "2 deleted runs" in captions
+    assert "1 run" in [caption.value for caption in look(path).caption]
