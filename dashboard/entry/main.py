@@ -8,23 +8,24 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import literal, sidebar, view
+from dashboard import literal, sidebar, view, watch
 from dashboard.menu import MENU
 from dashboard.navigation import SHOWN
 from dashboard.settings import USUAL, chosen_database, training_command
 from dashboard.source import SourceError, open_source
 from tracker.exceptions import TrackerError
 
+NAME = "ml-tracker"
 ICON = Path(__file__).parents[1] / "icon.png"
 
 
 def main() -> None:
     """Draw the sidebar, then the page the address names; an error is one sentence."""
-    st.set_page_config("ml-tracker", str(ICON), layout="wide")
+    _call(NAME)
     try:
         path = chosen_database()
     except TrackerError as error:
-        st.title("ml-tracker")
+        st.title(NAME)
         literal.empty("warning", str(error))
         return
     try:
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 def _show(path: Path) -> None:
-    source = open_source(path)
+    source = watch.reaped(open_source(path))
     experiment_id = sidebar.pick_experiment(source)
     current = view.build(source, experiment_id, sidebar.pick_runs(source, experiment_id))
     if not current.runs.empty:
@@ -53,12 +54,18 @@ def _show(path: Path) -> None:
         for item in MENU
     ]
     page = st.navigation(pages)
+    _call(f"{page.title} · {NAME}")
     sidebar.complete_link()
     page.run()
 
 
+def _call(title: str) -> None:
+    """What the browser's tab says."""
+    st.set_page_config(title, str(ICON), layout="wide")
+
+
 def _unreadable(path: Path, error: Exception) -> None:
-    st.title("ml-tracker")
+    st.title(NAME)
     if path.is_dir():
         inside = next(iter(sorted(path.glob("*.db"))), path / USUAL)
         literal.empty("folder", str(error), f"streamlit run dashboard/app.py -- --db {_q(inside)}")
@@ -67,6 +74,7 @@ def _unreadable(path: Path, error: Exception) -> None:
     else:
         sentence = f"{error} The first training run makes it."
         literal.empty("potted_plant", sentence, training_command(path))
+        watch.wait_for(path)
 
 
 def _q(path: Path) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import literal, panels
+from dashboard import literal, panels, watch
 from dashboard.choice import ask_for_runs
-from dashboard.source import open_source
+from dashboard.queries import run_lists
 
 if TYPE_CHECKING:
     from dashboard.queries import histories
@@ -40,9 +39,11 @@ def show(view: View) -> None:
 
 
 def _draw(view: View, shown: panels.Subjects, axis: histories.Axis, *, log: bool) -> None:
-    """The charts, drawn anew while a run goes on; the script around them does not run again."""
-    now = replace(view, source=open_source(Path(view.source.path)))
-    panels.grid(now, shown, axis, "curve", log=log)
+    """The charts, drawn anew while a run goes on; the script around them only when one ends."""
+    source = watch.fresh(view.source)
+    if list(run_lists.runs_by_id(source, view.run_ids)["status"]) != list(view.runs["status"]):
+        st.rerun()
+    panels.grid(replace(view, source=source), shown, axis, "curve", log=log)
 
 
 def _controls(subjects: panels.Subjects) -> tuple[list[str], histories.Axis, bool]:

@@ -1,91 +1,120 @@
-"""Live: running runs, refreshed by themselves while there are any."""
+"""Live: running runs, refreshed by themselves, and what became of them."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import editing, literal, metrics, panels, progress
-from dashboard.formats import ago, duration, number
+from dashboard import literal, metrics, panels, progress, watch
+from dashboard.formats import MILLISECONDS_PER_SECOND, ago, duration, number
 from dashboard.queries import records, run_lists
 from dashboard.settings import training_command
-from dashboard.source import SourceError, open_source
 from dashboard.view import View, build
-from tracker.exceptions import TrackerError
+from tracker.liveness import REASON_TAG
 
 if TYPE_CHECKING:
     import pandas as pd
 
-EVERY_SECONDS = 2
+    from dashboard.source import Source
+
+IDLE_SECONDS = 10
 MAX_RUNS = 8
 PANELS = 2
 VALUES = 4
+# Holds when the page was first opened, in ms since the epoch: runs that end later stay on it.
+SINCE = "live_since"
 
 
 def show(view: View) -> None:
-    """One card a running run; nothing is polled while nothing runs."""
+    """One card a run; while nothing runs, only the database's change counter is looked at."""
     st.title("Live")
-    running = _running(view)
-    if running:
-        st.fragment(_tick, run_every=EVERY_SECONDS)(view, running)
+    if _running(view.source, view.experiment_id):
+        st.fragment(partial(_tick, view), run_every=watch.EVERY_SECONDS)()
         return
-    command = training_command(Path(view.source.path))
-    literal.empty("bedtime", "Nothing is running. Start a run, then refresh:", command)
-    st.button("Refresh", icon=":material/refresh:")
+    now = _watched(view, view.source)
+    if now.runs.empty:
+        sentence = "Nothing is running. Start a run, and it appears here:"
+        literal.empty("bedtime", sentence, training_command(Path(view.source.path)))
+    else:
+        st.caption("Nothing is running any more. A new run appears here by itself.")
+        _draw(now)
+    watch.follow(view, IDLE_SECONDS)
 
 
-def _running(view: View) -> tuple[str, ...]:
-    """The newest running runs, after those whose process is gone were marked as failed."""
-    query = run_lists.RunQuery(experiment_id=view.experiment_id, statuses=("RUNNING",))
-    found = tuple(run_lists.run_page(view.source, query, MAX_RUNS)["run_id"])
-    if found:
-        try:
-            editing.writer(view.source).reap()
-        except TrackerError:
-            return found
-        fresh = open_source(Path(view.source.path))
-        found = tuple(run_lists.run_page(fresh, query, MAX_RUNS)["run_id"])
-    return found
+def _running(source: Source, experiment_id: int | None) -> list[str]:
+    query = run_lists.RunQuery(experiment_id=experiment_id, statuses=("RUNNING",))
+    return list(run_lists.run_page(source, query, MAX_RUNS)["run_id"])
 
 
-def _tick(view: View, running: tuple[str, ...]) -> None:
-    try:
-        source = open_source(Path(view.source.path))
-        now = build(source, view.experiment_id, running, palette="live")
-        if _running(now) != running:
-            st.rerun()
-    except SourceError as error:
-        st.caption(literal.code_span(str(error)))
-        return
-    for run_id in running:
+def _tick(view: View) -> None:
+    source = watch.fresh(view.source)
+    if not _running(source, view.experiment_id):
+        st.rerun()
+    _draw(_watched(view, source))
+
+
+def _watched(view: View, source: Source) -> View:
+    """The running runs, and those that ended since the page was first opened."""
+    running = _running(source, view.experiment_id)
+    since = int(st.session_state.setdefault(SINCE, _milliseconds(view.now)))
+    ended = run_lists.ended_since(source, view.experiment_id, since, MAX_RUNS)
+    found = run_lists.runs_by_id(source, (*running, *ended)).reset_index(drop=True)
+    found = found.sort_values(["start_time", "run_id"], ascending=False)
+    return build(source, view.experiment_id, tuple(found["run_id"]), palette="live")
+
+
+def _milliseconds(now: datetime) -> int:
+    return int(now.timestamp() * MILLISECONDS_PER_SECOND)
+
+
+def _draw(view: View) -> None:
+    for run_id in view.run_ids:
         with st.container(border=True):
-            _card(now, run_id)
+            _card(view, run_id)
+    if (view.runs["status"] != "RUNNING").any():
+        st.button("Clear ended runs", icon=":material/clear_all:", on_click=_forget)
+
+
+def _forget() -> None:
+    st.session_state[SINCE] = _milliseconds(datetime.now(UTC))
 
 
 def _card(view: View, run_id: str) -> None:
-    begun = ago(view.started[run_id], view.now)
-    literal.heading(view.labels[run_id], "RUNNING", f"started {begun}", rem=1.2)
+    run = view.runs.T[run_id]
+    is_running = bool(run["status"] == "RUNNING")
+    when = f"started {ago(int(run['start_time']), view.now)}"
+    if not is_running and run["seconds"] >= 0:
+        when = f"took {duration(run['seconds'])}, ended {ago(int(run['end_time']), view.now)}"
+    literal.heading(view.labels[run_id], str(run["status"]), when, rem=1.2)
+    if reason := records.tags_of_run(view.source, run_id).get(REASON_TAG):
+        st.text(reason)
     latest = records.latest_of(view.source, (run_id,))
     if latest.empty:
-        st.caption("No metric yet.")
+        st.caption("No metric yet." if is_running else "No metric was logged.")
         return
-    _progress(view, run_id, latest)
+    _progress(view, run_id, latest, is_running=is_running)
     _values(latest)
     _curves(view, run_id)
 
 
-def _progress(view: View, run_id: str, latest: pd.DataFrame) -> None:
+def _progress(view: View, run_id: str, latest: pd.DataFrame, *, is_running: bool) -> None:
+    """How far a run is, and how long it will take; of an ended one, how far it came."""
     params = records.params_of(view.source, (run_id,))
     named = dict(zip(params["key"], params["value"], strict=True))
-    seconds = view.now.timestamp() - view.started[run_id] / 1000
-    found = progress.estimate(named, int(latest["step"].max()), seconds)
+    seconds = view.now.timestamp() - view.started[run_id] / MILLISECONDS_PER_SECOND
+    step = int(latest["step"].max())
+    found = progress.estimate(named, step, seconds)
     if found is None:
-        st.caption(f"Step {int(latest['step'].max()):,}")
-        return
-    left = "" if found.seconds_left is None else f" · {duration(found.seconds_left)} left"
-    st.progress(found.share, f"Step {found.done:,} of {found.goal:,}{left}")
+        st.caption(f"Step {step:,}")
+    elif not is_running:
+        st.caption(f"Step {found.done:,} of {found.goal:,}")
+    else:
+        left = "" if found.seconds_left is None else f" · {duration(found.seconds_left)} left"
+        st.progress(found.share, f"Step {found.done:,} of {found.goal:,}{left}")
 
 
 def _values(latest: pd.DataFrame) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import charts, columns, editing, filters, literal, metrics, opening, runtable
+from dashboard import charts, columns, editing, filters, literal, metrics, opening, runtable, watch
 from dashboard.choice import ask_for_runs
 from dashboard.formats import ago, number, numbers
 from dashboard.queries import records, run_lists, summaries
@@ -51,6 +51,8 @@ def show(view: View) -> None:
         with listing.beside:
             page = _page_number(total, listing.query.stage)
         _table(view, listing.query, page, total)
+    if "RUNNING" in counts:
+        watch.follow(view)
 
 
 def _cards(view: View, counts: dict[str, int]) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import columns, editing, files, filetree, literal, metrics, panels, preview
+from dashboard import columns, editing, files, filetree, literal, metrics, panels, preview, watch
 from dashboard.choice import ask_for_runs, choose_run
 from dashboard.formats import MISSING, duration, moment, number, size
 from dashboard.queries import datasets, extremes, records
 from dashboard.view import View, build
 from tracker.exceptions import TrackerError
+from tracker.liveness import REASON_TAG
 
 if TYPE_CHECKING:
     from dashboard.columns import Column
@@ -57,6 +58,8 @@ def show(view: View) -> None:
     with artifacts:
         if artifacts.open:
             _artifacts(view, run_id)
+    if run["status"] == "RUNNING":
+        watch.follow(view)
 
 
 def _facts(run: pd.Series[Any], tags: dict[str, str]) -> list[tuple[str, str]]:
@@ -67,6 +70,7 @@ def _facts(run: pd.Series[Any], tags: dict[str, str]) -> list[tuple[str, str]]:
         ("Ended", moment(None if pd.isna(ended) else int(ended))),
         ("Duration", duration(run["seconds"])),
         ("User", str(run["user_id"] or "")),
+        ("Failed because", tags.get(REASON_TAG, "")),
         ("Commit", tags.get("mlflow.source.git.commit", "")[:COMMIT_SHOWN]),
         ("Source", "/".join(PurePosixPath(source).parts[-2:])),
     ]

@@ -61,20 +61,81 @@ def wait_until(condition, seconds=15):
         time.sleep(0.1)
 
 
-def test_the_live_page_follows_a_run_and_notices_its_death(training, serve, visit):
+def stop(process, sign=signal.SIGKILL):
+    process.send_signal(sign)
+    process.wait()
+
+
+def test_the_live_page_follows_a_run_and_tells_how_it_ended(training, serve, visit):
     database, process = training
     visitor = visit(serve(database)).open("live")
     first = step_shown(visitor)
     wait_until(lambda: step_shown(visitor) > first)
     visitor.check()
-    process.send_signal(signal.SIGKILL)
-    visitor.page.get_by_text("Nothing is running").wait_for(timeout=15_000)
-    run = TrackingClient(str(database)).search_runs(["1"])[0]
-    assert run.info.status == "FAILED"
+    stop(process)
+    visitor.page.get_by_text("Nothing is running any more").wait_for(timeout=15_000)
+    main = visitor.page.get_by_test_id("stMain")
+    assert main.get_by_text("failed", exact=True).count() == 1
+    assert main.get_by_text("ended without closing the run").count() == 1
+    assert TrackingClient(str(database)).search_runs(["1"])[0].info.status == "FAILED"
+    visitor.page.get_by_role("button", name="Clear ended runs").click()
+    visitor.page.get_by_text("Start a run, and it appears here").wait_for()
+    visitor.check()
 
 
-def test_a_page_without_a_running_run_asks_and_hears_nothing(server, visit):
-    visitor = visit(server)
+def test_the_live_page_notices_a_run_by_itself(training, serve, visit):
+    database, process = training
+    stop(process)
+    visitor = visit(serve(database)).open("live")
+    visitor.page.get_by_text("Start a run, and it appears here").wait_for()
+    client = TrackingClient(str(database))
+    run_id = client.create_run("1", run_name="later").info.run_id
+    client.log_metric(run_id, "val_loss", 0.5)
+    main = visitor.page.get_by_test_id("stMain")
+    main.get_by_text("running", exact=True).wait_for(timeout=20_000)
+    client.set_terminated(run_id)
+    main.get_by_text("finished", exact=True).wait_for(timeout=15_000)
+    visitor.check()
+
+
+@pytest.mark.parametrize(("path", "before"), [("", "1 running"), ("run", "running")])
+def test_a_page_follows_a_run_to_its_end_and_then_falls_silent(
+    training, serve, visit, path, before
+):
+    database, process = training
+    visitor = visit(serve(database))
+    heard = listening(visitor)
+    main = visitor.page.get_by_test_id("stMain")
+    visitor.open(path)
+    main.get_by_text(before, exact=True).first.wait_for()
+    stop(process)
+    main.get_by_text(before.replace("running", "failed"), exact=True).first.wait_for(timeout=15_000)
+    visitor.settle()
+    assert_silent(visitor, heard)
+
+
+def test_curves_fall_silent_when_their_run_has_ended(training, serve, visit):
+    database, process = training
+    visitor = visit(serve(database))
+    heard = listening(visitor)
+    visitor.open("curves").charts()
+    before = drawing(visitor)
+    wait_until(lambda: drawing(visitor) != before)
+    stop(process)
+    client = TrackingClient(str(database), read_only=True)
+    wait_until(lambda: client.search_runs(["1"])[0].info.status == "FAILED")
+    visitor.page.wait_for_timeout(2500)
+    assert_silent(visitor, heard)
+
+
+def drawing(visitor):
+    """The first chart as it is drawn now."""
+    chart = visitor.page.get_by_test_id("stVegaLiteChart").locator("svg.marks").first
+    return chart.evaluate("drawn => drawn.outerHTML")
+
+
+def listening(visitor):
+    """What goes over the page's web sockets from now on."""
     heard = []
 
     def listen(socket):
@@ -82,12 +143,72 @@ def test_a_page_without_a_running_run_asks_and_hears_nothing(server, visit):
         socket.on("framereceived", lambda frame: heard.append(frame))  # noqa: PLW0108
 
     visitor.page.on("websocket", listen)
-    visitor.open("live")
+    return heard
+
+
+def assert_silent(visitor, heard):
     visitor.page.wait_for_timeout(500)
     assert heard
     heard.clear()
     visitor.page.wait_for_timeout(3000)
     assert heard == []
+    visitor.check()
+
+
+@pytest.mark.parametrize("path", ["", "curves", "run", "live"])
+def test_a_page_without_a_running_run_asks_and_hears_nothing(server, visit, path):
+    visitor = visit(server)
+    heard = listening(visitor)
+    visitor.open(path)
+    assert_silent(visitor, heard)
+
+
+def test_waiting_for_a_run_costs_next_to_nothing(server, visit):
+    visitor = visit(server)
+    heard = listening(visitor)
+    visitor.open("live")
+    visitor.page.wait_for_timeout(500)
+    heard.clear()
+    wait_until(lambda: visitor.page.wait_for_timeout(100) or heard)
+    visitor.page.wait_for_timeout(2000)
+    assert sum(len(frame) for frame in heard) < 4_000
+
+
+def test_what_is_typed_and_opened_stays_while_a_page_follows(training, serve, visit):
+    database, _ = training
+    visitor = visit(serve(database)).open("run?part=Curves")
+    visitor.charts()
+    visitor.page.get_by_role("button", name="Name and note").click()
+    note = visitor.page.get_by_role("textbox", name="Note", exact=True)
+    note.click()
+    for word in ("while ", "it ", "runs"):
+        before = drawing(visitor)
+        visitor.page.keyboard.type(word)
+        wait_until(lambda before=before: drawing(visitor) != before)
+    assert note.input_value() == "while it runs"
+    visitor.page.get_by_role("button", name="Save").click()
+    client = TrackingClient(str(database), read_only=True)
+    run_id = client.search_runs(["1"])[0].info.run_id
+    wait_until(lambda: client.get_run(run_id).data.tags.get("mlflow.note.content"))
+    assert client.get_run(run_id).data.tags["mlflow.note.content"] == "while it runs"
+    visitor.check()
+
+
+def test_a_database_is_shown_as_soon_as_there_is_one(tmp_path, serve, visit):
+    visitor = visit(serve(tmp_path / "tracking.db")).open()
+    visitor.page.get_by_text("There is no database at").wait_for()
+    client = TrackingClient(str(tmp_path / "tracking.db"))
+    client.create_run(client.create_experiment("one"), run_name="first")
+    visitor.page.get_by_role("heading", name="Overview").wait_for(timeout=15_000)
+    visitor.check()
+
+
+def test_the_tab_names_the_page_and_no_icon_comes_from_elsewhere(server, visit):
+    visitor = visit(server).open("curves")
+    wait_until(lambda: visitor.page.title() == "Training curves · ml-tracker")
+    visitor.page.get_by_role("link", name="Data", exact=True).click()
+    wait_until(lambda: visitor.page.title() == "Data · ml-tracker")
+    visitor.check()
 
 
 def test_a_zoom_stays_while_new_points_arrive(training, serve, visit):
