@@ -13,6 +13,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import digits, evaluation, files, untrusted
+from dashboard.queries import datasets
+from dashboard.source import open_source
 from tracker.files import open_artifacts
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -187,3 +189,15 @@ def test_a_bottomless_summary_of_one_run_leaves_the_others_their_evaluation(tmp_
     test.run()
     assert not test.exception
     assert len(test.selectbox(key="model").options) == 3
+
+
+@pytest.mark.parametrize("profile", [DEEP.decode(), "3", '{"num_rows": "x"}', f"{HUGE}", "{"])
+def test_a_profile_of_a_data_set_that_says_no_number_of_rows_has_none(tmp_path, study, profile):
+    connection = study.connect(tmp_path / "tracking.db")
+    study.add_experiment(connection, 1, "one")
+    run_id = study.add_run(connection, "first")
+    study.add_dataset(connection, run_id, "mnist", "1f2e", "train", 7)
+    assert datasets.used_by(open_source(tmp_path / "tracking.db"), (run_id,))["rows"][0] == 7
+    connection.execute("UPDATE datasets SET dataset_profile = ?", (profile,))
+    assert datasets.used_by(open_source(tmp_path / "tracking.db"), (run_id,))["rows"][0] is None
+    connection.close()
