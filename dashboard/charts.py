@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 GREY = "#8b93a7"
 PADDING = {"left": 0, "top": 6, "right": 8, "bottom": 0}
 Chart = alt.Chart | alt.LayerChart
+# What a chart in half a page has for the words beside each other.
+ROOM = 340
 CELL = ["label", "prediction"]
 Cell = tuple[str, str]
 
@@ -70,8 +72,10 @@ def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) ->
         else alt.Scale(zero=False, padding=14)
     )
     colours = dict(zip(table["run"], table["colour"], strict=True))
+    is_whole = bool((table["x"] % 1 == 0).all())
+    axis = alt.Axis(title=x, tickMinStep=1 if is_whole else alt.Undefined)
     base = alt.Chart(table).encode(
-        x=alt.X("x:Q", scale=scale, axis=alt.Axis(title=x)),
+        x=alt.X("x:Q", scale=scale, axis=axis),
         y=alt.Y("y:Q", scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(title=y)),
     )
     points = base.mark_circle(size=130, opacity=0.9).encode(
@@ -95,6 +99,34 @@ def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) ->
     )
     layered: alt.LayerChart = (line + points).properties(height=320, padding=PADDING)
     return layered
+
+
+def strip(table: pd.DataFrame, x: str, y: str) -> alt.Chart:
+    """A parameter that is text against a metric, one point a run.
+
+    Args:
+        table: x, y, run, label, colour.
+        x: The title of the horizontal axis.
+        y: The title of the vertical axis.
+    """
+    colours = dict(zip(table["run"], table["colour"], strict=True))
+    axis = alt.Axis(title=x, labelLimit=90, labelOverlap=False, labelAngle=-30, ticks=False)
+    chart: alt.Chart = (
+        alt.Chart(table)
+        .mark_circle(size=130, opacity=0.9)
+        .encode(
+            x=alt.X("x:N", axis=axis),
+            y=alt.Y("y:Q", scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(title=y)),
+            color=_run_colour(colours),
+            tooltip=[
+                alt.Tooltip("label:N", title="run"),
+                alt.Tooltip("x:N", title=x),
+                alt.Tooltip("y:Q", title=y, format=".5~g"),
+            ],
+        )
+        .properties(height=320, padding=PADDING)
+    )
+    return chart
 
 
 def parallel(table: pd.DataFrame, dimensions: Sequence[str], muted: str) -> alt.LayerChart:
@@ -139,8 +171,14 @@ def parallel(table: pd.DataFrame, dimensions: Sequence[str], muted: str) -> alt.
     ]
     dots = base.mark_circle(size=90, opacity=1).encode(tooltip=tips).add_params(near)
     ends = table[table["position"].isin([0.0, 1.0])].drop_duplicates(["dimension", "position"])
-    above = alt.Chart(ends[ends["position"] == 1]).mark_text(fontSize=10, color=muted, dy=-13)
-    below = alt.Chart(ends[ends["position"] == 0]).mark_text(fontSize=10, color=muted, dy=14)
+    # Of a long text as much as there is room for, or it takes the room of all the lines.
+    limit = ROOM / len(titles)
+    above, below = (
+        alt.Chart(ends[ends["position"] == end]).mark_text(
+            fontSize=10, color=muted, limit=limit, dy=shift
+        )
+        for end, shift in ((1, -13), (0, 14))
+    )
     values = above.encode(x=x, y=y, text="text:N") + below.encode(x=x, y=y, text="text:N")
     chart: alt.LayerChart = (line + dots + values).properties(height=340, padding=PADDING)
     return chart

@@ -22,10 +22,14 @@ SIGNS = {
 }
 
 
+def cut(text: str, limit: int) -> str:
+    """Text of so many characters at most."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
 def shown(text: str, limit: int = MAX_SHOWN) -> str:
     """Text escaped for HTML, isolated from the reading direction of what surrounds it."""
-    cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
-    return f"<bdi>{escape(cut)}</bdi>"
+    return f"<bdi>{escape(cut(text, limit))}</bdi>"
 
 
 def code_span(text: str, limit: int = MAX_SHOWN) -> str:
@@ -34,12 +38,11 @@ def code_span(text: str, limit: int = MAX_SHOWN) -> str:
     >>> code_span("a`b")
     '`` a`b ``'
     """
-    line = " ".join(text.split()) or " "
-    cut = line if len(line) <= limit else f"{line[: limit - 1]}…"
+    line = cut(" ".join(text.split()) or " ", limit)
     fence = "`"
-    while fence in cut:
+    while fence in line:
         fence += "`"
-    return f"{fence} {cut} {fence}" if "`" in cut else f"`{cut}`"
+    return f"{fence} {line} {fence}" if "`" in line else f"`{line}`"
 
 
 def heading(text: str, pill: str = "", under: str = "", rem: float = 1.7) -> None:

@@ -9,14 +9,18 @@ import streamlit as st
 
 from dashboard import charts, literal, metrics
 from dashboard.choice import ask_for_runs, choose_run
-from dashboard.formats import MISSING, number
+from dashboard.formats import MISSING, number, numbers
 from dashboard.palette import MUTED_TEXTS, theme, verdict
 from dashboard.queries import records
 
 if TYPE_CHECKING:
     from dashboard.view import View
 
-MAX_AXES = 8
+MAX_AXES, RESULT_AXES = 8, 2
+CHOICES, NUMBERS, PATHS = range(3)
+# Longer texts, all of them different, are names and paths rather than choices.
+LONG_TEXT = 20
+LONGEST_TEXT = 60
 MIN_RUNS = 2
 ROWS_WITHOUT_SCROLL = 24
 MIN_TREND = 3
@@ -34,7 +38,7 @@ def show(view: View) -> None:
     latest = _table(records.latest_of(view.source, view.run_ids), view)
     baseline = choose_run(view, "Baseline", "baseline")
     literal.legend(list(zip(view.runs["label"], view.runs["colour"], strict=True)))
-    _differences(params, view)
+    _differences(params, view, baseline)
     _results(latest, view, baseline)
     _relations(params, latest, view)
 
@@ -46,12 +50,12 @@ def _table(long: pd.DataFrame, view: View) -> pd.DataFrame:
     ).reindex(columns=list(view.run_ids))
 
 
-def _differences(params: pd.DataFrame, view: View) -> None:
+def _differences(params: pd.DataFrame, view: View, baseline: str) -> None:
     texts = params.astype("object").where(params.notna(), MISSING)
     differs = _differing(texts)
     st.subheader("What differs")
     if differs.any():
-        _show_table(texts[differs], view)
+        _show_table(texts[differs], view, baseline)
     else:
         st.caption("All parameters of the selected runs are equal.")
     same = texts[~differs]
@@ -73,17 +77,12 @@ def _results(latest: pd.DataFrame, view: View, baseline: str) -> None:
         return
     order = metrics.ranked(latest.index)
     latest = latest.loc[order]
-    texts = pd.DataFrame(
-        {
-            run_id: [
-                _with_delta(value, base, plain=run_id == baseline)
-                for value, base in zip(latest[run_id], latest[baseline], strict=True)
-            ]
-            for run_id in latest.columns
-        },
-        index=latest.index,
+    texts = pd.DataFrame.from_dict(
+        {key: _with_deltas(row, baseline) for key, row in _rows(latest).items()},
+        orient="index",
+        columns=latest.columns,
     )
-    _show_table(texts, view, _tints(latest, baseline))
+    _show_table(texts, view, baseline, _tints(latest, baseline))
 
 
 def _tints(latest: pd.DataFrame, baseline: str) -> pd.DataFrame:
@@ -96,24 +95,34 @@ def _tints(latest: pd.DataFrame, baseline: str) -> pd.DataFrame:
     return tints.mask(gain > 0, better).mask(gain < 0, worse)
 
 
-def _with_delta(value: float, base: float, *, plain: bool) -> str:
-    if pd.isna(value):
-        return MISSING
-    if plain or pd.isna(base) or value == base:
-        return number(value)
-    change = value - base
-    sign = "+" if change > 0 else "-"
-    return f"{number(value)}  ({sign}{number(abs(change))})"
+def _with_deltas(row: pd.Series[float], baseline: str) -> list[str]:
+    """A metric of each run with its difference from the baseline's, all with as many decimals."""
+    base = row[baseline]
+    write = numbers(row.dropna())
+    texts = []
+    for run_id, value in row.items():
+        text = MISSING if pd.isna(value) else write(value)
+        if run_id != baseline and pd.notna(value) and pd.notna(base) and value != base:
+            size = abs(value - base)
+            shown = number(size) if write(size) == write(0.0) else write(size)
+            text += f"  ({'+' if value > base else '-'}{shown})"
+        texts.append(text)
+    return texts
 
 
-def _show_table(texts: pd.DataFrame, view: View, tints: pd.DataFrame | None = None) -> None:
-    shown: Any = texts.rename_axis(None, axis=1).reset_index(names=" ")
+def _show_table(
+    texts: pd.DataFrame, view: View, baseline: str, tints: pd.DataFrame | None = None
+) -> None:
+    """One column a run, the baseline's first."""
+    order = [baseline, *(run_id for run_id in texts.columns if run_id != baseline)]
+    shown: Any = texts[order].rename_axis(None, axis=1).reset_index(names=" ")
     rows = len(shown)
     if tints is not None:
-        css = tints.reset_index(names=" ").assign(**{" ": ""})
+        css = tints[order].reset_index(names=" ").assign(**{" ": ""})
         shown = shown.style.apply(lambda _: css, axis=None)
     config: dict[str, Any] = {" ": st.column_config.TextColumn(pinned=True)}
-    config |= {run_id: st.column_config.TextColumn(text) for run_id, text in view.labels.items()}
+    titles = view.labels | {baseline: f"{view.labels[baseline]} (baseline)"}
+    config |= {run_id: st.column_config.TextColumn(text) for run_id, text in titles.items()}
     height: Any = "content" if rows <= ROWS_WITHOUT_SCROLL else 640
     st.dataframe(shown, hide_index=True, placeholder=MISSING, column_config=config, height=height)
 
@@ -133,26 +142,69 @@ def _relations(params: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
 
 
 def _parallel(texts: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
-    results = metrics.ranked(latest.index)[:2]
-    dimensions = [*texts.index[: MAX_AXES - len(results)], *results]
-    pieces = []
-    for name in dimensions:
-        row = texts.loc[name] if name in texts.index else latest.loc[name]
-        position = _positions(row)
-        pieces.append(
-            pd.DataFrame(
-                {
-                    "run": row.index,
-                    "label": [view.labels[run_id] for run_id in row.index],
-                    "colour": [view.colours[run_id] for run_id in row.index],
-                    "dimension": name,
-                    "position": position,
-                    "text": [v if isinstance(v, str) else number(v) for v in row],
-                }
-            )
-        )
+    params = _by_interest(_rows(texts))
+    found = _rows(latest)
+    results = {
+        f"{name} (metric)" if name in params else name: found[name]
+        for name in metrics.ranked(found)
+    }
+    axes = params | results
+    default = [*list(params)[: MAX_AXES - RESULT_AXES], *list(results)[:RESULT_AXES]]
+    chosen = st.multiselect(
+        "Axes",
+        list(axes),
+        key="axes",
+        bind="query-params",
+        placeholder="The most telling ones",
+    )
+    shown = [str(name) for name in chosen or default]
+    pieces = [_axis(name, axes[name], view) for name in shown]
     table = pd.concat(pieces, ignore_index=True).dropna(subset=["position"])
-    st.altair_chart(charts.parallel(table, dimensions, MUTED_TEXTS[theme()]), key="parallel")
+    st.altair_chart(charts.parallel(table, shown, MUTED_TEXTS[theme()]), key="parallel")
+
+
+def _rows(table: pd.DataFrame) -> dict[str, pd.Series[Any]]:
+    return {str(name): row for name, row in table.iterrows()}
+
+
+def _by_interest(params: dict[str, pd.Series[Any]]) -> dict[str, pd.Series[Any]]:
+    """Choices and numbers by turns, those with the most different values first; paths last."""
+    kinds: dict[int, list[tuple[int, int, str]]] = {CHOICES: [], NUMBERS: [], PATHS: []}
+    for name, row in params.items():
+        values = row[row != MISSING]
+        kinds[_kind(values)].append((len(row) - len(values), -values.nunique(), name))
+    ranked = [
+        (kind == PATHS, place, kind, name)
+        for kind, found in kinds.items()
+        for place, (*_, name) in enumerate(sorted(found))
+    ]
+    return {name: params[name] for *_, name in sorted(ranked)}
+
+
+def _kind(values: pd.Series[Any]) -> int:
+    if _is_numeric(values):
+        return NUMBERS
+    is_long = values.str.len().max() > LONG_TEXT
+    return PATHS if is_long and values.is_unique else CHOICES
+
+
+def _is_numeric(values: pd.Series[Any]) -> bool:
+    return bool(pd.to_numeric(values, errors="coerce").notna().all())
+
+
+def _axis(name: str, row: pd.Series[Any], view: View) -> pd.DataFrame:
+    """What one axis of the parallel coordinates shows: see `charts.parallel`."""
+    texts = [value if isinstance(value, str) else number(value) for value in row]
+    return pd.DataFrame(
+        {
+            "run": row.index,
+            "label": [view.labels[run_id] for run_id in row.index],
+            "colour": [view.colours[run_id] for run_id in row.index],
+            "dimension": name,
+            "position": _positions(row),
+            "text": [literal.cut(text, LONGEST_TEXT) for text in texts],
+        }
+    )
 
 
 def _positions(row: pd.Series[Any]) -> list[float]:
@@ -169,11 +221,15 @@ def _positions(row: pd.Series[Any]) -> list[float]:
 
 def _scatter(texts: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
     left, right = st.columns(2)
-    x = left.selectbox("Parameter", list(texts.index), key="x", bind="query-params")
+    params = _rows(texts.where(texts != MISSING))
+    names = list(params)
+    numeric = [name for name in names if _is_numeric(params[name].dropna())]
+    first = names.index(numeric[0]) if numeric else 0
+    x = str(left.selectbox("Parameter", names, first, key="x", bind="query-params"))
     y = right.selectbox("Metric", metrics.ranked(latest.index), key="y", bind="query-params")
     table = pd.DataFrame(
         {
-            "x": pd.to_numeric(texts.loc[x], errors="coerce"),
+            "x": params[x],
             "y": latest.loc[y],
             "run": list(texts.columns),
             "label": [view.labels[run_id] for run_id in texts.columns],
@@ -181,9 +237,17 @@ def _scatter(texts: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
         }
     ).dropna()
     if table.empty:
-        st.caption("This parameter is not a number in any run that has this metric.")
+        st.caption("No run has both this parameter and this metric.")
         return
+    if x in numeric:
+        chart = _over_numbers(table.astype({"x": "float64"}), x, str(y))
+    else:
+        cut = table.assign(x=[literal.cut(str(text), LONGEST_TEXT) for text in table["x"]])
+        chart = charts.strip(cut, x, str(y))
+    st.altair_chart(chart, key="scatter")
+
+
+def _over_numbers(table: pd.DataFrame, x: str, y: str) -> charts.Chart:
     wide = table["x"].min() > 0 and table["x"].max() / table["x"].min() > LOG_FROM
     trend = table["x"].nunique() >= MIN_TREND
-    chart = charts.scatter(table, str(x), str(y), log_x=bool(wide), trend=trend)
-    st.altair_chart(chart, key="scatter")
+    return charts.scatter(table, x, y, log_x=bool(wide), trend=trend)
