@@ -207,16 +207,15 @@ def _axis(name: str, row: pd.Series[Any], view: View) -> pd.DataFrame:
     )
 
 
-def _positions(row: pd.Series[Any]) -> list[float]:
-    """Values on [0, 1]: numbers by size, anything else by alphabetical place."""
-    values = pd.to_numeric(row, errors="coerce").astype("float64")
-    if values.isna().any():
-        names = sorted({str(value) for value in row})
-        values = pd.Series([float(names.index(str(value))) for value in row], index=row.index)
-    spread = values.max() - values.min()
-    if spread == 0:
-        return [0.5] * len(values)
-    return [float(value) for value in (values - values.min()) / spread]
+def _positions(row: pd.Series[Any]) -> pd.Series[float]:
+    """Values on [0, 1]: numbers by size, anything else by alphabetical place; gaps are NaN."""
+    present = row[row != MISSING].dropna()
+    places = pd.to_numeric(present, errors="coerce").astype("float64")
+    if places.isna().any():
+        places = present.astype("str").rank(method="dense")
+    spread = places.max() - places.min()
+    scaled = (places - places.min()) / spread if spread > 0 else places * 0 + 0.5
+    return scaled.reindex(row.index)
 
 
 def _scatter(texts: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:

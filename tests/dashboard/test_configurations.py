@@ -97,6 +97,23 @@ def test_settings_with_few_choices_have_an_axis_unasked_and_paths_do_not(page):
     assert drawn["layer"][0]["encoding"]["x"]["scale"]["domain"] == ["checkpoint", "val_loss"]
 
 
+@pytest.mark.parametrize(
+    ("values", "places"),
+    [
+        (["0.1", "–", "0.3"], [0.0, None, 1.0]),
+        (["sgd", "adam", "–"], [1.0, 0.0, None]),
+        ([0.5, float("nan"), 0.5], [0.5, None, 0.5]),
+    ],
+)
+def test_a_run_without_a_value_has_no_place_on_its_axis(values, places):
+    import pandas as pd
+
+    from dashboard.pages.configurations import _positions
+
+    found = _positions(pd.Series(values, dtype="object"))
+    assert [None if pd.isna(place) else place for place in found] == places
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 def test_long_texts_leave_room_for_the_lines(study_of_three, serve, visit):
