@@ -56,7 +56,7 @@ def test_rows_ticked_in_the_table_become_the_selection(server, visit):
     table = visitor.page.get_by_test_id("stDataFrame")
     box = table.bounding_box()
     visitor.page.mouse.click(box["x"] + 16, box["y"] + 35 + 17)
-    visitor.page.get_by_test_id("stSidebar").get_by_text("blurred_dataset").wait_for()
+    visitor.page.get_by_test_id("stSidebar").get_by_text("blurred_dataset").first.wait_for()
     assert "00000003" in visitor.page.url
     visitor.check()
 
