@@ -199,7 +199,8 @@ def dumbbell(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerChart:
     scale = alt.Scale(zero=False, padding=18)
     axis = alt.Axis(title="accuracy", format=".0%", tickCount=5)
     x = alt.X("accuracy:Q", scale=scale, axis=axis)
-    y = alt.Y("label:N", sort=None, axis=alt.Axis(title=None, labelLimit=150, ticks=False))
+    names = alt.Axis(title=None, labelLimit=150, labelFlush=False, ticks=False)
+    y = alt.Y("label:N", sort=None, axis=names)
     base = alt.Chart(table).encode(y=y, color=_run_colour(colours))
     bridge = base.mark_rule(strokeWidth=3, opacity=0.35).encode(
         x=alt.X("min(accuracy):Q", axis=axis, scale=scale), x2="max(accuracy):Q"
@@ -256,14 +257,14 @@ def confusion(
     """
     begun = [dict(zip(CELL, picked, strict=True))] if picked else alt.Undefined
     cell = alt.selection_point(name="cell", fields=CELL, empty=False, value=begun)
-    axis = alt.Axis(labelAngle=0, ticks=False, domain=False, grid=False)
+    axis = alt.Axis(labelAngle=0, labelFlush=False, ticks=False, domain=False, grid=False)
     x = alt.X("prediction:N", sort=None, axis=axis, title="read as")
     y = alt.Y("label:N", sort=None, axis=axis, title="is")
     base = alt.Chart(table).encode(x=x, y=y)
     right = alt.datum.label == alt.datum.prediction
     squares = base.mark_rect(cornerRadius=4).encode(
         color=alt.condition(right, alt.value("#1fa97a"), alt.value("#e2574c")),
-        opacity=alt.Opacity(
+        fillOpacity=alt.FillOpacity(
             "rate:Q", scale=alt.Scale(type="sqrt", domain=[0, 1], range=[0.03, 1]), legend=None
         ),
         stroke=alt.condition(cell, alt.value("#4353d9"), alt.value("transparent")),

@@ -27,17 +27,18 @@ def data_address(pixels: NDArray[np.uint8]) -> str:
 
 
 def wall(pictures: Sequence[tuple[NDArray[np.uint8], str, str]], width: int = 64) -> None:
-    """A wall of captioned images, forty at most.
+    """A wall of captioned images, forty at most, as wide as there is room.
 
     Args:
         pictures: Pixels (H, W) uint8, caption, and a CSS colour for the caption or ''.
-        width: Of one image, in CSS pixels.
+        width: Of one image at least, in CSS pixels.
     """
     cells = [
-        f'<div style="width:{width}px;text-align:center;font-size:.75rem;line-height:1.35">'
-        f'<img src="{data_address(pixels)}" alt="{escape(caption)}" width="{width}"'
-        f' height="{width}" style="image-rendering:pixelated;border-radius:6px;display:block">'
+        '<div style="text-align:center;font-size:.75rem;line-height:1.35">'
+        f'<img src="{data_address(pixels)}" alt="{escape(caption)}" style="width:100%;'
+        'aspect-ratio:1;image-rendering:pixelated;border-radius:6px;display:block">'
         f'<span style="color:{tint or "inherit"}">{escape(caption)}</span></div>'
         for pixels, caption, tint in pictures[:MAX_SHOWN]
     ]
-    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.6rem">{"".join(cells)}</div>')
+    style = f"display:grid;gap:.6rem;grid-template-columns:repeat(auto-fill,minmax({width}px,1fr))"
+    st.html(f'<div style="{style}">{"".join(cells)}</div>')

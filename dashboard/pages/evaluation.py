@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, evaluation, literal, pictures
+from dashboard import charts, confusion, evaluation, literal, pictures
 from dashboard.choice import ask_for_runs, choose_run
 from dashboard.formats import MISSING
 from dashboard.palette import verdict
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tracker.files import ArtifactStore
 
 MAX_DISPUTED = 12
-WORST_PAIRS = 8
 
 
 def show(view: View) -> None:
@@ -67,6 +66,7 @@ def _accuracies(view: View, results: dict[str, dict[str, Any]]) -> None:
     if table.empty:
         st.caption("No accuracy was recorded.")
         return
+    literal.legend([], signs=[("sharp images", "disc"), ("blurred images", "ring")])
     st.altair_chart(charts.dumbbell(table, view.colours), key="accuracies")
 
 
@@ -118,95 +118,8 @@ def _mistakes(view: View, stores: dict[str, ArtifactStore]) -> None:
     if store is None or counts is None:
         st.caption("This run keeps no confusion matrix for these images.")
         return
-    left, right = st.columns([5, 4])
-    with left, st.container(border=True, height="stretch"):
-        cell = _matrix(counts, f"{run_id}-{split}-{unit}", rates=unit == "Rates")
-    with right, st.container(border=True, height="stretch"):
-        _cell(store, split, counts, cell)
+    confusion.show(store, run_id, split, counts, rates=unit == "Rates")
     _extremes(evaluation.examples(store, split))
-
-
-def _matrix(counts: pd.DataFrame, name: str, *, rates: bool) -> charts.Cell | None:
-    """The confusion matrix; returns the (label, prediction) that the address names."""
-    cell = _addressed_cell(set(counts["label"]))
-    begun = _framed_at_first(name, cell)
-    dark = st.context.theme.type == "dark"
-    key = f"confusion-{name}-{begun}"
-    st.altair_chart(
-        charts.confusion(counts, begun, rates=rates, dark=dark),
-        key=key,
-        on_select=lambda: _take_cell(key, name),
-        selection_mode="cell",
-    )
-    return cell
-
-
-def _addressed_cell(labels: set[str]) -> charts.Cell | None:
-    named = st.query_params.get_all("cell")
-    if len(named) != len(charts.CELL) or not labels.issuperset(named):
-        return None
-    return named[0], named[1]
-
-
-def _framed_at_first(name: str, cell: charts.Cell | None) -> charts.Cell | None:
-    """The cell the chart begins with; a click keeps it, for another one would redraw the chart."""
-    state = st.session_state
-    if state.get("matrix_knows") != (name, cell):
-        state["matrix_knows"] = (name, cell)
-        state["matrix_begun"] = cell
-    begun: charts.Cell | None = state["matrix_begun"]
-    return begun
-
-
-def _take_cell(key: str, name: str) -> None:
-    """Write the clicked cell into the address; a click beside the cells takes it out."""
-    state = st.session_state
-    picked = state[key]["selection"].get("cell") or []
-    cell = (str(picked[0]["label"]), str(picked[0]["prediction"])) if picked else None
-    st.query_params["cell"] = list(cell or ())
-    state["matrix_knows"] = (name, cell)
-
-
-def _cell(store: ArtifactStore, split: str, counts: pd.DataFrame, cell: charts.Cell | None) -> None:
-    if cell is None:
-        _confused_pairs(counts)
-        return
-    label, prediction = cell
-    st.markdown(f"**{literal.code_span(label)} read as {literal.code_span(prediction)}**")
-    table = evaluation.predictions(store, split)
-    images = evaluation.image_set(store, split)
-    if table is None or images is None:
-        st.caption("The predictions or the images are not among this run's artifacts.")
-        return
-    found = table[(table["label"] == label) & (table["prediction"] == prediction)]
-    found = found[found["index"].between(0, len(images) - 1)]
-    found = found.sort_values("confidence", ascending=False)
-    tint = verdict(good=label == prediction)
-    shown = zip(found["index"], found["confidence"], strict=True)
-    pictures.wall([(images[index], f"{sure:.0%}", tint) for index, sure in shown], 52)
-    st.caption(f"{len(found):,} images, the surest {min(len(found), pictures.MAX_SHOWN)} shown")
-
-
-def _confused_pairs(counts: pd.DataFrame) -> None:
-    st.markdown("**Most confused**")
-    wrong = counts[(counts["label"] != counts["prediction"]) & (counts["count"] > 0)]
-    worst = wrong.sort_values("count", ascending=False).head(WORST_PAIRS)
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "Is": worst["label"],
-                "Read as": worst["prediction"],
-                "Images": worst["count"],
-                "Share": worst["rate"],
-            }
-        ),
-        hide_index=True,
-        placeholder=MISSING,
-        column_config={
-            "Share": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-        },
-    )
-    st.caption("Click a cell of the matrix to see its images.")
 
 
 def _extremes(found: list[evaluation.Example]) -> None:
@@ -247,11 +160,23 @@ def _followed(view: View, stores: dict[str, ArtifactStore]) -> None:
     with left, st.container(border=True, height="stretch"):
         index = st.number_input("Test image", 0, highest, key="image", bind="query-params")
         _both(stores, int(index))
-        disputed = _disputed(answers)
-        if disputed:
-            st.caption(f"The models disagree most on {', '.join(map(str, disputed))}.")
+        _choose_disputed(_disputed(answers), int(index))
     with right, st.container(border=True, height="stretch"):
         _answers(view, answers, int(index))
+
+
+def _choose_disputed(disputed: list[int], index: int) -> None:
+    """Buttons of the images that the models disagree on; the one that is shown is lit."""
+    if not disputed:
+        return
+    state = st.session_state
+    state["disputed"] = index if index in disputed else None
+
+    def take() -> None:
+        if state["disputed"] is not None:
+            state["image"] = state["disputed"]
+
+    st.pills("The models disagree most on", disputed, key="disputed", on_change=take)
 
 
 def _both(stores: dict[str, ArtifactStore], index: int) -> None:
@@ -261,7 +186,7 @@ def _both(stores: dict[str, ArtifactStore], index: int) -> None:
         images = next((found for found in sets if found is not None), None)
         if images is not None and index < len(images):
             shown.append((images[index], title, ""))
-    pictures.wall(shown, 112)
+    pictures.wall(shown, 84)
 
 
 def _disputed(answers: dict[tuple[str, str], pd.DataFrame]) -> list[int]:
@@ -290,17 +215,16 @@ def _answers(view: View, answers: dict[tuple[str, str], pd.DataFrame], index: in
                 "Image": evaluation.SPLITS[split],
                 "Is": row["label"],
                 "Read as": row["prediction"],
-                "Confidence": float(row["confidence"]),
+                "Confidence": 100 * float(row["confidence"]),
                 "": "✓" if row["label"] == row["prediction"] else "✗",
             }
         )
     if not lines:
         st.caption(MISSING)
         return
-    sure = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
     st.dataframe(
         pd.DataFrame(lines),
         hide_index=True,
         placeholder=MISSING,
-        column_config={"Confidence": sure},
+        column_config={"Confidence": confusion.shares()},
     )

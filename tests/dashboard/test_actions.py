@@ -307,6 +307,36 @@ def test_the_clicked_cell_is_in_the_address_and_survives_a_reload(server, visit)
     visitor.check()
 
 
+def test_arrow_keys_go_through_the_images_of_the_most_confused_pairs(server, visit):
+    visitor = visit(server).open("evaluation?model=x+00000001")
+    visitor.charts()
+    pairs = visitor.page.get_by_test_id("stDataFrame").first
+    rows = [
+        tuple(pairs.locator(f"#glide-cell-{column}-{row}").text_content() for column in (0, 1))
+        for row in (1, 2)
+    ]
+    pairs.locator("canvas").first.focus()
+    visitor.page.keyboard.press("ArrowDown")
+    for label, prediction in rows:
+        visitor.page.wait_for_url(f"**cell={label}&cell={prediction}*")
+        visitor.page.get_by_text(f"{label} read as {prediction}").wait_for()
+        visitor.page.get_by_text("the surest").wait_for()
+        visitor.page.keyboard.press("ArrowDown")
+    visitor.page.wait_for_url(lambda address: f"cell={rows[1][0]}&cell={rows[1][1]}" not in address)
+    visitor.check()
+
+
+def test_a_click_on_a_disputed_image_shows_it_under_every_model(server, visit):
+    visitor = visit(server).open("evaluation")
+    visitor.charts()
+    disputed = visitor.page.get_by_test_id("stButtonGroup").last.get_by_role("radio").nth(3)
+    index = disputed.text_content()
+    disputed.click()
+    visitor.page.wait_for_url(f"**image={index}*")
+    assert visitor.page.get_by_label("Test image", exact=True).input_value() == index
+    visitor.check()
+
+
 def test_the_chosen_columns_are_in_the_address_also_after_another_page(server, visit):
     visitor = visit(server).open()
     visitor.page.get_by_role("button", name="Table").click()

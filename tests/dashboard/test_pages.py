@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from PIL import Image
@@ -303,6 +304,15 @@ def test_configurations_show_the_difference_first_and_the_change_against_the_bas
     assert list(test.dataframe[0].value[" "]) == ["hidden_size", "max_samples"]
     results = test.dataframe[2].value.set_index(" ")
     assert "(+0.0490)" in results.loc["test_accuracy", ids[-1]]
+
+
+def test_the_signs_of_sharp_and_blurred_are_explained_and_shares_are_written_alike(database, ids):
+    test = run_page(database, "evaluation", ids)
+    text = all_text(test)
+    assert "sharp images" in text
+    assert "blurred images" in text
+    columns = json.loads(test.dataframe[0].proto.columns)
+    assert columns["Share"]["type_config"]["format"] == "%.1f%%"
 
 
 def test_another_experiment_brings_its_own_newest_runs(tmp_path, study, monkeypatch):
