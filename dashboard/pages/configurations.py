@@ -222,7 +222,7 @@ def _scatter(texts: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
     left, right = st.columns(2)
     params = _rows(texts.where(texts != MISSING))
     names = list(params)
-    numeric = [name for name in names if _is_numeric(params[name].dropna())]
+    numeric = [name for name in _by_interest(_rows(texts)) if _is_numeric(params[name].dropna())]
     first = names.index(numeric[0]) if numeric else 0
     x = str(left.selectbox("Parameter", names, first, key="x", bind="query-params"))
     y = right.selectbox("Metric", metrics.ranked(latest.index), key="y", bind="query-params")
