@@ -8,8 +8,6 @@ import torch
 
 from training.errors import DeviceError
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
 
 def choose_device(name: str) -> torch.device:
     """The device called `name`; 'auto' takes the first accelerator there is.

@@ -12,7 +12,7 @@ import yaml
 from training.checkpoint import Checkpoint
 from training.device import describe
 from training.loop import EpochResult, Task, train_epochs
-from training.model import build_model, parameter_count
+from training.model import build_model, idle_keys, parameter_count
 from training.split import Split, examples, split_indices, training_sets
 from training.steps import build_optimizer, build_step
 from training.versions import versions
@@ -61,7 +61,7 @@ class Experiment:
         """Everything that was decided for the run, under flat names."""
         split = self.split()
         return {
-            **self.settings.model_dump(exclude=UNTRACKED_KEYS),
+            **self.settings.model_dump(exclude=UNTRACKED_KEYS | idle_keys(self.settings).keys()),
             "max_samples": self.settings.max_samples or len(self.data.train),
             "train_samples": len(split.train),
             "val_samples": len(split.validation),
@@ -79,7 +79,8 @@ class Experiment:
     def effective_config(self) -> str:
         """The configuration of this run alone, as YAML that `--config` takes."""
         only = {"model_configs": {self.name: self.settings}}
-        content = self.config.model_copy(update=only).model_dump()
+        idle = {"model_configs": {self.name: set(idle_keys(self.settings))}}
+        content = self.config.model_copy(update=only).model_dump(exclude=idle)
         return yaml.safe_dump(content, sort_keys=False)
 
 
@@ -142,7 +143,7 @@ class Training:
             history=list(self.history),
             best_epoch=best_epoch(self.history, settings),
             seed=self.experiment.seed,
-            settings=settings.model_dump(),
+            settings=settings.model_dump(exclude=set(idle_keys(settings))),
         )
 
 

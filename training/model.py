@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from training.errors import ConfigError, did_you_mean
+from training.image_sets import CLASSES, SIZE
 from training.seeds import derived_seed
 
 if TYPE_CHECKING:
@@ -17,24 +18,26 @@ if TYPE_CHECKING:
 
     Builder = Callable[[ModelConfig], nn.Module]
 
-PIXELS = 28 * 28
-CLASSES = 10
+PIXELS = SIZE * SIZE
 
 MODELS: dict[str, Builder] = {}
 """Builders by name. Networks take (N, 1, 28, 28) float32 in [0, 1] and give (N, 10) logits."""
+SHAPED_BY: dict[str, set[str]] = {}
+"""The keys of a configuration that only some networks look at, by the name of the network."""
 
 
-def register(name: str) -> Callable[[Builder], Builder]:
-    """Make a builder known under `name`."""
+def register(name: str, *keys: str) -> Callable[[Builder], Builder]:
+    """Make a builder known under `name`, and the keys that shape its network."""
 
     def keep(builder: Builder) -> Builder:
         MODELS[name] = builder
+        SHAPED_BY[name] = set(keys)
         return builder
 
     return keep
 
 
-@register("mlp")
+@register("mlp", "hidden_size")
 def multilayer_perceptron(config: ModelConfig) -> nn.Module:
     """One hidden layer of `hidden_size` rectified units."""
     return nn.Sequential(
@@ -45,14 +48,14 @@ def multilayer_perceptron(config: ModelConfig) -> nn.Module:
     )
 
 
-@register("cnn")
+@register("cnn", "channels")
 def convolutional_network(config: ModelConfig) -> nn.Module:
     """Strided convolutions of `channels`, each halving the image, then one linear layer.
 
     A stride costs a quarter of what pooling after a full convolution does.
     """
     layers: list[nn.Module] = []
-    before, size = 1, 28
+    before, size = 1, SIZE
     for channels in config.channels:
         kernel = 5 if before == 1 else 3
         layers += [nn.Conv2d(before, channels, kernel, stride=2, padding=kernel // 2), nn.ReLU()]
@@ -68,6 +71,28 @@ def check_model(name: str) -> None:
     """
     if name not in MODELS:
         raise ConfigError(f"there is no model {name!r}; {did_you_mean(name, MODELS)}")
+
+
+def idle_keys(config: ModelConfig) -> dict[str, str]:
+    """The keys that have no effect in a configuration, each with what takes it away."""
+    shaping = set().union(*SHAPED_BY.values()) - SHAPED_BY[config.model]
+    idle = dict.fromkeys(sorted(shaping), f"model: {config.model}")
+    if config.optimizer != "sgd":
+        idle["momentum"] = f"optimizer: {config.optimizer}"
+    return idle
+
+
+def check_choice(name: str, config: ModelConfig) -> None:
+    """Refuse a configuration of an unknown network, or with a choice that has no effect.
+
+    Raises:
+        ConfigError: It is such a one.
+    """
+    check_model(config.model)
+    for key, reason in idle_keys(config).items():
+        if (value := getattr(config, key)) != type(config).model_fields[key].default:
+            message = f"model_configs.{name}.{key} is {value}, which has no effect with {reason}"
+            raise ConfigError(message)
 
 
 def build_model(config: ModelConfig, seed: int) -> nn.Module:

@@ -16,7 +16,7 @@ from training.errors import (
     did_you_mean,
 )
 from training.experiment import Experiment, Training
-from training.model import check_model
+from training.model import check_choice
 from training.outcome import Outcome
 from training.seed_study import run_seeds
 from training.tracked_run import run_experiment
@@ -90,7 +90,7 @@ def prepared(config: Config, names: Sequence[str], around: Surroundings) -> Iter
         TrackerError: The database that is there cannot be used.
     """
     for name in names:
-        check_model(config.model_configs[name].model)
+        check_choice(name, config.model_configs[name])
     if not around.world.is_main and not around.world.all(holds=True):
         raise ElsewhereError("another process tells why there are no images")
     with _told_to_the_others(around.world), ExitStack() as stack:

@@ -11,7 +11,7 @@ from training.config import ModelConfig
 from training.errors import CheckpointError, ConfigError
 from training.export import exported_program
 from training.loop import EpochResult
-from training.model import MODELS, build_model, parameter_count
+from training.model import MODELS, build_model, check_choice, idle_keys, parameter_count
 from training.steps import build_optimizer
 
 RESULT = EpochResult(1, 0.5, 0.8, 0.6, 0.7, 0.1, 1000.0)
@@ -54,6 +54,35 @@ def test_the_default_network_has_the_reference_s_size():
 def test_a_network_that_does_not_exist_is_named():
     with pytest.raises(ConfigError, match=r"no model 'cmn'; did you mean 'cnn'\?"):
         build_model(ModelConfig(model="cmn"), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("keys", "idle"),
+    [
+        ({"model": "mlp"}, {"channels"}),
+        ({"model": "cnn"}, {"hidden_size"}),
+        ({"model": "cnn", "optimizer": "adam"}, {"hidden_size", "momentum"}),
+    ],
+)
+def test_keys_of_other_networks_and_optimisers_have_no_effect(keys, idle):
+    assert set(idle_keys(ModelConfig(**keys))) == idle
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"model": "cnn", "hidden_size": 64}, r"hidden_size is 64, which has no .* model: cnn"),
+        ({"channels": [8]}, r"model_configs.a.channels is \[8\], which has no .* model: mlp"),
+        ({"optimizer": "adam", "momentum": 0.9}, r"momentum is 0.9, .* optimizer: adam"),
+    ],
+)
+def test_a_choice_without_effect_is_refused(keys, message):
+    with pytest.raises(ConfigError, match=message):
+        check_choice("a", ModelConfig(**keys))
+
+
+def test_a_key_without_effect_may_stand_at_its_default():
+    check_choice("a", ModelConfig(model="cnn", hidden_size=128, momentum=0.0, optimizer="adam"))
 
 
 @pytest.mark.slow
