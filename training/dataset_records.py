@@ -11,7 +11,7 @@ import torch
 
 import tracker
 from training import torch_files
-from training.image_sets import CLASSES
+from training.image_sets import CLASSES, SIZE
 from training.run_files import as_json, log_copies, log_files
 from training.split import Split, training_sets
 from training.sprites import sprite
@@ -88,7 +88,7 @@ def record_datasets(data: StudyData, split: Split, config: ModelConfig) -> None:
     log_copies(dict.fromkeys(part.images.path for part in used), "datasets")
     log_files(
         {
-            "datasets/dataset_metadata.json": as_json(_metadata(used)),
+            "datasets/dataset_metadata.json": as_json(_metadata(used, split)),
             "datasets/split.pt": _split_file(split),
             **_sample_files(data),
         }
@@ -98,7 +98,7 @@ def record_datasets(data: StudyData, split: Split, config: ModelConfig) -> None:
 def _as_input(part: UsedSet) -> tracker.Dataset:
     facts = part.describe()
     uri = f"datasets/{facts['file']}"
-    schema = {"images": {"type": "uint8", "shape": [-1, 28, 28]}, "labels": {"type": "int64"}}
+    schema = {"images": {"type": "uint8", "shape": [-1, SIZE, SIZE]}, "labels": {"type": "int64"}}
     return tracker.Dataset(
         name=part.name,
         digest=part.digest,
@@ -109,15 +109,20 @@ def _as_input(part: UsedSet) -> tracker.Dataset:
     )
 
 
-def _metadata(used: list[UsedSet]) -> dict[str, Any]:
+def _metadata(used: list[UsedSet], split: Split) -> dict[str, Any]:
+    """What holds for all sets together, and each set described."""
     source = used[0].images.source
+    content = hashlib.sha256("".join(part.digest for part in used).encode())
+    blur_sigmas: dict[str, list[float]] = {part.context: [] for part in used}
+    for part in used:
+        blur_sigmas[part.context].append(part.images.blur_sigma)
     return {
         "name": source,
         "source": source,
-        "digest": used[0].digest,
-        "shape": [28, 28],
-        "blur_sigma": max(part.images.blur_sigma for part in used),
-        "subset_size": sum(len(p.indices) for p in used[:1] if p.indices is not None),
+        "digest": content.hexdigest()[:32],
+        "shape": [SIZE, SIZE],
+        "blur_sigmas": blur_sigmas,
+        "subset_size": len(split.train) + len(split.validation),
         "splits": {part.name: part.describe() for part in used},
     }
 

@@ -25,6 +25,7 @@ def folder(tmp_path_factory):
         "model_configs:\n"
         "  default: {hidden_size: 16, max_epochs: 3, learning_rate: 0.1, max_samples: 200}\n"
         "  blurred_dataset: {hidden_size: 16, max_epochs: 1, train_on: blurred}\n"
+        "  both: {model: cnn, channels: [4], optimizer: adam, max_epochs: 1, train_on: both}\n"
     )
     assert main(["--config", str(folder / "config.yaml")]) == 0
     return folder
@@ -101,6 +102,16 @@ def test_runs_share_their_image_files(path_in):
     assert path_in(name).stat().st_ino == path_in(name, "blurred_dataset").stat().st_ino
 
 
+def test_what_has_no_effect_is_not_recorded_as_decided(path_in, runs):
+    assert "channels" not in runs["default"].data.params
+    params = runs["both"].data.params
+    assert params["channels"] == "[4]"
+    card = json.loads(path_in("model/model_card.json", "both").read_text())["configuration"]
+    config = yaml.safe_load(path_in("config/effective_config.yaml", "both").read_text())
+    for recorded in (params, card, config["model_configs"]["both"]):
+        assert {"hidden_size", "momentum"}.isdisjoint(recorded)
+
+
 def test_the_samples_are_one_sprite_with_a_column_for_each_digit(path_in):
     labels = json.loads(path_in("datasets/samples.json").read_text())["labels"]
     assert labels == list(range(10)) * 4
@@ -114,6 +125,17 @@ def test_the_metadata_describe_each_set(path_in):
     assert metadata["source"] == "stroke-digits"
     assert metadata["splits"]["stroke-digits-test-blurred"]["blur_sigma"] == 2.0
     assert metadata["splits"]["stroke-digits-train"]["shape"] == [160, 28, 28]
+
+
+@pytest.mark.parametrize(
+    ("name", "sigmas", "size"),
+    [("default", [0.0], 200), ("blurred_dataset", [2.0], 400), ("both", [0.0, 2.0], 400)],
+)
+def test_the_metadata_say_what_holds_for_all_sets(path_in, name, sigmas, size):
+    metadata = json.loads(path_in("datasets/dataset_metadata.json", name).read_text())
+    assert metadata["blur_sigmas"] == {"train": sigmas, "validation": sigmas, "test": [0.0, 2.0]}
+    assert metadata["subset_size"] == size
+    assert metadata["digest"] not in {part["digest"] for part in metadata["splits"].values()}
 
 
 @pytest.mark.parametrize("name", ["test", "test_blurred"])
