@@ -79,7 +79,7 @@ def connect(path: Path) -> sqlite3.Connection:
         SourceError: If the file is missing, damaged, locked or no tracking database.
     """
     if path.is_dir():
-        raise SourceError(f"{path} is a folder; the database is a file, perhaps in it.")
+        raise SourceError(f"{path} is a folder: name the database file.")
     if not path.is_file():
         raise SourceError(f"There is no database at {path}.")
     try:
