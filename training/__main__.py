@@ -195,4 +195,9 @@ def _interrupted() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if not _is_first():
+        # Gloo's threads let go of the last tensors a little later, which takes the interpreter: in
+        # one that is being torn down that aborts, and torchrun ends all processes with this one.
+        os._exit(code)
+    sys.exit(code)
