@@ -69,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="change a key of the configuration, such as model_configs.default.hidden_size=64",
     )
-    add("--data-root", metavar="DIR", help="folder of the images, instead of paths.root")
+    add("--data-root", type=_folder, metavar="DIR", help="folder of images, instead of paths.root")
     add("--device", choices=DEVICES, default="auto", help="where to train (default: auto)")
     add("--seed", type=_natural, metavar="N", help="instead of data_prep.seed")
     add("--seeds", type=_positive, default=1, metavar="N", help="train each from N seeds in a row")
@@ -90,6 +90,12 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
             return parser.parse_args(arguments)
     except SystemExit:
         sys.exit(0)  # see `_is_told_elsewhere`
+
+
+def _folder(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("it names no folder")
+    return text
 
 
 def _natural(text: str) -> int:

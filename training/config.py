@@ -207,7 +207,8 @@ class Config(Section):
 
     def with_data_root(self, root: str) -> Config:
         """The same study with its images under `root`, relative to the working directory."""
-        paths = self.paths.model_copy(update={"root": str(Path(_path(root)).absolute())})
+        folder = Path(os.path.expanduser(root)).absolute()  # noqa: PTH111 -- as in `_path`
+        paths = self.paths.model_copy(update={"root": str(folder)})
         return self.model_copy(update={"paths": paths})
 
     def with_seed(self, seed: int) -> Config:

@@ -51,6 +51,8 @@ def test_the_substitute_is_announced_and_never_called_mnist(train, study_file):
         (["--set", "model_configs.default.max_samples=401"], 1, "training set has 400 images"),
         (["--set", "model_configs.default.model=mpl"], 1, "no model 'mpl'; did you mean 'mlp'?"),
         (["--data-root", "config.yaml/data"], 1, "data root"),
+        (["--data-root", "x" * 300], 1, "cannot be used: File name too long"),
+        (["--data-root", ""], 2, "it names no folder"),
         (["--seed", "-1"], 2, "'-1' is not a whole number of 0 or more"),
         (["--seeds", "many"], 2, "'many' is not a whole number of 0 or more"),
         (["--seeds", "0"], 2, "it takes one seed or more"),
