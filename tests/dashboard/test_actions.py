@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tracker.client import TrackingClient
 
@@ -75,8 +76,8 @@ def test_the_live_page_follows_a_run_and_tells_how_it_ended(training, serve, vis
     stop(process)
     visitor.page.get_by_text("Nothing is running any more").wait_for(timeout=15_000)
     main = visitor.page.get_by_test_id("stMain")
-    assert main.get_by_text("failed", exact=True).count() == 1
-    assert main.get_by_text("ended without closing the run").count() == 1
+    expect(main.get_by_text("failed", exact=True)).to_have_count(1)
+    expect(main.get_by_text("ended without closing the run")).to_have_count(1)
     assert TrackingClient(str(database)).search_runs(["1"])[0].info.status == "FAILED"
     visitor.page.get_by_role("button", name="Clear ended runs").click()
     visitor.page.get_by_text("Start a run, and it appears here").wait_for()
@@ -185,7 +186,7 @@ def test_what_is_typed_and_opened_stays_while_a_page_follows(training, serve, vi
         before = drawing(visitor)
         visitor.page.keyboard.type(word)
         wait_until(lambda before=before: drawing(visitor) != before)
-    assert note.input_value() == "while it runs"
+    expect(note).to_have_value("while it runs")
     visitor.page.get_by_role("button", name="Save").click()
     client = TrackingClient(str(database), read_only=True)
     run_id = client.search_runs(["1"])[0].info.run_id
@@ -333,7 +334,7 @@ def test_a_click_on_a_disputed_image_shows_it_under_every_model(server, visit):
     index = disputed.text_content()
     disputed.click()
     visitor.page.wait_for_url(f"**image={index}*")
-    assert visitor.page.get_by_label("Test image", exact=True).input_value() == index
+    expect(visitor.page.get_by_label("Test image", exact=True)).to_have_value(index)
     visitor.check()
 
 
@@ -353,8 +354,8 @@ def test_the_chosen_columns_are_in_the_address_also_after_another_page(server, v
 
 def test_the_same_image_is_followed_under_every_model(server, visit):
     visitor = visit(server).open("evaluation?image=7")
-    assert visitor.page.get_by_label("Test image", exact=True).input_value() == "7"
-    assert visitor.page.locator("img[alt=Sharp]").count() == 1
+    expect(visitor.page.get_by_label("Test image", exact=True)).to_have_value("7")
+    expect(visitor.page.locator("img[alt=Sharp]")).to_have_count(1)
     visitor.check()
 
 
@@ -379,7 +380,7 @@ def test_a_typed_statement_is_there_after_another_page_and_after_a_reload(server
     visitor.page.get_by_text("1 row in").wait_for()
     visitor.page.reload()
     visitor.page.get_by_text("1 row in").wait_for()
-    assert editor.input_value() == "SELECT 'kept' AS word"
+    expect(editor).to_have_value("SELECT 'kept' AS word")
     visitor.check()
 
 
@@ -396,7 +397,7 @@ def test_the_filter_and_the_page_live_in_the_address(server, visit):
     box.press("Enter")
     visitor.page.wait_for_url("**filter=small*")
     again = visit(server).open(visitor.page.url.split("/")[-1])
-    assert again.page.get_by_label("Filter", exact=True).input_value() == "small"
+    expect(again.page.get_by_label("Filter", exact=True)).to_have_value("small")
     again.check()
 
 
@@ -416,7 +417,7 @@ def test_back_to_before_the_runs_stood_in_the_address_keeps_them(server, visit):
     visitor.page.go_back()
     visitor.page.wait_for_url(f"{server.address}/")
     visitor.settle()
-    assert chips.count() == 4
+    expect(chips).to_have_count(4)
     visitor.check()
 
 
@@ -465,7 +466,7 @@ def test_a_tag_is_edited_in_its_table_and_saved(tmp_path, serve, visit):
 def test_a_link_reopens_an_artifact(server, visit):
     visitor = visit(server).open("run?part=Artifacts&file=model%2Fmodel_card.json")
     assert "model/model_card.json" in visitor.text()
-    assert visitor.page.get_by_test_id("stJson").count() == 1
+    expect(visitor.page.get_by_test_id("stJson")).to_have_count(1)
     visitor.check()
 
 
