@@ -13,6 +13,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -168,9 +170,19 @@ class ModelConfig(Section):
     weight_decay: Annotated[Number, Field(ge=0)] = 0.0
     schedule: Literal["constant", "one_cycle"] = "constant"
     best_metric: MetricName = "val_loss"
-    best_mode: Literal["min", "max"] = "min"
+    best_mode: Annotated[Literal["min", "max"] | None, Field(validate_default=True)] = None
     mixed_precision: bool = False
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
+
+    @field_validator("best_mode")
+    @classmethod
+    def _as_the_metric_asks(cls, mode: str | None, info: ValidationInfo) -> str:
+        """The other way round, the worst epoch would be tested and exported."""
+        metric = info.data.get("best_metric", "val_loss")
+        natural = "max" if metric.endswith("accuracy") else "min"
+        if mode not in {None, natural}:
+            raise ValueError(f"the best {metric} is the {natural}; leave it out")
+        return natural
 
 
 class Testing(Section):

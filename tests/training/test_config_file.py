@@ -172,3 +172,14 @@ def test_an_override_that_cannot_be_understood_is_wrong_usage(study_file, overri
 def test_a_bad_value_of_an_override_names_the_override(study_file):
     with pytest.raises(ConfigError, match=r"^--set data_prep.blur_sigma=-1: .*greater than 0"):
         load_config(study_file, ["data_prep.blur_sigma=-1"])
+
+
+@pytest.mark.parametrize(("metric", "mode"), [("val_loss", "min"), ("val_accuracy", "max")])
+def test_the_best_epoch_is_the_one_with_the_least_loss_or_the_greatest_accuracy(
+    study_file, metric, mode
+):
+    chosen = f"model_configs.default.best_metric={metric}"
+    assert load_config(study_file, [chosen]).model_configs["default"].best_mode == mode
+    worst = f"model_configs.default.best_mode={'max' if mode == 'min' else 'min'}"
+    with pytest.raises(ConfigError, match=f"the best {metric} is the {mode}; leave it out"):
+        load_config(study_file, [chosen, worst])
