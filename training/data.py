@@ -15,6 +15,7 @@ from training.blur import blur_bytes
 from training.digits import stroke_digits
 from training.errors import ConfigError, DataError
 from training.image_sets import ImageSet, Label, Shelf
+from training.split import split_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -47,10 +48,11 @@ class StudyData:
         return self.train.source
 
     def check(self, configs: Mapping[str, ModelConfig]) -> None:
-        """Refuse configurations that ask for more images than there are.
+        """Refuse configurations that ask for more images than there are, or for too few.
 
         Raises:
-            ConfigError: `max_samples` of a configuration exceeds the training set.
+            ConfigError: `max_samples` of a configuration exceeds the training set, or nothing is
+                left to train on or to validate with.
         """
         for name, model in configs.items():
             if model.max_samples is not None and model.max_samples > len(self.train):
@@ -58,6 +60,10 @@ class StudyData:
                     f"model_configs.{name}.max_samples is {model.max_samples}, but the training "
                     f"set has {len(self.train)} images"
                 )
+            try:
+                split_sizes(len(self.train), model)
+            except ConfigError as error:
+                raise ConfigError(f"model_configs.{name}: {error}") from error
 
 
 def prepare(config: Config, folder: Path, say: Say = print) -> StudyData:

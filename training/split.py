@@ -47,15 +47,25 @@ def split_indices(total: int, config: ModelConfig, seed: int) -> Split:
     Raises:
         ConfigError: One of the two parts would be empty.
     """
-    order = torch.randperm(total, generator=generator(seed, "subset and split"))
-    chosen = order[: config.max_samples]
-    cut = int(len(chosen) * config.data_split_ratio)
-    if not 0 < cut < len(chosen):
+    cut, end = split_sizes(total, config)
+    chosen = torch.randperm(total, generator=generator(seed, "subset and split"))[:end]
+    return Split(chosen[:cut], chosen[cut:])
+
+
+def split_sizes(total: int, config: ModelConfig) -> tuple[int, int]:
+    """How many of `total` images are trained on, and how many are used at all.
+
+    Raises:
+        ConfigError: One of the two parts would be empty.
+    """
+    used = min(total, config.max_samples or total)
+    cut = int(used * config.data_split_ratio)
+    if not 0 < cut < used:
         raise ConfigError(
             f"data_split_ratio {config.data_split_ratio} leaves nothing to train on or to "
-            f"validate with among {len(chosen)} images"
+            f"validate with among {used} images"
         )
-    return Split(chosen[:cut], chosen[cut:])
+    return cut, used
 
 
 def training_sets(data: StudyData, config: ModelConfig) -> list[ImageSet]:

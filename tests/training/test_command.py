@@ -49,6 +49,11 @@ def test_the_substitute_is_announced_and_never_called_mnist(train, study_file):
         (["--only", "defualt"], 2, "no configuration 'defualt'; did you mean 'default'?"),
         (["--set", "model_configs.default.batch_size=-1"], 1, "batch_size is -1"),
         (["--set", "model_configs.default.max_samples=401"], 1, "training set has 400 images"),
+        (
+            ["--set", "model_configs.blurred_dataset.data_split_ratio=0.001"],
+            1,
+            "model_configs.blurred_dataset: data_split_ratio 0.001 leaves nothing",
+        ),
         (["--set", "model_configs.default.model=mpl"], 1, "no model 'mpl'; did you mean 'mlp'?"),
         (["--data-root", "config.yaml/data"], 1, "data root"),
         (["--data-root", "x" * 300], 1, "cannot be used: File name too long"),
