@@ -147,6 +147,11 @@ class DataPrep(Section):
     stroke_train_samples: Annotated[int, Field(ge=10, le=10_000_000)] = 60_000
     stroke_test_samples: Annotated[int, Field(ge=10, le=10_000_000)] = 10_000
 
+    @property
+    def drawn_from(self) -> int:
+        """The seed of the substitute's images."""
+        return self.seed if self.stroke_seed is None else self.stroke_seed
+
 
 class ModelConfig(Section):
     """One configuration: a network, its training images and how it is trained."""
@@ -225,7 +230,10 @@ class Config(Section):
 
     def with_seed(self, seed: int) -> Config:
         """The same study on the same images from another seed."""
-        prep = self.data_prep
-        drawn = prep.seed if prep.stroke_seed is None else prep.stroke_seed
-        prep = prep.model_copy(update={"seed": seed, "stroke_seed": drawn})
-        return self.model_copy(update={"data_prep": prep})
+        update = {"seed": seed, "stroke_seed": self.data_prep.drawn_from}
+        return self.model_copy(update={"data_prep": self.data_prep.model_copy(update=update)})
+
+    def settled(self, source: str) -> Config:
+        """The same study with images of `source`, whatever a machine has at hand."""
+        update = {"source": source, "stroke_seed": self.data_prep.drawn_from}
+        return self.model_copy(update={"data_prep": self.data_prep.model_copy(update=update)})

@@ -154,7 +154,7 @@ class _Maker:
     def _drawn(self, split: Split) -> ImageSet:
         prep = self.config.data_prep
         count = prep.stroke_train_samples if split == "train" else prep.stroke_test_samples
-        seed = prep.seed if prep.stroke_seed is None else prep.stroke_seed
+        seed = prep.drawn_from
         recipe = f"stroke-digits {split} n={count} seed={seed} jitter={prep.stroke_jitter}"
         return self._obtain(
             Label(STROKE_DIGITS, split, 0.0, recipe),

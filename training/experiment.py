@@ -77,10 +77,14 @@ class Experiment:
         return {"device": describe(self.device), "processes": self.world.size, **names}
 
     def effective_config(self) -> str:
-        """The configuration of this run alone, as YAML that `--config` takes."""
+        """The configuration of this run alone, as YAML that `--config` takes.
+
+        It names the images that were used, where the study left it to what was at hand.
+        """
         only = {"model_configs": {self.name: self.settings}}
         idle = {"model_configs": {self.name: set(idle_keys(self.settings))}}
-        content = self.config.model_copy(update=only).model_dump(exclude=idle)
+        settled = self.config.settled(self.data.source).model_copy(update=only)
+        content = settled.model_dump(exclude=idle)
         return yaml.safe_dump(content, sort_keys=False)
 
 

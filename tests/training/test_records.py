@@ -193,6 +193,20 @@ def test_the_model_card_says_how_well_the_network_did(path_in, runs):
     assert len(card["test_metrics"]) == 4
 
 
+def test_the_effective_configuration_leaves_the_images_to_no_chance(tmp_path):
+    """Where the study takes MNIST if it is there, and draws from the seed that governs the rest."""
+    few = "stroke_train_samples: 40, stroke_test_samples: 10, download: false, source: auto"
+    (tmp_path / "config.yaml").write_text(
+        f"data_prep: {{{few}}}\nmodel_configs: {{default: {{max_epochs: 1}}}}\n"
+    )
+    assert main(["--config", str(tmp_path / "config.yaml"), "--seed", "5"]) == 0
+    client = TrackingClient(tmp_path / "tracking.db")
+    (run,) = client.search_runs(["1"])
+    path = client.artifacts(run.info.run_id).local_path("config/effective_config.yaml")
+    prep = yaml.safe_load(path.read_text())["data_prep"]
+    assert (prep["source"], prep["stroke_seed"]) == ("stroke-digits", 5)
+
+
 def test_the_effective_configuration_trains_the_same_weights_again(path_in, tmp_path):
     content = yaml.safe_load(path_in("config/effective_config.yaml").read_text())
     content["tracking"]["database"] = str(tmp_path / "again.db")
