@@ -72,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--data-root", type=_folder, metavar="DIR", help="folder of images, instead of paths.root")
     add("--device", choices=DEVICES, default="auto", help="where to train (default: auto)")
     add("--seed", type=_natural, metavar="N", help="instead of data_prep.seed")
-    add("--seeds", type=_positive, default=1, metavar="N", help="train each from N seeds in a row")
+    add("--seeds", type=_positive, metavar="N", help="train each from N seeds in a row")
     add("--resume", metavar="RUN", help="go on with an interrupted run, by its id or name")
     return parser
 
@@ -111,6 +111,7 @@ def _positive(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    _refuse_beside_resume(options)
     config = _configured(options)
     _require_torch()
     from tracker import TrackerError  # noqa: PLC0415
@@ -129,17 +130,17 @@ def _run(options: argparse.Namespace) -> int:
 def _train(config: Config, options: argparse.Namespace) -> tuple[list[Outcome], str]:
     from training import resume, study, world  # noqa: PLC0415 -- seconds to import
     from training.device import choose_device  # noqa: PLC0415
+    from training.experiment import Surroundings  # noqa: PLC0415
     from training.report import make_report  # noqa: PLC0415
 
     names = study.chosen_configurations(config, options.only)
     device = choose_device(options.device)
     launched = world.launched_world()
-    around = study.Surroundings(device, launched, make_report(launched))
+    around = Surroundings(device, launched, make_report(launched))
     with world.joined(launched, device):
         if options.resume is None:
-            return study.run_study(config, names, around, options.seeds)
-        outcome, source = resume.resume_run(config, options.resume, options.overrides, around)
-        return [outcome] if outcome else [], source
+            return study.run_study(config, names, around, options.seeds or 1)
+        return resume.resume_run(config, options.resume, options.overrides, around)
 
 
 @contextmanager
@@ -150,6 +151,16 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _refuse_beside_resume(options: argparse.Namespace) -> None:
+    if options.resume is None:
+        return
+    asked = {"--only": options.only, "--seed": options.seed, "--seeds": options.seeds}
+    if given := [name for name, value in asked.items() if value not in (None, [])]:
+        raise UsageError(
+            f"--resume goes on with a run as it began; leave out {' and '.join(given)}"
+        )
 
 
 def _configured(options: argparse.Namespace) -> Config:

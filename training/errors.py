@@ -7,6 +7,7 @@
     * DeviceError            the machine lacks what was asked for
     * CheckpointError        a checkpoint is missing, damaged or of another shape
     * NonFiniteLossError     the loss became NaN or infinite
+    * RunFailedError         a run ended FAILED; says how far it came
     * ElsewhereError         another process met an error, and tells it
 """
 
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from training.outcome import Outcome
 
 
 class TrainingError(Exception):
@@ -69,6 +72,19 @@ class NonFiniteLossError(TrainingError):
             f"the loss is no longer finite at step {self.step} (epoch {self.epoch}); "
             "a smaller learning_rate usually helps"
         )
+
+
+class RunFailedError(TrainingError):
+    """A run ended FAILED, with its reason among its tags; others can go on.
+
+    Args:
+        outcome: How it ended.
+        reason: Why, in a sentence.
+    """
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

@@ -29,15 +29,37 @@ UNTRACKED_KEYS = {"description", "on_request"}
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """Where a study runs."""
+
+    device: torch.device
+    world: World
+    report: Report
+
+
+@dataclass(frozen=True)
 class Experiment:
     """What one run needs to know."""
 
     name: str
     config: Config
     data: StudyData
-    device: torch.device
-    world: World
-    report: Report
+    around: Surroundings
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is trained."""
+        return self.around.device
+
+    @property
+    def world(self) -> World:
+        """The processes that train it together."""
+        return self.around.world
+
+    @property
+    def report(self) -> Report:
+        """What a person is told meanwhile."""
+        return self.around.report
 
     @property
     def settings(self) -> ModelConfig:
@@ -65,11 +87,15 @@ class Experiment:
             "max_samples": self.settings.max_samples or len(self.data.train),
             "train_samples": len(split.train),
             "val_samples": len(split.validation),
-            "parameters": parameter_count(build_model(self.settings, self.seed)),
+            "parameters": self._parameter_count(),
             "blur_sigma": self.config.data_prep.blur_sigma,
             "seed": self.seed,
             "data_source": self.data.source,
         }
+
+    def _parameter_count(self) -> int:
+        with torch.device("meta"):  # a network without numbers, which needs no memory
+            return parameter_count(build_model(self.settings, self.seed))
 
     def environment(self) -> dict[str, Any]:
         """Where the run takes place; may change when it is resumed."""
@@ -96,11 +122,11 @@ class Training:
         resumed: The state to go on from; the beginning by default.
 
     Raises:
-        CheckpointError: The state is of a network of another shape.
+        CheckpointError: The state is of another network or another optimiser.
     """
 
     def __init__(self, experiment: Experiment, resumed: Checkpoint | None = None) -> None:
-        self.experiment = experiment
+        self.experiment, self.resumed = experiment, resumed
         settings = experiment.settings
         torch.set_num_threads(settings.threads)
         self.model = build_model(settings, experiment.seed).to(experiment.device)

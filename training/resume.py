@@ -2,129 +2,126 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tracker
+from tracker.cli.names import find_run as find_in_store
+from tracker.exceptions import InvalidValueError, NotFoundError
 from training.config_file import load_config
-from training.errors import CheckpointError, DataError, UsageError, did_you_mean
-from training.experiment import Experiment
-from training.model_records import saved_in
-from training.seed_study import SEEDS_TAG
-from training.study import Surroundings, assist, prepared
-from training.tracked_run import EFFECTIVE_CONFIG, resume_experiment
+from training.continuation import continuation, resume_experiment
+from training.errors import CheckpointError, UsageError
+from training.run_files import EFFECTIVE_CONFIG
+from training.seed_study import SEEDS_TAG, resume_seeds
+from training.study import directed
+from training.tracked_run import NOT_TO_RESUME
 from training.tracking import open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from training.config import Config
-    from training.data import StudyData
+    from training.experiment import Experiment, Surroundings
     from training.outcome import Outcome
+
+FREE = {"download", "description", "on_request"}
+"""What may change while a run is interrupted, beside the paths, the tracking and the testing."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that was interrupted, and what it began with, at today's paths."""
+
+    run: tracker.Run
+    name: str
+    config: Config
 
 
 def resume_run(
     config: Config, reference: str, overrides: Sequence[str], around: Surroundings
-) -> tuple[Outcome | None, str]:
-    """Go on with the run called `reference` from its last checkpoint.
+) -> tuple[list[Outcome], str]:
+    """Go on with the run called `reference`, of several seeds with what is left of them.
 
-    Everything but the paths is as it was when the run began; `overrides` change it.
+    Everything but the paths is as it was when the run began; `overrides` may repeat it.
 
     Raises:
         UsageError: There is no such run, or it needs no resuming.
         TrainingError: Its checkpoint, its configuration or its images do not fit.
     """
+    begun = around.world.told(lambda: _begun(config, reference, overrides))
+
+    def train(experiment: Experiment) -> Outcome:
+        if SEEDS_TAG in begun.run.data.tags:
+            return resume_seeds(experiment, begun.run)
+        return resume_experiment(continuation(experiment, begun.run))
+
+    return directed(begun.config, [begun.name], around, train)
+
+
+def _begun(config: Config, reference: str, overrides: Sequence[str]) -> Begun:
     if not Path(config.tracking.database).exists():
         raise UsageError(f"there is no database {config.tracking.database} to find the run in")
     open_database(config)
     run = find_run(reference)
-    settings, name = original_config(config, run, overrides)
-    with prepared(settings, [name], around) as data:
-        check_images(run, data)
-        experiment = Experiment(name, settings, data, around.device, around.world, around.report)
-        check_settings(run, experiment)
-        saved = saved_in(run.info.run_id)
-        around.world.wait()  # all have read the run's status before it changes
-        try:
-            if not around.world.is_main:
-                assist(experiment, saved.last if saved else None)
-                return None, data.source
-            return resume_experiment(experiment, run.info.run_id, saved), data.source
-        finally:
-            around.report.run_ended()
+    original = original_config(run, overrides)
+    name = next(iter(original.model_configs))
+    update = {"paths": config.paths, "tracking": config.tracking}
+    return Begun(run, name, original.model_copy(update=update))
 
 
 def find_run(reference: str) -> tracker.Run:
-    """The unfinished run with this id or name.
+    """The unfinished run with this id or name, or with this start of one.
 
     Raises:
-        UsageError: There is none, or it is finished or still running.
+        UsageError: There is none, there are several, or it is finished or still running.
     """
     client = tracker.get_client()
     client.reap()  # a run whose process died no longer counts as running
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    runs = client.search_runs(experiments)
-    found = [run for run in runs if reference in (run.info.run_id, run.info.run_name)]
-    if not found:
-        unfinished = [run.info.run_name for run in runs if run.info.status != "FINISHED"]
-        hint = did_you_mean(reference, unfinished) if unfinished else "all runs are finished"
-        raise UsageError(f"there is no run {reference!r}; {hint}")
-    status = found[0].info.status
-    if status in {"FINISHED", "RUNNING"}:
-        state = "finished" if status == "FINISHED" else "still running in another process"
+    try:
+        info = find_in_store(client.store, reference)
+    except (NotFoundError, InvalidValueError) as error:
+        message = str(error)
+        raise UsageError(message[0].lower() + message[1:]) from error
+    if info.lifecycle_stage == "deleted":
+        raise UsageError(f"the run {reference!r} is deleted; restore it first")
+    if info.status in NOT_TO_RESUME:
+        state = NOT_TO_RESUME[info.status]
         raise UsageError(f"the run {reference!r} is {state}; nothing to resume")
-    if SEEDS_TAG in found[0].data.tags:
-        raise UsageError(f"the run {reference!r} only sums up others; resume one of its children")
-    return found[0]
+    return client.get_run(info.run_id)
 
 
-def original_config(
-    config: Config, run: tracker.Run, overrides: Sequence[str]
-) -> tuple[Config, str]:
-    """The configuration that a run began with, at today's paths, and its name.
+def original_config(run: tracker.Run, overrides: Sequence[str]) -> Config:
+    """The configuration that a run began with, with the images that it found.
 
     Raises:
-        CheckpointError: The run was not made by the trainer.
+        CheckpointError: The run was not made by the trainer, or `overrides` say otherwise.
     """
     try:
         path = tracker.get_client().artifacts(run.info.run_id).local_path(EFFECTIVE_CONFIG)
-        name = run.data.tags["configuration"]
-    except (tracker.TrackerError, KeyError) as error:
+    except tracker.TrackerError as error:
         message = f"the run {run.info.run_name!r} cannot be resumed: it holds no configuration"
         raise CheckpointError(message) from error
-    original = load_config(path, overrides)
-    return original.model_copy(update={"paths": config.paths, "tracking": config.tracking}), name
-
-
-def check_images(run: tracker.Run, data: StudyData) -> None:
-    """Refuse to go on with other images than the run began with.
-
-    Raises:
-        DataError: The images differ.
-    """
-    tests = {
-        used.dataset.digest
-        for used in run.inputs.dataset_inputs
-        if used.dataset.name in {data.test.name, data.test_blurred.name}
-    }
-    begun = run.data.tags.get("data_source", data.source)
-    if begun != data.source or not tests <= {data.test.digest, data.test_blurred.digest}:
-        raise DataError(
-            f"the run {run.info.run_name!r} began with other images ({begun}) than are here "
-            f"({data.source}); it can only go on with the same"
+    original, asked = load_config(path), load_config(path, overrides)
+    if original.data_prep.source == "auto":  # as in runs of earlier releases
+        original = original.settled(run.data.params.get("data_source", "auto"))
+    for key, begun, now in _differences(original, asked):
+        raise CheckpointError(
+            f"the run {run.info.run_name!r} began with {key} {begun}, which is now {now}; "
+            "a run keeps its settings to the end: start a new one"
         )
+    return asked.settled(original.data_prep.source)
 
 
-def check_settings(run: tracker.Run, experiment: Experiment) -> None:
-    """Refuse to go on with other settings than the run began with.
-
-    Raises:
-        CheckpointError: A setting differs.
-    """
-    for key, value in experiment.params().items():
-        begun = run.data.params.get(key, str(value))
-        if begun != str(value):
-            raise CheckpointError(
-                f"the run {run.info.run_name!r} began with {key} {begun}, which is now {value}; "
-                "a run keeps its settings to the end: start a new one"
-            )
+def _differences(original: Config, asked: Config) -> Iterator[tuple[str, Any, Any]]:
+    """Settings that are not what they were, with their old and new values."""
+    if asked.data_prep.source == "auto":
+        asked = asked.settled(original.data_prep.source)
+    pairs = [
+        (original.data_prep, asked.data_prep),
+        *((model, asked.model_configs[name]) for name, model in original.model_configs.items()),
+    ]
+    for old, new in pairs:
+        for key, begun in old:
+            if key not in FREE and getattr(new, key) != begun:
+                yield key, begun, getattr(new, key)

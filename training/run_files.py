@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+EFFECTIVE_CONFIG = "config/effective_config.yaml"
+"""The configuration of a run; one without it cannot go on."""
+
 
 def active_run_id() -> str:
     """The id of the active run."""

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import tracker
-from training.data import StudyData, prepare, writable_folder
+from training.data import prepare, writable_folder
 from training.errors import (
     ElsewhereError,
-    NonFiniteLossError,
+    RunFailedError,
     TrainingError,
     UsageError,
     did_you_mean,
 )
-from training.experiment import Experiment, Training
+from training.experiment import Experiment
 from training.model import check_choice
-from training.outcome import Outcome
 from training.seed_study import run_seeds
+from training.together import dismiss, follow
 from training.tracked_run import run_experiment
 from training.tracking import check_tracking, open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    import torch
-
-    from training.checkpoint import Checkpoint
     from training.config import Config
-    from training.report import Report
+    from training.data import StudyData
+    from training.experiment import Surroundings
+    from training.outcome import Outcome
     from training.world import World
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Where a study runs."""
-
-    device: torch.device
-    world: World
-    report: Report
 
 
 def chosen_configurations(config: Config, only: Sequence[str]) -> list[str]:
@@ -65,18 +54,43 @@ def run_study(
         TrainingError: The images or the configuration are unfit; nothing was recorded.
         TrackerError: The database cannot be used.
     """
+
+    def train(experiment: Experiment) -> Outcome:
+        return run_seeds(experiment, seeds) if seeds > 1 else run_experiment(experiment)
+
+    return directed(config, names, around, train)
+
+
+def directed(
+    config: Config,
+    names: Sequence[str],
+    around: Surroundings,
+    train: Callable[[Experiment], Outcome],
+) -> tuple[list[Outcome], str]:
+    """Train configurations in the process of rank 0, the others following it.
+
+    A training that fails is reported and does not end the study.
+
+    Raises:
+        TrainingError: The images or the configuration are unfit; nothing was recorded.
+        TrackerError: The database cannot be used.
+    """
     with prepared(config, names, around) as data:
-        experiments = [
-            Experiment(name, config, data, around.device, around.world, around.report)
-            for name in names
-        ]
         if not around.world.is_main:
-            for experiment in experiments:
-                for offset in range(seeds):
-                    assist(experiment.with_seed(experiment.seed + offset))
+            follow(config, data, around)
             return [], data.source
         open_database(config)
-        return [run_one(experiment, seeds) for experiment in experiments], data.source
+        outcomes = [_outcome_of(train, Experiment(name, config, data, around)) for name in names]
+        dismiss(around.world)
+        return outcomes, data.source
+
+
+def _outcome_of(train: Callable[[Experiment], Outcome], experiment: Experiment) -> Outcome:
+    try:
+        return train(experiment)
+    except RunFailedError as failure:
+        experiment.report.say(f"error: {experiment.name}: {failure}")
+        return failure.outcome
 
 
 @contextmanager
@@ -115,24 +129,3 @@ def _told_to_the_others(world: World) -> Iterator[None]:
         raise
     if world.is_main:
         world.all(holds=True)
-
-
-def run_one(experiment: Experiment, seeds: int) -> Outcome:
-    """One configuration; a training that fails is reported and does not end the study."""
-    try:
-        return run_seeds(experiment, seeds) if seeds > 1 else run_experiment(experiment)
-    except TrainingError as error:
-        experiment.report.say(f"error: {experiment.name}: {error}")
-        run = tracker.last_active_run()
-        assert run is not None  # noqa: S101 -- the run that has just failed
-        info = run.info
-        return Outcome(experiment.name, info.run_id, info.run_name, "FAILED", {}, {}, 0.0)
-    finally:
-        experiment.report.run_ended()
-
-
-def assist(experiment: Experiment, state: Checkpoint | None = None) -> None:
-    """Train along with the process of rank 0, which does all the rest."""
-    with suppress(NonFiniteLossError):  # rank 0 meets the same, and says so
-        for _ in Training(experiment, state).epochs():
-            pass

@@ -4,93 +4,169 @@ from __future__ import annotations
 
 import secrets
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import tracker
+from tracker.exceptions import InvalidStateError
 from training.dataset_records import record_datasets, used_sets
-from training.errors import NonFiniteLossError
+from training.errors import (
+    ElsewhereError,
+    RunFailedError,
+    TrainingError,
+    UsageError,
+)
 from training.evaluation_records import record_evaluation
 from training.experiment import Training
-from training.model_records import CheckpointKeeper, Saved, record_model
+from training.memory import shortage_told
+from training.model_records import CheckpointKeeper, record_model
 from training.outcome import Outcome
-from training.run_files import active_run_id
+from training.run_files import EFFECTIVE_CONFIG
+from training.together import train_together
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from training.checkpoint import Checkpoint
     from training.experiment import Experiment
 
-EFFECTIVE_CONFIG = "config/effective_config.yaml"
 FAILURE_TAG = "tracker.failure_reason"
 """Where the tracker itself says why a run failed."""
+NOT_TO_RESUME = {"RUNNING": "still running in another process", "FINISHED": "finished"}
+
+
+class Record:
+    """What is written of one run while it is the active one.
+
+    A run that goes on has some of it already, and every point of a metric is there once.
+    """
+
+    def __init__(self, run: tracker.ActiveRun) -> None:
+        self.info = run.info
+        client, run_id = tracker.get_client(), run.info.run_id
+        self._points = {
+            (key, point.step)
+            for key in run.data.metrics
+            for point in client.get_metric_history(run_id, key)
+        }
+        self._params = run.data.params.keys()
+
+    def setup(self, experiment: Experiment) -> None:
+        """Log the configuration, without which a run cannot be resumed, and the parameters.
+
+        Raises:
+            TrackerError: A parameter is not what it was when the run began.
+        """
+        tracker.log_text(experiment.effective_config(), EFFECTIVE_CONFIG)
+        tracker.log_params(experiment.params())
+        environment = experiment.environment()  # may be another one when a run goes on
+        tracker.log_params({k: v for k, v in environment.items() if k not in self._params})
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Log metrics, but for those that have a point at this step."""
+        new = {key: value for key, value in values.items() if (key, step) not in self._points}
+        if new:
+            tracker.log_metrics(new, step=step)
+
+
+@contextmanager
+def recorded(
+    experiment: Experiment,
+    *,
+    run_id: str | None = None,
+    nested: bool = False,
+    tags: Mapping[str, str] | None = None,
+) -> Iterator[Record]:
+    """A run around a block: a new one, or the one of `run_id`, which nobody else may work on.
+
+    Raises:
+        RunFailedError: The block cannot go on; the run is FAILED, says why and keeps what it had.
+        UsageError: The run is running or finished by now.
+        ElsewhereError: Another process is gone, so that other runs cannot go on either.
+        TrackerError: Nothing can be recorded any more.
+    """
+    start = _claimed(run_id) if run_id else _new(experiment, tags or {})
+    with tracker.start_run(**start, nested=nested) as run:
+        try:
+            with _reason_kept(run.info.run_id), shortage_told():
+                record = Record(run)
+                record.setup(experiment)
+                yield record
+        except ElsewhereError:
+            raise
+        except TrainingError as error:
+            info = run.info
+            failed = Outcome(experiment.name, info.run_id, info.run_name, "FAILED")
+            raise RunFailedError(failed, str(error)) from error
+
+
+def _new(experiment: Experiment, tags: Mapping[str, str]) -> dict[str, Any]:
+    about = {"configuration": experiment.name, "data_source": experiment.data.source}
+    return {
+        "run_name": f"{experiment.name}_{secrets.token_hex(4)}",
+        "tags": {**about, **tags},
+        "description": experiment.settings.description or None,
+    }
+
+
+def _claimed(run_id: str) -> dict[str, Any]:
+    """Set a run RUNNING unless another process did so since it was looked at."""
+    try:
+        tracker.get_client().resume_run(run_id, unless=NOT_TO_RESUME)
+    except InvalidStateError as error:
+        raise UsageError(f"{error} Another process was faster.") from error
+    return {"run_id": run_id}
+
+
+@contextmanager
+def _reason_kept(run_id: str) -> Iterator[None]:
+    """Keep among a run's tags why it fails."""
+    try:
+        yield
+    except (TrainingError, tracker.TrackerError) as error:
+        with suppress(tracker.TrackerError):  # the first error is the one to tell
+            tracker.get_client().set_tag(run_id, FAILURE_TAG, str(error))
+        raise
 
 
 def run_experiment(experiment: Experiment, *, nested: bool = False) -> Outcome:
     """Train one configuration in a run of its own.
 
     Raises:
-        TrainingError: The training cannot go on; the run is FAILED and keeps what it had.
+        RunFailedError: The training cannot go on; the run is FAILED and keeps what it had.
         KeyboardInterrupt: Ctrl-C; the run is KILLED and keeps what it had.
     """
-    training = Training(experiment)
-    with tracker.start_run(
-        run_name=new_run_name(experiment.name),
-        nested=nested,
-        tags={"configuration": experiment.name, "data_source": experiment.data.source},
-        description=experiment.settings.description or None,
-    ) as run:
-        return _train_and_record(training, CheckpointKeeper(), run)
+    with recorded(experiment, nested=nested) as record:
+        return train_and_record(Training(experiment), CheckpointKeeper(), record)
 
 
-def resume_experiment(experiment: Experiment, run_id: str, saved: Saved | None) -> Outcome:
-    """Go on with a run from its last checkpoint, or from its beginning where it has none.
-
-    Raises:
-        CheckpointError: The checkpoint is of another network; the run stays as it was.
-        TrainingError: The training cannot go on; the run is FAILED and keeps what it had.
-        KeyboardInterrupt: Ctrl-C; the run is KILLED and keeps what it had.
-    """
-    training = Training(experiment, saved.last if saved else None)
-    keeper = CheckpointKeeper(saved.best if saved else None)
-    with tracker.start_run(run_id=run_id) as run:
-        return _train_and_record(training, keeper, run, resumed=True)
-
-
-def new_run_name(name: str) -> str:
-    """The configuration's name and eight random digits."""
-    return f"{name}_{secrets.token_hex(4)}"
-
-
-def _train_and_record(
-    training: Training, keeper: CheckpointKeeper, run: tracker.ActiveRun, *, resumed: bool = False
-) -> Outcome:
+def train_and_record(training: Training, keeper: CheckpointKeeper, record: Record) -> Outcome:
+    """Train what is left and evaluate it, all recorded in the active run."""
     start = time.perf_counter()
-    experiment, info = training.experiment, run.info
+    experiment, info = training.experiment, record.info
     settings = experiment.settings
     experiment.report.run_started(experiment.name, info.run_id, settings.max_epochs)
-    record_setup(experiment, resumed=resumed)
-    record_datasets(experiment.data, experiment.split(), settings)
-    best = _train(training, keeper, resumed=resumed)
-    best.restore(training.model)
-    metrics = _record_best(training, best, resumed=resumed)
+    try:
+        record_datasets(experiment.data, experiment.split(), settings)
+        best = _train(training, keeper, record)
+        best.restore(training.model)
+        metrics = _record_best(training, best, record)
+    finally:
+        experiment.report.run_ended()
     seconds = time.perf_counter() - start
     return Outcome(experiment.name, info.run_id, info.run_name, "FINISHED", metrics, {}, seconds)
 
 
-def _train(training: Training, keeper: CheckpointKeeper, *, resumed: bool) -> Checkpoint:
+def _train(training: Training, keeper: CheckpointKeeper, record: Record) -> Checkpoint:
     """Train to the end, recording each epoch; the best state."""
     for result in training.history:  # a process killed after its checkpoint may not have got to it
-        log_once(result.metrics(), result.epoch, resumed=True)
+        record.metrics(result.metrics(), result.epoch)
     try:
-        for result in training.epochs():
-            log_once(result.metrics(), result.epoch, resumed=resumed)
+        for result in train_together(training):
+            record.metrics(result.metrics(), result.epoch)
             keeper.note(training.state())
             training.experiment.report.epoch_done(result)
-    except BaseException as error:
-        if isinstance(error, NonFiniteLossError):
-            tracker.set_tag(FAILURE_TAG, str(error))
+    except BaseException:
         with suppress(tracker.TrackerError):  # the first error is the one to tell
             keeper.write()
         raise
@@ -99,34 +175,13 @@ def _train(training: Training, keeper: CheckpointKeeper, *, resumed: bool) -> Ch
     return keeper.best
 
 
-def record_setup(experiment: Experiment, *, resumed: bool = False) -> None:
-    """Log the parameters and the configuration; a resumed run refuses other ones."""
-    tracker.log_params(experiment.params())
-    if not resumed:
-        tracker.log_params(experiment.environment())
-    tracker.log_text(experiment.effective_config(), EFFECTIVE_CONFIG)
-
-
-def log_once(metrics: Mapping[str, float], step: int, *, resumed: bool) -> None:
-    """Log metrics of the active run, in a resumed one only those without a point at this step."""
-    if resumed:
-        client, run_id = tracker.get_client(), active_run_id()
-        metrics = {
-            key: value
-            for key, value in metrics.items()
-            if step not in {point.step for point in client.get_metric_history(run_id, key)}
-        }
-    if metrics:
-        tracker.log_metrics(dict(metrics), step=step)
-
-
-def _record_best(training: Training, best: Checkpoint, *, resumed: bool) -> dict[str, float]:
+def _record_best(training: Training, best: Checkpoint, record: Record) -> dict[str, float]:
     """Evaluate and keep the best network; the test metrics."""
     experiment, settings = training.experiment, training.experiment.settings
     batch_size = experiment.config.testing.batch_size
     metrics = record_evaluation(training.model, experiment.data, batch_size, experiment.device)
     final = {**metrics, "best_epoch": float(best.epoch)}
-    log_once(final, settings.max_epochs, resumed=resumed)
+    record.metrics(final, settings.max_epochs)
     used = used_sets(experiment.data, experiment.split(), settings)
     record_model(training.model, best, used, metrics)
     return metrics

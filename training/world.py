@@ -10,17 +10,19 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import distributed
 
-from training.errors import DeviceError
+from training.errors import DeviceError, ElsewhereError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,45 @@ class World:
         return values
 
     def all(self, holds: bool) -> bool:  # noqa: FBT001 -- reads as the builtin does
-        """Whether something holds in every process."""
-        return bool(self.minimum(torch.tensor(int(holds))))
+        """Whether something holds in every process.
 
-    def wait(self) -> None:
-        """Go on when all processes have come here."""
-        if self.size > 1:
-            distributed.barrier()
+        Raises:
+            ElsewhereError: A process is gone.
+        """
+        with reaching_others():
+            return bool(self.minimum(torch.tensor(int(holds))))
+
+    def told(self, find: Callable[[], T]) -> T:
+        """What `find` finds in the process of rank 0, which alone calls it.
+
+        Raises:
+            ElsewhereError: A process is gone.
+        """
+        if self.size == 1:
+            return find()
+        box: list[Any] = [find() if self.is_main else None]
+        with reaching_others():
+            distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))
+        found: T = box[0]
+        return found
+
+
+@contextmanager
+def reaching_others() -> Iterator[None]:
+    """A block that can only fail because another process is gone.
+
+    Raises:
+        ElsewhereError: It has failed.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # of every kind that torch's backends have for it
+        raise ElsewhereError(f"another process is gone: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The sentence of an error of torch, without the stack of C++ below it."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def launched_world() -> World:

@@ -12,7 +12,14 @@ import pytest
 import torch
 
 import tracker
+from training.config_file import load_config
+from training.data import prepare
+from training.experiment import Experiment, Surroundings
+from training.report import SilentReport
 from training.split import Examples
+from training.world import World
+
+CPU = torch.device("cpu")
 
 STUDY = """\
 paths:
@@ -110,6 +117,40 @@ def locked(allowed):
 
 
 @pytest.fixture(scope="session")
+def interrupt():
+    """Starts a training, sends it a signal after the second epoch of its n-th run; how it ended.
+
+    Under torchrun all processes get the signal, as they do from a terminal.
+    """
+
+    def run(study_file: Path, sent: int, *arguments: str, run: int = 1, processes: int = 1):
+        torchrun = (
+            *("-m", "torch.distributed.run", "--standalone"),
+            f"--nproc-per-node={processes}",
+        )
+        launcher = torchrun if processes > 1 else ()
+        command = [sys.executable, *launcher, "-m", "training", "--config", str(study_file)]
+        seen = 0
+        with subprocess.Popen(
+            [*command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        ) as process:
+            for line in process.stdout:
+                seen += "epoch   2" in line
+                if seen == run:
+                    os.killpg(process.pid, sent)
+                    break
+            output, errors = process.communicate(timeout=90)
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def mnist_root() -> Path:
     """A folder with MNIST's raw files, which only some machines have."""
     root = os.environ.get("MNIST_ROOT")
@@ -124,6 +165,14 @@ def tracked(tmp_path: Path):
     tracker.set_tracking_uri(tmp_path / "tracking.db")
     tracker.set_experiment("tests")
     return tracker
+
+
+@pytest.fixture
+def experiment(study_file: Path):
+    """The small study's `default`, to be trained in this process."""
+    config = load_config(study_file)
+    data = prepare(config, study_file.parent, lambda _: None)
+    return Experiment("default", config, data, Surroundings(CPU, World(), SilentReport()))
 
 
 @pytest.fixture

@@ -54,6 +54,8 @@ def test_the_substitute_is_announced_and_never_called_mnist(train, study_file):
             1,
             "model_configs.blurred_dataset: data_split_ratio 0.001 leaves nothing",
         ),
+        (["--resume", "a", "--only", "default"], 2, "as it began; leave out --only"),
+        (["--resume", "a", "--seed", "1", "--seeds", "1"], 2, "leave out --seed and --seeds"),
         (["--set", "model_configs.default.model=mpl"], 1, "no model 'mpl'; did you mean 'mlp'?"),
         (["--data-root", "config.yaml/data"], 1, "data root"),
         (["--data-root", "x" * 300], 1, "cannot be used: File name too long"),

@@ -16,28 +16,15 @@ from training import checkpoint
 from training.__main__ import main
 from training.checkpoint import Checkpoint
 from training.config import ModelConfig
-from training.data import StudyData
-from training.errors import NonFiniteLossError, TrainingError
+from training.errors import ConfigError, NonFiniteLossError, RunFailedError, TrainingError
 from training.evaluation_records import record_evaluation
-from training.image_sets import ImageSet
 from training.loop import EpochResult, Task, train_epochs
 from training.model import build_model
 from training.model_records import CheckpointKeeper, matching, saved_in
 from training.run_files import as_json
 from training.steps import build_optimizer, build_step
+from training.tracked_run import recorded
 from training.world import World
-
-
-@pytest.fixture
-def make_images(make_examples, tmp_path):
-    """The four sets of a study, all the same images."""
-
-    def make(count):
-        some = make_examples(count)
-        parts = (some.images, some.labels, "mnist", "test", 0.0, "", "", tmp_path / "test.pt")
-        return StudyData(*[ImageSet(*parts)] * 4)
-
-    return make
 
 
 def only_run(study_file):
@@ -65,13 +52,12 @@ def test_a_network_that_the_last_step_broke_is_neither_tested_nor_exported(study
     assert not any(key.startswith("test_") for key in run.data.metrics)
 
 
-def test_a_loss_that_breaks_on_the_test_images_alone_leaves_no_evaluation(tracked, make_images):
-    model = build_model(ModelConfig(hidden_size=4), seed=1)
+def test_a_loss_that_breaks_on_the_test_images_alone_leaves_no_evaluation(experiment, tracked):
+    model = build_model(experiment.settings, seed=1)
     with torch.no_grad():
         model[3].bias[0] = float("inf")
-    data = make_images(20)
     with tracked.start_run() as run, pytest.raises(TrainingError, match="not finite"):
-        record_evaluation(model, data, 10, torch.device("cpu"))
+        record_evaluation(model, experiment.data, 100, experiment.device)
     assert tracked.get_client().list_artifacts(run.info.run_id, "evaluation") == []
 
 
@@ -124,6 +110,45 @@ def test_a_full_disk_during_a_checkpoint_keeps_the_one_before(tracked):
             keeper.write()
     artifacts = tracked.get_client().artifacts(run.info.run_id)
     assert checkpoint.load(artifacts.local_path("model/last.pt")).epoch == 1
+
+
+def test_a_full_disk_is_the_reason_that_the_run_keeps(study_file):
+    wide = ["--only", "default", "--set", "model_configs.default.hidden_size=2000"]
+    with no_file_larger_than(3_000_000):
+        assert main(["--config", str(study_file), *wide]) == 1
+    run = only_run(study_file)
+    assert run.info.status == "FAILED"
+    assert "model/best.pt" in run.data.tags["tracker.failure_reason"]
+
+
+def test_any_error_of_the_trainer_is_the_reason_that_the_run_keeps(experiment, tracked):
+    with pytest.raises(RunFailedError, match="no luck") as caught, recorded(experiment):
+        raise ConfigError("no luck")
+    run = tracked.get_run(caught.value.outcome.run_id)
+    assert (run.info.status, run.data.tags["tracker.failure_reason"]) == ("FAILED", "no luck")
+
+
+LITTLE_MEMORY = """
+import resource, sys, torch
+from training.__main__ import main
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + 2_000_000_000
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads how much memory is used from /proc")
+def test_a_network_too_large_for_the_memory_fails_alone(study_file, python):
+    """Its weights take 3 GB."""
+    huge = ["--set", "model_configs.default.hidden_size=1000000"]
+    result = python(LITTLE_MEMORY, "--config", str(study_file), *huge, check=False)
+    assert (result.returncode, result.stderr) == (1, "")
+    found = TrackingClient(study_file.parent / "tracking.db").search_runs(["1"])
+    runs = {run.data.tags["configuration"]: run for run in found}
+    assert "not enough memory" in runs["default"].data.tags["tracker.failure_reason"]
+    assert runs["blurred_dataset"].info.status == "FINISHED"
 
 
 @pytest.mark.parametrize(
