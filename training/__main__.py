@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.errors import ConfigError, DeviceError, ElsewhereError, TrainingError, UsageError
+from training.interruption import how_to_go_on, is_first, stoppable
 from training.output import outlived_output, silence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from training.config import Config
     from training.outcome import Outcome
@@ -49,7 +49,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         silence(sys.stdout)  # its reader, `head` for one, has left
         return BROKEN_PIPE
     except KeyboardInterrupt:
-        return _interrupted()
+        return _interrupted(options)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -79,7 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = build_parser()
-    if _is_first():
+    if is_first():
         return parser.parse_args(arguments)
     try:
         with (
@@ -117,7 +117,7 @@ def _run(options: argparse.Namespace) -> int:
     from tracker import TrackerError  # noqa: PLC0415
     from training.report import print_summary  # noqa: PLC0415 -- a second to import
 
-    with _terminable():
+    with stoppable():
         try:
             outcomes, source = _train(config, options)
         except TrackerError as error:
@@ -141,16 +141,6 @@ def _train(config: Config, options: argparse.Namespace) -> tuple[list[Outcome], 
         if options.resume is None:
             return study.run_study(config, names, around, options.seeds or 1)
         return resume.resume_run(config, options.resume, options.overrides, around)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends a run like Ctrl-C: KILLED, with what it had."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _refuse_beside_resume(options: argparse.Namespace) -> None:
@@ -180,17 +170,12 @@ def _require_torch() -> None:
         raise DeviceError(f"torch cannot be imported ({error}); {INSTALL}") from error
 
 
-def _is_first() -> bool:
-    """Whether this process, among those of torchrun, is the one that tells."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def _is_told_elsewhere(error: TrainingError) -> bool:
     """Whether the first process tells this mistake for all.
 
     The others must not fail then: torchrun would end the first one before it has told.
     """
-    return isinstance(error, ConfigError | ElsewhereError | UsageError) and not _is_first()
+    return isinstance(error, ConfigError | ElsewhereError | UsageError) and not is_first()
 
 
 def _complain(error: object, code: int) -> int:
@@ -201,19 +186,17 @@ def _complain(error: object, code: int) -> int:
     return code
 
 
-def _interrupted() -> int:
-    import tracker  # noqa: PLC0415
-
-    run = tracker.last_active_run()
-    if run is None or run.info.status != "KILLED":
-        return _complain("interrupted", INTERRUPTED)
-    command = f"python -m training --resume {run.info.run_id}"
-    return _complain(f"interrupted; go on with: {command}", INTERRUPTED)
+def _interrupted(options: argparse.Namespace) -> int:
+    if is_first():
+        command = how_to_go_on(options)
+        hint = f"; go on with: {command}" if command else ""
+        _complain(f"interrupted{hint}", INTERRUPTED)
+    return INTERRUPTED
 
 
 if __name__ == "__main__":
     code = main()
-    if not _is_first():
+    if not is_first():
         # Gloo's threads let go of the last tensors a little later, which takes the interpreter: in
         # one that is being torn down that aborts, and torchrun ends all processes with this one.
         os._exit(code)
