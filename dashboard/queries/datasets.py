@@ -43,4 +43,4 @@ def used_by(source: Source, run_ids: tuple[str, ...]) -> pd.DataFrame:
 def _profile_rows(profile: str | None) -> int | None:
     parsed = untrusted.parsed((profile or "{}").encode(), "The profile")
     count = parsed["num_rows"]
-    return count if isinstance(count, int) and abs(count) <= MOST_ROWS else None
+    return count if isinstance(count, int) and 0 <= count <= MOST_ROWS else None
