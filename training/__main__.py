@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from training.errors import ConfigError, DeviceError, ElsewhereError, TrainingError, UsageError
 from training.interruption import how_to_go_on, is_first, stoppable
@@ -194,10 +194,20 @@ def _interrupted(options: argparse.Namespace) -> int:
     return INTERRUPTED
 
 
+def leave(code: int) -> NoReturn:
+    """End the process.
+
+    One that torchrun started skips the end of the interpreter: gloo's threads let go of the last
+    tensors a little later, which takes it, and aborts the process where it is being torn down;
+    torchrun then ends all the others. All runs are closed by now, and all files.
+    """
+    if "RANK" not in os.environ:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # closed from the start, or since
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    code = main()
-    if not is_first():
-        # Gloo's threads let go of the last tensors a little later, which takes the interpreter: in
-        # one that is being torn down that aborts, and torchrun ends all processes with this one.
-        os._exit(code)
-    sys.exit(code)
+    leave(main())
