@@ -269,7 +269,6 @@ def tick(folder: Path) -> list[Line]:
     def look() -> None:
         shown = view.build(open_source(file), None, (run_id,))
         lines.read(shown, ["train_loss"], "step")
-        lines.marked(shown, ["train_loss"], "step")
 
     first, ticks = timed(look), []
     for number in range(TICKS):
