@@ -47,10 +47,11 @@ def test_data_sets_are_on_disk_once_and_in_every_run(study):
     files = [path.stat() for path in (folder / "artifacts").rglob("*") if path.is_file()]
     on_disk = sum({(file.st_dev, file.st_ino): file.st_size for file in files}.values())
     assert on_disk < 300_000_000
+    source = "mnist" if os.environ.get("MNIST_ROOT") else "stroke_digits"
     for run in client.search_runs(["1"]):
         names = {file.path for file in client.list_artifacts(run.info.run_id, "datasets")}
         blurred = "_blurred" if run.data.params["train_on"] == "blurred" else ""
-        assert {f"datasets/mnist_train{blurred}.pt", "datasets/mnist_test.pt"} <= names
+        assert {f"datasets/{source}_train{blurred}.pt", f"datasets/{source}_test.pt"} <= names
 
 
 def test_every_sql_recipe_prints_a_table_of_the_study(study, repository):
