@@ -104,7 +104,8 @@ class RecordVerbs(OpenedDatabase):
             NotFoundError: There is no such run.
             InvalidStateError: The run is deleted.
         """
-        check.check_run_id(run_id)
+        if type(run_id) is not str:
+            check.check_run_id(run_id)
         keys = check.check_keys("metric", tuple(metrics))
         numbers = [
             value if type(value) is float else check.plain_float(key, value)

@@ -9,7 +9,7 @@ from tracker import validation as check
 from tracker.client.opened import OpenedDatabase, now
 from tracker.client.pages import SEARCH_LIMIT, PagedList, page, paged
 from tracker.client.texts import cut, cut_all, texts_of, too_long
-from tracker.entities import LifecycleStage, Run, RunData, RunInfo, RunStatus, ViewType
+from tracker.entities import LifecycleStage, Run, RunData, RunStatus, ViewType
 from tracker.exceptions import InvalidValueError
 from tracker.store.tracking import RUN_NAME_TAG
 
@@ -53,21 +53,13 @@ class RunVerbs(OpenedDatabase):
         texts = cut_all("tag", whole, check.MAX_TAG_VALUE)
         name = str(run_name or tagged or names.random_name())
         texts[RUN_NAME_TAG] = name = cut("run", "name", name, check.MAX_RUN_NAME)
-        info = RunInfo(
-            run_id=names.random_id(),
-            run_name=name,
-            experiment_id=str(experiment_id),
-            user_id=texts.get("mlflow.user") or context.user_name(),
-            status=RunStatus.RUNNING,
-            start_time=now() if start_time is None else check.plain_int("start time", start_time),
-            end_time=None,
-            lifecycle_stage=LifecycleStage.ACTIVE,
-            artifact_uri="",
-        )
-        with liveness.taken(self.store.database.path, info.run_id):
-            created = self.store.create_run(info, texts)
-        self._keep_long_texts(info.run_id, too_long("tags", whole, check.MAX_TAG_VALUE))
-        return Run(created, RunData(tags=texts))
+        user = texts.get("mlflow.user") or context.user_name()
+        started = now() if start_time is None else check.plain_int("start time", start_time)
+        run_id = names.random_id()
+        with liveness.taken(self.store.database.path, run_id):
+            info = self.store.create_run(str(experiment_id), run_id, name, user, started, texts)
+        self._keep_long_texts(run_id, too_long("tags", whole, check.MAX_TAG_VALUE))
+        return Run(info, RunData(tags=texts))
 
     def get_run(self, run_id: str) -> Run:
         """The whole run.

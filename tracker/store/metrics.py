@@ -18,7 +18,7 @@ from tracker.validation import read_value, read_whole
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 Point = tuple[str, float, int, int, int]
 
@@ -200,34 +200,28 @@ def _latest(columns: Columns) -> Columns:
 def _execute_by_rows(
     connection: sqlite3.Connection, statement: str, run_id: str, columns: Columns
 ) -> None:
-    own: list[bool] = []
     shared: list[Any] = [run_id]
     lists: list[Any] = []
     for column in columns:
-        is_plain = isinstance(column, PLAIN)
-        own.append(not is_plain)
-        (shared if is_plain else lists).append(column)
-    for rows, bound in _chunks(lists, len(columns.value)):
-        connection.execute(_with_rows(statement, rows, *own), shared + bound)
-
-
-def _chunks(lists: Sequence[Any], length: int) -> Iterator[tuple[int, list[Any]]]:
-    """The number of rows of each statement, and their values row by row."""
-    width = len(lists)
-    rows = VALUES_A_STATEMENT // width
-    for start in range(0, length, rows):
-        stop = min(start + rows, length)
-        bound: list[Any] = [None] * (width * (stop - start))
-        for offset, column in enumerate(lists):
-            bound[offset::width] = column[start:stop]
-        yield stop - start, bound
+        (shared if isinstance(column, PLAIN) else lists).append(column)
+    most = VALUES_A_STATEMENT // len(lists)
+    for start in range(0, len(columns.value), most):
+        bound = shared.copy()
+        for column in lists:
+            bound += column[start : start + most]
+        rows = (len(bound) - len(shared)) // len(lists)
+        connection.execute(_with_rows(statement, rows, *map(type, columns)), bound)
 
 
 @lru_cache(maxsize=512)
-def _with_rows(statement: str, rows: int, *own: bool) -> str:
-    """The statement with so many rows of marks; ?1 is the run, then comes what rows share."""
-    shared = iter(range(2, 7))
-    fixed = [None if is_own else next(shared) for is_own in own]
-    numbers = count(next(shared))
-    marks = (", ".join(f"?{number or next(numbers)}" for number in fixed) for _ in range(rows))
+def _with_rows(statement: str, rows: int, *kinds: type) -> str:
+    """The statement with so many rows of marks.
+
+    ?1 is the run, then comes what rows share, then one column of what each has of its own after
+    another.
+    """
+    shared = [issubclass(kind, PLAIN) for kind in kinds]
+    plain, lists = count(2), count(2 + sum(shared), rows)
+    first = [(next(plain), 0) if is_shared else (next(lists), 1) for is_shared in shared]
+    marks = (", ".join(f"?{mark + row * moves}" for mark, moves in first) for row in range(rows))
     return statement.format(rows=", ".join(f"(?1, {row})" for row in marks))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.database import repeated
@@ -138,16 +137,38 @@ class Store:
     # Runs
 
     @repeated
-    def create_run(self, info: RunInfo, tags: Mapping[str, str]) -> RunInfo:
-        """Add a run to an active experiment; its artifacts go below the experiment's location."""
+    def create_run(
+        self,
+        experiment_id: str,
+        run_id: str,
+        name: str,
+        user_id: str,
+        start_time: int,
+        tags: Mapping[str, str],
+    ) -> RunInfo:
+        """Add a RUNNING run to an active experiment, below whose location its artifacts go.
+
+        Raises:
+            NotFoundError: There is no such experiment.
+            InvalidStateError: It is deleted.
+        """
         with self.database.write() as connection:
-            location = experiments.active_location(connection, info.experiment_id)
+            location = experiments.active_location(connection, experiment_id)
             if location is None:
-                location = self._active_experiment(info.experiment_id).artifact_location or ""
-            location = location.rstrip("/")
-            created = replace(info, artifact_uri=f"{location}/{info.run_id}/artifacts")
+                location = self._active_experiment(experiment_id).artifact_location or ""
+            created = RunInfo(
+                run_id=run_id,
+                run_name=name,
+                experiment_id=experiment_id,
+                user_id=user_id,
+                status=RunStatus.RUNNING.value,
+                start_time=start_time,
+                end_time=None,
+                lifecycle_stage=LifecycleStage.ACTIVE.value,
+                artifact_uri=f"{location.rstrip('/')}/{run_id}/artifacts",
+            )
             runs.insert(connection, created)
-            attributes.set_tags(connection, info.run_id, tags)
+            attributes.set_tags(connection, run_id, tags)
         return created
 
     def get_run(self, run_id: str) -> Run:
