@@ -39,12 +39,17 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What one run needs to know."""
+    """What one run needs to know.
+
+    Args:
+        has_siblings: Whether the same configuration is trained from other seeds, too.
+    """
 
     name: str
     config: Config
     data: StudyData
     around: Surroundings
+    has_siblings: bool = False
 
     @property
     def device(self) -> torch.device:
@@ -72,8 +77,8 @@ class Experiment:
         return self.config.data_prep.seed
 
     def with_seed(self, seed: int) -> Experiment:
-        """The same experiment on the same images from another seed."""
-        return replace(self, config=self.config.with_seed(seed))
+        """The same experiment on the same images from a seed, one of several."""
+        return replace(self, config=self.config.with_seed(seed), has_siblings=True)
 
     def split(self) -> Split:
         """The rows of the training set that are trained on and validated on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,8 +28,39 @@ if TYPE_CHECKING:
 
 HEADINGS = ("run", "status", "sharp", "blurred", "seconds")
 WIDTH_OF_FILES = 110
-WIDTH_WITHOUT_BAR = 75
+WIDTH_OF_NAME = 16
+WIDTH_OF_NUMBERS = len("train 2.3026 0.1000  val 2.3026 0.1000")
+WIDTH_OF_TIME = len("0:00:00")
 SHORTEST_BAR, LONGEST_BAR = 5, 40
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A run that begins, or goes on, as a person is told of it.
+
+    Args:
+        name: Of the configuration.
+        seed: None where the configuration is not trained from several.
+        run_name: What `--resume` takes.
+        epochs: In all.
+        done: Epochs before now, in a run that goes on.
+    """
+
+    name: str
+    seed: int | None
+    run_name: str
+    epochs: int
+    done: int = 0
+
+    @property
+    def label(self) -> str:
+        """What tells it from the other runs of a study."""
+        return self.name if self.seed is None else f"{self.name}, seed {self.seed}"
+
+    def __str__(self) -> str:
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        left = f"{self.epochs - self.done} of {epochs} left" if self.done else epochs
+        return f"{self.label}: run {clean(self.run_name)}, {left}"
 
 
 class Report(Protocol):
@@ -37,7 +69,7 @@ class Report(Protocol):
     def say(self, sentence: str) -> None:
         """Something the user should know."""
 
-    def run_started(self, name: str, run_id: str, epochs: int) -> None:
+    def run_started(self, run: Beginning) -> None:
         """A run begins."""
 
     def batch_done(self, epoch: int, done: int, total: int) -> None:
@@ -54,23 +86,23 @@ class PlainReport:
     """One line an epoch, for logs and pipes."""
 
     def __init__(self) -> None:
-        self._name = ""
+        self._label = ""
 
     def say(self, sentence: str) -> None:
         """Print the sentence."""
         print(sentence, flush=True)  # noqa: T201
 
-    def run_started(self, name: str, run_id: str, epochs: int) -> None:
-        """Print the run's name and id."""
-        self._name = name
-        self.say(f"{name}: run {run_id}, {epochs} epochs")
+    def run_started(self, run: Beginning) -> None:
+        """Print the run's name and what is to be done."""
+        self._label = run.label
+        self.say(str(run))
 
     def batch_done(self, epoch: int, done: int, total: int) -> None:
         """Nothing: a log wants no bars."""
 
     def epoch_done(self, result: EpochResult) -> None:
         """Print the epoch's numbers."""
-        self.say(f"{self._name}: {epoch_line(result)}")
+        self.say(f"{self._label}: {epoch_line(result)}")
 
     def run_ended(self) -> None:
         """Nothing."""
@@ -82,19 +114,17 @@ class TerminalReport:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar: Progress | None = None
-        self._epochs = 1
 
     def say(self, sentence: str) -> None:
         """Print the sentence above the bar."""
         self._console.print(sentence)
 
-    def run_started(self, name: str, run_id: str, epochs: int) -> None:
-        """Show an empty bar."""
-        self._epochs = epochs
-        self._bar = Progress(
-            *_bar_columns(self._console, epochs), console=self._console, auto_refresh=False
-        )
-        self._bar.add_task(name, total=epochs, numbers=run_id)
+    def run_started(self, run: Beginning) -> None:
+        """Show a bar as far as the run has come, and the run's name."""
+        columns = _bar_columns(self._console.width, run)
+        self._bar = Progress(*columns, console=self._console, auto_refresh=False)
+        name = clean(run.run_name)
+        self._bar.add_task(run.name, total=run.epochs, completed=run.done, numbers=name)
         self._bar.start()
 
     def batch_done(self, epoch: int, done: int, total: int) -> None:
@@ -117,22 +147,26 @@ class TerminalReport:
             self._bar = None
 
 
-def _bar_columns(console: Console, epochs: int) -> list[ProgressColumn]:
-    """Name, bar, epochs, time and numbers; a narrow terminal has no room for bar and time."""
-    width = len(f"{epochs}/{epochs} epochs")
-    name = TextColumn("{task.description:16}", markup=False, table_column=_fixed(16))
-    share = "{task.completed:.0f}/{task.total:.0f} epochs"
-    count = TextColumn(share, markup=False, table_column=_fixed(width))
+def _bar_columns(width: int, run: Beginning) -> list[ProgressColumn]:
+    """Name, seed, bar, epochs, time, numbers; where there is no room, no time, and then no bar."""
+    seed = "" if run.seed is None else f" seed {run.seed}"
+    name_width, count_width = WIDTH_OF_NAME + len(seed), len(f"{run.epochs}/{run.epochs} epochs")
+    name = _fixed(f"{{task.description:{WIDTH_OF_NAME}}}{seed}", name_width)
+    count = _fixed("{task.completed:.0f}/{task.total:.0f} epochs", count_width)
     numbers = TextColumn("{task.fields[numbers]}", markup=False)
-    room = console.width - WIDTH_WITHOUT_BAR
+    room = width - name_width - count_width - WIDTH_OF_NUMBERS - 3  # a space between two columns
     if room < SHORTEST_BAR:
         return [name, count, numbers]
-    return [name, BarColumn(min(room, LONGEST_BAR)), count, TimeRemainingColumn(), numbers]
+    if room - WIDTH_OF_TIME - 1 < SHORTEST_BAR:
+        return [name, BarColumn(room), count, numbers]
+    bar = BarColumn(min(room - WIDTH_OF_TIME - 1, LONGEST_BAR))
+    return [name, bar, count, TimeRemainingColumn(), numbers]
 
 
-def _fixed(width: int) -> Column:
+def _fixed(text: str, width: int) -> TextColumn:
     """A column that others make room for."""
-    return Column(min_width=width, no_wrap=True)
+    column = Column(min_width=width, no_wrap=True)
+    return TextColumn(text, markup=False, table_column=column)
 
 
 class SilentReport:
@@ -141,7 +175,7 @@ class SilentReport:
     def say(self, sentence: str) -> None:
         """Nothing."""
 
-    def run_started(self, name: str, run_id: str, epochs: int) -> None:
+    def run_started(self, run: Beginning) -> None:
         """Nothing."""
 
     def batch_done(self, epoch: int, done: int, total: int) -> None:
@@ -223,7 +257,7 @@ def _tall_table(outcomes: list[Outcome], title: str) -> Table:
 def summary_cells(outcome: Outcome) -> list[str]:
     """One row of the table."""
     shown = [_percent(outcome, key) for key in ("test_accuracy", "test_blurred_accuracy")]
-    return [outcome.run_name, outcome.status, *shown, f"{outcome.seconds:.1f}"]
+    return [clean(outcome.run_name), outcome.status, *shown, f"{outcome.seconds:.1f}"]
 
 
 def _percent(outcome: Outcome, key: str) -> str:

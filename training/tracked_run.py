@@ -21,6 +21,7 @@ from training.experiment import Training
 from training.memory import shortage_told
 from training.model_records import CheckpointKeeper, record_model
 from training.outcome import Outcome
+from training.report import Beginning
 from training.run_files import EFFECTIVE_CONFIG
 from training.together import train_together
 
@@ -85,8 +86,9 @@ def recorded(
         ElsewhereError: Another process is gone, so that other runs cannot go on either.
         TrackerError: Nothing can be recorded any more.
     """
-    start = _claimed(run_id) if run_id else _new(experiment, tags or {})
-    with tracker.start_run(**start, nested=nested) as run:
+    which = _claimed(run_id) if run_id else _new(experiment, tags or {})
+    start = time.perf_counter()
+    with tracker.start_run(**which, nested=nested) as run:
         try:
             with _reason_kept(run.info.run_id), shortage_told():
                 record = Record(run)
@@ -95,8 +97,8 @@ def recorded(
         except ElsewhereError:
             raise
         except TrainingError as error:
-            info = run.info
-            failed = Outcome(experiment.name, info.run_id, info.run_name, "FAILED")
+            info, seconds = run.info, time.perf_counter() - start
+            failed = Outcome(experiment.name, info.run_id, info.run_name, "FAILED", seconds=seconds)
             raise RunFailedError(failed, str(error)) from error
 
 
@@ -144,8 +146,10 @@ def train_and_record(training: Training, keeper: CheckpointKeeper, record: Recor
     """Train what is left and evaluate it, all recorded in the active run."""
     start = time.perf_counter()
     experiment, info = training.experiment, record.info
-    settings = experiment.settings
-    experiment.report.run_started(experiment.name, info.run_id, settings.max_epochs)
+    settings, done = experiment.settings, len(training.history)
+    seed = experiment.seed if experiment.has_siblings else None
+    beginning = Beginning(experiment.name, seed, info.run_name, settings.max_epochs, done)
+    experiment.report.run_started(beginning)
     try:
         record_datasets(experiment.data, experiment.split(), settings)
         best = _train(training, keeper, record)

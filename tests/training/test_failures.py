@@ -124,7 +124,9 @@ def test_a_full_disk_is_the_reason_that_the_run_keeps(study_file):
 def test_any_error_of_the_trainer_is_the_reason_that_the_run_keeps(experiment, tracked):
     with pytest.raises(RunFailedError, match="no luck") as caught, recorded(experiment):
         raise ConfigError("no luck")
-    run = tracked.get_run(caught.value.outcome.run_id)
+    outcome = caught.value.outcome
+    run = tracked.get_run(outcome.run_id)
+    assert outcome.seconds > 0
     assert (run.info.status, run.data.tags["tracker.failure_reason"]) == ("FAILED", "no luck")
 
 

@@ -14,9 +14,10 @@ from rich.console import Console
 
 from tracker import TrackingClient
 from training.__main__ import main
+from training.loop import EpochResult
 from training.outcome import Outcome
 from training.output import Output
-from training.report import plain_console, print_summary, summary_table
+from training.report import Beginning, TerminalReport, print_summary, summary_table
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
@@ -56,16 +57,47 @@ def test_a_path_cannot_steer_the_terminal(capsys):
     assert "\x1b" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("width", [40, 80])
-def test_a_bar_keeps_its_epochs_on_a_narrow_terminal(width):
-    from training.report import TerminalReport
-
-    console = plain_console(width)
-    console.file = io.StringIO()
+def bar_on(width, run):
+    """What a terminal is sent when a run begins, and the line it shows at the end."""
+    console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
     report = TerminalReport(console)
-    report.run_started("default", "0" * 32, 12)
+    report.run_started(run)
+    begun = console.file.getvalue()
+    report.epoch_done(EpochResult(run.epochs, 2.3026, 0.1, 2.3026, 0.1, 0.28, 170_000.0))
     report.run_ended()
-    assert "0/12 epochs" in console.file.getvalue()
+    return begun, console.file.getvalue().rpartition("\x1b[2K")[2].partition("\n")[0]
+
+
+@pytest.mark.parametrize("seed", [None, 42])
+@pytest.mark.parametrize("width", [40, 80, 82, 90, 120])
+def test_a_bar_shows_whole_what_a_terminal_of_any_width_has_room_for(width, seed):
+    _, shown = bar_on(width, Beginning("blurred_dataset", seed, "blurred_dataset_1", 12))
+    assert "12/12 epochs" in shown
+    assert "…" not in shown
+    assert "val 2.3026 0.1000" in shown or width == 40
+    assert len(shown) <= width
+
+
+def test_a_run_says_its_seed_where_there_are_several():
+    run = Beginning("default", 43, "default_3f2a91bc", 10)
+    assert str(run) == "default, seed 43: run default_3f2a91bc, 10 epochs"
+    begun, shown = bar_on(100, run)
+    assert "seed 43" in shown
+    assert "default_3f2a91bc" in begun
+
+
+def test_a_run_that_goes_on_says_how_much_is_left():
+    run = Beginning("default", None, "default_3f2a91bc", 10, done=4)
+    assert str(run) == "default: run default_3f2a91bc, 6 of 10 epochs left"
+    assert " 4/10 epochs" in bar_on(100, run)[0]
+    assert str(Beginning("default", None, "a", 1)) == "default: run a, 1 epoch"
+
+
+def test_the_name_of_a_run_cannot_steer_the_terminal():
+    """It may have been renamed before it went on."""
+    assert "\x1b" not in str(Beginning("default", None, "a\x1b[2J", 10))
+    assert "\x1b[2J" not in bar_on(100, Beginning("default", None, "a\x1b[2J", 10))[0]
+    assert "\x1b" not in shown_on(100, "a\x1b[2J")
 
 
 @needs_full

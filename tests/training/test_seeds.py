@@ -22,7 +22,9 @@ def test_seeds_become_children_whose_mean_and_deviation_the_parent_holds(study_f
     assert {run.data.params["seed"] for run in children} == {"42", "43", "44"}
     assert parent.data.metrics["test_accuracy_mean"] == pytest.approx(statistics.fmean(accuracies))
     assert parent.data.metrics["test_accuracy_std"] == pytest.approx(statistics.stdev(accuracies))
-    assert "±" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert all(f"default, seed {seed}: epoch   2" in printed for seed in (42, 43, 44))
+    assert "±" in printed
 
 
 @given(st.integers(10, 500), st.floats(0.2, 0.8), st.integers(0, 2**40))
