@@ -28,6 +28,7 @@ MORE_IS_BETTER = re.compile(
     r"|m?iou|dice|bleu|rouge|r2|map|ndcg|mrr|psnr|ssim|reward|throughput"
 )
 A_SPEED = re.compile(r"per_?(second|sec|s)$")
+A_SPREAD = re.compile(r"_(std|stdev|stddev|sem|variance)$")
 Stroke = Literal["solid", "dashed", "dotted"]
 SEPARATOR = re.compile(r"([_/.\-: ])")
 WORD_STARTS = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
@@ -72,6 +73,8 @@ def better(key: str) -> Literal["less", "more", ""]:
     words = NOT_IN_WORDS.sub("_", WORD_STARTS.sub("_", key).lower())
     if A_SPEED.search(words):
         return "more"
+    if A_SPREAD.search(words):
+        return ""
     for word in reversed(words.split("_")):
         for meant in (word, word.rstrip("0123456789")):
             if LESS_IS_BETTER.fullmatch(meant):

@@ -29,7 +29,13 @@ def test_more_of_an_accuracy_a_score_or_a_speed_is_better(key):
     assert metrics.better(key) == "more"
 
 
-@pytest.mark.parametrize("key", ["lr", "accumulated", "grad.norm", "glossy", "errand", "µ", ""])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("lr", "accumulated", "grad.norm", "glossy", "errand", "µ", ""),
+        *("test_accuracy_std", "val/loss-stdev", "scoreStd"),
+    ],
+)
 def test_a_name_that_does_not_say_has_no_direction(key):
     assert metrics.better(key) == ""
 
