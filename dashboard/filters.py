@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -25,6 +25,7 @@ SIGN = re.compile(r"[=<>]")
 FIRST_WORD = re.compile(r"(?:NOT\b|[\s(])*(\S+)", re.IGNORECASE)
 # What the widgets say stays in the address, and while other pages are looked at.
 KEPT: Any = {"bind": "query-params", "persist_state": "session"}
+INSIDE = "Those with a parent run, as one run a seed has; ↳ stands before their names."
 EXAMPLE = "metrics.val_accuracy > 0.9 AND params.model = 'mlp'"
 
 
@@ -51,7 +52,7 @@ def ask(view: View) -> Listing:
             " = != < <= > >= LIKE ILIKE IN BETWEEN IS NULL, joined by AND, OR, NOT.",
         )
         with st.popover("Table", icon=":material/tune:"):
-            order, descending, group_by, stage = _table_options(view)
+            base, group_by = _table_options(view)
     with st.container(horizontal=True, vertical_alignment="center"):
         statuses = st.pills(
             "Status",
@@ -66,14 +67,8 @@ def ask(view: View) -> Listing:
         beside = st.container(
             horizontal=True, horizontal_alignment="right", vertical_alignment="center"
         )
-    base = run_lists.RunQuery(
-        experiment_id=view.experiment_id,
-        stage=stage,
-        statuses=tuple(statuses),
-        order=order,
-        descending=descending,
-    )
-    return Listing(_filtered(view, base, (text or "").strip()), group_by, beside)
+    query = _filtered(view, replace(base, statuses=tuple(statuses)), (text or "").strip())
+    return Listing(query, group_by, beside)
 
 
 def _first_page() -> None:
@@ -112,7 +107,8 @@ def _is_query(text: str) -> bool:
     return True
 
 
-def _table_options(view: View) -> tuple[str, bool, str | None, str]:
+def _table_options(view: View) -> tuple[run_lists.RunQuery, str | None]:
+    """What the table lists and in which order, and by what it groups."""
     source, experiment_id = view.source, view.experiment_id
     params = [f"params.{key}" for key in records.known_keys(source, "params", experiment_id)]
     measured = metrics.ranked(records.known_keys(source, "latest_metrics", experiment_id))
@@ -129,5 +125,15 @@ def _table_options(view: View) -> tuple[str, bool, str | None, str]:
     group_by = st.selectbox(
         "Group by", params, index=None, key="group", placeholder="No groups", **KEPT
     )
+    is_flat = st.toggle(
+        "Hide runs inside others", key="top", on_change=_first_page, help=INSIDE, **KEPT
+    )
     is_deleted = st.toggle("Show deleted runs", key="deleted", on_change=_first_page, **KEPT)
-    return str(order), bool(descending), group_by, "deleted" if is_deleted else "active"
+    query = run_lists.RunQuery(
+        experiment_id=experiment_id,
+        stage="deleted" if is_deleted else "active",
+        are_children_shown=not is_flat,
+        order=str(order),
+        descending=bool(descending),
+    )
+    return query, group_by

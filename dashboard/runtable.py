@@ -30,6 +30,8 @@ DOT = "<svg xmlns='http://www.w3.org/2000/svg' width='24' height='24'>{}</svg>"
 CIRCLE = "<circle cx='12' cy='12' r='6' fill='{}'/>"
 # As far to the right as the labels of the buttons beneath.
 RUN_TITLE = "\u2002Run"
+# Before the name of a run that belongs to another.
+CHILD = "↳ "
 # Before what would be read as an icon or a list.
 WORD_JOINER = "\u2060"
 
@@ -55,8 +57,9 @@ def table(view: View, runs: pd.DataFrame, opened: Callable[[], None]) -> dict[st
 
 
 def _facts(view: View, runs: pd.DataFrame, opened: Callable[[], None]) -> dict[str, Column]:
+    children = records.children_among(view.source, tuple(runs["run_id"]))
     names = [
-        button_label(name, run_id)
+        f"{CHILD if run_id in children else ''}{button_label(name, run_id)}"
         for run_id, name in zip(runs["run_id"], runs["name"], strict=True)
     ]
     name = st.column_config.ButtonColumn(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from dashboard.queries.run_lists import PARENT
 from dashboard.source import Source, placeholders, rows
 from tracker.validation import read_value
 
@@ -27,6 +28,14 @@ def tags_of_run(source: Source, run_id: str) -> dict[str, str]:
     """The tags of one run."""
     found = tags_of(source, (run_id,))
     return {str(k): str(v or "") for k, v in zip(found["key"], found["value"], strict=True)}
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def children_among(source: Source, run_ids: tuple[str, ...]) -> frozenset[str]:
+    """Those of the runs that belong to another run."""
+    chosen = f"key = ? AND run_uuid IN ({placeholders(len(run_ids))})"
+    found = rows(source, f"SELECT run_uuid FROM tags WHERE {chosen}", (PARENT, *run_ids))
+    return frozenset(row["run_uuid"] for row in found)
 
 
 def _by_run(source: Source, table: Literal["params", "tags"], ids: tuple[str, ...]) -> pd.DataFrame:

@@ -26,6 +26,8 @@ RUN_COLUMNS = """
     runs.experiment_id AS experiment_id,
     runs.artifact_uri AS artifact_uri
 """
+# The tag that names the run which a run belongs to.
+PARENT = "mlflow.parentRunId"
 NO_LIMIT = -1
 RECENT_NAMES = 500
 # A label ends in so many digits of the run's name or id.
@@ -59,6 +61,7 @@ class RunQuery:
         statuses: Empty for all.
         text: Part of a name; empty for all.
         search: Joins and conditions compiled from the search language.
+        are_children_shown: Whether runs that belong to another run are among them.
         order: A key of SORTS, or `metrics.NAME`, or `params.NAME`.
         descending: Greatest first.
     """
@@ -68,6 +71,7 @@ class RunQuery:
     statuses: tuple[str, ...] = ()
     text: str = ""
     search: Search | None = None
+    are_children_shown: bool = True
     order: str = "Started"
     descending: bool = True
 
@@ -121,6 +125,11 @@ def where(query: RunQuery) -> tuple[str, list[Any]]:
     if query.statuses:
         conditions.append(f"runs.status IN ({placeholders(len(query.statuses))})")
         values.extend(query.statuses)
+    if not query.are_children_shown:
+        conditions.append(
+            "NOT EXISTS (SELECT 1 FROM tags WHERE tags.run_uuid = runs.run_uuid AND tags.key = ?)"
+        )
+        values.append(PARENT)
     if query.text:
         conditions.append("instr(lower(runs.name), lower(?)) > 0")
         values.append(query.text)

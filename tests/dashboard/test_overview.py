@@ -211,3 +211,14 @@ def test_a_list_of_deleted_runs_says_so(written, study, look):
     captions = [caption.value for caption in look(path, deleted="true").caption]
     assert "2 deleted runs" in captions
     assert "1 run" in [caption.value for caption in look(path).caption]
+
+
+def test_runs_inside_others_are_marked_and_can_be_hidden(written, study, look):
+    path, connection = written
+    parent = study.add_run(connection, "study")
+    child = study.add_run(connection, "seed 1", begun=study.BEGUN + 1000)
+    study.add_tag(connection, child, "mlflow.parentRunId", parent)
+    assert list(look(path).dataframe[0].value["Run"]) == ["↳ seed 1", "study"]
+    test = look(path, top="true")
+    assert list(test.dataframe[0].value["Run"]) == ["study"]
+    assert "1 run" in [caption.value for caption in test.caption]
