@@ -38,7 +38,8 @@ def _validated(document: dict[str, Any], origins: dict[Location, str], default: 
     try:
         return Config.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt section is missing as well as unknown: only the latter tells how it is spelt.
+        first = min(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
         raise ConfigError(_sentence(first, origins, default)) from error
 
 
@@ -140,6 +141,8 @@ def _sentence(error: ErrorDetails, origins: dict[Location, str], default: str) -
 def _message(error: ErrorDetails) -> str:
     if error["type"] in {"model_type", "dict_type"}:
         return "a section must stand here, which is a list of `key: value`"
+    if error["type"] == "too_short":
+        return "it may not be empty"
     cause = error.get("ctx", {}).get("error")  # of a rule of our own
     text = str(cause or error["msg"])
     return text[0].lower() + text[1:]

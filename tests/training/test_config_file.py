@@ -69,7 +69,14 @@ def test_aliases_of_aliases_do_not_multiply(tmp_path):
     path = tmp_path / "config.yaml"
     levels = [f"x{n}: &x{n} {{a: *x{n - 1}, b: *x{n - 1}}}" for n in range(1, 60)]
     path.write_text("\n".join(["x0: &x0 {c: 1}", *levels]))
-    with pytest.raises(ConfigError, match="'model_configs' is missing"):
+    with pytest.raises(ConfigError, match="unknown key 'x0'"):
+        load_config(path)
+
+
+def test_a_misspelt_section_is_told_before_the_one_that_is_missing_for_it(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("model_config:\n  default: {}\n")
+    with pytest.raises(ConfigError, match=r"yaml:1: unknown key .* did you mean 'model_configs'"):
         load_config(path)
 
 
@@ -101,6 +108,7 @@ def test_a_number_that_yaml_takes_for_text_is_a_number(study_file):
         ('    description: "\\ud800"', r"config.yaml:4: .*description is .*: .* not valid Unicode"),
         ("    channels: &a [*a]", r"config.yaml:4: model_configs.default.channels.0 is \[\["),
         ("data_prep: &a {seed: *a}", r"config.yaml:4: data_prep.seed is \{'seed': "),
+        ("    channels: []", r"config.yaml:4: .*channels is \[\]: it may not be empty"),
         ("data_prep: 3", r"config.yaml:4: data_prep is 3: a section must stand here"),
         ("x: " + "[" * 3000, r"config.yaml is not valid YAML: it is nested too deeply"),
         ("  '': {}", r"config.yaml:4: a name in model_configs is '': .*at least 1 character"),
