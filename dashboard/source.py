@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 import streamlit as st
 
+from tracker.connection import Connection
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -104,6 +106,7 @@ def _open(path: Path, options: str) -> sqlite3.Connection:
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
+        factory=Connection,
     )
     connection.row_factory = sqlite3.Row
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
 from tracker import mounts, shape
+from tracker.connection import Connection
 from tracker.exceptions import (
     DatabaseError,
     DatabaseLockedError,
@@ -83,14 +84,11 @@ class Database:
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, opened at its first use."""
         local = self.local
-        if local.connection is None or local.pid != os.getpid():
-            # A connection inherited through fork is put aside, never closed: closing it would
-            # touch the parent's write-ahead log.
-            if local.connection is not None:
-                _inherited.append(local.connection)
-            local.connection, local.pid = self.connect(), os.getpid()
+        connection = local.connection
+        if connection is None or connection.pid != os.getpid():
+            connection = local.connection = self.connect()
             local.writing = False
-        return local.connection
+        return connection
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -153,9 +151,9 @@ class Database:
 
     def close(self) -> None:
         """Close this thread's connection; the next use opens another."""
-        if self.local.connection is not None and self.local.pid == os.getpid():
-            self.local.connection.close()
-        self.local.connection = None
+        connection, self.local.connection = self.local.connection, None
+        if connection is not None and connection.pid == os.getpid():
+            connection.close()
 
     def _prepare(self) -> None:
         if not self.read_only:
@@ -170,7 +168,7 @@ class Database:
             raise translate(error, self.path) from error
         self._inode = self.path.stat().st_ino
 
-    def connect(self) -> sqlite3.Connection:
+    def connect(self) -> Connection:
         """A new connection, for the caller to close.
 
         Raises:
@@ -184,6 +182,7 @@ class Database:
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
+                factory=Connection,
             )
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
@@ -336,14 +335,11 @@ def repeated(method: Callable[P, T]) -> Callable[P, T]:
 
 
 class _PerThread(threading.local):
-    connection: sqlite3.Connection | None = None
-    pid: int = 0
+    connection: Connection | None = None
     # Whether a transaction of `write` is open, and how many were superseded.
     writing: bool = False
     superseded: int = 0
 
-
-_inherited: list[sqlite3.Connection] = []
 
 # Binding a value, sqlite3 raises Python's own errors.
 _REPORTED: Final = (sqlite3.Error, UnicodeEncodeError, OverflowError)

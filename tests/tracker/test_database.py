@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,8 @@ def test_a_write_that_is_interrupted_leaves_nothing(tmp_path, error):
     with pytest.raises(error), database.write() as connection:
         connection.execute("DELETE FROM experiments")
         raise error
-    other = sqlite3.connect(tmp_path / "t.db")
-    assert one(other, "SELECT count(*) FROM experiments") == 1
+    with closing(sqlite3.connect(tmp_path / "t.db")) as other:
+        assert one(other, "SELECT count(*) FROM experiments") == 1
 
 
 def test_a_write_inside_a_write_stays_and_the_outer_one_is_told(tmp_path):
@@ -85,8 +86,8 @@ def test_a_write_inside_a_write_stays_and_the_outer_one_is_told(tmp_path):
         with database.write() as inner:
             inner.execute("UPDATE experiments SET name = 'kept'")
         outer.execute("DELETE FROM experiments")
-    other = sqlite3.connect(tmp_path / "t.db")
-    assert one(other, "SELECT name FROM experiments") == "kept"
+    with closing(sqlite3.connect(tmp_path / "t.db")) as other:
+        assert one(other, "SELECT name FROM experiments") == "kept"
 
 
 def test_the_end_of_the_program_inside_a_write_inside_a_write_goes_on_to_the_caller(tmp_path):
@@ -146,13 +147,12 @@ def test_a_text_file_is_refused_and_left_alone(tmp_path):
 
 def test_somebody_elses_database_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "addresses.db"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE addresses (name)")
-    connection.close()
-    with pytest.raises(IncompatibleDatabaseError, match="holds no experiments"):
-        Database(path)
-    tables = sqlite3.connect(path).execute("SELECT name FROM sqlite_master").fetchall()
-    assert tables == [("addresses",)]
+        with pytest.raises(IncompatibleDatabaseError, match="holds no experiments"):
+            Database(path)
+        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+        assert tables == [("addresses",)]
 
 
 @pytest.mark.parametrize(

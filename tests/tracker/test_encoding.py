@@ -78,7 +78,7 @@ def test_rows_with_other_columns_or_another_order_of_them_are_appended_by_name(c
         (np.float32("inf"), None),
         (pd.NA, None),
         (pd.NaT, None),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "s"), None),
         ({"loss": np.array([1.5, float("nan")])}, {"loss": [1.5, None]}),
         (pd.Timestamp("2024-01-02 03:04:05.678"), "2024-01-02T03:04:05.678"),
         (pd.Timestamp("2024-01-02 03:04", tz="Asia/Tokyo"), "2024-01-01T18:04:00.000Z"),

@@ -1,0 +1,30 @@
+"""A connection to SQLite that closes itself, and only in the process that opened it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import Any
+
+
+class Connection(sqlite3.Connection):
+    """Closed when nothing refers to it any more: at the end of its thread, say.
+
+    One inherited through fork is put aside instead: closing it would touch the parent's
+    write-ahead log.
+    """
+
+    pid: int | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pid = os.getpid()
+
+    def __del__(self) -> None:
+        if self.pid == os.getpid():
+            self.close()
+        elif self.pid is not None:
+            _inherited.append(self)
+
+
+_inherited: list[Connection] = []
