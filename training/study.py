@@ -80,9 +80,25 @@ def directed(
             follow(config, data, around)
             return [], data.source
         open_database(config)
-        outcomes = [_outcome_of(train, Experiment(name, config, data, around)) for name in names]
+        outcomes = _outcomes_of(train, [Experiment(name, config, data, around) for name in names])
         dismiss(around.world)
         return outcomes, data.source
+
+
+def _outcomes_of(
+    train: Callable[[Experiment], Outcome], experiments: list[Experiment]
+) -> list[Outcome]:
+    """How each ended; where Ctrl-C ends one, a person is told which are left."""
+    outcomes, left = [], list(experiments)
+    try:
+        while left:
+            outcomes.append(_outcome_of(train, left.pop(0)))
+    except KeyboardInterrupt:
+        if left:
+            names = ", ".join(experiment.name for experiment in left)
+            left[0].report.say(f"Did not begin: {names}. Train them with --only.")
+        raise
+    return outcomes
 
 
 def _outcome_of(train: Callable[[Experiment], Outcome], experiment: Experiment) -> Outcome:

@@ -8,10 +8,16 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from training.__main__ import build_parser
+from training.config_file import load_config
 from training.errors import ElsewhereError
+from training.experiment import Surroundings
 from training.interruption import how_to_go_on, stoppable
+from training.report import PlainReport
+from training.study import directed
+from training.world import World
 
 HERE = build_parser().parse_args([])
 
@@ -82,6 +88,23 @@ def test_a_process_that_follows_leaves_it_to_the_first_one_to_end(monkeypatch):
         went_on.append(True)
         raise ElsewhereError("another process is gone")
     assert went_on
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["default", "extra"], ["Did not begin: extra. Train them with --only."]),
+        (["default"], []),
+    ],
+)
+def test_what_did_not_begin_is_told(study_file, capsys, names, said):
+    def interrupted(_experiment):
+        raise KeyboardInterrupt
+
+    around = Surroundings(torch.device("cpu"), World(), PlainReport())
+    with pytest.raises(KeyboardInterrupt):
+        directed(load_config(study_file), names, around, interrupted)
+    assert capsys.readouterr().out.splitlines()[1:] == said  # after one about the substitute
 
 
 @pytest.mark.slow
