@@ -14,10 +14,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from training.image_sets import SIZE
 from training.seeds import generator
 from training.strokes import TEMPLATES, Stroke, Template
 
-SIZE = 28
 BOX = 20.0
 POINTS = 64
 CHUNK = 2_000

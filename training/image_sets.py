@@ -52,10 +52,6 @@ class ImageSet:
         """What the set is called in the database, such as 'mnist-test-blurred'."""
         return f"{self.source}-{self.split}{'-blurred' if self.blur_sigma else ''}"
 
-    def class_counts(self) -> list[int]:
-        """How many images each of the ten digits has."""
-        return torch.bincount(self.labels, minlength=CLASSES).tolist()
-
     def __len__(self) -> int:
         return len(self.labels)
 
