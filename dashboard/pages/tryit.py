@@ -74,21 +74,29 @@ def _uploaded() -> NDArray[np.uint8] | None:
 
 
 def _answers(view: View, image: Image, *, trusted: bool) -> None:
-    slots = st.columns(CARDS_A_ROW)
+    answers: dict[str, Image] = {}
     silent: dict[str, str] = {}
-    answered = 0
     for run_id in view.run_ids:
         try:
-            shares = _ask(view.store(run_id), image, trusted=trusted)
+            answers[run_id] = _ask(view.store(run_id), image, trusted=trusted)
         except TrackerError as error:
             silent[view.labels[run_id]] = str(error)
-            continue
-        with slots[answered % CARDS_A_ROW], st.container(border=True):
-            literal.legend([(view.labels[run_id], view.colours[run_id])])
-            _answer(shares, view.colours[run_id], run_id)
-        answered += 1
+    answered = list(answers)
+    for first in range(0, len(answered), CARDS_A_ROW):
+        row = answered[first : first + CARDS_A_ROW]
+        for slot, run_id in zip(st.columns(CARDS_A_ROW), row, strict=False):
+            with slot:
+                _card(view, run_id, answers[run_id])
     for label, reason in silent.items():
         st.caption(literal.code_span(f"{label}: {reason}"))
+
+
+def _card(view: View, run_id: str, shares: Image) -> None:
+    """What one model says; the answers of a row stand at one height, however long the labels."""
+    with st.container(border=True, height="stretch", vertical_alignment="distribute"):
+        literal.legend([(view.labels[run_id], view.colours[run_id])])
+        with st.container():
+            _answer(shares, view.colours[run_id], run_id)
 
 
 def _ask(store: ArtifactStore, image: Image, *, trusted: bool) -> Image:
