@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import altair as alt
 import pandas as pd
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Streamlit leaves room for a title that these charts do not have.
 GREY = "#8b93a7"
-PADDING = {"left": 0, "top": 6, "right": 8, "bottom": 0}
+PADDING = {"left": 0, "top": 6, "right": 16, "bottom": 4}
 Chart = alt.Chart | alt.LayerChart
 # What a chart in half a page has for the words beside each other.
 ROOM = 340
@@ -27,9 +27,17 @@ def spark(values: Sequence[float]) -> list[float]:
     return list(values[::step])
 
 
+def _framed(chart: Any, height: int) -> Chart:
+    """A whole chart, so many pixels high; its labels stand under their ticks, at the ends too."""
+    framed: Chart = chart.properties(height=height, padding=PADDING).configure_axis(
+        labelFlush=False
+    )
+    return framed
+
+
 def bars(
     table: pd.DataFrame, x: str, y: str, group: str, colours: Mapping[str, str], height: int = 240
-) -> alt.Chart:
+) -> Chart:
     """Grouped bars; `table` has the columns named by x, y and group.
 
     Args:
@@ -41,7 +49,7 @@ def bars(
         height: In pixels.
     """
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    chart: alt.Chart = (
+    chart = (
         alt.Chart(table)
         .mark_bar(cornerRadiusTopLeft=3, cornerRadiusTopRight=3)
         .encode(
@@ -51,9 +59,8 @@ def bars(
             color=alt.Color(f"{group}:N", scale=scale, legend=None),
             tooltip=[x, group, alt.Tooltip(f"{y}:Q", format=",")],
         )
-        .properties(height=height, padding=PADDING)
     )
-    return chart
+    return _framed(chart, height)
 
 
 def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) -> Chart:
@@ -71,37 +78,30 @@ def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) ->
         if log_x
         else alt.Scale(zero=False, padding=14)
     )
-    colours = dict(zip(table["run"], table["colour"], strict=True))
     is_whole = bool((table["x"] % 1 == 0).all())
-    axis = alt.Axis(title=x, tickMinStep=1 if is_whole else alt.Undefined)
+    axis = alt.Axis(title=x, tickCount=5, tickMinStep=1 if is_whole else alt.Undefined)
     base = alt.Chart(table).encode(
         x=alt.X("x:Q", scale=scale, axis=axis),
         y=alt.Y("y:Q", scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(title=y)),
     )
     points = base.mark_circle(size=130, opacity=0.9).encode(
-        color=alt.Color(
-            "run:N",
-            scale=alt.Scale(domain=list(colours), range=list(colours.values())),
-            legend=None,
-        ),
+        color=_run_colour(_colours(table)),
         tooltip=[
             alt.Tooltip("label:N", title="run"),
             alt.Tooltip("x:Q", title=x, format=".4~g"),
             alt.Tooltip("y:Q", title=y, format=".5~g"),
         ],
     )
-    chart: Chart = points.properties(height=320, padding=PADDING)
     if not trend:
-        return chart
+        return _framed(points, 320)
     method: Literal["log", "linear"] = "log" if log_x else "linear"
     line = base.transform_regression("x", "y", method=method).mark_line(
         strokeDash=[4, 4], color=GREY
     )
-    layered: alt.LayerChart = (line + points).properties(height=320, padding=PADDING)
-    return layered
+    return _framed(line + points, 320)
 
 
-def strip(table: pd.DataFrame, x: str, y: str) -> alt.Chart:
+def strip(table: pd.DataFrame, x: str, y: str) -> Chart:
     """A parameter that is text against a metric, one point a run.
 
     Args:
@@ -109,27 +109,25 @@ def strip(table: pd.DataFrame, x: str, y: str) -> alt.Chart:
         x: The title of the horizontal axis.
         y: The title of the vertical axis.
     """
-    colours = dict(zip(table["run"], table["colour"], strict=True))
     axis = alt.Axis(title=x, labelLimit=90, labelOverlap=False, labelAngle=-30, ticks=False)
-    chart: alt.Chart = (
+    chart = (
         alt.Chart(table)
         .mark_circle(size=130, opacity=0.9)
         .encode(
             x=alt.X("x:N", axis=axis),
             y=alt.Y("y:Q", scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(title=y)),
-            color=_run_colour(colours),
+            color=_run_colour(_colours(table)),
             tooltip=[
                 alt.Tooltip("label:N", title="run"),
                 alt.Tooltip("x:N", title=x),
                 alt.Tooltip("y:Q", title=y, format=".5~g"),
             ],
         )
-        .properties(height=320, padding=PADDING)
     )
-    return chart
+    return _framed(chart, 320)
 
 
-def parallel(table: pd.DataFrame, dimensions: Sequence[str], muted: str) -> alt.LayerChart:
+def parallel(table: pd.DataFrame, dimensions: Sequence[str], muted: str) -> Chart:
     """One line a run across its parameters and metrics, each axis on its own scale.
 
     Args:
@@ -137,7 +135,6 @@ def parallel(table: pd.DataFrame, dimensions: Sequence[str], muted: str) -> alt.
         dimensions: The titles, in order.
         muted: The colour of the values at the ends: text marks do not follow the theme.
     """
-    colours = dict(zip(table["run"], table["colour"], strict=True))
     titles = list(dimensions)
     x = alt.X(
         "dimension:N",
@@ -155,12 +152,7 @@ def parallel(table: pd.DataFrame, dimensions: Sequence[str], muted: str) -> alt.
     )
     y = alt.Y("position:Q", axis=None, scale=alt.Scale(domain=[-0.1, 1.1]))
     near = alt.selection_point(name="line", on="pointerover", fields=["run"], clear="pointerout")
-    colour = alt.Color(
-        "run:N",
-        scale=alt.Scale(domain=list(colours), range=list(colours.values())),
-        legend=None,
-    )
-    base = alt.Chart(table).encode(x=x, y=y, color=colour, detail="run:N")
+    base = alt.Chart(table).encode(x=x, y=y, color=_run_colour(_colours(table)), detail="run:N")
     line = base.mark_line(strokeWidth=2.2).encode(
         opacity=alt.condition(near, alt.value(0.9), alt.value(0.15))
     )
@@ -170,18 +162,31 @@ def parallel(table: pd.DataFrame, dimensions: Sequence[str], muted: str) -> alt.
         alt.Tooltip("text:N", title="value"),
     ]
     dots = base.mark_circle(size=90, opacity=1).encode(tooltip=tips).add_params(near)
+    return _framed(line + dots + _ends(table, x, y, ROOM / len(titles), muted), 340)
+
+
+def _ends(table: pd.DataFrame, x: alt.X, y: alt.Y, limit: float, muted: str) -> Any:
+    """The least and the greatest value of each axis of `parallel`.
+
+    Args:
+        table: See there.
+        x: Where the axes are.
+        y: Where the values are.
+        limit: The width of a text: a long one would take the room of all the lines.
+        muted: Its colour.
+    """
     ends = table[table["position"].isin([0.0, 1.0])].drop_duplicates(["dimension", "position"])
-    # Of a long text as much as there is room for, or it takes the room of all the lines.
-    limit = ROOM / len(titles)
     above, below = (
-        alt.Chart(ends[ends["position"] == end]).mark_text(
-            fontSize=10, color=muted, limit=limit, dy=shift
-        )
+        alt.Chart(ends[ends["position"] == end])
+        .mark_text(fontSize=10, color=muted, limit=limit, dy=shift)
+        .encode(x=x, y=y, text="text:N")
         for end, shift in ((1, -13), (0, 14))
     )
-    values = above.encode(x=x, y=y, text="text:N") + below.encode(x=x, y=y, text="text:N")
-    chart: alt.LayerChart = (line + dots + values).properties(height=340, padding=PADDING)
-    return chart
+    return above + below
+
+
+def _colours(table: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(table["run"], table["colour"], strict=True))
 
 
 def _run_colour(colours: Mapping[str, str]) -> alt.Color:
@@ -189,7 +194,7 @@ def _run_colour(colours: Mapping[str, str]) -> alt.Color:
     return alt.Color("run:N", scale=scale, legend=None)
 
 
-def dumbbell(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerChart:
+def dumbbell(table: pd.DataFrame, colours: Mapping[str, str]) -> Chart:
     """Two results of each run on one line: full for sharp, open for blurred.
 
     Args:
@@ -199,7 +204,7 @@ def dumbbell(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerChart:
     scale = alt.Scale(zero=False, padding=18)
     axis = alt.Axis(title="accuracy", format=".0%", tickCount=5)
     x = alt.X("accuracy:Q", scale=scale, axis=axis)
-    names = alt.Axis(title=None, labelLimit=150, labelFlush=False, ticks=False)
+    names = alt.Axis(title=None, labelLimit=150, ticks=False)
     y = alt.Y("label:N", sort=None, axis=names)
     base = alt.Chart(table).encode(y=y, color=_run_colour(colours))
     bridge = base.mark_rule(strokeWidth=3, opacity=0.35).encode(
@@ -214,11 +219,10 @@ def dumbbell(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerChart:
     full = dots.transform_filter("datum.split == 'Sharp'").mark_circle(size=170, opacity=1)
     ring = dots.transform_filter("datum.split != 'Sharp'").mark_point(size=150, strokeWidth=2.5)
     height = max(180, 48 * table["run"].nunique())
-    chart: alt.LayerChart = (bridge + full + ring).properties(height=height, padding=PADDING)
-    return chart
+    return _framed(bridge + full + ring, height)
 
 
-def calibration(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerChart:
+def calibration(table: pd.DataFrame, colours: Mapping[str, str]) -> Chart:
     """Accuracy against confidence; the diagonal is a model that knows what it knows.
 
     Args:
@@ -238,15 +242,10 @@ def calibration(table: pd.DataFrame, colours: Mapping[str, str]) -> alt.LayerCha
     ]
     line = alt.Chart(table).mark_line(point={"size": 50, "filled": True}, strokeWidth=2)
     curves_ = line.encode(x=x, y=y, color=_run_colour(colours), tooltip=tip)
-    chart: alt.LayerChart = (diagonal.encode(x=x, y=y) + curves_).properties(
-        height=240, padding=PADDING
-    )
-    return chart
+    return _framed(diagonal.encode(x=x, y=y) + curves_, 240)
 
 
-def confusion(
-    table: pd.DataFrame, picked: Cell | None, *, rates: bool, dark: bool
-) -> alt.LayerChart:
+def confusion(table: pd.DataFrame, picked: Cell | None, *, rates: bool, dark: bool) -> Chart:
     """Right answers in green, wrong ones in red, as strong as their share; clicking picks a cell.
 
     Args:
@@ -257,7 +256,7 @@ def confusion(
     """
     begun = [dict(zip(CELL, picked, strict=True))] if picked else alt.Undefined
     cell = alt.selection_point(name="cell", fields=CELL, empty=False, value=begun)
-    axis = alt.Axis(labelAngle=0, labelFlush=False, ticks=False, domain=False, grid=False)
+    axis = alt.Axis(labelAngle=0, ticks=False, domain=False, grid=False)
     x = alt.X("prediction:N", sort=None, axis=axis, title="read as")
     y = alt.Y("label:N", sort=None, axis=axis, title="is")
     base = alt.Chart(table).encode(x=x, y=y)
@@ -279,13 +278,10 @@ def confusion(
     shown = table[table["count"] > 0]
     text = alt.Chart(shown).mark_text(fontSize=11, color="#e6e9f0" if dark else "#1b2130")
     what = alt.Text("rate:Q", format=".0%") if rates else alt.Text("count:Q", format=",")
-    chart: alt.LayerChart = (
-        squares.add_params(cell) + text.encode(x=x, y=y, text=what)
-    ).properties(height=400, padding=PADDING)
-    return chart
+    return _framed(squares.add_params(cell) + text.encode(x=x, y=y, text=what), 400)
 
 
-def over_first(table: pd.DataFrame, first: str, numeric: Sequence[str]) -> alt.Chart:
+def over_first(table: pd.DataFrame, first: str, numeric: Sequence[str]) -> Chart:
     """Numeric columns over the first column: lines over numbers, bars over anything else."""
     is_number = bool(pd.api.types.is_numeric_dtype(table[first]))
     wide = table[[first, *numeric]].set_axis(
@@ -300,22 +296,19 @@ def over_first(table: pd.DataFrame, first: str, numeric: Sequence[str]) -> alt.C
     if is_number:
         x = alt.X("x:Q", title=first, scale=alt.Scale(zero=False))
         line = alt.Chart(long).mark_line(point=True)
-        lines: alt.Chart = line.encode(x=x, y=value, color=colour, tooltip=tips)
-        return lines.properties(height=320, padding=PADDING)
+        return _framed(line.encode(x=x, y=value, color=colour, tooltip=tips), 320)
     bar = alt.Chart(long.head(200)).mark_bar()
     names = alt.X("x:N", title=first, sort=None, axis=alt.Axis(labelLimit=120))
-    drawn: alt.Chart = bar.encode(
-        x=names, xOffset="column:N", y=value, color=colour, tooltip=tips
-    ).properties(height=320, padding=PADDING)
-    return drawn
+    drawn = bar.encode(x=names, xOffset="column:N", y=value, color=colour, tooltip=tips)
+    return _framed(drawn, 320)
 
 
-def shares(table: pd.DataFrame, colour: str) -> alt.Chart:
+def shares(table: pd.DataFrame, colour: str) -> Chart:
     """Ten small bars: digit and share in [0, 1]."""
     bar = alt.Chart(table).mark_bar(cornerRadiusTopLeft=3, cornerRadiusTopRight=3, color=colour)
-    chart: alt.Chart = bar.encode(
+    chart = bar.encode(
         x=alt.X("digit:N", sort=None, axis=alt.Axis(title=None, labelAngle=0, ticks=False)),
         y=alt.Y("share:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
         tooltip=["digit:N", alt.Tooltip("share:Q", format=".2%")],
-    ).properties(height=90, padding=PADDING)
-    return chart
+    )
+    return _framed(chart, 90)

@@ -14,8 +14,6 @@ from dashboard.recipes import RECIPES
 from dashboard.source import SourceError
 
 if TYPE_CHECKING:
-    import altair as alt
-
     from dashboard.view import View
 
 MIN_CHARTED = 2
@@ -99,7 +97,7 @@ def _result(view: View, statement: str) -> None:
             st.altair_chart(chart, key="result_chart")
 
 
-def _chart(table: pd.DataFrame) -> alt.Chart | None:
+def _chart(table: pd.DataFrame) -> charts.Chart | None:
     """The numeric columns over the first column, where that makes sense."""
     numeric = [name for name in table.columns[1:] if pd.api.types.is_numeric_dtype(table[name])]
     if len(table) < MIN_CHARTED or not numeric:

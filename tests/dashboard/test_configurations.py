@@ -87,6 +87,11 @@ def test_a_parameter_that_is_text_is_drawn_as_a_strip(page):
     assert json.loads(drawn)["encoding"]["x"]["type"] == "nominal"
 
 
+def test_labels_at_the_ends_of_an_axis_stand_under_their_ticks(page):
+    for chart in page.run().get("vega_lite_chart"):
+        assert json.loads(chart.proto.spec)["config"]["axis"]["labelFlush"] is False
+
+
 def test_settings_with_few_choices_have_an_axis_unasked_and_paths_do_not(page):
     shown = page.run()
     drawn = json.loads(shown.get("vega_lite_chart")[0].proto.spec)
