@@ -126,5 +126,6 @@ def _values(latest: pd.DataFrame) -> None:
 def _curves(view: View, run_id: str) -> None:
     alone = build(view.source, view.experiment_id, (run_id,), palette=f"live-{run_id}")
     subjects = panels.subjects(alone)
-    chosen = panels.first_choice(subjects, PANELS)
-    panels.grid(alone, {name: subjects[name] for name in chosen}, "step", f"live-{run_id}")
+    shown = {name: subjects[name] for name in panels.first_choice(subjects, PANELS)}
+    panels.legend(alone, shown)
+    panels.grid(alone, shown, "step", f"live-{run_id}")

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from dashboard import view
 from dashboard.queries import run_lists
 from dashboard.source import open_source
 from tracker.client import TrackingClient
@@ -338,6 +339,31 @@ def test_an_upload_without_ink_is_no_empty_pad(database, ids):
     test.file_uploader[0].upload("white.png", sheet.getvalue(), "image/png").run()
     assert not test.exception
     assert "no ink in this picture" in all_text(test)
+
+
+def test_every_model_answers_in_the_order_of_the_selection(database, ids, study):
+    picture = io.BytesIO()
+    study.digit(7, 60).save(picture, "PNG")
+    test = run_page(database, "tryit", ids)
+    test.segmented_control(key="how").select("Upload").run()
+    test.file_uploader[0].upload("seven.png", picture.getvalue(), "image/png").run()
+    text = all_text(test)
+    places = [text.index(run_id[:8]) for run_id in _digits(database, ids)]
+    assert places == sorted(places)
+
+
+def _digits(database, ids):
+    return [label[-8:] for label in view.build(open_source(database), None, ids).labels.values()]
+
+
+def test_the_live_page_says_what_its_strokes_and_signs_mean(tmp_path, study):
+    connection = study.connect(tmp_path / "tracking.db")
+    study.add_experiment(connection, 1, "one")
+    run_id = study.add_run(connection, "going on", status="RUNNING")
+    for key in ("train_loss", "val_loss"):
+        study.add_metric(connection, run_id, key, [2.0, 1.0])
+    shown = all_text(run_page(tmp_path / "tracking.db", "live"))
+    assert all(f"<bdi>{word}</bdi>" in shown for word in ("train", "validation", "best"))
 
 
 def test_gains_and_captions_are_written_in_colours_that_can_be_read(database, ids):
