@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 WIDTH = 360
 
 
-def choose_run(view: View, title: str, key: str, among: Sequence[str] | None = None) -> str:
+def choose_run(
+    view: View,
+    title: str,
+    key: str,
+    among: Sequence[str] | None = None,
+    *,
+    is_titled: bool = True,
+) -> str:
     """One of the selected runs, by id; kept in the address under `key`.
 
     Args:
@@ -28,6 +35,7 @@ def choose_run(view: View, title: str, key: str, among: Sequence[str] | None = N
         title: Of the widget.
         key: Of the widget, and in the address.
         among: Only these of the selected runs; all of them by default.
+        is_titled: Whether the title is seen, and not only heard.
     """
     labels = view.labels
     options = list(view.run_ids if among is None else among)
@@ -40,6 +48,7 @@ def choose_run(view: View, title: str, key: str, among: Sequence[str] | None = N
         format_func=lambda run_id: labels[run_id],
         key=key,
         bind="query-params",
+        label_visibility="visible" if is_titled else "collapsed",
         width=WIDTH,
     )
     return str(chosen)

@@ -6,9 +6,9 @@ import streamlit as st
 
 HTML = '<button type="button" title="Save this chart as SVG">SVG</button>'
 CSS = """
-button { padding: 4px 8px; font: inherit; font-size: 0.87rem; cursor: pointer; border: 0;
-         color: var(--st-text-color); background: transparent; opacity: 0.7; }
-button:hover, button:focus-visible { color: var(--st-primary-color); opacity: 1; }
+button { padding: 6px 0 4px; font: inherit; font-size: 0.87rem; cursor: pointer; border: 0;
+         color: var(--st-text-color); background: transparent; }
+button:hover, button:focus-visible { color: var(--st-primary-color); }
 """
 JS = """
 export default function({ parentElement, data }) {

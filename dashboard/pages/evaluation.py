@@ -101,8 +101,8 @@ def _choose_split(key: str) -> str:
 
 def _mistakes(view: View, stores: dict[str, ArtifactStore]) -> None:
     st.subheader("Where one model goes wrong")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        run_id = choose_run(view, "Model", "model", list(stores))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        run_id = choose_run(view, "Model", "model", list(stores), is_titled=False)
         split = _choose_split("split")
         unit = st.segmented_control(
             "Unit",

@@ -446,6 +446,26 @@ def test_a_chart_is_saved_as_svg_and_its_points_as_csv(server, visit, tmp_path):
     visitor.check()
 
 
+def test_what_stands_in_a_row_stands_on_one_line(server, visit):
+    visitor = visit(server).open("curves?runs=x+00000000")
+    visitor.charts()
+    texts = visitor.page.get_by_role("link", name="CSV"), visitor.page.get_by_text("SVG")
+    assert middle(texts[0].first) == pytest.approx(middle(texts[1].first), abs=0.6)
+    visitor.open("evaluation").charts()
+    controls = visitor.page.get_by_role("combobox", name="Model").locator("xpath=../..")
+    chosen = visitor.page.get_by_role("radio", name="Counts")
+    assert middle(controls) == pytest.approx(middle(chosen), abs=0.6)
+    visitor.check()
+
+
+def middle(element):
+    """The height at which the middle of an element's text, or of itself, stands."""
+    return element.evaluate(
+        "e => { const r = document.createRange(); r.selectNodeContents(e);"
+        " const box = r.getBoundingClientRect(); return (box.top + box.bottom) / 2 }"
+    )
+
+
 def test_a_tag_is_edited_in_its_table_and_saved(tmp_path, serve, visit):
     client = TrackingClient(str(tmp_path / "tracking.db"))
     run_id = client.create_run(client.create_experiment("one"), run_name="first").info.run_id
