@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from tracker.connection import Connection
+
 SCHEMA = Path(__file__).parents[2] / "schema.sql"
 BEGUN = 1_760_000_000_000
 EPOCHS = 10
@@ -36,7 +38,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 
 def connect(path: Path) -> sqlite3.Connection:
     fresh = not path.exists()
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = sqlite3.connect(path, isolation_level=None, factory=Connection)
     connection.execute("PRAGMA journal_mode = WAL")
     if fresh:
         connection.executescript(SCHEMA.read_text())
