@@ -38,6 +38,17 @@ def study(tmp_path_factory):
     return folder, done.stdout
 
 
+@pytest.fixture(autouse=True)
+def environment_left_as_found():
+    """What the fluent verbs hand down to processes to come ends with its test."""
+    names = [name for name in ("TRACKER_URI", "TRACKER_EXPERIMENT_NAME") if name in os.environ]
+    before = {name: os.environ[name] for name in names}
+    yield
+    for name in ("TRACKER_URI", "TRACKER_EXPERIMENT_NAME"):
+        os.environ.pop(name, None)
+    os.environ.update(before)
+
+
 @pytest.fixture
 def python(tmp_path):
     """Run a piece of Python in a process of its own, in `tmp_path`."""

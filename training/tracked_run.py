@@ -114,9 +114,10 @@ def _new(experiment: Experiment, tags: Mapping[str, str]) -> dict[str, Any]:
 def _claimed(run_id: str) -> dict[str, Any]:
     """Set a run RUNNING unless another process did so since it was looked at."""
     try:
-        tracker.get_client().resume_run(run_id, unless=NOT_TO_RESUME)
+        run = tracker.get_client().resume_run(run_id, unless=NOT_TO_RESUME)
     except InvalidStateError as error:
         raise UsageError(f"{error} Another process was faster.") from error
+    tracker.set_experiment(experiment_id=run.info.experiment_id)  # whatever is configured today
     return {"run_id": run_id}
 
 

@@ -56,6 +56,32 @@ def test_a_run_goes_below_the_active_one_or_below_one_that_is_there():
 
 
 @pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_run_of_another_experiment_than_the_one_chosen_is_not_resumed(nested):
+    client = tracker.get_client()
+    other = client.create_run(client.create_experiment("other")).info
+    client.set_terminated(other.run_id)
+    chosen = tracker.set_experiment("study")
+    if nested:
+        tracker.start_run()
+    with pytest.raises(InvalidStateError, match=r"'other', but 'study' was.*experiment\('other'\)"):
+        tracker.start_run(run_id=other.run_id, experiment_id=other.experiment_id, nested=nested)
+    assert client.get_run(other.run_id).info.status == "FINISHED"
+    own = client.create_run(chosen.experiment_id).info.run_id
+    assert tracker.start_run(run_id=own, nested=nested).info.run_id == own
+
+
+@pytest.mark.usefixtures("database")
+def test_a_run_of_any_experiment_is_resumed_where_none_was_chosen(monkeypatch):
+    client = tracker.get_client()
+    other = client.create_run(client.create_experiment("other")).info.run_id
+    monkeypatch.setenv("TRACKER_EXPERIMENT_NAME", "study")
+    with tracker.start_run() as first:
+        assert client.get_experiment(first.info.experiment_id).name == "study"
+    assert tracker.start_run(run_id=other).info.run_id == other
+
+
+@pytest.mark.usefixtures("database")
 def test_what_start_run_is_given_goes_before_its_tags():
     with (
         tracker.start_run(run_name="a", tags={NAME: "b"}) as outer,

@@ -239,6 +239,47 @@ def test_the_environment_names_the_database(tmp_path, python):
     assert (tmp_path / "named.db").exists()
 
 
+def test_a_client_that_names_no_database_opens_the_one_that_was_set(database, monkeypatch):
+    monkeypatch.chdir(database.parent)
+    tracker.set_tracking_uri("sqlite:///here.db")
+    monkeypatch.chdir("/")
+    assert tracker.MlflowClient().store.database.path == database.with_name("here.db")
+
+
+def test_a_process_started_later_goes_on_in_the_same_database_and_experiment(database, python):
+    experiment = tracker.set_experiment("study")
+    python("import tracker; tracker.log_metric('m', 1)")
+    (run,) = tracker.search_runs(output_format="list")
+    assert (run.info.experiment_id, run.data.metrics) == (experiment.experiment_id, {"m": 1.0})
+    assert [path.name for path in database.parent.glob("*.db")] == [database.name]
+
+
+@pytest.mark.parametrize("before", [None, "before.db"], ids=repr)
+def test_the_environment_is_as_before_once_no_database_is_set(tmp_path, monkeypatch, before):
+    monkeypatch.delenv("TRACKER_URI", raising=False)
+    if before:
+        monkeypatch.setenv("TRACKER_URI", before)
+    tracker.set_tracking_uri(tmp_path / "a.db")
+    tracker.set_experiment("study")
+    tracker.set_tracking_uri(tmp_path / "b.db")
+    assert os.environ["TRACKER_URI"] == str(tmp_path / "b.db")
+    tracker.set_tracking_uri("")
+    assert os.environ.get("TRACKER_URI") == before
+    assert "TRACKER_EXPERIMENT_NAME" not in os.environ
+
+
+@pytest.mark.usefixtures("database")
+def test_what_the_user_wrote_into_the_environment_meanwhile_stays(monkeypatch):
+    monkeypatch.setenv("TRACKER_URI", "meanwhile.db")
+    tracker.set_tracking_uri("")
+    assert tracker.get_tracking_uri() == "meanwhile.db"
+
+
+@pytest.mark.usefixtures("database")
+def test_a_name_that_no_environment_can_hold_is_chosen_all_the_same():
+    assert tracker.set_experiment("a\0b").name == "a\0b"
+
+
 @pytest.mark.parametrize(
     ("ending", "expected"),
     [

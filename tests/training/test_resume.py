@@ -18,6 +18,7 @@ from training.errors import CheckpointError, UsageError
 from training.experiment import Training
 from training.model_records import CheckpointKeeper
 from training.resume import find_run
+from training.tracked_run import recorded
 
 
 def weights(study_file, run_id):
@@ -212,6 +213,18 @@ def test_a_run_that_was_interrupted_while_it_was_set_up_is_whole_in_the_end(expe
     assert main(["--config", str(study_file), "--resume", run_id]) == 0
     params = client.get_run(run_id).data.params
     assert (params["hidden_size"], params["torch_version"]) == ("16", torch.__version__)
+
+
+def test_a_run_goes_on_in_its_experiment_whatever_is_configured_today(experiment, tracked):
+    with pytest.raises(KeyboardInterrupt), tracked.start_run() as begun:
+        raise KeyboardInterrupt
+    tracked.set_experiment("another one")
+    with (
+        recorded(experiment, run_id=begun.info.run_id),
+        recorded(experiment, nested=True) as below,
+    ):
+        pass
+    assert below.info.experiment_id == begun.info.experiment_id
 
 
 def test_a_finished_run_is_not_resumed(study_file, capsys):

@@ -16,8 +16,8 @@ class TrackingClient(ExperimentVerbs, RunVerbs, RecordVerbs, ArtifactVerbs):
 
     Args:
         tracking_uri: `sqlite:///relative.db`, `sqlite:////absolute.db` or a plain path; by
-            default the environment variable `TRACKER_URI`, else `tracking.db` in the working
-            directory.
+            default what `set_tracking_uri` named, else the environment variable `TRACKER_URI`,
+            else `tracking.db` in the working directory.
         registry_uri: For MLflow's sake; there is no model registry.
         synchronous: `FULL` makes every call survive a power loss too, at some five times the
             cost.

@@ -27,7 +27,7 @@ from tracker.entities import LifecycleStage, Run, RunStatus
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
 from tracker.fluent import sampling
 from tracker.fluent.database import get_client
-from tracker.fluent.experiments import current_experiment_id
+from tracker.fluent.experiments import check_belongs_here, current_experiment_id
 from tracker.store.tracking import RUN_NAME_TAG
 from tracker.validation import check_status
 
@@ -108,7 +108,8 @@ def start_run(
 
     Raises:
         InvalidStateError: A run is active and `nested` is not set, or `parent_run_id` is another;
-            or the run, its parent or its experiment is deleted.
+            or the run, its parent or its experiment is deleted; or the run to go on with belongs
+            to another experiment than `set_experiment` chose.
         InvalidValueError: The note is given twice, or the key of a tag breaks a rule.
         NotFoundError: There is no such run or experiment.
         UnsupportedError: It is to sample the system, and psutil is not installed.
@@ -236,6 +237,7 @@ def _capture_files(client: TrackingClient, run_id: str) -> None:
 
 
 def _resume(client: TrackingClient, run_id: str, run_name: str | None, tags: dict[str, Any]) -> Run:
+    check_belongs_here(client, run_id)
     client.resume_run(run_id)
     if run_name:
         client.update_run(run_id, name=run_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from tracker.database import Synchronous
 
+EXPERIMENT_VARIABLE = "TRACKER_EXPERIMENT_NAME"
 # Each keeps three files open in every thread that uses it.
 MOST_CLIENTS = 8
 
@@ -29,6 +31,8 @@ class _Settings:
         self.options: dict[str, Any] = {}
         self.experiment_id: str | None = None
         self.clients: dict[Path, TrackingClient] = {}
+        # Environment variables by name: what was there before, and what is handed down.
+        self.handed_down: dict[str, tuple[str | None, str]] = {}
         self.lock = threading.RLock()
 
 
@@ -53,10 +57,15 @@ def set_tracking_uri(
 ) -> None:
     """Name the database of all that follows; see `TrackingClient` for the arguments.
 
+    As in MLflow, that is also the one of processes started from now on, and of clients that name
+    none, through the environment variable `TRACKER_URI`. "" goes back to what was there before.
+
     Raises:
         InvalidValueError: The URI names no local file.
     """
     text = os.fspath(uri)
+    if not text:
+        hand_down(locations.ENVIRONMENT_VARIABLE, None)
     path = locations.database_path(text or locations.default_uri())
     options = {
         "synchronous": synchronous,
@@ -71,6 +80,25 @@ def set_tracking_uri(
         settings.uri, settings.path, settings.options = wanted
         settings.experiment_id = None
         settings.clients.pop(path, None)
+        hand_down(EXPERIMENT_VARIABLE, None)
+        hand_down(locations.ENVIRONMENT_VARIABLE, str(path) if text else None)
+
+
+def hand_down(name: str, value: str | None) -> None:
+    """Let processes started from now on find a value in their environment; None takes it back.
+
+    What the user wrote there meanwhile stays.
+    """
+    with settings.lock:
+        before, told = settings.handed_down.pop(name, (None, None))
+        if told is not None and os.environ.get(name) == told:
+            del os.environ[name]
+            if before is not None:
+                os.environ[name] = before
+        if value is not None:
+            settings.handed_down[name] = (os.environ.get(name), value)
+            with contextlib.suppress(ValueError):  # No environment holds NUL, say.
+                os.environ[name] = value
 
 
 def is_tracking_uri_set() -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.entities import Experiment, ViewType
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
-from tracker.fluent.database import get_client, settings
+from tracker.fluent.database import EXPERIMENT_VARIABLE, get_client, hand_down, settings
 from tracker.validation import refuse
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tracker.client import TrackingClient
 
 DEFAULT_EXPERIMENT_ID = "0"
-EXPERIMENT_VARIABLE = "TRACKER_EXPERIMENT_NAME"
 SEARCH_LIMIT = 100_000
 
 
@@ -26,6 +25,9 @@ def set_experiment(
     trace_location: Any = None,
 ) -> Experiment:
     """Choose the experiment of the runs that follow; a new name creates it.
+
+    Processes started from now on begin in it too, by the environment variable
+    `TRACKER_EXPERIMENT_NAME`.
 
     Raises:
         UnsupportedError: `trace_location` is given.
@@ -41,12 +43,9 @@ def set_experiment(
         experiment = client.get_experiment(experiment_id)
     else:
         experiment = _get_or_create(client, str(experiment_name))
-    if experiment.lifecycle_stage != "active":
-        raise InvalidStateError(
-            f"The experiment {experiment.name!r} is deleted: restore it with "
-            f"`restore_experiment({experiment.experiment_id!r})` or choose another name."
-        )
+    _require_active(experiment)
     settings.experiment_id = experiment.experiment_id
+    hand_down(EXPERIMENT_VARIABLE, experiment.name)
     return experiment
 
 
@@ -132,12 +131,41 @@ def delete_experiment_tag(key: str) -> None:
 
 def current_experiment_id() -> str:
     """Where a new run belongs, and where a search looks by default."""
+    if settings.experiment_id is not None:
+        return settings.experiment_id
+    name = os.environ.get(EXPERIMENT_VARIABLE)
+    if not name:
+        return DEFAULT_EXPERIMENT_ID
+    experiment = _get_or_create(get_client(), name)
+    _require_active(experiment)
+    return experiment.experiment_id
+
+
+def check_belongs_here(client: TrackingClient, run_id: str) -> None:
+    """See to it that a run to go on with belongs to the experiment chosen, if one was.
+
+    Raises:
+        NotFoundError: There is no such run.
+        InvalidStateError: It belongs to another experiment.
+    """
     if settings.experiment_id is None:
-        name = os.environ.get(EXPERIMENT_VARIABLE)
-        if not name:
-            return DEFAULT_EXPERIMENT_ID
-        set_experiment(name)
-    return str(settings.experiment_id)
+        return
+    home = client.store.get_run_info(run_id).experiment_id
+    if home != settings.experiment_id:
+        name = client.get_experiment(home).name
+        chosen = client.get_experiment(settings.experiment_id).name
+        raise InvalidStateError(
+            f"The run {run_id!r} belongs to the experiment {name!r}, but {chosen!r} was chosen: "
+            f"call `set_experiment({name!r})` first."
+        )
+
+
+def _require_active(experiment: Experiment) -> None:
+    if experiment.lifecycle_stage != "active":
+        raise InvalidStateError(
+            f"The experiment {experiment.name!r} is deleted: restore it with "
+            f"`restore_experiment({experiment.experiment_id!r})` or choose another name."
+        )
 
 
 def _get_or_create(client: TrackingClient, name: str) -> Experiment:
