@@ -38,6 +38,7 @@ class Style:
         height: Of the plot, pixels.
         better: 'less', 'more' or '': which values are read out first.
         slider: The id of the element whose value is the level of smoothing.
+        zoom: The id of the button that zooms in, and by the arrow keys; empty for none.
         theme: Whose colours words and grounds have.
     """
 
@@ -47,6 +48,7 @@ class Style:
     height: int = 260
     better: str = ""
     slider: str = ""
+    zoom: str = ""
     theme: Theme = "light"
 
 
@@ -98,7 +100,7 @@ def _chart(style: Style, density: Density) -> Json:
         "type": "group",
         "name": "chart",
         "encode": {"update": {"x": {"value": LEFT}, "y": {"value": TOP}}},
-        "signals": _zoom(density) + curve_reading.signals(),
+        "signals": _zoom(style, density) + curve_reading.signals(),
         "data": _data(style) + curve_reading.data(style.better, log=style.log),
         "scales": _scales(style),
         "marks": [_plot(style, density, read)] + ([_strip()] if density.is_long else []),
@@ -126,7 +128,7 @@ def _where(style: Style) -> str:
     )
 
 
-def _zoom(density: Density) -> list[Json]:
+def _zoom(style: Style, density: Density) -> list[Json]:
     """The part of the x axis that is shown, in its unit; null for all of it.
 
     Dragging over the strip chooses it, dragging it moves it, a double click shows all again.
@@ -135,16 +137,16 @@ def _zoom(density: Density) -> list[Json]:
         return [{"name": "zoom", "value": None}]
     here = f"toNumber(invert('whole', {POINTER}))"
     drawn = f"[min(anchor.at, {here}), max(anchor.at, {here})]"
-    shift = (
-        f"clamp({here} - anchor.at, domain('whole')[0] - anchor.zoom[0],"
-        " domain('whole')[1] - anchor.zoom[1])"
-    )
-    moved = f"[anchor.zoom[0] + {shift}, anchor.zoom[1] + {shift}]"
+    shift = f"{here} - anchor.at"
+    moved = _within(f"[anchor.zoom[0] + {shift}, anchor.zoom[1] + {shift}]")
     dragged = (
         f"!anchor || {here} === anchor.at ? zoom :"
         f" anchor.zoom && inrange(anchor.at, anchor.zoom) ? {moved} : {drawn}"
     )
+    drag = "[@strip:pointerdown, window:pointerup] > window:pointermove!"
+    ends = [f"toNumber(domain('whole')[{end}])" for end in (0, 1)]
     return [
+        {"name": "whole_span", "update": f"[{', '.join(ends)}]"},
         {
             "name": "anchor",
             "value": None,
@@ -157,14 +159,43 @@ def _zoom(density: Density) -> list[Json]:
             "name": "zoom",
             "value": None,
             "on": [
-                {
-                    "events": "[@strip:pointerdown, window:pointerup] > window:pointermove!",
-                    "update": dragged,
-                },
+                {"events": drag, "update": dragged},
                 {"events": "@strip:dblclick", "update": "null"},
+                *(_pressed(style.zoom) if style.zoom else []),
             ],
         },
     ]
+
+
+def _pressed(button: str) -> list[Json]:
+    """What a click on the button and keys pressed on it do to the zoom."""
+    shown = "(zoom || whole_span)"
+    nearer = f"zoomLinear({shown}, null, 0.5)"
+    by_key = {
+        "ArrowUp": nearer,
+        "ArrowLeft": f"zoom ? {_within('panLinear(zoom, 0.25)')} : null",
+        "ArrowRight": f"zoom ? {_within('panLinear(zoom, -0.25)')} : null",
+        "ArrowDown": f"span({shown}) * 2 < span(whole_span)"
+        f" ? {_within(f'zoomLinear({shown}, null, 2)')} : null",
+        "Escape": "null",
+    }
+    source = {"source": f"#{button}"}
+    return [
+        {"events": source | {"type": "click"}, "update": nearer},
+        *(
+            {
+                "events": source
+                | {"type": "keydown", "filter": f"event.key === '{key}'", "consume": True},
+                "update": update,
+            }
+            for key, update in by_key.items()
+        ),
+    ]
+
+
+def _within(part: str) -> str:
+    """An expression: a part of the x axis, moved to where the axis is."""
+    return f"clampRange({part}, whole_span[0], whole_span[1])"
 
 
 def _data(style: Style) -> list[Json]:

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import (
     curve_chart,
     curve_spec,
+    curve_table,
     files,
     lines,
     literal,
@@ -16,7 +17,6 @@ from dashboard import (
     smoothing,
     vector_image,
 )
-from dashboard.curve_table import BANDS_SHOWN
 from dashboard.palette import Theme, theme
 from dashboard.queries.courses import keys_with_course
 
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 A_ROW = 2
 # Chromium draws the rest of the track white beside a darker one.
 ACCENTS: dict[Theme, str] = {"light": "#4353d9", "dark": "#8b97ff"}
+# A button that the browser listens to by itself: see `curve_spec`.
+ZOOM = (
+    '<button type="button" id="{}" style="font:inherit;font-size:.87rem;color:inherit;border:0;'
+    'background:none;padding:.35rem 0 .25rem;cursor:zoom-in" title="Zoom in. Arrow keys: ← → move,'
+    ' ↑ ↓ zoom; Escape shows all.">Zoom</button>'
+)
 Subjects = dict[str, list[str]]
 
 
@@ -57,7 +63,7 @@ def legend(view: View, shown: Mapping[str, list[str]]) -> None:
 
 def _signs(view: View, shown: Mapping[str, list[str]]) -> list[tuple[str, str]]:
     """Those signs that the panels may have, with their meaning."""
-    few = BANDS_SHOWN // max(1, len(view.runs))
+    few = curve_table.BANDS_SHOWN // max(1, len(view.runs))
     banded = [keys for keys in shown.values() if len(keys) <= few]
     found = {
         ("best", "diamond"): any(metrics.better(keys[0]) for keys in shown.values()),
@@ -87,8 +93,8 @@ def grid(
         slots = st.columns(A_ROW) if len(names) > 1 else [st.container()]
         for slot, name in zip(slots, names[first : first + A_ROW], strict=False):
             with slot, st.container(border=True):
-                curves = _head(view, name, shown[name], axis, prefix, buckets)
-                _chart(curves, name, shown[name], prefix, log=log)
+                curves = lines.read(view, shown[name], axis, buckets)
+                _panel(view, curves, name, shown[name], prefix, log=log)
 
 
 def _smoothing(name: str) -> None:
@@ -108,22 +114,15 @@ def _smoothing(name: str) -> None:
     )
 
 
-def _head(
-    view: View, subject: str, keys: list[str], axis: histories.Axis, prefix: str, buckets: int
-) -> lines.Curves:
-    """The line above a chart, and what there is to draw."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(f"**{literal.code_span(subject, 60)}**", width="content")
-        st.link_button("CSV", files.points_url(view.run_ids, keys), type="tertiary")
-        vector_image.button(f"{subject}.svg", f"{prefix}-svg-{subject}")
-    curves = lines.read(view, keys, axis, buckets)
+def _panel(
+    view: View, curves: lines.Curves, subject: str, keys: list[str], prefix: str, *, log: bool
+) -> None:
+    series = [line for line in curves.series if not log or bool((line.points.smooth[0] > 0).any())]
+    is_long = bool(series) and curve_table.density(series).is_long
+    zoom = f"zoom-{prefix}-{subject.encode().hex()}" if is_long else ""
+    _head(view, subject, keys, prefix, zoom)
     if curves.note:
         st.html(f'<div style="opacity:.75;font-size:.87rem">{literal.shown(curves.note)}</div>')
-    return curves
-
-
-def _chart(curves: lines.Curves, subject: str, keys: list[str], prefix: str, *, log: bool) -> None:
-    series = [line for line in curves.series if not log or bool((line.points.smooth[0] > 0).any())]
     if not series:
         st.caption("Nothing to draw: no finite value" + (" above zero." if log else "."))
         return
@@ -133,6 +132,7 @@ def _chart(curves: lines.Curves, subject: str, keys: list[str], prefix: str, *, 
         time=curves.axis == "wall",
         better=metrics.better(keys[0]),
         slider=f"smoothing-{prefix}",
+        zoom=zoom,
         theme=theme(),
     )
     drawing = curve_chart.draw(series, style)
@@ -143,3 +143,21 @@ def _chart(curves: lines.Curves, subject: str, keys: list[str], prefix: str, *, 
         key=f"{prefix}-{subject}",
         alt=f"{subject} over {style.x_title}",
     )
+
+
+def _head(view: View, subject: str, keys: list[str], prefix: str, zoom: str) -> None:
+    """The line above a chart.
+
+    Args:
+        view: The runs.
+        subject: What the chart is of.
+        keys: Its metrics.
+        prefix: See `grid`.
+        zoom: The id of the button that zooms; empty where there is nothing to zoom into.
+    """
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.markdown(f"**{literal.code_span(subject, 60)}**", width="content")
+        st.link_button("CSV", files.points_url(view.run_ids, keys), type="tertiary")
+        vector_image.button(f"{subject}.svg", f"{prefix}-svg-{subject}")
+        if zoom:
+            st.html(ZOOM.format(zoom), width="content")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
+from playwright.sync_api import expect
 
 from dashboard.curve_spec import LEFT, RIGHT, STRIP
 
@@ -91,6 +93,33 @@ def test_the_vertical_axis_follows_the_zoom(runs, serve, visit):
     visitor.page.mouse.dblclick(x + 0.2 * width, y)
     chart.locator("g.role-axis-label").get_by_text("0.0", exact=True).wait_for()
     visitor.check()
+
+
+def test_the_keyboard_zooms_moves_and_shows_all(runs, serve, visit):
+    visitor = visit(serve(runs)).open(address(1))
+    visitor.charts()
+    brush = visitor.page.locator("svg.marks").first.locator("g.strip g.mark-rect path")
+    visitor.page.get_by_role("button", name="SVG").first.focus()
+    visitor.page.keyboard.press("Tab")
+    for key, part in {
+        "Enter": (0.25, 0.75),
+        "ArrowUp": (0.375, 0.625),
+        "ArrowRight": (0.4375, 0.6875),
+        "ArrowLeft": (0.375, 0.625),
+        "ArrowDown": (0.25, 0.75),
+        "Escape": (0, 0),
+    }.items():
+        visitor.page.keyboard.press(key)
+        expect(brush).to_have_attribute("d", covering(part, visitor))
+    assert visitor.page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
+    visitor.check()
+
+
+def covering(part, visitor):
+    """How the path of the brush over a part of the strip is written, begin and width."""
+    width = visitor.page.locator("svg.marks").first.bounding_box()["width"] - LEFT - RIGHT
+    begin, length = part[0] * width, (part[1] - part[0]) * width
+    return re.compile(rf"^M{begin:.10g}\d*,0h{length:.10g}")
 
 
 def test_axes_fit_a_short_run(runs, serve, visit):
