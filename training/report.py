@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HEADINGS = ("run", "status", "sharp", "blurred", "seconds")
 WIDTH_OF_FILES = 110
 WIDTH_OF_NAME = 16
+WIDTH_OF_COUNT = len("10/10 epochs")
 WIDTH_OF_NUMBERS = len("train 2.3026 0.1000  val 2.3026 0.1000")
 WIDTH_OF_TIME = len("0:00:00")
 SHORTEST_BAR, LONGEST_BAR = 5, 40
@@ -124,7 +125,9 @@ class TerminalReport:
         columns = _bar_columns(self._console.width, run)
         self._bar = Progress(*columns, console=self._console, auto_refresh=False)
         name = clean(run.run_name)
-        self._bar.add_task(run.name, total=run.epochs, completed=run.done, numbers=name)
+        self._bar.add_task(
+            run.name, total=run.epochs, completed=run.done, whole=run.done, numbers=name
+        )
         self._bar.start()
 
     def batch_done(self, epoch: int, done: int, total: int) -> None:
@@ -136,8 +139,8 @@ class TerminalReport:
     def epoch_done(self, result: EpochResult) -> None:
         """Move the bar and show the epoch's numbers."""
         if self._bar:
-            task = self._bar.task_ids[0]
-            self._bar.update(task, completed=result.epoch, numbers=_numbers(result))
+            done, numbers = result.epoch, _numbers(result)
+            self._bar.update(self._bar.task_ids[0], completed=done, whole=done, numbers=numbers)
             self._bar.refresh()
 
     def run_ended(self) -> None:
@@ -150,9 +153,10 @@ class TerminalReport:
 def _bar_columns(width: int, run: Beginning) -> list[ProgressColumn]:
     """Name, seed, bar, epochs, time, numbers; where there is no room, no time, and then no bar."""
     seed = "" if run.seed is None else f" seed {run.seed}"
-    name_width, count_width = WIDTH_OF_NAME + len(seed), len(f"{run.epochs}/{run.epochs} epochs")
+    name_width = WIDTH_OF_NAME + len(seed)
+    count_width = max(WIDTH_OF_COUNT, len(f"{run.epochs}/{run.epochs} epochs"))
     name = _fixed(f"{{task.description:{WIDTH_OF_NAME}}}{seed}", name_width)
-    count = _fixed("{task.completed:.0f}/{task.total:.0f} epochs", count_width)
+    count = _fixed("{task.fields[whole]}/{task.total} epochs", count_width)
     numbers = TextColumn("{task.fields[numbers]}", markup=False)
     room = width - name_width - count_width - WIDTH_OF_NUMBERS - 3  # a space between two columns
     if room < SHORTEST_BAR:
@@ -228,7 +232,7 @@ def plain_console(width: int | None = None) -> Console:
 
 def summary_table(outcomes: list[Outcome], source: str, console: Console) -> Table:
     """A row a run, or a line a number where such rows have no room."""
-    title = f"Accuracy on the {source} test set"
+    title = f"Accuracy in % on the {source} test set"
     table = _wide_table(outcomes, title)
     needed = console.measure(table, options=console.options.update(width=1_000)).maximum
     return table if needed <= console.width else _tall_table(outcomes, title)
@@ -264,4 +268,4 @@ def _percent(outcome: Outcome, key: str) -> str:
     if key not in outcome.metrics:
         return "-"
     spread = f" ± {100 * outcome.spread[key]:.2f}" if key in outcome.spread else ""
-    return f"{100 * outcome.metrics[key]:.2f}{spread} %"
+    return f"{100 * outcome.metrics[key]:.2f}{spread}"

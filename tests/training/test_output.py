@@ -17,7 +17,7 @@ from training.__main__ import main
 from training.loop import EpochResult
 from training.outcome import Outcome
 from training.output import Output
-from training.report import Beginning, TerminalReport, print_summary, summary_table
+from training.report import HEADINGS, Beginning, TerminalReport, print_summary, summary_table
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
@@ -38,9 +38,19 @@ def shown_on(width, name="blurred_dataset_3f2a91bc"):
 def test_a_summary_shows_its_numbers_on_a_terminal_of_any_width(width):
     shown = shown_on(width)
     flat = "".join(shown.split()).replace("│", "")
-    assert "92.39±0.06%" in flat
-    assert "86.09%" in flat
+    assert "Accuracyin%" in flat
+    assert "92.39±0.06" in flat
+    assert "86.09" in flat
     assert max(map(len, shown.splitlines())) <= width
+
+
+def test_a_summary_of_several_seeds_is_a_table_on_a_terminal_of_80_columns():
+    metrics = {"test_accuracy": 0.8746, "test_blurred_accuracy": 0.8925}
+    spread = {"test_accuracy": 0.0021, "test_blurred_accuracy": 0.0006}
+    name = "blurred_dataset_3f2a91bc"
+    outcome = Outcome("blurred_dataset", "0" * 32, name, "FINISHED", metrics, spread, 100.0)
+    table = summary_table([outcome], "mnist", Console(width=80))
+    assert [column.header for column in table.columns] == list(HEADINGS)
 
 
 @pytest.mark.parametrize("name", ["x[/b]_1", "cnn[small]_1", ":smile:_1", "[red]a_1", "\\[a]_1"])
@@ -91,6 +101,16 @@ def test_a_run_that_goes_on_says_how_much_is_left():
     assert str(run) == "default: run default_3f2a91bc, 6 of 10 epochs left"
     assert " 4/10 epochs" in bar_on(100, run)[0]
     assert str(Beginning("default", None, "a", 1)) == "default: run a, 1 epoch"
+
+
+def test_a_bar_counts_whole_epochs():
+    console = Console(width=80, file=io.StringIO(), force_terminal=True, color_system=None)
+    report = TerminalReport(console)
+    report.run_started(Beginning("default", None, "default_3f2a91bc", 5))
+    report.batch_done(1, 90, 100)
+    report.run_ended()
+    assert "0/5 epochs" in console.file.getvalue()
+    assert "1/5 epochs" not in console.file.getvalue()
 
 
 def test_the_name_of_a_run_cannot_steer_the_terminal():
