@@ -48,7 +48,9 @@ class Output(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Send what is buffered on its way."""
+        """Send what is buffered on its way; nothing once the stream is closed."""
+        if self._stream.closed:
+            return
         with self._outlived():
             self._stream.flush()
 

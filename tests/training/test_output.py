@@ -198,3 +198,11 @@ def test_of_two_processes_one_tells_why_there_is_no_study(study_file, mistake):
     assert result.returncode == 1
     assert result.stderr.count("error: ") == 1
     assert "RuntimeError" not in result.stderr
+
+
+def test_output_over_a_stream_that_is_closed_already_can_be_closed():
+    stream = io.StringIO()
+    output = Output(stream)
+    stream.close()
+    output.close()
+    assert output.failure is None
