@@ -24,7 +24,7 @@ from tracker.cli import (
     ui,
     upkeep,
 )
-from tracker.cli.arguments import Verbs, add_database
+from tracker.cli.arguments import Parser, Verbs, add_database
 from tracker.cli.console import Console
 from tracker.cli.plain import clean_lines
 from tracker.cli.program import program_name
@@ -54,7 +54,7 @@ change:
   tag           show, set or remove tags of a run
   note          show or set the note of a run
   rename        give a run or an experiment another name
-  delete        delete runs or an experiment; gc frees their disk space
+  delete        delete runs or experiments; gc frees their disk space
   restore       bring deleted ones back
 
 look after:
@@ -63,7 +63,7 @@ look after:
   backup        copy the database and its files while runs go on
 
 move:
-  export        write runs or an experiment into a zip file
+  export        write runs or experiments into a zip file
   import        read such a file, another database, or MLflow's mlruns folder
 """
 EPILOG: Final = """\
@@ -88,9 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The parser with all verbs."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=program_name(),
         usage="%(prog)s [--db FILE] VERB …",
         description=DESCRIPTION,

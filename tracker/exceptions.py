@@ -14,6 +14,7 @@
         * ParamConflictError     a parameter was logged before with another value
         * FilterError            a search filter or order that cannot be read
     * InvalidStateError          the run or experiment is deleted, or another run is active
+        * DeletedExperimentError the experiment is to be renamed while it is deleted
     * ArtifactError              a file of a run cannot be read or written
         * UnsafePathError        a path or link that leaves the run's artifacts
     * UnsupportedError           MLflow has it, the tracker does not       (also an AttributeError)
@@ -113,6 +114,12 @@ class InvalidStateError(TrackerError):
     """The run or experiment is deleted, or another run is active."""
 
     error_code = "INVALID_PARAMETER_VALUE"  # MLflow's word for logging to what is deleted.
+
+
+class DeletedExperimentError(InvalidStateError):
+    """A deleted experiment keeps its name."""
+
+    error_code = "INVALID_STATE"
 
 
 class ArtifactError(TrackerError):

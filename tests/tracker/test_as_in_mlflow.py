@@ -6,7 +6,7 @@ import pytest
 
 import tracker
 from tracker.entities import Metric
-from tracker.exceptions import InvalidStateError, InvalidValueError
+from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError
 
 NAME = "mlflow.runName"
 
@@ -159,3 +159,26 @@ def test_a_metric_has_no_timestamp_before_1970_but_a_run_may_begin_there(client,
     client.set_terminated(run_id, end_time=-1)
     run = client.get_run(run_id)
     assert (run.info.start_time, run.info.end_time, run.data.metrics) == (-2, -1, {"m": 1})
+
+
+def test_a_deleted_experiment_keeps_its_name_with_mlflows_code(client):
+    experiment_id = client.create_experiment("e")
+    client.delete_experiment(experiment_id)
+    with pytest.raises(InvalidStateError, match="'e' is deleted: restore it") as caught:
+        client.rename_experiment(experiment_id, "f")
+    assert caught.value.error_code == "INVALID_STATE"
+    with pytest.raises(InvalidStateError, match="'e' is deleted: restore it") as caught:
+        client.set_experiment_tag(experiment_id, "k", "v")
+    assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+def test_an_experiment_is_not_deleted_or_restored_twice(client):
+    experiment_id = client.create_experiment("e")
+    run_id = client.create_run(experiment_id).info.run_id
+    client.delete_run(run_id)
+    with pytest.raises(NotFoundError, match="'e' is active already"):
+        client.restore_experiment(experiment_id)
+    assert client.get_run(run_id).info.lifecycle_stage == "deleted"
+    client.delete_experiment(experiment_id)
+    with pytest.raises(NotFoundError, match="'e' is deleted already"):
+        client.delete_experiment(experiment_id)

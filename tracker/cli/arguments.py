@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from tracker import locations
 from tracker.cli.program import program_name
@@ -22,6 +22,33 @@ _HELP_WIDTH: Final = 79
 Action: TypeAlias = "Callable[[Session], int | None]"
 
 
+class _Once(argparse.Action):
+    """Stores a value, and refuses a second one: the last would win without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if option_string is not None and isinstance(parser, Parser):
+            if self.dest in parser.given:
+                raise argparse.ArgumentError(self, "given twice, but it takes one value")
+            parser.given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose options are given once, those that collect values apart."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self.given: set[str] = set()
+        for name in (None, "store"):
+            self.register("action", name, _Once)
+
+
 class Verbs:
     """Collects the verbs of a parser.
 
@@ -29,7 +56,8 @@ class Verbs:
         parser: Where they go.
     """
 
-    def __init__(self, parser: argparse.ArgumentParser) -> None:
+    def __init__(self, parser: Parser) -> None:
+        self._given = parser.given
         self._subparsers = parser.add_subparsers(
             dest="verb", metavar="VERB", required=True, help=argparse.SUPPRESS, prog=program_name()
         )
@@ -45,6 +73,7 @@ class Verbs:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        parser.given = self._given
         # Also after the verb; SUPPRESS keeps what was given before it.
         add_database(parser, argparse.SUPPRESS)
         parser.set_defaults(action=action)
@@ -87,8 +116,8 @@ def add_run(parser: argparse.ArgumentParser, *, nargs: str | None = None) -> Non
     )
 
 
-def add_experiments(parser: argparse.ArgumentParser) -> None:
-    """The option that picks experiments."""
+def add_experiments(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """The option that picks experiments; `meaning` is its help."""
     parser.add_argument(
         "-e",
         "--experiment",
@@ -96,7 +125,7 @@ def add_experiments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="an experiment's name or id; may be repeated (default: all)",
+        help=meaning,
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tracker.cli.arguments import add_run
-from tracker.cli.names import describe, find_experiment, find_runs
+from tracker.cli.arguments import add_experiments, add_run
+from tracker.cli.names import describe, find_experiments, find_runs
 from tracker.cli.plain import clean
 from tracker.cli.program import program_name
 from tracker.entities import LifecycleStage
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _DELETE_EXAMPLES: Final = """\
   delete small_hidden_1a2b3c4d 5e6f7a8b
-  delete --experiment Playground
+  delete --experiment Playground --experiment Drafts
 """
 _RESTORE_EXAMPLES: Final = """\
   runs --deleted
@@ -29,12 +29,12 @@ _RESTORE_EXAMPLES: Final = """\
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verbs."""
-    _add(verbs, "delete", "Delete runs or an experiment.", delete, _DELETE_EXAMPLES)
-    _add(verbs, "restore", "Bring deleted runs or an experiment back.", restore, _RESTORE_EXAMPLES)
+    _add(verbs, "delete", "Delete runs or experiments.", delete, _DELETE_EXAMPLES)
+    _add(verbs, "restore", "Bring deleted runs or experiments back.", restore, _RESTORE_EXAMPLES)
 
 
 def delete(session: Session) -> None:
-    """Delete runs, or an experiment with its runs; nothing leaves the disk yet."""
+    """Delete runs, or experiments with their runs; nothing leaves the disk yet."""
     client = session.writing
     done = _each(
         session, LifecycleStage.DELETED, client.delete_run, client.delete_experiment, "Deleted"
@@ -46,7 +46,7 @@ def delete(session: Session) -> None:
 
 
 def restore(session: Session) -> None:
-    """Bring runs back, or an experiment with its runs."""
+    """Bring runs back, or experiments with their runs."""
     client = session.writing
     _each(session, LifecycleStage.ACTIVE, client.restore_run, client.restore_experiment, "Restored")
 
@@ -56,9 +56,7 @@ def _add(
 ) -> None:
     parser = verbs.add(name, summary, action, examples=examples)
     add_run(parser, nargs="*")
-    parser.add_argument(
-        "-e", "--experiment", metavar="NAME", help="an experiment with all its runs"
-    )
+    add_experiments(parser, "an experiment with all its runs; may be repeated")
 
 
 def _each(
@@ -74,10 +72,10 @@ def _each(
         InvalidValueError: Nothing is named.
     """
     options, store = session.options, session.writing.store
-    if not options.runs and options.experiment is None:
+    if not options.runs and not options.experiments:
         raise InvalidValueError("Name a run, or an experiment with --experiment.")
     runs = find_runs(store, options.runs)
-    experiments = [find_experiment(store, options.experiment)] if options.experiment else []
+    experiments = find_experiments(store, options.experiments)
     for info in runs:
         if info.lifecycle_stage == stage:
             session.console.line(f"Run {clean(describe(info))} was {stage} already.")
@@ -85,6 +83,9 @@ def _each(
         change_run(info.run_id)
         session.console.line(f"{done} run {clean(describe(info))}.")
     for experiment in experiments:
+        if experiment.lifecycle_stage == stage:
+            session.console.line(f"Experiment {clean(repr(experiment.name))} was {stage} already.")
+            continue
         change_experiment(experiment.experiment_id)
         session.console.line(f"{done} experiment {clean(repr(experiment.name))} with its runs.")
     return len(runs) + len(experiments)

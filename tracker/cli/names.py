@@ -73,6 +73,16 @@ def find_experiment(store: Store, text: str) -> Experiment:
     raise NotFoundError(f"There is no experiment {text!r}{hint}")
 
 
+def find_experiments(store: Store, texts: Sequence[str]) -> list[Experiment]:
+    """One experiment a text, each experiment once.
+
+    Raises:
+        NotFoundError: There is no such experiment.
+    """
+    found = [find_experiment(store, text) for text in texts]
+    return list({experiment.experiment_id: experiment for experiment in found}.values())
+
+
 def experiment_ids(store: Store, texts: Sequence[str]) -> list[str]:
     """The ids of the experiments named, of all where none is.
 
@@ -80,7 +90,7 @@ def experiment_ids(store: Store, texts: Sequence[str]) -> list[str]:
         NotFoundError: There is no such experiment.
     """
     if texts:
-        return [find_experiment(store, text).experiment_id for text in texts]
+        return [experiment.experiment_id for experiment in find_experiments(store, texts)]
     with store.database.read() as connection:
         summaries = catalog.experiment_summaries(connection, ViewType.ALL)
     return [summary.experiment_id for summary in summaries]

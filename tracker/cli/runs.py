@@ -32,7 +32,7 @@ _EXAMPLES: Final = """\
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb."""
     parser = verbs.add("runs", "List runs, the newest first.", list_runs, examples=_EXAMPLES)
-    add_experiments(parser)
+    add_experiments(parser, "an experiment's name or id; may be repeated (default: all)")
     add = parser.add_argument
     add("-f", "--filter", metavar="TEXT", default="", help="only runs for which this holds")
     add(

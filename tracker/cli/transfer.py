@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker.cli import plain
-from tracker.cli.arguments import ALL, add_run
-from tracker.cli.names import experiment_ids, find_runs
+from tracker.cli.arguments import ALL, add_experiments, add_run
+from tracker.cli.names import find_experiments, find_runs
 from tracker.cli.steps import Steps
 from tracker.client import TrackingClient
 from tracker.entities import ViewType
@@ -34,13 +34,13 @@ def add_verbs(verbs: Verbs) -> None:
     """Add the verbs."""
     parser = verbs.add(
         "export",
-        "Write runs or an experiment, with their files, into a zip file: a folder with a tracking "
+        "Write runs or experiments, with their files, into a zip file: a folder with a tracking "
         "database of its own.",
         export,
         examples=_EXPORT_EXAMPLES,
     )
     add_run(parser, nargs="*")
-    parser.add_argument("-e", "--experiment", metavar="NAME", help="all runs of this experiment")
+    add_experiments(parser, "all runs of this experiment; may be repeated")
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, help="the zip file (default: NAME.zip here)"
     )
@@ -148,19 +148,23 @@ def _report(session: Session, merged: Merged) -> None:
 def _chosen(session: Session) -> list[str]:
     options, store = session.options, session.store
     run_ids = [info.run_id for info in find_runs(store, options.runs)]
-    if options.experiment is not None:
-        ids = experiment_ids(store, [options.experiment])
-        found = store.search_run_infos(ids, "", ViewType.ACTIVE_ONLY, ALL, 0, ())
-        run_ids += [info.run_id for info in found]
-    elif not run_ids:
+    if not run_ids and not options.experiments:
         raise InvalidValueError("Name a run, or an experiment with --experiment.")
-    if not run_ids:
-        raise InvalidValueError(f"The experiment {options.experiment!r} has no runs to export.")
-    return run_ids
+    for experiment in find_experiments(store, options.experiments):
+        ids = [experiment.experiment_id]
+        found = store.search_run_infos(ids, "", ViewType.ACTIVE_ONLY, ALL, 0, ())
+        if not found:
+            raise InvalidValueError(f"The experiment {experiment.name!r} has no runs to export.")
+        run_ids += [info.run_id for info in found]
+    return list(dict.fromkeys(run_ids))
 
 
 def _file_name(session: Session) -> str:
     """A file's name from what is exported, of letters and digits only."""
     options = session.options
-    name = options.experiment or find_runs(session.store, options.runs)[0].run_name or "runs"
+    name = (
+        "-".join(options.experiments)
+        or find_runs(session.store, options.runs)[0].run_name
+        or "runs"
+    )
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)[:100]

@@ -82,15 +82,24 @@ class ExperimentVerbs(OpenedDatabase):
 
         Raises:
             AlreadyExistsError: The name is taken.
+            DeletedExperimentError: The experiment is deleted.
         """
         self.store.rename_experiment(experiment_id, check.check_experiment_name(new_name), now())
 
     def delete_experiment(self, experiment_id: str) -> None:
-        """Delete an experiment and its runs; `restore_experiment` brings them back."""
+        """Delete an experiment and its runs; `restore_experiment` brings them back.
+
+        Raises:
+            NotFoundError: There is no such experiment, or it is deleted already.
+        """
         self.store.set_experiment_stage(experiment_id, LifecycleStage.DELETED, now())
 
     def restore_experiment(self, experiment_id: str) -> None:
-        """Bring a deleted experiment and its runs back."""
+        """Bring a deleted experiment and its runs back.
+
+        Raises:
+            NotFoundError: There is no such experiment, or it is not deleted.
+        """
         self.store.set_experiment_stage(experiment_id, LifecycleStage.ACTIVE, now())
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:

@@ -95,12 +95,20 @@ def search_experiments(
 
 
 def delete_experiment(experiment_id: str) -> None:
-    """Delete an experiment and its runs; `restore_experiment` brings them back."""
+    """Delete an experiment and its runs; `restore_experiment` brings them back.
+
+    Raises:
+        NotFoundError: There is no such experiment, or it is deleted already.
+    """
     get_client().delete_experiment(experiment_id)
 
 
 def restore_experiment(experiment_id: str) -> None:
-    """Bring a deleted experiment and its runs back."""
+    """Bring a deleted experiment and its runs back.
+
+    Raises:
+        NotFoundError: There is no such experiment, or it is not deleted.
+    """
     get_client().restore_experiment(experiment_id)
 
 
@@ -109,6 +117,7 @@ def rename_experiment(experiment_id: str, new_name: str) -> None:
 
     Raises:
         AlreadyExistsError: The name is taken.
+        DeletedExperimentError: The experiment is deleted.
     """
     get_client().rename_experiment(experiment_id, new_name)
 

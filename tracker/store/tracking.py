@@ -15,7 +15,12 @@ from tracker.entities import (
     RunStatus,
     ViewType,
 )
-from tracker.exceptions import AlreadyExistsError, InvalidStateError, NotFoundError
+from tracker.exceptions import (
+    AlreadyExistsError,
+    DeletedExperimentError,
+    InvalidStateError,
+    NotFoundError,
+)
 from tracker.store import attributes, experiments, inputs, metrics, runs
 
 if TYPE_CHECKING:
@@ -101,18 +106,24 @@ class Store:
 
         Raises:
             AlreadyExistsError: The name is taken.
-            InvalidStateError: The experiment is deleted.
+            DeletedExperimentError: The experiment is deleted.
         """
         with self.database.write() as connection:
-            if self._active_experiment(experiment_id).name != name:
+            if self._active_experiment(experiment_id, DeletedExperimentError).name != name:
                 self._refuse_taken_name(name)
             experiments.rename(connection, experiment_id, name, now)
 
     @repeated
     def set_experiment_stage(self, experiment_id: str, stage: LifecycleStage, now: int) -> None:
-        """Delete or restore an experiment with its runs."""
+        """Delete or restore an experiment with its runs.
+
+        Raises:
+            NotFoundError: There is no such experiment, or it is at that stage already.
+        """
         with self.database.write() as connection:
-            experiments.get(connection, experiment_id)
+            experiment = experiments.get(connection, experiment_id)
+            if experiment.lifecycle_stage == stage:
+                raise NotFoundError(f"The experiment {experiment.name!r} is {stage} already.")
             experiments.set_stage(connection, experiment_id, stage, now)
 
     @repeated
@@ -352,10 +363,12 @@ class Store:
             runs.get_info(connection, run_id)
             return metrics.best_step(connection, run_id, key, mode)
 
-    def _active_experiment(self, experiment_id: str) -> Experiment:
+    def _active_experiment(
+        self, experiment_id: str, refusal: type[InvalidStateError] = InvalidStateError
+    ) -> Experiment:
         experiment = experiments.get(self.database.connection, experiment_id)
         if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
-            raise InvalidStateError(
+            raise refusal(
                 f"The experiment {experiment.name!r} is deleted: restore it with "
                 f"`restore_experiment({experiment_id!r})` first."
             )

@@ -69,6 +69,22 @@ def test_an_experiment_goes_and_comes_back_with_its_runs(cli, runs):
     assert len(json.loads(cli("runs", "--format", "json").out)) == len(runs)
 
 
+def test_several_experiments_go_and_come_back_at_once(cli, runs):
+    assert runs
+    said = cli("delete", "-e", "digits", "-e", "Default", "-e", "digits")
+    assert said.out.splitlines() == [
+        "Deleted experiment 'digits' with its runs.",
+        "Deleted experiment 'Default' with its runs.",
+    ]
+    assert cli("experiments", "--format", "json").out == "[]\n"
+    cli("restore", "-e", "digits")
+    said = cli("restore", "-e", "digits", "-e", "Default")
+    assert said.out.splitlines() == [
+        "Experiment 'digits' was active already.",
+        "Restored experiment 'Default' with its runs.",
+    ]
+
+
 def test_a_note_is_piped_in_unless_it_is_no_text(cli, runs, tmp_path):
     command = [sys.executable, "-m", "tracker", "note", runs["wide_1a"], "-"]
     strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}

@@ -19,6 +19,7 @@ from tracker.client import TrackingClient
         (["compare", "wide_1a"], "two runs or more"),
         (["tag", "wide_1a", "novalue"], "KEY=VALUE"),
         (["delete"], "Name a run"),
+        (["delete", "--experiment", ""], "no experiment ''"),
         (["sql", "SELEC 1"], "SQLite cannot run"),
         (["import", "nowhere"], "nothing to import"),
         (["export", "--experiment", "Default"], "no runs"),
@@ -37,6 +38,20 @@ def test_a_mistake_is_one_clear_error(cli, runs, arguments, message):
 def test_wrong_usage_exits_with_2(cli, arguments):
     with pytest.raises(SystemExit, match="2"):
         cli(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["runs", "--filter", "metrics.loss < 1", "-f", "metrics.loss > 1"], "-f/--filter"),
+        (["export", "wide_1a", "-o", "a.zip", "--output=b.zip"], "-o/--output"),
+        (["gc", "--db", "another.db"], "--db"),
+    ],
+)
+def test_an_option_that_takes_one_value_is_not_given_two(cli, capfd, arguments, option):
+    with pytest.raises(SystemExit, match="2"):
+        cli(*arguments)
+    assert f"argument {option}: given twice, but it takes one value" in capfd.readouterr().err
 
 
 def test_a_missing_database_is_named_and_not_made(cli, tmp_path):

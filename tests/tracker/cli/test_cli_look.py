@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tracker.__main__ import main
 from tracker.client import TrackingClient
 
 
@@ -17,10 +18,10 @@ def test_experiments_are_listed_with_their_runs_counted(cli, runs):
     assert [(each["name"], each["runs"]) for each in found] == [("Default", 0), ("digits", 3)]
 
 
-def test_the_database_may_be_named_after_the_verb(cli, runs, tmp_path):
-    assert runs
-    said = cli("experiments", "--db", tmp_path / "tracking.db", db=tmp_path / "another.db")
-    assert "digits" in said.out
+@pytest.mark.usefixtures("runs")
+def test_the_database_may_be_named_after_the_verb(capfd, tmp_path):
+    assert main(["experiments", "--db", str(tmp_path / "tracking.db")]) == 0
+    assert "digits" in capfd.readouterr().out
 
 
 def test_runs_are_filtered_and_ordered(cli, runs):

@@ -7,6 +7,8 @@ import sqlite3
 
 import pytest
 
+from tracker.client import TrackingClient
+
 
 def test_export_and_import_carry_an_experiment_to_another_database(cli, runs, tmp_path):
     archive, target = tmp_path / "digits.zip", tmp_path / "elsewhere/tracking.db"
@@ -15,6 +17,18 @@ def test_export_and_import_carry_an_experiment_to_another_database(cli, runs, tm
     assert said.out.startswith("3 runs new, 0 completed, 0 unchanged; 1 experiment new; 4 files")
     found = json.loads(cli("runs", "--format", "json", db=target).out)
     assert {run["run_name"]: run["run_id"] for run in found} == runs
+
+
+def test_an_export_holds_all_experiments_that_are_named(cli, runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    client = TrackingClient(tmp_path / "tracking.db")
+    more = client.create_run(client.create_experiment("letters")).info.run_id
+    said = cli("export", "-e", "letters", runs["broken"], "-e", "digits")
+    assert said.out == f"{tmp_path / 'letters-digits.zip'}\n"
+    assert said.err.startswith("4 runs, ")
+    cli("import", tmp_path / "letters-digits.zip", db=tmp_path / "elsewhere/tracking.db")
+    found = json.loads(cli("runs", "--format", "json", db=tmp_path / "elsewhere/tracking.db").out)
+    assert {run["run_id"] for run in found} == {more, *runs.values()}
 
 
 def test_an_export_does_not_replace_a_file_unasked(cli, runs, tmp_path):
