@@ -49,6 +49,22 @@ class Parser(argparse.ArgumentParser):
             self.register("action", name, _Once)
 
 
+class VerbParser(Parser):
+    """The parser of one verb, whose options may stand anywhere among what else is given."""
+
+    _dealing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """All arguments, none of which is left to the parser of the verbs."""
+        if self._dealing:  # Python up to 3.11 comes back here for options and for the rest.
+            return super().parse_known_args(args, namespace)
+        self._dealing = True
+        found, unknown = self.parse_known_intermixed_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, []
+
+
 class Verbs:
     """Collects the verbs of a parser.
 
@@ -59,7 +75,12 @@ class Verbs:
     def __init__(self, parser: Parser) -> None:
         self._given = parser.given
         self._subparsers = parser.add_subparsers(
-            dest="verb", metavar="VERB", required=True, help=argparse.SUPPRESS, prog=program_name()
+            dest="verb",
+            metavar="VERB",
+            required=True,
+            help=argparse.SUPPRESS,
+            prog=program_name(),
+            parser_class=VerbParser,
         )
 
     def add(

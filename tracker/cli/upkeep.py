@@ -78,7 +78,7 @@ def gc(session: Session) -> int:
     options, console = session.options, session.console
     collector = Collector(
         session.reading if options.dry_run else session.writing,
-        deleted_before=console.now - options.older_than * _DAY_MS,
+        deleted_before=max(console.now - options.older_than * _DAY_MS, 0),
         dry_run=options.dry_run,
     )
     garbage = collector.run()

@@ -54,6 +54,15 @@ def test_an_option_that_takes_one_value_is_not_given_two(cli, capfd, arguments, 
     assert f"argument {option}: given twice, but it takes one value" in capfd.readouterr().err
 
 
+def test_what_a_verb_does_not_take_is_answered_with_how_it_is_used(cli, capfd):
+    with pytest.raises(SystemExit, match="2"):
+        cli("show", "wide_1a", "broken")
+    assert capfd.readouterr().err.splitlines() == [
+        "usage: python -m tracker show [-h] [--db FILE] [--format {text,json}] RUN",
+        "python -m tracker show: error: unrecognized arguments: broken",
+    ]
+
+
 def test_a_missing_database_is_named_and_not_made(cli, tmp_path):
     said = cli("runs")
     assert said.code == 1

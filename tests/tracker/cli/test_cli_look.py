@@ -24,6 +24,21 @@ def test_the_database_may_be_named_after_the_verb(capfd, tmp_path):
     assert "digits" in capfd.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("mixed", "parted"),
+    [
+        (["metrics", "wide_1a", "-n", 2, "loss"], ["metrics", "-n", 2, "wide_1a", "loss"]),
+        (["compare", "wide_1a", "--different", "broken"], ["compare", "wide_1a", "broken"]),
+        (["artifacts", "wide_1a", "--format", "csv", "model"], ["artifacts", "wide_1a", "model"]),
+    ],
+)
+def test_an_option_may_stand_between_a_run_and_what_follows_it(cli, runs, mixed, parted):
+    assert runs
+    options = [argument for argument in mixed if argument not in parted]
+    said = cli(*mixed)
+    assert (said.code, said.out) == (0, cli(*parted, *options).out)
+
+
 def test_runs_are_filtered_and_ordered(cli, runs):
     said = cli(
         "runs",

@@ -82,6 +82,12 @@ def test_a_copy_that_cannot_be_written_is_said_so(cli, runs, arguments, place, t
     assert re.match(r"error: cannot (make|write) .*: there is (no such file|a file)", said.err)
 
 
+def test_nothing_was_deleted_longer_ago_than_time_goes_back(cli, runs):
+    cli("delete", "wide_1a")
+    assert cli("gc", "--older-than", 10**17).out.startswith("0 deleted runs")
+    assert cli("restore", runs["wide_1a"]).code == 0
+
+
 def test_a_dry_run_of_gc_writes_nothing(cli, runs, tmp_path):
     assert runs
     cli("delete", "--experiment", "digits")
