@@ -132,7 +132,7 @@ def _table_options(view: View) -> tuple[run_lists.RunQuery, str | None]:
     query = run_lists.RunQuery(
         experiment_id=experiment_id,
         stage="deleted" if is_deleted else "active",
-        are_children_shown=not is_flat,
+        children="hidden" if is_flat else "beneath",
         order=str(order),
         descending=bool(descending),
     )

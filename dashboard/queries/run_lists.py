@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -28,6 +28,11 @@ RUN_COLUMNS = """
 """
 # The tag that names the run which a run belongs to.
 PARENT = "mlflow.parentRunId"
+FAMILIES = """
+    LEFT JOIN tags AS family ON family.run_uuid = runs.run_uuid AND family.key = ?
+    LEFT JOIN runs AS parents ON parents.run_uuid = family.value
+"""
+BENEATH = "COALESCE(parents.run_uuid, runs.run_uuid), parents.run_uuid IS NOT NULL,"
 NO_LIMIT = -1
 RECENT_NAMES = 500
 # A label ends in so many digits of the run's name or id.
@@ -61,7 +66,8 @@ class RunQuery:
         statuses: Empty for all.
         text: Part of a name; empty for all.
         search: Joins and conditions compiled from the search language.
-        are_children_shown: Whether runs that belong to another run are among them.
+        children: Where runs are that belong to another run: anywhere, beneath it where the order
+            is that of their starts, or nowhere.
         order: A key of SORTS, or `metrics.NAME`, or `params.NAME`.
         descending: Greatest first.
     """
@@ -71,7 +77,7 @@ class RunQuery:
     statuses: tuple[str, ...] = ()
     text: str = ""
     search: Search | None = None
-    are_children_shown: bool = True
+    children: Literal["anywhere", "beneath", "hidden"] = "anywhere"
     order: str = "Started"
     descending: bool = True
 
@@ -125,7 +131,7 @@ def where(query: RunQuery) -> tuple[str, list[Any]]:
     if query.statuses:
         conditions.append(f"runs.status IN ({placeholders(len(query.statuses))})")
         values.extend(query.statuses)
-    if not query.are_children_shown:
+    if query.children == "hidden":
         conditions.append(
             "NOT EXISTS (SELECT 1 FROM tags WHERE tags.run_uuid = runs.run_uuid AND tags.key = ?)"
         )
@@ -142,6 +148,8 @@ def where(query: RunQuery) -> tuple[str, list[Any]]:
 def _order(query: RunQuery) -> tuple[str, str, list[Any]]:
     """A join, an ORDER BY expression, and what the join binds."""
     kind, _, key = query.order.partition(".")
+    if query.order == "Started" and query.children == "beneath":
+        return FAMILIES, "COALESCE(parents.start_time, runs.start_time)", [PARENT]
     if query.order in SORTS:
         return "", SORTS[query.order], []
     table, value = {
@@ -179,13 +187,14 @@ def _read(source: Source, query: RunQuery, limit: int, offset: int) -> pd.DataFr
     chosen, values = where(query)
     join, order, sorted_by = _order(query)
     direction = "DESC" if query.descending else "ASC"
+    further = f"{BENEATH if join == FAMILIES else ''} runs.start_time DESC, runs.run_uuid"
     found = rows(
         source,
         f"""
         SELECT {RUN_COLUMNS}
         FROM {joined} {join}
         WHERE {chosen}
-        ORDER BY ({order}) IS NULL, {order} {direction}, runs.start_time DESC, runs.run_uuid
+        ORDER BY ({order}) IS NULL, {order} {direction}, {further}
         LIMIT ? OFFSET ?
         """,
         (*joined_values, *sorted_by, *values, limit, offset),

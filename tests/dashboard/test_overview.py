@@ -215,10 +215,14 @@ def test_a_list_of_deleted_runs_says_so(written, study, look):
 
 def test_runs_inside_others_are_marked_and_can_be_hidden(written, study, look):
     path, connection = written
-    parent = study.add_run(connection, "study")
-    child = study.add_run(connection, "seed 1", begun=study.BEGUN + 1000)
-    study.add_tag(connection, child, "mlflow.parentRunId", parent)
-    assert list(look(path).dataframe[0].value["Run"]) == ["↳ seed 1", "study"]
+    for number, name in enumerate(["old", "new"]):
+        parent = study.add_run(connection, name, begun=study.BEGUN + 1000 * number)
+        for seed in (1, 2):
+            begun = study.BEGUN + 1000 * number + 700 * seed
+            child = study.add_run(connection, f"{name} {seed}", begun=begun)
+            study.add_tag(connection, child, "mlflow.parentRunId", parent)
+    shown = list(look(path).dataframe[0].value["Run"])
+    assert shown == ["new", "↳ new 2", "↳ new 1", "old", "↳ old 2", "↳ old 1"]
     test = look(path, top="true")
-    assert list(test.dataframe[0].value["Run"]) == ["study"]
-    assert "1 run" in [caption.value for caption in test.caption]
+    assert list(test.dataframe[0].value["Run"]) == ["new", "old"]
+    assert "2 runs" in [caption.value for caption in test.caption]
