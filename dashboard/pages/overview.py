@@ -189,9 +189,11 @@ def _below(
     view: View, query: run_lists.RunQuery, ticked: list[str], shown: list[str], *, is_paged: bool
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        order = " “Sort by” in Table orders all pages." if is_paged else ""
+        order = " Table sorts all pages." if is_paged else ""
         st.caption(f"A name leads to its run; ticked rows are what every page shows.{order}")
         _csv(partial(runtable.as_csv, view.source, query, shown), "runs.csv")
+        if ticked:
+            _menu(view, ticked)
         if ticked and query.stage == "deleted":
             if st.button(f"Restore {len(ticked)}", icon=":material/restore_from_trash:"):
                 _change(partial(editing.restore, view.source, ticked), f"{len(ticked)} restored")
@@ -200,6 +202,18 @@ def _below(
                 st.write("They leave every list. “Show deleted runs” in Table brings them back.")
                 if st.button(f"Delete {len(ticked)} runs", type="primary"):
                     _change(partial(editing.delete, view.source, ticked), f"{len(ticked)} deleted")
+
+
+def _menu(view: View, ticked: list[str]) -> None:
+    """The way to a run's page for the keyboard: the names in a table can only be clicked."""
+    st.menu_button(
+        "Open run",
+        ticked,
+        format_func=lambda run_id: literal.code_span(view.labels[run_id]),
+        icon=":material/science:",
+        key="open_ticked",
+        on_click=lambda: opening.want(str(st.session_state["open_ticked"])),
+    )
 
 
 def _change(change: partial[None], done: str) -> None:

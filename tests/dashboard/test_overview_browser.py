@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -25,6 +26,18 @@ def test_a_click_on_a_name_leads_to_the_page_of_its_run(server, visit):
     assert "default · 00000000" in chips.inner_text()
     assert "small_dataset · 00000002" in chips.inner_text()
     visitor.page.reload()
+    visitor.page.get_by_text("default_00000000").wait_for()
+    visitor.check()
+
+
+def test_the_keyboard_opens_a_ticked_run(server, visit):
+    visitor = visit(server).open("?runs=x+00000002&runs=x+00000000")
+    visitor.page.get_by_role("button", name="Open run").focus()
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.page.get_by_role("menu")).to_be_focused()
+    visitor.page.keyboard.press("ArrowDown")
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_url("**/run?*")
     visitor.page.get_by_text("default_00000000").wait_for()
     visitor.check()
 
