@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -89,7 +90,7 @@ def test_a_hostile_run_is_shown_letter_by_letter(hostile, serve, visit, study):
     for number, text in enumerate(TEXTS[:5]):
         run_id = study.hashlib.md5(f"{text}{number}".encode(), usedforsecurity=False).hexdigest()
         visitor.open(f"run?runs=x+{run_id[:8]}")
-        assert text in visitor.text()
+        expect(visitor.page.get_by_test_id("stMain")).to_contain_text(text)
         assert visitor.page.evaluate(TRACES)["links"] == 0
     visitor.check()
 
