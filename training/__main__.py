@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from training.outcome import Outcome
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+MOST_SEEDS = 400
+"""So many of 19 digits find room in a tag of the run that sums them up."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 INSTALL = "install it with: pip install 'ml-tracker[training]'"
@@ -72,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--data-root", type=_folder, metavar="DIR", help="folder of images, instead of paths.root")
     add("--device", choices=DEVICES, default="auto", help="where to train (default: auto)")
     add("--seed", type=_natural, metavar="N", help="instead of data_prep.seed")
-    add("--seeds", type=_positive, metavar="N", help="train each from N seeds in a row")
+    add("--seeds", type=_number_of_seeds, metavar="N", help="train each from N seeds in a row")
     add("--resume", metavar="RUN", help="go on with an interrupted run, by its id or name")
     return parser
 
@@ -101,12 +103,15 @@ def _folder(text: str) -> str:
 def _natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)
+    try:
+        return int(text)
+    except ValueError as error:  # Python reads no number of more than 4,300 digits
+        raise argparse.ArgumentTypeError("it is a number of thousands of digits") from error
 
 
-def _positive(text: str) -> int:
-    if _natural(text) == 0:
-        raise argparse.ArgumentTypeError("it takes one seed or more")
+def _number_of_seeds(text: str) -> int:
+    if not 1 <= _natural(text) <= MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"it takes 1 to {MOST_SEEDS} seeds")
     return int(text)
 
 

@@ -22,6 +22,7 @@ from tracker.locations import database_path
 
 LONGEST_NAME_BYTES = 255
 """Of a file, on the file systems in use."""
+LARGEST_SEED = 2**63 - 1
 OWN_FILES = {"split.pt"}
 """What a run itself keeps beside its images."""
 
@@ -72,6 +73,7 @@ def _image_file(value: str) -> str:
 
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Text = Annotated[str, AfterValidator(_text)]
 Name = Annotated[
     str, Field(min_length=1, max_length=200), AfterValidator(_text), AfterValidator(_name)
@@ -140,9 +142,9 @@ class DataPrep(Section):
 
     blur_sigma: Annotated[Number, Field(gt=0, le=14)] = 2.0
     download: bool = True
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
+    seed: Seed = 42
     source: Literal["auto", "mnist", "stroke-digits"] = "auto"
-    stroke_seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    stroke_seed: Seed | None = None
     stroke_jitter: Annotated[Number, Field(ge=0, le=3)] = 0.6
     stroke_train_samples: Annotated[int, Field(ge=10, le=10_000_000)] = 60_000
     stroke_test_samples: Annotated[int, Field(ge=10, le=10_000_000)] = 10_000

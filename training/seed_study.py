@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import tracker
+from training.config import LARGEST_SEED
 from training.continuation import continuation, resume_experiment
 from training.errors import CheckpointError, RunFailedError, TrainingError, UsageError
 from training.outcome import Outcome
@@ -24,8 +25,22 @@ if TYPE_CHECKING:
 SEEDS_TAG = "seeds"
 
 
-def run_seeds(experiment: Experiment, seeds: int) -> Outcome:
-    """Train from `seeds` seeds in a row, a child run each; mean and deviation in the parent.
+def seeds_in_a_row(first: int, count: int) -> list[int]:
+    """The seeds to train from.
+
+    Raises:
+        UsageError: The last of them would be none.
+    """
+    last = first + count - 1
+    if last > LARGEST_SEED:
+        raise UsageError(
+            f"the last of {count} seeds would be {last}, the largest is {LARGEST_SEED}"
+        )
+    return list(range(first, last + 1))
+
+
+def run_seeds(experiment: Experiment, chosen: list[int]) -> Outcome:
+    """Train from each of the seeds, a child run each; mean and deviation in the parent.
 
     The images are the same for all: with the substitute too, only the training varies.
 
@@ -33,7 +48,6 @@ def run_seeds(experiment: Experiment, seeds: int) -> Outcome:
         RunFailedError: A training cannot go on; its run and the parent are FAILED.
         KeyboardInterrupt: Ctrl-C; the running child and the parent are KILLED.
     """
-    chosen = [experiment.seed + offset for offset in range(seeds)]
     work = {seed: _new_child(experiment.with_seed(seed)) for seed in chosen}
     with recorded(experiment, tags={SEEDS_TAG: " ".join(map(str, chosen))}) as record:
         return _sum_up(experiment, work, record)

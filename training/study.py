@@ -16,7 +16,7 @@ from training.errors import (
 )
 from training.experiment import Experiment
 from training.model import check_choice
-from training.seed_study import run_seeds
+from training.seed_study import run_seeds, seeds_in_a_row
 from training.together import dismiss, follow
 from training.tracked_run import run_experiment
 from training.tracking import check_tracking, open_database
@@ -51,12 +51,13 @@ def run_study(
     """Train the configurations `names`; how each ended, and the source of the images.
 
     Raises:
-        TrainingError: The images or the configuration are unfit; nothing was recorded.
+        TrainingError: The images, the configuration or the seeds are unfit; nothing was recorded.
         TrackerError: The database cannot be used.
     """
+    chosen = seeds_in_a_row(config.data_prep.seed, seeds)
 
     def train(experiment: Experiment) -> Outcome:
-        return run_seeds(experiment, seeds) if seeds > 1 else run_experiment(experiment)
+        return run_seeds(experiment, chosen) if seeds > 1 else run_experiment(experiment)
 
     return directed(config, names, around, train)
 
