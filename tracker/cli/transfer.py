@@ -66,8 +66,8 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument("--no-artifacts", action="store_true", help="leave the files behind")
 
 
-def export(session: Session) -> None:
-    """Write the zip file.
+def export(session: Session) -> int:
+    """Write the zip file; 1 if a run is missing from it.
 
     Raises:
         InvalidValueError: Nothing is named, or nothing is there.
@@ -89,6 +89,8 @@ def export(session: Session) -> None:
         f"{plain.plural(merged.runs, 'run')}, {plain.plural(merged.copied.files, 'file')}, "
         f"{plain.size(target.stat().st_size)}"
     )
+    _remark_troubles(session, merged)
+    return 1 if merged.troubles else 0
 
 
 def import_(session: Session) -> int:
@@ -137,12 +139,17 @@ def _report(session: Session, merged: Merged) -> None:
         console.remark(
             f"{plain.plural(merged.without_files, 'run')} name files that are not on this machine."
         )
+    _remark_troubles(session, merged)
+    if any("allow that folder" in trouble for trouble in merged.troubles):
+        console.remark("The option --allow FOLDER allows a folder.")
+
+
+def _remark_troubles(session: Session, merged: Merged) -> None:
+    console = session.console
     for trouble in merged.troubles[:_MOST_TROUBLES]:
         console.remark(f"warning: {trouble}")
     if len(merged.troubles) > _MOST_TROUBLES:
         console.remark(f"… and {len(merged.troubles) - _MOST_TROUBLES:,} more warnings")
-    if any("allow that folder" in trouble for trouble in merged.troubles):
-        console.remark("The option --allow FOLDER allows a folder.")
 
 
 def _chosen(session: Session) -> list[str]:

@@ -43,6 +43,8 @@ def export_bundle(
 ) -> Merged:
     """Write runs with all that belongs to them into a zip file, which appears when it is complete.
 
+    A run whose rows cannot be read is left out, and is one of the troubles of what is returned.
+
     Args:
         client: Where the runs are.
         run_ids: Which.

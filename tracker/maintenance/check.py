@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Finding:
-    """One test. `problems` is empty where it went well; `remarks` are no problems."""
+    """One test. `problems` is empty where it went well."""
 
     test: str
     looked_at: str = ""
     problems: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
 
 
 class Checkup:
