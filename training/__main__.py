@@ -61,8 +61,21 @@ def build_parser() -> argparse.ArgumentParser:
         description="Train the study's configurations on MNIST and track them.",
     )
     add = parser.add_argument
-    add("--config", type=Path, default=Path("config.yaml"), metavar="FILE", help="the study")
-    add("--only", nargs="+", default=[], action="extend", metavar="NAME", help="configurations")
+    add(
+        "--config",
+        type=Path,
+        default=Path("config.yaml"),
+        metavar="FILE",
+        help="the study (default: config.yaml)",
+    )
+    add(
+        "--only",
+        nargs="+",
+        default=[],
+        action="extend",
+        metavar="NAME",
+        help="configurations to train (default: all but those on request)",
+    )
     add(
         "--set",
         dest="overrides",
@@ -73,8 +86,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--data-root", type=_folder, metavar="DIR", help="folder of images, instead of paths.root")
     add("--device", choices=DEVICES, default="auto", help="where to train (default: auto)")
-    add("--seed", type=_natural, metavar="N", help="instead of data_prep.seed")
-    add("--seeds", type=_number_of_seeds, metavar="N", help="train each from N seeds in a row")
+    add("--seed", type=_natural, metavar="N", help="of the training, instead of data_prep.seed")
+    add(
+        "--seeds",
+        type=_number_of_seeds,
+        metavar="N",
+        help="train each from N seeds in a row; mean and deviation",
+    )
     add("--resume", metavar="RUN", help="go on with an interrupted run, by its id or name")
     return parser
 

@@ -64,8 +64,10 @@ def resume_seeds(experiment: Experiment, parent: tracker.Run) -> Outcome:
     """
     try:
         chosen = [int(seed) for seed in parent.data.tags[SEEDS_TAG].split()]
-    except ValueError as error:
-        raise CheckpointError(f"the tag {SEEDS_TAG!r} of the run names no seeds") from error
+    except ValueError:
+        chosen = []
+    if len(chosen) < 2:  # noqa: PLR2004 -- of one there is no deviation
+        raise CheckpointError(f"the tag {SEEDS_TAG!r} of the run does not name several seeds")
     work = {seed: _rest_of_child(experiment.with_seed(seed), parent) for seed in chosen}
     with recorded(experiment, run_id=parent.info.run_id) as record:
         return _sum_up(experiment, work, record)

@@ -227,6 +227,17 @@ def test_a_run_goes_on_in_its_experiment_whatever_is_configured_today(experiment
     assert below.info.experiment_id == begun.info.experiment_id
 
 
+@pytest.mark.parametrize("tag", ["many", "42", ""])
+def test_a_tag_that_does_not_name_several_seeds_is_told(experiment, study_file, capsys, tag):
+    client = TrackingClient(study_file.parent / "tracking.db")
+    run_id = client.create_run("0", run_name="a", tags={"seeds": tag}).info.run_id
+    client.log_text(run_id, experiment.effective_config(), "config/effective_config.yaml")
+    client.set_terminated(run_id, "KILLED")
+    assert main(["--config", str(study_file), "--resume", run_id]) == 1
+    assert "the tag 'seeds' of the run does not name several seeds" in capsys.readouterr().err
+    assert client.get_run(run_id).info.status == "KILLED"
+
+
 def test_a_finished_run_is_not_resumed(study_file, capsys):
     here = ["--config", str(study_file)]
     assert main([*here, "--only", "extra"]) == 0
