@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from tracker.entities import Run
 
 RESERVED: Final = "mlflow."
+# The headings of a table are names of its columns too.
 _ALIASES: Final = {
     "id": "run_id",
+    "run": "run_id",
     "name": "run_name",
     "started": "start_time",
     "ended": "end_time",
+    "took": "duration_seconds",
     "duration": "duration_seconds",
     "user": "user_id",
+    "stage": "lifecycle_stage",
 }
 _QUALITY: Final = re.compile("acc|loss|err|score|auc|f1|mse|mae|r2|perplex|reward|precision|recall")
 _GROUPS: Final = ("metrics", "params", "tags")

@@ -38,7 +38,11 @@ def add_verbs(verbs: Verbs) -> None:
     add_run(parser)
     parser.add_argument("tags", metavar="KEY=VALUE", nargs="*", help="tags to set")
     parser.add_argument(
-        "--remove", metavar="KEY", action="append", default=[], help="a tag to remove"
+        "--remove",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="a tag to remove; may be repeated",
     )
     add_format(parser)
     parser = verbs.add("note", "Show or set the note of a run.", note, examples=_NOTE_EXAMPLES)

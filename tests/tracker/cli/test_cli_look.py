@@ -24,6 +24,14 @@ def test_the_database_may_be_named_after_the_verb(capfd, tmp_path):
     assert "digits" in capfd.readouterr().out
 
 
+@pytest.mark.usefixtures("runs")
+def test_what_stands_above_a_column_names_it(cli):
+    names = "run_id,run_name,status,start_time,end_time,duration_seconds,user_id,lifecycle_stage"
+    headings = cli("runs", "--columns", names).out.splitlines()[0].split()
+    for heading in [*headings, "run"]:
+        assert cli("runs", "--columns", heading).code == 0, heading
+
+
 @pytest.mark.parametrize(
     ("mixed", "parted"),
     [
