@@ -57,9 +57,9 @@ def table(view: View, runs: pd.DataFrame, opened: Callable[[], None]) -> dict[st
 
 
 def _facts(view: View, runs: pd.DataFrame, opened: Callable[[], None]) -> dict[str, Column]:
-    children = records.children_among(view.source, tuple(runs["run_id"]))
+    parents = records.parents_of(view.source, tuple(runs["run_id"]))
     names = [
-        f"{CHILD if run_id in children else ''}{button_label(name, run_id)}"
+        f"{CHILD if run_id in parents else ''}{button_label(name, run_id)}"
         for run_id, name in zip(runs["run_id"], runs["name"], strict=True)
     ]
     name = st.column_config.ButtonColumn(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.names import families, short
-from dashboard.palette import assign, colour
-from dashboard.queries import run_lists
+from dashboard.palette import COLOURS, assign, colour
+from dashboard.queries import records, run_lists
 from tracker.files import open_artifacts
 
 if TYPE_CHECKING:
@@ -162,9 +162,25 @@ def build(
         palette: Under which session key the colours are remembered.
     """
     runs = run_lists.runs_by_id(source, run_ids).copy()
-    positions = assign(list(runs["run_id"]), st.session_state.get(palette, {}))
+    owners = _owners_of_colours(source, runs)
+    positions = assign(list(dict.fromkeys(owners.values())), st.session_state.get(palette, {}))
     st.session_state[palette] = positions
     shown = labels(source, dict(zip(runs["run_id"], runs["name"], strict=True)))
     runs["label"] = [shown[run_id] for run_id in runs["run_id"]]
-    runs["colour"] = [colour(positions[run_id]) for run_id in runs["run_id"]]
+    runs["colour"] = [colour(positions[owners[run_id]]) for run_id in runs["run_id"]]
     return View(source, experiment_id, runs, datetime.now(UTC))
+
+
+def _owners_of_colours(source: Source, runs: pd.DataFrame) -> dict[str, str]:
+    """Whose colour each run has.
+
+    Its own; where there are more runs than colours, that of the first run of its name inside the
+    same parent run: they are one configuration with several seeds.
+    """
+    ids = tuple(runs["run_id"])
+    parents = records.parents_of(source, ids) if len(ids) > len(COLOURS) else {}
+    first: dict[tuple[str, str], str] = {}
+    return {
+        run_id: first.setdefault((parents.get(run_id, run_id), DIGITS.sub("", name or "")), run_id)
+        for run_id, name in zip(ids, runs["name"], strict=True)
+    }

@@ -31,11 +31,11 @@ def tags_of_run(source: Source, run_id: str) -> dict[str, str]:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def children_among(source: Source, run_ids: tuple[str, ...]) -> frozenset[str]:
-    """Those of the runs that belong to another run."""
+def parents_of(source: Source, run_ids: tuple[str, ...]) -> dict[str, str]:
+    """The id of the run that a run belongs to, by run id, of those that belong to one."""
     chosen = f"key = ? AND run_uuid IN ({placeholders(len(run_ids))})"
-    found = rows(source, f"SELECT run_uuid FROM tags WHERE {chosen}", (PARENT, *run_ids))
-    return frozenset(row["run_uuid"] for row in found)
+    found = rows(source, f"SELECT run_uuid, value FROM tags WHERE {chosen}", (PARENT, *run_ids))
+    return dict(map(tuple, found))
 
 
 def _by_run(source: Source, table: Literal["params", "tags"], ids: tuple[str, ...]) -> pd.DataFrame:

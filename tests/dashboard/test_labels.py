@@ -167,3 +167,21 @@ def test_a_link_with_a_label_of_old_opens_its_run(alike):
     test.query_params["baseline"] = "dup · 20251124"
     test.run(timeout=30)
     assert test.selectbox(key="baseline").value == ids[0]
+
+
+@pytest.mark.parametrize(("families", "colours"), [(2, 10), (3, 3)])
+def test_seeds_of_one_configuration_share_a_colour_where_colours_do_not_suffice(
+    tmp_path, study, families, colours
+):
+    connection = study.connect(tmp_path / "tracking.db")
+    study.add_experiment(connection, 1, "one")
+    ids = []
+    for family in range(families):
+        parent = study.add_run(connection, f"f{family}_000000a{family}")
+        for seed in range(5):
+            child = study.add_run(connection, f"f{family}_0000{family}00{seed}")
+            study.add_tag(connection, child, "mlflow.parentRunId", parent)
+            ids.append(child)
+    connection.close()
+    built = view.build(open_source(tmp_path / "tracking.db"), None, tuple(ids), f"{families}")
+    assert len(set(built.colours.values())) == colours
