@@ -168,13 +168,13 @@ def _rows(table: pd.DataFrame) -> dict[str, pd.Series[Any]]:
 
 
 def _by_interest(params: dict[str, pd.Series[Any]]) -> dict[str, pd.Series[Any]]:
-    """Choices and numbers by turns, those with the most different values first; paths last."""
+    """Choices and numbers by turns, those with most different values first; seeds, then paths last."""
     kinds: dict[int, list[tuple[int, int, str]]] = {CHOICES: [], NUMBERS: [], PATHS: []}
     for name, row in params.items():
         values = row[row != MISSING]
         kinds[_kind(values)].append((len(row) - len(values), -values.nunique(), name))
     ranked = [
-        (kind == PATHS, place, kind, name)
+        (kind == PATHS, "seed" in name.lower(), place, kind, name)
         for kind, found in kinds.items()
         for place, (*_, name) in enumerate(sorted(found))
     ]

@@ -80,6 +80,15 @@ def test_the_page_opens_on_a_parameter_that_is_a_number(page):
     assert shown.selectbox(key="x").value == "a_size"
 
 
+def test_a_seed_is_no_more_telling_than_what_was_chosen():
+    import pandas as pd
+
+    from dashboard.pages.configurations import _by_interest
+
+    params = {"seed": pd.Series(["1", "2", "3"]), "lr": pd.Series(["0.1", "0.1", "1"])}
+    assert list(_by_interest(params)) == ["lr", "seed"]
+
+
 def test_a_parameter_that_is_text_is_drawn_as_a_strip(page):
     shown = page.run()
     shown.selectbox(key="x").select("model").run()
