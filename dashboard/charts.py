@@ -218,7 +218,8 @@ def dumbbell(table: pd.DataFrame, colours: Mapping[str, str]) -> Chart:
     dots = base.encode(x=x, tooltip=tip)
     full = dots.transform_filter("datum.split == 'Sharp'").mark_circle(size=170, opacity=1)
     ring = dots.transform_filter("datum.split != 'Sharp'").mark_point(size=150, strokeWidth=2.5)
-    height = max(180, 48 * table["run"].nunique())
+    count = table["run"].nunique()
+    height = max(180, min(48 * count, max(480, 20 * count)))
     return _framed(bridge + full + ring, height)
 
 

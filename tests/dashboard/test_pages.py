@@ -366,6 +366,17 @@ def test_the_live_page_says_what_its_strokes_and_signs_mean(tmp_path, study):
     assert all(f"<bdi>{word}</bdi>" in shown for word in ("train", "validation", "best"))
 
 
+@pytest.mark.parametrize(("runs", "height"), [(2, 180), (9, 432), (45, 900)])
+def test_results_of_many_runs_stand_closer_together(runs, height):
+    import pandas as pd
+
+    from dashboard import charts
+
+    ids = [f"run {number}" for number in range(runs)]
+    table = pd.DataFrame({"run": ids, "label": ids, "split": "Sharp", "accuracy": 0.5})
+    assert charts.dumbbell(table, dict.fromkeys(ids, "#000000")).to_dict()["height"] == height
+
+
 def test_gains_and_captions_are_written_in_colours_that_can_be_read(database, ids):
     from dashboard.palette import MUTED_TEXTS, STATUS_TEXTS
 
