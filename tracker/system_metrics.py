@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tracker.client import TrackingClient
 
 MEGABYTE: Final = 1e6
+PREFIX: Final = "system/"
 
 
 class SystemMetrics:
@@ -50,13 +51,17 @@ class SystemMetrics:
             psutil.cpu_percent()  # The first call has nothing to compare with.
 
     def start(self, run_id: str) -> None:
-        """Sample into this run from now on.
+        """Sample into this run from now on; in a resumed run its steps go on.
 
         Raises:
+            TrackerError: The run cannot be read.
             RuntimeError: The system has no room for another thread.
         """
         thread = threading.Thread(
-            target=self._loop, args=(run_id,), name="system-metrics", daemon=True
+            target=self._loop,
+            args=(run_id, self._next_step(run_id)),
+            name="system-metrics",
+            daemon=True,
         )
         thread.start()
         self._thread = thread
@@ -73,7 +78,7 @@ class SystemMetrics:
         for read in (self._cpu, self._memory, self._disk, self._traffic, self._gpus.sample):
             with suppress(*self._unreadable):
                 found |= read()
-        return {f"system/{key}": value for key, value in found.items()}
+        return {f"{PREFIX}{key}": value for key, value in found.items()}
 
     def _cpu(self) -> dict[str, float]:
         return {"cpu_utilization_percentage": self._psutil.cpu_percent()}
@@ -102,8 +107,12 @@ class SystemMetrics:
             "network_transmit_megabytes": (network.bytes_sent - before.bytes_sent) / MEGABYTE,
         }
 
-    def _loop(self, run_id: str) -> None:
-        step = 0
+    def _next_step(self, run_id: str) -> int:
+        keys = [key for key in self._client.get_run(run_id).data.metrics if key.startswith(PREFIX)]
+        last = [self._client.get_metric_history(run_id, key)[-1].step for key in keys]
+        return max(last, default=-1) + 1
+
+    def _loop(self, run_id: str, step: int) -> None:
         while not self._stop.wait(self._seconds):
             try:
                 self._client.log_metrics(run_id, self.sample(), step=step)

@@ -138,6 +138,20 @@ def test_system_metrics_are_sampled_into_the_run_that_asks():
     assert tracker.get_run(quiet.info.run_id).data.metrics == {}
 
 
+@pytest.mark.usefixtures("database", "_usual_interval")
+def test_the_samples_of_a_resumed_run_go_on_after_its_last():
+    tracker.set_system_metrics_sampling_interval(0.01)
+    key = "system/disk_usage_percentage"
+    with tracker.start_run() as run:
+        tracker.log_metric(key, 1.0, step=40)
+        tracker.log_metric("system/cpu_utilization_percentage", 1.0, step=30)
+    with tracker.start_run(run_id=run.info.run_id, log_system_metrics=True):
+        while len(tracker.get_metric_history(run.info.run_id, key)) < 3:
+            pass
+    steps = [point.step for point in tracker.get_metric_history(run.info.run_id, key)]
+    assert steps[:3] == [40, 41, 42]
+
+
 @pytest.fixture
 def _usual_interval():
     yield
