@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FAST = 1
 _LARGE_BYTES = 1 << 30
 # A RuntimeError is an encrypted member, a NotImplementedError a compression that is not known.
-_DAMAGE: Final = (
+DAMAGE: Final = (
     zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError
 )  # fmt: skip
 
@@ -71,7 +71,7 @@ def import_zip(store: ArtifactStore, source: BinaryIO, artifact_path: str | None
                 if not member.is_dir():
                     with archive.open(member) as file:
                         store.log_stream(cast("io.BufferedIOBase", file), name)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         reason = str(error) or "it ends too early"
         raise ArtifactError(f"cannot read the zip archive: {reason}") from error
 

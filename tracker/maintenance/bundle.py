@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
-import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
@@ -21,7 +20,7 @@ from tracker.exceptions import (
     InvalidValueError,
     TrackerError,
 )
-from tracker.files.archives import member_name, write_member
+from tracker.files.archives import DAMAGE, member_name, write_member
 from tracker.files.atomic import BLOCK_BYTES, WRITABLE, make_folder, staged
 from tracker.files.store import explained
 from tracker.maintenance.database_source import DatabaseSource
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 DATABASE_NAME: Final = "tracking.db"
 _FAST: Final = 1
-_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
 
 def export_bundle(
@@ -91,7 +89,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(path) as archive:
                 _unpack(archive, Path(folder), path)
-        except _DAMAGED as error:
+        except DAMAGE as error:
             raise InvalidValueError(f"{str(path)!r} is a damaged zip file: {error}.") from error
         yield Path(folder, DATABASE_NAME)
 
