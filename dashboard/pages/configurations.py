@@ -168,7 +168,7 @@ def _rows(table: pd.DataFrame) -> dict[str, pd.Series[Any]]:
 
 
 def _by_interest(params: dict[str, pd.Series[Any]]) -> dict[str, pd.Series[Any]]:
-    """Choices and numbers by turns, those with most different values first; seeds, then paths last."""
+    """Choices and numbers by turns, the most different values first; seeds, then paths last."""
     kinds: dict[int, list[tuple[int, int, str]]] = {CHOICES: [], NUMBERS: [], PATHS: []}
     for name, row in params.items():
         values = row[row != MISSING]
