@@ -36,7 +36,6 @@ def data(better: str, *, log: bool) -> list[Json]:
         better: 'less', 'more' or '': which values come first.
         log: Whether the lines are in powers of ten.
     """
-    value = f"pow(10, {VALUE})" if log else VALUE
     order = "datum.value" if better == "less" else "-datum.value"
     return [
         _dataset(
@@ -46,19 +45,38 @@ def data(better: str, *, log: bool) -> list[Json]:
             _formula("gap", "abs(datum.x - toNumber(invert('x', pointer)))"),
             _aggregate([], "gap", "argmin", "hit"),
         ),
+        _read(f"pow(10, {VALUE})" if log else VALUE, order),
         _dataset(
-            "read",
+            "parts",
             "lines",
-            _formula("now", f"{HIT} ? {HIT}.index : -1"),
-            _filter("datum.now >= 0 && datum.column >= 0"),
-            _formula("point", "split(datum.at, ' ')[datum.now]"),
-            _formula("other", "datum.odd ? split(datum.odd, ' ')[datum.now] : ''"),
-            _filter("datum.point !== '' || datum.other !== ''"),
-            _formula("value", f"datum.point === '' ? null : {value}"),
-            _formula("text", f"datum.point === '' ? '' : {_number('datum.value')} + ' '"),
-            _formula("text", "trim(datum.text + datum.other)"),
-            _formula("order", f"datum.lead && datum.point !== '' ? {order} : {LAST}"),
+            _filter("datum.column >= 0"),
+            _formula("letters", "length(datum.label)"),
+            _aggregate(["column", "part"], "letters", "max", "letters"),
         ),
+        *_rows(),
+    ]
+
+
+def _read(value: str, order: str) -> Json:
+    """What each line says at the nearest cell: an expression over the line, and one to sort by."""
+    return _dataset(
+        "read",
+        "lines",
+        _formula("now", f"{HIT} ? {HIT}.index : -1"),
+        _filter("datum.now >= 0 && datum.column >= 0"),
+        _formula("point", "split(datum.at, ' ')[datum.now]"),
+        _formula("other", "datum.odd ? split(datum.odd, ' ')[datum.now] : ''"),
+        _filter("datum.point !== '' || datum.other !== ''"),
+        _formula("value", f"datum.point === '' ? null : {value}"),
+        _formula("text", f"datum.point === '' ? '' : {_number('datum.value')} + ' '"),
+        _formula("text", "trim(datum.text + datum.other)"),
+        _formula("order", f"datum.lead && datum.point !== '' ? {order} : {LAST}"),
+    )
+
+
+def _rows() -> list[Json]:
+    """The table's rows: runs as many as there is room for, their values, their best points."""
+    return [
         _dataset(
             "ranked",
             "read",
@@ -79,13 +97,6 @@ def data(better: str, *, log: bool) -> list[Json]:
             _filter("isValid(datum.best_x) && datum.best_cell === datum.now"),
             *_numbered("rank", "place"),
             _filter(f"datum.place <= {BESTS_SHOWN}"),
-        ),
-        _dataset(
-            "parts",
-            "lines",
-            _filter("datum.column >= 0"),
-            _formula("letters", "length(datum.label)"),
-            _aggregate(["column", "part"], "letters", "max", "letters"),
         ),
     ]
 
@@ -118,10 +129,9 @@ def marks(better: str, theme: Theme, title: str, best: str) -> list[Json]:
         title: What is said of the place: an expression over the cell `c`.
         best: What is said of where the best value is: an expression over `datum`.
     """
-    top = "max(0, plot_height - panel_height)" if better == "more" else "0"
     place = {
         "x": {"signal": "pointer < plot_width / 2 ? plot_width - panel_width : 0"},
-        "y": {"signal": top},
+        "y": {"signal": "max(0, plot_height - panel_height)" if better == "more" else "0"},
         "width": {"signal": "panel_width"},
         "height": {"signal": "panel_height"},
         "fill": {"value": GROUNDS[theme]},
@@ -130,42 +140,33 @@ def marks(better: str, theme: Theme, title: str, best: str) -> list[Json]:
         "cornerRadius": {"value": 6},
         "opacity": {"signal": "panel_rows ? 1 : 0"},
     }
-    head = title.replace("c.", f"{HIT}.")
+    table = {
+        "type": "group",
+        "name": "reading",
+        "interactive": False,
+        "encode": {"update": place},
+        "marks": _cells(theme, title.replace("c.", f"{HIT}."), best),
+    }
+    return [_rule(theme), table]
+
+
+def _cells(theme: Theme, head: str, best: str) -> list[Json]:
+    """The words and dots of the table; what its head says is an expression."""
     quiet, words = QUIET[theme], WORDS[theme]
     column = f"panel_width - {MARGIN} - (panel_columns - 1 - datum.column) * {COLUMN}"
-    best_row = f"{HEAD} + {ROW} * (panel_rows + datum.place - 0.5)"
     row = f"{HEAD} + {ROW} * (datum.rank - 0.5)"
+    best_row = f"{HEAD} + {ROW} * (panel_rows + datum.place - 0.5)"
+    part = "panel_columns > 1 && panel_rows ? datum.part : ''"
+    found = f"'best ' + {_number('datum.best')} + ' at ' + {best}"
+    after_dot = str(MARGIN + DOT)
     return [
-        _rule(theme),
-        {
-            "type": "group",
-            "name": "reading",
-            "interactive": False,
-            "encode": {"update": place},
-            "marks": [
-                _text(f"{HIT} ? {head} : ''", quiet, str(MARGIN), "12", limit="panel_width - 16"),
-                _text(
-                    "panel_columns > 1 && panel_rows ? datum.part : ''",
-                    quiet,
-                    column,
-                    "12",
-                    data="parts",
-                    align="right",
-                ),
-                _dot("ranked", "circle", row),
-                _text(_cut("datum.label"), words, str(MARGIN + DOT), row, data="ranked"),
-                _text("datum.text", words, column, row, data="values", align="right"),
-                _dot("bests", "diamond", best_row),
-                _text(
-                    f"'best ' + {_number('datum.best')} + ' at ' + {best}",
-                    quiet,
-                    str(MARGIN + DOT),
-                    best_row,
-                    data="bests",
-                    limit="panel_width - 30",
-                ),
-            ],
-        },
+        _text(f"{HIT} ? {head} : ''", quiet, str(MARGIN), "12", limit="panel_width - 16"),
+        _text(part, quiet, column, "12", data="parts", align="right"),
+        _dot("ranked", "circle", row),
+        _text(_cut("datum.label"), words, after_dot, row, data="ranked"),
+        _text("datum.text", words, column, row, data="values", align="right"),
+        _dot("bests", "diamond", best_row),
+        _text(found, quiet, after_dot, best_row, data="bests", limit="panel_width - 30"),
     ]
 
 
