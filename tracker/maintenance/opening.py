@@ -49,9 +49,8 @@ def _in_folder(folder: Path, allowed_roots: Sequence[str]) -> Source:
     for candidate in (folder, folder / "mlruns"):
         if candidate.is_dir() and is_file_store(candidate):
             return FileStoreSource(candidate, allowed_roots)
-    for name in _DATABASE_NAMES:
-        if (folder / name).is_file():
-            return DatabaseSource(Database(folder / name, read_only=True), allowed_roots)
+    if database := _database_in(folder):
+        return DatabaseSource(Database(database, read_only=True), allowed_roots)
     if store := file_store_around(folder):
         raise InvalidValueError(
             f"The folder {str(folder)!r} is a part of an MLflow file store: import the whole, "
@@ -61,3 +60,10 @@ def _in_folder(folder: Path, allowed_roots: Sequence[str]) -> Source:
         f"The folder {str(folder)!r} holds neither an MLflow file store (mlruns) nor a database "
         f"named {' or '.join(_DATABASE_NAMES)}: name the folder or the database itself."
     )
+
+
+def _database_in(folder: Path) -> Path | None:
+    """The database of a usual name, else the only one: a backup's is named as the original."""
+    usual = [folder / name for name in _DATABASE_NAMES if (folder / name).is_file()]
+    found = usual or [path for path in folder.glob("*.db") if path.is_file()]
+    return found[0] if usual or len(found) == 1 else None

@@ -83,6 +83,16 @@ def test_a_backup_says_where_it_is_and_is_complete(cli, runs, tmp_path):
     assert {run["run_id"] for run in found} == set(runs.values())
 
 
+def test_a_backup_is_imported_by_its_folder_whatever_its_database_is_called(cli, runs, tmp_path):
+    assert cli("backup", tmp_path / "first").code == 0
+    (tmp_path / "first/tracking.db").rename(tmp_path / "first/study.db")
+    cli("backup", tmp_path / "second", db=tmp_path / "first/study.db")
+    target = tmp_path / "target/tracking.db"
+    assert cli("import", tmp_path / "second", db=target).out.startswith(f"{len(runs)} runs new")
+    (tmp_path / "second/other.db").touch()
+    assert "holds neither" in cli("import", tmp_path / "second", db=target).err
+
+
 @pytest.mark.parametrize("arguments", [("backup",), ("export", "wide_1a", "-o")])
 @pytest.mark.parametrize("place", ["/proc/nowhere/x", "tracking.db/x"])
 def test_a_copy_that_cannot_be_written_is_said_so(cli, runs, arguments, place, tmp_path):
