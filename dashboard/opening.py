@@ -12,12 +12,16 @@ if TYPE_CHECKING:
 WANTED = "run_to_open"
 
 
+def select(run_id: str) -> None:
+    """Select a run besides those that are. For a widget's callback."""
+    chosen = st.session_state.get("runs", [])
+    st.session_state["runs"] = chosen if run_id in chosen else [*chosen, run_id]
+
+
 def want(run_id: str) -> None:
     """Select a run besides those that are; `follow` goes to its page. For a widget's callback."""
-    state = st.session_state
-    chosen = state.get("runs", [])
-    state["runs"] = chosen if run_id in chosen else [*chosen, run_id]
-    state[WANTED] = run_id
+    select(run_id)
+    st.session_state[WANTED] = run_id
 
 
 def follow(view: View) -> None:

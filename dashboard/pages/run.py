@@ -9,11 +9,22 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import columns, editing, files, filetree, literal, metrics, panels, preview, watch
+from dashboard import (
+    columns,
+    editing,
+    files,
+    filetree,
+    literal,
+    metrics,
+    opening,
+    panels,
+    preview,
+    watch,
+)
 from dashboard.choice import ask_for_runs, choose_run
 from dashboard.formats import MISSING, duration, moment, number, size
-from dashboard.queries import datasets, extremes, records
-from dashboard.view import View, build
+from dashboard.queries import datasets, extremes, records, run_lists
+from dashboard.view import View, build, labels
 from tracker.exceptions import TrackerError
 from tracker.liveness import REASON_TAG
 
@@ -90,6 +101,39 @@ def _actions(view: View, run: pd.Series[Any], tags: dict[str, str], *, is_delete
             st.write("The run leaves every list. It can be restored here or by the command line.")
             if st.button("Delete this run", type="primary"):
                 _make(partial(editing.delete, view.source, [run_id]), "Deleted")
+        _family(view, run_id, tags)
+
+
+def _family(view: View, run_id: str, tags: dict[str, str]) -> None:
+    """The ways to the run that this one belongs to, and to those that belong to it."""
+    parent = run_lists.runs_by_id(view.source, (tags.get(run_lists.PARENT, ""),))
+    if len(parent):
+        above = str(parent["run_id"].iloc[0])
+        label = labels(view.source, {above: parent["name"].iloc[0]})[above]
+        st.button(
+            f"Part of {literal.code_span(label)}",
+            icon=":material/arrow_upward:",
+            on_click=_turn_to,
+            args=(above,),
+        )
+    if children := records.children_of(view.source, run_id):
+        noun = "run" if len(children) == 1 else f"{len(children)} runs"
+        st.button(
+            f"Select the {noun} inside",
+            icon=":material/checklist:",
+            help="The runs that belong to this one, on every page.",
+            on_click=_select,
+            args=([run_id, *children],),
+        )
+
+
+def _turn_to(run_id: str) -> None:
+    opening.select(run_id)
+    st.session_state["run"] = run_id
+
+
+def _select(run_ids: list[str]) -> None:
+    st.session_state["runs"] = run_ids
 
 
 def _description(view: View, run: pd.Series[Any], tags: dict[str, str]) -> None:

@@ -38,6 +38,23 @@ def parents_of(source: Source, run_ids: tuple[str, ...]) -> dict[str, str]:
     return dict(map(tuple, found))
 
 
+@st.cache_data(show_spinner=False, max_entries=64)
+def children_of(source: Source, run_id: str) -> list[str]:
+    """The ids of the active runs that belong to a run, the newest first."""
+    found = rows(
+        source,
+        """
+        SELECT tags.run_uuid
+        FROM tags
+        JOIN runs ON runs.run_uuid = tags.run_uuid
+        WHERE tags.key = ? AND tags.value = ? AND runs.lifecycle_stage = 'active'
+        ORDER BY runs.start_time DESC, runs.run_uuid
+        """,
+        (PARENT, run_id),
+    )
+    return [row["run_uuid"] for row in found]
+
+
 def _by_run(source: Source, table: Literal["params", "tags"], ids: tuple[str, ...]) -> pd.DataFrame:
     found = rows(
         source,

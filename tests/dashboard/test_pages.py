@@ -366,6 +366,24 @@ def test_the_live_page_says_what_its_strokes_and_signs_mean(tmp_path, study):
     assert all(f"<bdi>{word}</bdi>" in shown for word in ("train", "validation", "best"))
 
 
+def test_a_run_leads_to_its_parent_and_a_parent_to_its_children(tmp_path, study):
+    connection = study.connect(tmp_path / "tracking.db")
+    study.add_experiment(connection, 1, "one")
+    parent = study.add_run(connection, "study")
+    ids = [study.add_run(connection, f"seed {seed}", begun=study.BEGUN - seed) for seed in (1, 2)]
+    for run_id in ids:
+        study.add_tag(connection, run_id, "mlflow.parentRunId", parent)
+    test = run_page(tmp_path / "tracking.db", "run", [ids[0], parent])
+    button(test, "Part of `study").click().run()
+    assert test.selectbox(key="run").value == parent
+    button(test, "Select the 2 runs inside").click().run()
+    assert test.session_state["runs"] == [parent, *ids]
+
+
+def button(test, label):
+    return next(found for found in test.button if found.label.startswith(label))
+
+
 @pytest.mark.parametrize(("runs", "height"), [(2, 180), (9, 432), (45, 900)])
 def test_results_of_many_runs_stand_closer_together(runs, height):
     import pandas as pd
