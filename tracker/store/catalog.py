@@ -68,17 +68,17 @@ def experiment_summaries(connection: sqlite3.Connection, view: ViewType) -> list
 
 def runs_with_id_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[RunInfo]:
     """Runs whose id starts so, the active and the newest first."""
-    return _runs(connection, "substr(run_uuid, 1, length(?1)) = ?1", prefix, limit)
+    return _runs(connection, "substr(run_uuid, 1, length(:text)) = :text", prefix, limit)
 
 
 def runs_with_name_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[RunInfo]:
     """Runs whose name starts so, the active and the newest first."""
-    return _runs(connection, "substr(name, 1, length(?1)) = ?1", prefix, limit)
+    return _runs(connection, "substr(name, 1, length(:text)) = :text", prefix, limit)
 
 
 def runs_named(connection: sqlite3.Connection, name: str, limit: int) -> list[RunInfo]:
     """Runs of this name, the active and the newest first."""
-    return _runs(connection, "name = ?1", name, limit)
+    return _runs(connection, "name = :text", name, limit)
 
 
 def run_names(connection: sqlite3.Connection, limit: int) -> list[str]:
@@ -116,14 +116,14 @@ def metric_summaries(connection: sqlite3.Connection, run_id: str) -> list[Metric
         WITH
         low AS (
             SELECT key, MIN(value) AS value, step
-            FROM metrics WHERE run_uuid = ?1 AND is_nan = 0 GROUP BY key
+            FROM metrics WHERE run_uuid = :run_id AND is_nan = 0 GROUP BY key
         ),
         high AS (
             SELECT key, MAX(value) AS value, step
-            FROM metrics WHERE run_uuid = ?1 AND is_nan = 0 GROUP BY key
+            FROM metrics WHERE run_uuid = :run_id AND is_nan = 0 GROUP BY key
         ),
         points AS (
-            SELECT key, COUNT(*) AS number FROM metrics WHERE run_uuid = ?1 GROUP BY key
+            SELECT key, COUNT(*) AS number FROM metrics WHERE run_uuid = :run_id GROUP BY key
         )
         SELECT latest.key, COALESCE(points.number, 0), latest.value, latest.is_nan, latest.step,
                low.value, low.step, high.value, high.step
@@ -131,10 +131,10 @@ def metric_summaries(connection: sqlite3.Connection, run_id: str) -> list[Metric
         LEFT JOIN points ON points.key = latest.key
         LEFT JOIN low ON low.key = latest.key
         LEFT JOIN high ON high.key = latest.key
-        WHERE latest.run_uuid = ?1
+        WHERE latest.run_uuid = :run_id
         ORDER BY latest.key
         """,
-        (run_id,),
+        {"run_id": run_id},
     )
     return [
         MetricSummary(
@@ -176,8 +176,8 @@ def _runs(connection: sqlite3.Connection, condition: str, text: str, limit: int)
         FROM runs
         WHERE {condition}
         ORDER BY lifecycle_stage, start_time DESC
-        LIMIT ?2
+        LIMIT :limit
         """,
-        (text, limit),
+        {"text": text, "limit": limit},
     )
     return [info_of(row) for row in rows]

@@ -115,12 +115,12 @@ def update(
     cursor = connection.execute(
         """
         UPDATE runs
-        SET status = COALESCE(?1, status),
-            end_time = CASE WHEN ?1 IS NULL THEN end_time ELSE ?2 END,
-            name = COALESCE(?3, name)
-        WHERE run_uuid = ?4 AND (lifecycle_stage = 'active' OR NOT ?5)
+        SET status = COALESCE(?, status),
+            end_time = CASE WHEN ? IS NULL THEN end_time ELSE ? END,
+            name = COALESCE(?, name)
+        WHERE run_uuid = ? AND (lifecycle_stage = 'active' OR NOT ?)
         """,
-        (status, end_time, name, run_id, only_active),
+        (status, status, end_time, name, run_id, only_active),
     )
     if only_active and cursor.rowcount == 0:
         require_active(connection, run_id)
