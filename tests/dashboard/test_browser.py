@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -38,9 +39,10 @@ def test_the_menu_leads_to_every_page_and_keeps_the_selection(server, visit):
     visitor.page.keyboard.press("Escape")
     visitor.page.get_by_role("link", name="Training curves").click()
     visitor.page.wait_for_url("**/curves*")
-    visitor.settle()
-    assert "small_hidden" in visitor.text()
-    assert "blurred_dataset" not in visitor.text()
+    visitor.page.get_by_role("heading", name="Training curves").wait_for()
+    main = visitor.page.get_by_test_id("stMain")
+    expect(main).to_contain_text("small_hidden")
+    expect(main).not_to_contain_text("blurred_dataset")
     visitor.check()
 
 
