@@ -105,7 +105,6 @@ def _open(path: Path, options: str) -> sqlite3.Connection:
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
-        check_same_thread=False,
         factory=Connection,
     )
     connection.row_factory = sqlite3.Row

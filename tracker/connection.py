@@ -10,14 +10,14 @@ from typing import Any
 class Connection(sqlite3.Connection):
     """Closed when nothing refers to it any more: at the end of its thread, say.
 
-    One inherited through fork is put aside instead: closing it would touch the parent's
-    write-ahead log.
+    Whichever thread notices closes it, so any thread may use it, one at a time. One inherited
+    through fork is put aside instead: closing it would touch the parent's write-ahead log.
     """
 
     pid: int | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs | {"check_same_thread": False})
         self.pid = os.getpid()
 
     def __del__(self) -> None:

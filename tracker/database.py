@@ -180,7 +180,6 @@ class Database:
                 uri=True,
                 timeout=self._busy_timeout_seconds,
                 isolation_level=None,
-                check_same_thread=False,
                 cached_statements=256,
                 factory=Connection,
             )

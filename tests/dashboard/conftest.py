@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,6 +52,30 @@ def study() -> ModuleType:
 def database(tmp_path_factory: pytest.TempPathFactory, study: ModuleType) -> Path:
     """The four configurations, finished; not to be changed."""
     return study.build_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture
+def written(tmp_path: Path, study: ModuleType) -> Iterator[tuple[Path, Any]]:
+    """A database with the experiment `one`, number 1, and a connection that writes it."""
+    path = tmp_path / "tracking.db"
+    connection = study.connect(path)
+    study.add_experiment(connection, 1, "one")
+    yield path, connection
+    connection.close()
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Runs the whole dashboard without a browser, at some address: `look(path, sort="Name")`."""
+
+    def run(database: object, **query: str) -> AppTest:
+        monkeypatch.setattr("sys.argv", ["app.py", "--db", str(database)])
+        test = AppTest.from_file(str(ROOT / "dashboard/entry/main.py"), default_timeout=30)
+        for key, value in query.items():
+            test.query_params[key] = value
+        return test.run()
+
+    return run
 
 
 class Server:

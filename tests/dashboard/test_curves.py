@@ -20,17 +20,14 @@ STARTS = st.lists(st.integers(0, 40), unique=True, max_size=8).map(sorted)
 
 
 @pytest.fixture
-def written(tmp_path, study):
+def written(written):
     """A database, a connection that writes it, and what draws one metric of some of its runs."""
-    path = tmp_path / "tracking.db"
-    connection = study.connect(path)
-    study.add_experiment(connection, 1, "one")
+    path, connection = written
 
     def read(*run_ids, keys=("loss",), axis="step"):
         return lines.read(view.build(open_source(path), None, run_ids), keys, axis)
 
-    yield connection, read
-    connection.close()
+    return connection, read
 
 
 def of_kind(table, kind):

@@ -35,15 +35,12 @@ TICKS = st.lists(st.lists(POINTS, max_size=12), max_size=5)
 
 
 @pytest.fixture
-def written(tmp_path, study):
+def written(written, study):
     """A database with a run of some length, and a connection that writes it."""
-    path = tmp_path / "tracking.db"
-    connection = study.connect(path)
-    study.add_experiment(connection, 1, "one")
+    path, connection = written
     run_id = study.add_run(connection, "long", status="RUNNING")
     study.add_metric(connection, run_id, "loss", [float(n % 7) for n in range(LONG)], 0)
-    yield path, connection, run_id
-    connection.close()
+    return path, connection, run_id
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,6 @@ from dashboard import view
 from dashboard.queries import run_lists
 from dashboard.source import open_source
 
-MAIN = "../../dashboard/entry/main.py"
-
 
 @pytest.fixture
 def alike(tmp_path, study):
@@ -39,14 +37,16 @@ def labels(database, ids):
     return view.labels(source, dict(zip(found["run_id"], found["name"], strict=True)))
 
 
-def visited(database, monkeypatch, **address):
-    monkeypatch.setattr("sys.argv", ["app.py", "--db", str(database)])
-    test = AppTest.from_file(MAIN, default_timeout=30)
-    for name, value in address.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
+@pytest.fixture
+def visited(look):
+    """The whole dashboard at an address, where nothing goes wrong."""
+
+    def visit(database, **address):
+        test = look(database, **address)
+        assert not test.exception
+        return test
+
+    return visit
 
 
 def test_digits_that_several_names_share_give_way_to_the_ids(alike):
@@ -114,26 +114,24 @@ def test_an_id_comes_before_a_name_that_ends_in_its_digits(alike, study):
 
 
 @pytest.mark.parametrize("text", ["", " ", "x", "x · 1", "· ffffffff", "%", "*"])
-def test_a_link_to_no_run_selects_the_newest(alike, monkeypatch, text):
+def test_a_link_to_no_run_selects_the_newest(alike, visited, text):
     database, ids = alike
     assert view.linked(open_source(database), text) is None
-    test = visited(database, monkeypatch, runs=text)
+    test = visited(database, runs=text)
     assert test.multiselect(key="runs").value == ids[::-1]
 
 
-def test_a_link_to_one_of_two_runs_alike_selects_it_alone(alike, monkeypatch):
+def test_a_link_to_one_of_two_runs_alike_selects_it_alone(alike, visited):
     database, ids = alike
     for run_id in ids[:2]:
-        test = visited(database, monkeypatch, runs=labels(database, ids)[run_id])
+        test = visited(database, runs=labels(database, ids)[run_id])
         assert test.multiselect(key="runs").value == [run_id]
-    assert visited(database, monkeypatch, runs="dup · 20251124").multiselect(key="runs").value == [
-        ids[0]
-    ]
+    assert visited(database, runs="dup · 20251124").multiselect(key="runs").value == [ids[0]]
 
 
-def test_a_link_of_old_and_new_labels_selects_all_it_names(alike, monkeypatch):
+def test_a_link_of_old_and_new_labels_selects_all_it_names(alike, visited):
     database, ids = alike
-    test = visited(database, monkeypatch, runs=["dup · 20251124", "single · 0000beef", "x · 1"])
+    test = visited(database, runs=["dup · 20251124", "single · 0000beef", "x · 1"])
     assert test.multiselect(key="runs").value == [ids[0], ids[3]]
 
 

@@ -4,42 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from dashboard import columns, runtable
 from dashboard.pages import overview
 from dashboard.queries import run_lists
 from dashboard.source import open_source
-
-MAIN = Path(__file__).parents[2] / "dashboard" / "entry" / "main.py"
-
-
-@pytest.fixture
-def written(tmp_path, study):
-    """A database and a connection that writes it."""
-    path = tmp_path / "tracking.db"
-    connection = study.connect(path)
-    study.add_experiment(connection, 1, "one")
-    yield path, connection
-    connection.close()
-
-
-@pytest.fixture
-def look(monkeypatch):
-    """Runs the whole dashboard at some address: `look(path, sort="Name")`."""
-
-    def run(path, **query):
-        monkeypatch.setattr("sys.argv", ["app.py", "--db", str(path)])
-        test = AppTest.from_file(str(MAIN), default_timeout=30)
-        for key, value in query.items():
-            test.query_params[key] = value
-        return test.run()
-
-    return run
 
 
 def as_read(test):

@@ -158,25 +158,23 @@ def test_a_page_of_another_kind_of_study_runs_without_an_exception(tmp_path, stu
     ],
 )
 def test_a_database_that_cannot_be_read_is_one_sentence_and_what_to_type(
-    tmp_path, monkeypatch, prepare, sentence, command
+    tmp_path, look, prepare, sentence, command
 ):
     path = tmp_path / "some.db"
     prepare(path)
-    monkeypatch.setattr("sys.argv", ["app.py", "--db", str(path)])
-    test = AppTest.from_file("../../dashboard/entry/main.py", default_timeout=30).run()
+    test = look(path)
     assert not test.exception
     assert sentence in all_text(test)
     assert test.code[0].value == command.format(path=path)
 
 
-def test_a_folder_names_the_database_in_it(tmp_path, monkeypatch, study):
+def test_a_folder_names_the_database_in_it(tmp_path, look, study):
     study.connect(tmp_path / "mine.db").close()
-    monkeypatch.setattr("sys.argv", ["app.py", "--db", str(tmp_path)])
-    test = AppTest.from_file("../../dashboard/entry/main.py", default_timeout=30).run()
+    test = look(tmp_path)
     assert test.code[0].value.endswith(f"--db {tmp_path}/mine.db")
 
 
-def test_an_experiment_whose_runs_are_all_deleted_is_still_offered(tmp_path, study, monkeypatch):
+def test_an_experiment_whose_runs_are_all_deleted_is_still_offered(tmp_path, study, look):
     path = tmp_path / "tracking.db"
     connection = study.connect(path)
     for number, name in enumerate(["of deleted runs", "with runs", "empty"], 1):
@@ -185,8 +183,7 @@ def test_an_experiment_whose_runs_are_all_deleted_is_still_offered(tmp_path, stu
             study.add_run(connection, f"run {name}", experiment=number)
     connection.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE experiment_id = 1")
     connection.close()
-    monkeypatch.setattr("sys.argv", ["app.py", "--db", str(path)])
-    test = AppTest.from_file("../../dashboard/entry/main.py", default_timeout=30).run()
+    test = look(path)
     offered = test.selectbox(key="experiment").options
     assert list(offered) == ["with runs", "of deleted runs", "All experiments"]
     test.selectbox(key="experiment").select("of deleted runs").run()
@@ -195,9 +192,8 @@ def test_an_experiment_whose_runs_are_all_deleted_is_still_offered(tmp_path, stu
     assert list(test.dataframe[0].value["Run"]) == ["run of deleted runs"]
 
 
-def test_a_server_address_as_database_is_explained(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["app.py", "--db", "http://localhost:5000"])
-    test = AppTest.from_file("../../dashboard/entry/main.py", default_timeout=30).run()
+def test_a_server_address_as_database_is_explained(look):
+    test = look("http://localhost:5000")
     assert "local SQLite file" in all_text(test)
 
 
@@ -316,15 +312,14 @@ def test_the_signs_of_sharp_and_blurred_are_explained_and_shares_are_written_ali
     assert columns["Share"]["type_config"]["format"] == "%.1f%%"
 
 
-def test_another_experiment_brings_its_own_newest_runs(tmp_path, study, monkeypatch):
+def test_another_experiment_brings_its_own_newest_runs(tmp_path, study, look):
     path = tmp_path / "tracking.db"
     connection = study.connect(path)
     for number, name in enumerate(["one", "two"], 1):
         study.add_experiment(connection, number, name)
         study.add_run(connection, f"of {name}", experiment=number, begun=study.BEGUN + number)
     connection.close()
-    monkeypatch.setattr("sys.argv", ["app.py", "--db", str(path)])
-    test = AppTest.from_file("../../dashboard/entry/main.py", default_timeout=30).run()
+    test = look(path)
     assert [option.split(" ·")[0] for option in test.multiselect(key="runs").options] == ["of two"]
     test.selectbox(key="experiment").select("one").run()
     assert len(test.multiselect(key="runs").value) == 1

@@ -12,16 +12,6 @@ from dashboard.source import SourceError, open_source
 from tracker.search import compile_run_search
 
 
-@pytest.fixture
-def written(tmp_path, study):
-    """A database and a connection that writes it."""
-    path = tmp_path / "tracking.db"
-    connection = study.connect(path)
-    study.add_experiment(connection, 1, "one")
-    yield path, connection
-    connection.close()
-
-
 def test_a_commit_of_another_connection_changes_the_source(written, study):
     path, connection = written
     before = open_source(path)

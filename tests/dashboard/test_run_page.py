@@ -6,36 +6,22 @@ import math
 
 import pyarrow as pa
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from dashboard.queries import extremes
 from dashboard.source import open_source
 
-MAIN = "../../dashboard/entry/main.py"
-
 
 @pytest.fixture
-def written(tmp_path, study):
-    """A database and a connection that writes it."""
-    path = tmp_path / "tracking.db"
-    connection = study.connect(path)
-    study.add_experiment(connection, 1, "one")
-    yield path, connection
-    connection.close()
-
-
-@pytest.fixture
-def metrics_of(monkeypatch):
+def metrics_of(look):
     """The table of metrics that the page shows of the only run."""
 
-    def look(path):
-        monkeypatch.setattr("sys.argv", ["app.py", "--db", str(path)])
-        test = AppTest.from_file(MAIN, default_timeout=30).run()
+    def table(path):
+        test = look(path)
         test.button(key="open-newest").click().run()
         assert not test.exception
         return test.dataframe[0]
 
-    return look
+    return table
 
 
 def as_read(table):

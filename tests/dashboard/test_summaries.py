@@ -13,14 +13,10 @@ DAY_MS = 86_400_000
 
 
 @pytest.fixture
-def written(tmp_path, study):
-    """A database and a connection that writes it."""
-    path = tmp_path / "tracking.db"
-    connection = study.connect(path)
-    study.add_experiment(connection, 1, "one")
-    study.add_experiment(connection, 2, "two")
-    yield path, connection
-    connection.close()
+def written(written, study):
+    """A database with two experiments, and a connection that writes it."""
+    study.add_experiment(written[1], 2, "two")
+    return written
 
 
 def with_params(study, connection, key, values):

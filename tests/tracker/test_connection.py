@@ -32,6 +32,14 @@ def test_a_connection_that_nobody_has_any_more_is_closed(tmp_path):
     other.execute("BEGIN IMMEDIATE")
 
 
+def test_a_connection_that_another_thread_lets_go_of_is_closed(tmp_path):
+    held = [sqlite3.connect(tmp_path / "t.db", factory=Connection)]
+    thread = threading.Thread(target=lambda: (held.clear(), gc.collect()))
+    thread.start()
+    thread.join()
+    assert held == []
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform cannot fork")
 def test_a_forked_child_leaves_its_parents_connection_open(python):
     assert python(FORK).stdout == "(1,)\n"
