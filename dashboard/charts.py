@@ -79,7 +79,9 @@ def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) ->
         else alt.Scale(zero=False, padding=14)
     )
     is_whole = bool((table["x"] % 1 == 0).all())
-    axis = alt.Axis(title=x, tickCount=5, tickMinStep=1 if is_whole else alt.Undefined)
+    # A logarithmic axis has a line at every digit of every power of ten.
+    grid = False if log_x else alt.Undefined
+    axis = alt.Axis(title=x, tickCount=5, tickMinStep=1 if is_whole else alt.Undefined, grid=grid)
     base = alt.Chart(table).encode(
         x=alt.X("x:Q", scale=scale, axis=axis),
         y=alt.Y("y:Q", scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(title=y)),
