@@ -34,6 +34,7 @@ from tracker.exceptions import TrackerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+NO_VERB: Final = 2
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
@@ -76,8 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     streams.prepare()
     try:
-        options = build_parser().parse_args(arguments)
-        code = _run(options)
+        parser = build_parser()
+        options = parser.parse_args(arguments)
+        code = _run(options) if options.verb else _explain(parser)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader, `head` for one, has what it wanted: nothing more is to be written.
@@ -106,6 +108,11 @@ def build_parser() -> Parser:
     for module in (notes, lifecycle, upkeep, transfer):
         module.add_verbs(verbs)
     return parser
+
+
+def _explain(parser: Parser) -> int:
+    parser.print_help()
+    return NO_VERB
 
 
 def _run(options: argparse.Namespace) -> int:

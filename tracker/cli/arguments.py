@@ -77,7 +77,6 @@ class Verbs:
         self._subparsers = parser.add_subparsers(
             dest="verb",
             metavar="VERB",
-            required=True,
             help=argparse.SUPPRESS,
             prog=program_name(),
             parser_class=VerbParser,

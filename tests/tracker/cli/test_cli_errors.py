@@ -34,10 +34,16 @@ def test_a_mistake_is_one_clear_error(cli, runs, arguments, message):
     assert message in said.err
 
 
-@pytest.mark.parametrize("arguments", [["nosuchverb"], ["runs", "--limit", "-1"], ["show"], []])
+@pytest.mark.parametrize("arguments", [["nosuchverb"], ["runs", "--limit", "-1"], ["show"]])
 def test_wrong_usage_exits_with_2(cli, arguments):
     with pytest.raises(SystemExit, match="2"):
         cli(*arguments)
+
+
+def test_without_a_verb_all_verbs_are_shown(cli):
+    said = cli()
+    assert said.code == 2
+    assert re.search(r"^  runs +list runs", said.out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
