@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tracker.client import TrackingClient
@@ -431,7 +432,7 @@ def test_every_menu_entry_is_reached_with_the_keyboard(server, visit):
     assert names <= {next((n for n in names if text and n in text), "") for text in reached}
 
 
-def test_a_chart_is_saved_as_svg_and_its_points_as_csv(server, visit, tmp_path):
+def test_a_chart_is_saved_as_svg_and_png_and_its_points_as_csv(server, visit, tmp_path):
     visitor = visit(server).open("curves?runs=x+00000000")
     visitor.charts()
     with visitor.page.expect_download() as picture:
@@ -439,6 +440,12 @@ def test_a_chart_is_saved_as_svg_and_its_points_as_csv(server, visit, tmp_path):
     picture.value.save_as(tmp_path / "loss.svg")
     assert picture.value.suggested_filename == "loss.svg"
     assert (tmp_path / "loss.svg").read_text().startswith("<svg")
+    visitor.page.get_by_test_id("stVegaLiteChart").first.hover()
+    with visitor.page.expect_download() as pixels:
+        visitor.page.get_by_label("Download as PNG").first.click()
+    pixels.value.save_as(tmp_path / "loss.png")
+    with Image.open(tmp_path / "loss.png") as image:
+        assert len(image.convert("RGB").getcolors(1_000_000)) > 100
     with visitor.page.expect_download() as table:
         visitor.page.get_by_role("link", name="CSV").first.click()
     table.value.save_as(tmp_path / "loss.csv")
