@@ -67,11 +67,7 @@ INSERT_ONE: Final = """
     VALUES (?, ?, ?, ?, ?,
             (SELECT run_uuid FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'))
 """
-INSERT_EACH: Final = """
-    INSERT OR IGNORE INTO metrics (key, value, timestamp, step, is_nan, run_uuid)
-    VALUES (?, ?, ?, ?, ?, ?)
-"""
-INSERT_MANY: Final = """
+INSERT: Final = """
     INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid)
     VALUES {rows}
     ON CONFLICT DO NOTHING
@@ -108,22 +104,22 @@ def insert_one(connection: sqlite3.Connection, run_id: str, point: Point) -> Non
 
 
 def insert(connection: sqlite3.Connection, run_id: str, points: Sequence[Point]) -> None:
-    """Add many points of an active run; exact duplicates are ignored."""
+    """Add many points of a run; exact duplicates are ignored."""
     if points:
         insert_columns(connection, run_id, Columns(*zip(*points, strict=True)))
 
 
 def insert_columns(connection: sqlite3.Connection, run_id: str, columns: Columns) -> None:
-    """Add many points of an active run; exact duplicates are ignored."""
+    """Add many points of a run; exact duplicates are ignored."""
     if not columns.value:
         return
     latest = _latest(columns)
     if latest is columns:
         rows = list(columns.rows(run_id))
-        connection.executemany(INSERT_EACH, rows)
+        connection.executemany(_of_rows(INSERT, 1), rows)
         _execute_by_rows(connection, LATEST, rows)
     else:
-        _execute_by_rows(connection, INSERT_MANY, columns.rows(run_id))
+        _execute_by_rows(connection, INSERT, columns.rows(run_id))
         _execute_by_rows(connection, LATEST, latest.rows(run_id))
 
 
