@@ -22,11 +22,9 @@ def configurations_page(path, run_ids):
 
 
 @pytest.fixture
-def study_of_three(tmp_path, study):
+def study_of_three(written, study):
     """A database of three runs with parameters of many kinds, and the runs' ids."""
-    path = tmp_path / "tracking.db"
-    connection = study.connect(path)
-    study.add_experiment(connection, 1, "one")
+    path, connection = written
     run_ids = [study.add_run(connection, f"run {number}") for number in range(3)]
     for number, run_id in enumerate(run_ids):
         for name in "abcdefg":
@@ -36,7 +34,6 @@ def study_of_three(tmp_path, study):
         study.add_param(connection, run_id, "model", ["mlp", "mlp", "cnn"][number])
         study.add_param(connection, run_id, "notes", str(number) + "x" * 240)
         study.add_metric(connection, run_id, "val_loss", [1 + [0.0, 0.0034, -0.1884][number]])
-    connection.close()
     return path, run_ids
 
 
