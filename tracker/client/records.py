@@ -10,7 +10,6 @@ from tracker.client.operations import DONE
 from tracker.client.texts import cut, cut_all, texts_of, too_long
 from tracker.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from tracker.exceptions import InvalidValueError
-from tracker.store.metrics import Columns
 from tracker.store.tracking import RUN_NAME_TAG
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class RecordVerbs(OpenedDatabase):
             )
         if type(run_id) is not str:
             check.check_run_id(run_id)
-        self.store.log_metric(run_id, _point(key, value, timestamp, step))
+        self.store.log_points(run_id, [_point(run_id, key, value, timestamp, step)])
         return DONE if synchronous is False else None
 
     def log_batch(
@@ -80,7 +79,7 @@ class RecordVerbs(OpenedDatabase):
             InvalidValueError: A key or value breaks a rule; nothing is written.
             ParamConflictError: A parameter was logged before with another value.
         """
-        points = [_point(m.key, m.value, m.timestamp, m.step) for m in metrics]
+        points = [_point(run_id, m.key, m.value, m.timestamp, m.step) for m in metrics]
         self._log(
             run_id,
             points,
@@ -106,15 +105,16 @@ class RecordVerbs(OpenedDatabase):
         """
         if type(run_id) is not str:
             check.check_run_id(run_id)
-        keys = check.check_keys("metric", tuple(metrics))
-        numbers = [
-            value if type(value) is float else check.plain_float(key, value)
-            for key, value in metrics.items()
-        ]
-        values, is_nan = check.stored_values(numbers)
+        check.check_keys("metric", tuple(metrics))
         moment = now() if timestamp is None else check.plain_moment(timestamp)
         counter = 0 if step is None else check.plain_int("step", step)
-        self.store.log_columns(run_id, Columns(keys, values, moment, counter, is_nan))
+        points = [
+            (key, value, moment, counter, 0, run_id)
+            if type(value) is float and -check.LARGEST <= value <= check.LARGEST
+            else _point(run_id, key, value, moment, counter)
+            for key, value in metrics.items()
+        ]
+        self.store.log_points(run_id, points)
         return DONE if synchronous is False else None
 
     def log_history(
@@ -151,7 +151,7 @@ class RecordVerbs(OpenedDatabase):
                 f"{given} timestamps; give as many of each."
             )
         stored, is_nan = check.stored_values(numbers)
-        self.store.log_columns(run_id, Columns(key, stored, moments, counted, is_nan))
+        self.store.log_history(run_id, key, stored, moments, counted, is_nan)
 
     def log_param(
         self,
@@ -294,13 +294,13 @@ def dataset_input(
     return DatasetInput(dataset, [InputTag(key, str(value)) for key, value in marks.items()])
 
 
-def _point(key: str, value: Any, timestamp: int | None, step: int | None) -> Point:
+def _point(run_id: str, key: str, value: Any, timestamp: int | None, step: int | None) -> Point:
     check.check_key("metric", key)
     number = value if type(value) is float else check.plain_float(key, value)
     stored, is_nan = check.stored_value(number)
     moment = now() if timestamp is None else check.plain_moment(timestamp)
     counter = 0 if step is None else check.plain_int("step", step)
-    return key, stored, moment, counter, is_nan
+    return key, stored, moment, counter, is_nan, run_id
 
 
 def _unique_params(params: Sequence[Param]) -> Sequence[Param]:

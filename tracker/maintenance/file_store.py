@@ -246,7 +246,7 @@ def _point(key: str, line: str, run_id: str) -> Point:
         )
     value, is_nan = stored_value(plain_float(key, fields[1]))
     step = plain_int("step", fields[2]) if len(fields) > 2 else 0  # noqa: PLR2004
-    return key, value, plain_int("timestamp", fields[0]), step, is_nan
+    return key, value, plain_int("timestamp", fields[0]), step, is_nan, run_id
 
 
 def _status(text: str, run_id: str) -> str:

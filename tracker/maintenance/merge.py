@@ -160,12 +160,12 @@ class Merge:
             elif overtaken:
                 runs.update(connection, info.run_id, info.status, info.end_time, info.run_name)
             self._add_texts(connection, run, info, overwrite=overtaken)
-            metrics.insert(connection, info.run_id, first)
+            metrics.insert(connection, first)
             changes = connection.total_changes - before
             used = run.inputs.dataset_inputs
             target = runs.get_info(connection, info.run_id)
             inputs.insert(connection, target.experiment_id, info.run_id, used)
-        changes += self._add_points(info.run_id, points)
+        changes += self._add_points(points)
         files = self._copy_files(run, overwrite=overtaken) if self._with_artifacts else 0
         self._count(info, is_new=known is None, has_changed=bool(changes or files))
 
@@ -188,13 +188,13 @@ class Merge:
             attributes.set_tags(connection, info.run_id, tags)
         transfer.add_texts(connection, info.run_id, _texts(run.data.params), tags)
 
-    def _add_points(self, run_id: str, points: Iterator[Point]) -> int:
+    def _add_points(self, points: Iterator[Point]) -> int:
         """Add points in transactions that keep no other writer waiting; how many rows changed."""
         changes = 0
         while chunk := list(islice(points, POINTS_A_TRANSACTION)):
             with self._database.write() as connection:
                 before = connection.total_changes
-                metrics.insert(connection, run_id, chunk)
+                metrics.insert(connection, chunk)
                 changes += connection.total_changes - before
         return changes
 

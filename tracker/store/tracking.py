@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from tracker.database import Database
-    from tracker.store.metrics import Columns, Point
+    from tracker.store.metrics import Point
 
 RUN_NAME_TAG = "mlflow.runName"
 
@@ -296,17 +296,25 @@ class Store:
     # What a run logs
 
     @repeated
-    def log_metric(self, run_id: str, point: Point) -> None:
-        """Add one point to a metric's history."""
+    def log_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """Add a point to the history of each of some metrics."""
         with self.database.write() as connection:
-            metrics.insert_one(connection, run_id, point)
+            metrics.insert_each(connection, run_id, points)
 
     @repeated
-    def log_columns(self, run_id: str, columns: Columns) -> None:
-        """Add many points to the histories of one metric or several."""
+    def log_history(
+        self,
+        run_id: str,
+        key: str,
+        values: Sequence[float],
+        timestamps: int | Sequence[int],
+        steps: Sequence[int],
+        is_nan: int | Sequence[int],
+    ) -> None:
+        """Add many points to the history of one metric."""
         with self.database.write() as connection:
             runs.check_active(connection, run_id)
-            metrics.insert_columns(connection, run_id, columns)
+            metrics.insert_history(connection, run_id, key, values, timestamps, steps, is_nan)
 
     @repeated
     def log_batch(
@@ -327,8 +335,7 @@ class Store:
                 attributes.insert_params(connection, run_id, params)
             if tags:
                 attributes.set_tags(connection, run_id, tags)
-            if points:
-                metrics.insert(connection, run_id, points)
+            metrics.insert(connection, points)
             if tags and RUN_NAME_TAG in tags:
                 runs.update(connection, run_id, name=tags[RUN_NAME_TAG])
 

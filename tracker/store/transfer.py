@@ -42,7 +42,7 @@ def points(connection: sqlite3.Connection, run_id: str) -> Iterator[Point]:
     """
     rows = connection.execute(
         """
-        SELECT key, value, timestamp, step, is_nan
+        SELECT key, value, timestamp, step, is_nan, run_uuid
         FROM metrics
         WHERE run_uuid = ?
         ORDER BY key, step, timestamp, value
@@ -50,7 +50,7 @@ def points(connection: sqlite3.Connection, run_id: str) -> Iterator[Point]:
         (run_id,),
     )
     for row in rows:
-        key, value, timestamp, step, is_nan = row
+        key, value, timestamp, step, is_nan, _ = row
         types = (type(key), type(value), type(timestamp), type(step))
         if types == _POINT_TYPES and is_nan in _BOOLEANS and abs(value) <= LARGEST:
             yield row
@@ -123,13 +123,13 @@ def add_texts(
 
 
 def _point(row: tuple[object, ...]) -> Point:
-    key, value, timestamp, step, is_nan = row
+    key, value, timestamp, step, is_nan, run_id = row
     stored, not_a_number = stored_value(plain_float(str(key), value))
     moment, counter = plain_int("timestamp", timestamp), plain_int("step", step)
     return (
-        (str(key), 0.0, moment, counter, 1)
+        (str(key), 0.0, moment, counter, 1, str(run_id))
         if is_nan
-        else (str(key), stored, moment, counter, not_a_number)
+        else (str(key), stored, moment, counter, not_a_number, str(run_id))
     )
 
 
