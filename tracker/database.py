@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
 from tracker import mounts, shape
-from tracker.connection import Connection
+from tracker.connection import Connection, process
 from tracker.exceptions import (
     DatabaseError,
     DatabaseLockedError,
@@ -70,7 +70,7 @@ class Database:
         self.read_only = read_only
         self._synchronous = synchronous
         self._busy_timeout_seconds = busy_timeout_seconds
-        self.local = _PerThread()
+        self._local = _PerThread()
         self._inode: int | None = None
         self._next_unlink_check = 0.0
         self._prepare()
@@ -81,13 +81,11 @@ class Database:
         return self.path.parent
 
     @property
-    def connection(self) -> sqlite3.Connection:
+    def connection(self) -> Connection:
         """This thread's connection, opened at its first use."""
-        local = self.local
-        connection = local.connection
-        if connection is None or connection.pid != os.getpid():
-            connection = local.connection = self.connect()
-            local.writing = False
+        connection = self._local.connection
+        if connection is None or connection.pid != process.pid:
+            connection = self._local.connection = self.connect()
         return connection
 
     @contextmanager
@@ -151,8 +149,8 @@ class Database:
 
     def close(self) -> None:
         """Close this thread's connection; the next use opens another."""
-        connection, self.local.connection = self.local.connection, None
-        if connection is not None and connection.pid == os.getpid():
+        connection, self._local.connection = self._local.connection, None
+        if connection is not None and connection.pid == process.pid:
             connection.close()
 
     def _prepare(self) -> None:
@@ -250,22 +248,21 @@ class _Write:
     that interrupts a reader leaves it its picture and writes through a connection of its own.
     """
 
-    __slots__ = ("_afterwards", "_connection", "_database", "_local", "_superseded", "_was_writing")
+    __slots__ = ("_afterwards", "_connection", "_database", "_superseded", "_was_writing")
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def __enter__(self) -> sqlite3.Connection:
         connection = self._database.connection
-        local = self._local = self._database.local
         self._database.refuse_removed_file()
-        self._was_writing = local.writing
         self._afterwards: Callable[[], object] | None = None
         if connection.in_transaction:
             connection = self._interrupting(connection)
         self._connection = connection
-        self._superseded = local.superseded
-        local.writing = True
+        self._superseded = connection.superseded
+        self._was_writing = connection.writing
+        connection.writing = True
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
@@ -282,14 +279,15 @@ class _Write:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        connection = self._connection
         try:
-            if error is None and self._local.superseded == self._superseded:
-                self._connection.execute("COMMIT")
+            if error is None and connection.superseded == self._superseded:
+                connection.execute("COMMIT")
         except sqlite3.Error as failure:
             error = failure
         finally:
             # Asked again: a handler may have come before the commit, which then wrote nothing.
-            is_superseded = self._local.superseded != self._superseded
+            is_superseded = connection.superseded != self._superseded
             self._leave()
         if error is not None and not isinstance(error, _REPORTED):
             return
@@ -301,23 +299,24 @@ class _Write:
         if error is not None:
             raise translate(error, self._database.path) from error
 
-    def _interrupting(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+    def _interrupting(self, connection: Connection) -> Connection:
         """The connection to use in the middle of a reader's or another writer's transaction."""
-        if not self._was_writing:
+        if not connection.writing:
             own = self._database.connect()
             self._afterwards = own.close
             return own
-        self._local.superseded += 1
+        connection.superseded += 1
         self._afterwards = partial(connection.execute, "BEGIN")
         _roll_back(connection)
         return connection
 
     def _leave(self) -> None:
-        if self._connection.in_transaction:
-            _roll_back(self._connection)
+        connection = self._connection
+        if connection.in_transaction:
+            _roll_back(connection)
         if self._afterwards is not None:
             self._afterwards()
-        self._local.writing = self._was_writing
+        connection.writing = self._was_writing
 
 
 def repeated(method: Callable[P, T]) -> Callable[P, T]:
@@ -335,9 +334,6 @@ def repeated(method: Callable[P, T]) -> Callable[P, T]:
 
 class _PerThread(threading.local):
     connection: Connection | None = None
-    # Whether a transaction of `write` is open, and how many were superseded.
-    writing: bool = False
-    superseded: int = 0
 
 
 # Binding a value, sqlite3 raises Python's own errors.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tracker import validation as check
@@ -110,7 +111,7 @@ class RecordVerbs(OpenedDatabase):
         counter = 0 if step is None else check.plain_int("step", step)
         points = [
             (key, value, moment, counter, 0, run_id)
-            if type(value) is float and -check.LARGEST <= value <= check.LARGEST
+            if type(value) is float and isfinite(value)
             else _point(run_id, key, value, moment, counter)
             for key, value in metrics.items()
         ]
