@@ -21,6 +21,8 @@ GIT_TIMEOUT_SECONDS: Final = 10.0
 CAPTURE_VARIABLE: Final = "TRACKER_CAPTURE"
 DIFF_FILE: Final = "environment/uncommitted.diff"
 PACKAGES_FILE: Final = "environment/packages.txt"
+HOST_TAG: Final = "tracker.host"
+PROCESS_TAG: Final = "tracker.pid"
 
 
 @lru_cache(maxsize=1)
@@ -43,8 +45,8 @@ def run_tags() -> dict[str, str]:
         "mlflow.source.name": name,
         "mlflow.source.type": kind.value,
         "tracker.command": _command(),
-        "tracker.host": platform.node(),
-        "tracker.pid": str(os.getpid()),
+        HOST_TAG: platform.node(),
+        PROCESS_TAG: str(os.getpid()),
         "tracker.python": platform.python_version(),
     }
     commit, branch = git_commit(folder), git_branch(folder)

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import re
 import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tracker.context import HOST_TAG, PROCESS_TAG
+from tracker.exceptions import NotFoundError
 from tracker.validation import check_run_id, is_run_id
 
 try:
@@ -28,8 +31,6 @@ except ImportError:  # Windows.
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tracker.store import Store
 
 REASON_TAG: Final = "tracker.failure_reason"
@@ -76,20 +77,31 @@ def is_held(database_path: Path, run_id: str) -> bool:
     return _lock_file(database_path, run_id) in _held
 
 
-@contextlib.contextmanager
-def taken(database_path: Path, run_id: str) -> Iterator[None]:
+class Taken:
     """Hold a run from before the block on; where the block fails, let go of what it took.
 
     Raises:
         InvalidValueError: It cannot be a run id.
     """
-    is_new = hold(database_path, run_id)
-    try:
-        yield
-    except BaseException:
-        if is_new:
-            release(database_path, run_id)
-        raise
+
+    def __init__(self, database_path: Path, run_id: str) -> None:
+        self._lock = database_path, run_id
+
+    def __enter__(self) -> None:
+        self._is_new = hold(*self._lock)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._is_new:
+            release(*self._lock)
+
+
+def sign(database_path: Path, run_id: str) -> None:
+    """Write into a held lock which process it is that has taken the run over."""
+    descriptor = _held.get(_lock_file(database_path, run_id))
+    if descriptor is not None:
+        name = f"process {os.getpid()} on {platform.node()}".encode()
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, name, 0)
 
 
 def release(database_path: Path, run_id: str) -> None:
@@ -148,9 +160,9 @@ def _reap_one(store: Store, run_id: str) -> bool:
     try:
         if path in _held or not _try_exclusive(descriptor) or not os.fstat(descriptor).st_nlink:
             return False
-        owner = os.read(descriptor, 200).decode(errors="replace") or "its process"
-        reason = f"{owner} ended without closing the run"
-        # Written when a process took the run, which may be long after its start: on resuming it.
+        signed = os.read(descriptor, 200).decode(errors="replace")
+        reason = f"{signed or _creator(store, run_id)} ended without closing the run"
+        # Made or signed when a process took the run: on resuming it, long after its start.
         last_seen = os.fstat(descriptor).st_mtime_ns // 1_000_000
         now = time.time_ns() // 1_000_000
         with store.database.patience(PATIENCE_SECONDS):
@@ -160,6 +172,14 @@ def _reap_one(store: Store, run_id: str) -> bool:
         return marked
     finally:
         os.close(descriptor)
+
+
+def _creator(store: Store, run_id: str) -> str:
+    with contextlib.suppress(NotFoundError):
+        tags = store.get_run(run_id).data.tags
+        if PROCESS_TAG in tags:
+            return f"process {tags[PROCESS_TAG]} on {tags.get(HOST_TAG, 'this machine')}"
+    return "its process"
 
 
 # Paths are texts here: with pathlib a lock takes twice as long.
@@ -174,7 +194,6 @@ def _shared_lock(path: str) -> int:
         descriptor = _open_or_create(path)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         if os.fstat(descriptor).st_nlink:
-            os.pwrite(descriptor, _owner(os.getpid()), 0)
             return descriptor
         os.close(descriptor)  # Removed between opening and locking: take the new file.
 
@@ -195,11 +214,6 @@ def _most_locks() -> int:
 
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 1_000_000 if limit == resource.RLIM_INFINITY else limit // 2
-
-
-@lru_cache(maxsize=1)
-def _owner(pid: int) -> bytes:
-    return f"process {pid} on {os.uname().nodename}".encode()
 
 
 def _remove(path: str) -> None:

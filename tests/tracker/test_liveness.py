@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -121,6 +122,35 @@ def test_an_abandoned_run_ended_with_its_last_sign_of_life(client, locks, logged
     abandon(client, run_id, locks, last_seen)
     info = client.get_run(run_id).info
     assert (info.status, info.end_time) == ("FAILED", end)
+
+
+def reason(client, run_id):
+    return client.get_run(run_id).data.tags[liveness.REASON_TAG]
+
+
+def test_the_reason_names_the_process_that_the_run_came_from(client, locks):
+    tags = {"tracker.pid": "41", "tracker.host": "ada"}
+    run_id = client.create_run("0", tags=tags).info.run_id
+    os.close(liveness._held.pop(str(locks / run_id)))
+    client._next_reap = 0.0
+    assert reason(client, run_id) == "process 41 on ada ended without closing the run"
+
+
+def test_the_reason_of_a_run_that_says_no_process_names_none(client, run_id, locks):
+    os.close(liveness._held.pop(str(locks / run_id)))
+    client._next_reap = 0.0
+    assert reason(client, run_id) == "its process ended without closing the run"
+
+
+def test_the_reason_names_the_process_that_took_the_run_over(client, locks):
+    run_id = client.create_run("0", tags={"tracker.pid": "41", "tracker.host": "ada"}).info.run_id
+    os.close(liveness._held.pop(str(locks / run_id)))
+    (locks / run_id).write_text("process 1000000000 on a host whose name is longer than this one's")
+    client.resume_run(run_id)
+    os.close(liveness._held.pop(str(locks / run_id)))
+    client._next_reap = 0.0
+    process = f"process {os.getpid()} on {platform.node()}"
+    assert reason(client, run_id) == f"{process} ended without closing the run"
 
 
 def test_an_abandoned_run_has_not_ended_in_the_future(client, run_id, locks):

@@ -56,7 +56,7 @@ class RunVerbs(OpenedDatabase):
         user = texts.get("mlflow.user") or context.user_name()
         started = now() if start_time is None else check.plain_int("start time", start_time)
         run_id = names.random_id()
-        with liveness.taken(self.store.database.path, run_id):
+        with liveness.Taken(self.store.database.path, run_id):
             info = self.store.create_run(str(experiment_id), run_id, name, user, started, texts)
         self._keep_long_texts(run_id, too_long("tags", whole, check.MAX_TAG_VALUE))
         return Run(info, RunData(tags=texts))
@@ -87,10 +87,11 @@ class RunVerbs(OpenedDatabase):
             NotFoundError: There is no such run.
             InvalidStateError: The run is deleted, or its status is one of `unless`.
         """
-        with liveness.taken(self.store.database.path, run_id):
+        with liveness.Taken(self.store.database.path, run_id):
             self.store.update_run(
                 run_id, RunStatus.RUNNING, stale_tag=liveness.REASON_TAG, unless=unless
             )
+            liveness.sign(self.store.database.path, run_id)
         return self.store.get_run(run_id)
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
