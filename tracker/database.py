@@ -19,7 +19,7 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
-from tracker import mounts, shape
+from tracker import mounts, shape, sink
 from tracker.connection import Connection, process
 from tracker.exceptions import (
     DatabaseError,
@@ -32,7 +32,7 @@ from tracker.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
 Synchronous = Literal["NORMAL", "FULL"]
@@ -136,6 +136,20 @@ class Database:
         """
         return _Write(self)
 
+    def execute(self, statement: str, values: Sequence[object]) -> None:
+        """Execute one statement that writes, where no transaction is open; it is one by itself.
+
+        Raises:
+            DatabaseError: What sqlite3 reported, translated; nothing was written.
+            InvalidValueError: A text or a number that SQLite cannot take; nothing was written.
+        """
+        connection = self.connection
+        self.refuse_removed_file()
+        try:
+            connection.execute(statement, values)
+        except _REPORTED as error:
+            raise translate(error, self.path) from error
+
     @contextmanager
     def patience(self, seconds: float) -> Iterator[None]:
         """Within the block, wait for another writer no longer than this in this thread."""
@@ -184,7 +198,7 @@ class Database:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         try:
-            self._set_pragmas(connection)
+            self._set_up(connection)
         except sqlite3.Error as error:
             connection.close()
             raise translate(error, self.path) from error
@@ -206,7 +220,7 @@ class Database:
         frozen = not writable and not wal.exists()
         return f"{uri}?immutable=1" if frozen else f"{uri}?mode=ro"
 
-    def _set_pragmas(self, connection: sqlite3.Connection) -> None:
+    def _set_up(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
         # What a statement needs to undo itself is kept in memory, not in a file.
         connection.execute("PRAGMA temp_store = MEMORY")
@@ -218,6 +232,8 @@ class Database:
             shape.check(connection, self.path)
         _set_journal_mode(connection, self.path, self._busy_timeout_seconds)
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        for statement in sink.SET_UP:
+            connection.execute(statement)
 
     def refuse_removed_file(self) -> None:
         """Look, once in a second, whether the file is still the one that was opened.

@@ -50,11 +50,11 @@ def _options() -> argparse.Namespace:
         parser.add_argument(f"--{peer}", metavar="PYTHON", help=f"an interpreter that has {peer}")
     parser.add_argument("--only", nargs="+", choices=[row.name for row in ROWS], metavar="ROW")
     parser.add_argument("--quick", action="store_true", help="tiny counts, to see that it runs")
-    parser.add_argument("--repeats", type=int, help="5; 1 with --quick")
+    parser.add_argument("--repeats", type=int, help="5 to 15; 1 with --quick")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--folder", type=Path, help="where the databases go for the time being")
     options = parser.parse_args()
-    options.repeats = options.repeats or (1 if options.quick else 5)
+    options.repeats = options.repeats or (1 if options.quick else None)
     return options
 
 
@@ -62,7 +62,7 @@ def _results(bench: Bench, rows: Sequence[Row]) -> Iterator[Result]:
     bench.write_seeds(rows)
     for row in rows:
         if row.name == "import":
-            timings = measure_imports(bench.pythons, bench.folder, 3 * bench.repeats)
+            timings = measure_imports(bench.pythons, bench.folder, bench.repeats_of(row))
         else:
             timings = bench.measure(row)
         result = Result(row, timings)

@@ -16,6 +16,7 @@ from tracker.exceptions import (
     InvalidValueError,
     NotFoundError,
     ParamConflictError,
+    SupersededError,
 )
 from tracker.frames import history, search_runs
 
@@ -160,6 +161,66 @@ def test_the_best_step_ignores_nan(client, run_id, mode, step):
 def test_a_metric_of_a_run_that_is_not_there_is_refused(client):
     with pytest.raises(NotFoundError, match="There is no run with the id 'abc'"):
         client.log_metric("abc", "m", 1.0)
+
+
+def test_more_metrics_than_go_into_one_statement_are_written_together(client, run_id):
+    client.log_metrics(run_id, {f"m{number}": number for number in range(400)}, step=2)
+    assert client.get_run(run_id).data.metrics == {f"m{number}": number for number in range(400)}
+    assert client.get_metric_history(run_id, "m399")[0].step == 2
+
+
+def test_no_metrics_at_all_are_nothing_but_for_a_run_that_is_not_there(client, run_id):
+    client.log_metrics(run_id, {})
+    with pytest.raises(NotFoundError):
+        client.log_metrics("b" * 32, {})
+
+
+def test_a_point_logged_inside_a_write_stays_and_the_outer_one_is_told(client, run_id):
+    database = client.store.database
+    with pytest.raises(SupersededError), database.write() as outer:
+        outer.execute("DELETE FROM tags")
+        client.log_metrics(run_id, {"loss": 1.0, "accuracy": 0.5})
+    assert client.get_run(run_id).data.metrics == {"loss": 1.0, "accuracy": 0.5}
+
+
+def test_a_point_logged_inside_a_read_is_not_in_the_readers_picture(client, run_id):
+    with client.store.database.read() as reader:
+        counted = reader.execute("SELECT count(*) FROM metrics").fetchone()
+        client.log_metric(run_id, "loss", 1.0)
+        assert reader.execute("SELECT count(*) FROM metrics").fetchone() == counted == (0,)
+    assert values(client, run_id, "loss") == [1.0]
+
+
+def test_points_by_one_statement_and_by_a_batch_are_the_same_rows(client):
+    rows = []
+    for log in (
+        client.log_metrics,
+        lambda run, numbers, **more: [
+            client.log_batch(
+                run,
+                [
+                    Metric(key, number, more["timestamp"], more["step"])
+                    for key, number in numbers.items()
+                ],
+            )
+        ],
+    ):
+        run_id = client.create_run("0").info.run_id
+        for step in (3, 5, 4, 5):
+            log(run_id, {"a": float(step), "b": math.nan, "c": math.inf}, step=step, timestamp=9)
+        connection = client.store.database.connection
+        rows.append(
+            [
+                connection.execute(
+                    f"SELECT key, value, timestamp, step, is_nan FROM {table} WHERE run_uuid = ? "
+                    "ORDER BY key, step",
+                    (run_id,),
+                ).fetchall()
+                for table in ("metrics", "latest_metrics")
+            ]
+        )
+    assert rows[0] == rows[1]
+    assert [len(table) for table in rows[0]] == [9, 3]
 
 
 def test_a_deleted_run_takes_nothing(client, run_id):

@@ -1,77 +1,31 @@
 """Rows of `metrics` and `latest_metrics`.
 
-A point is the values of `COLUMNS`, already in their stored form. Many points of one key go into
-multi-row statements, which take two thirds of the time of a statement a point. Points of different
-keys do not: each changes pages of its own, and SQLite copies every page that a multi-row statement
-changes, to be able to undo it.
-
-Marks are plain: Python 3.12 up to 3.12.3 takes a numbered one for a name, and warns.
+Points are in their stored form. Many go into multi-row statements, which take two thirds of the
+time of a statement a point; what is logged call by call goes through `tracker.sink`.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from functools import lru_cache
 from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Final
 
 from tracker.entities import Metric
-from tracker.store import runs
+from tracker.sink import INSERT, LATEST, MARKS, ROWS_A_STATEMENT
 from tracker.validation import read_value, read_whole
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Sequence
 
 Point = tuple[str, float, int, int, int, str]
 
-# SQLite before 3.32 takes 999 values a statement.
-ROWS_A_STATEMENT: Final = 165
-
-COLUMNS: Final = "key, value, timestamp, step, is_nan, run_uuid"
-MARKS: Final = "(?, ?, ?, ?, ?, ?)"
-# NULL, which no row takes, where the run may not be written.
-MARKS_OF_ACTIVE: Final = """
-    (?, ?, ?, ?, ?, (SELECT run_uuid FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'))
-"""
-INSERT: Final = f"INSERT INTO metrics ({COLUMNS}) VALUES {{rows}} ON CONFLICT DO NOTHING"
-INSERT_ONE: Final = INSERT.format(rows=MARKS)
-LATEST: Final = f"""
-    INSERT INTO latest_metrics ({COLUMNS})
-    VALUES {{rows}}
-    ON CONFLICT (key, run_uuid) DO UPDATE
-    SET value = excluded.value, timestamp = excluded.timestamp, step = excluded.step,
-        is_nan = excluded.is_nan
-    WHERE (excluded.step, excluded.timestamp, excluded.value)
-        > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)
-"""
 HISTORY: Final = """
     SELECT step, timestamp, value, is_nan
     FROM metrics
     WHERE run_uuid = ? AND key = ?
     ORDER BY step
 """
-
-
-def insert_each(connection: sqlite3.Connection, run_id: str, points: Sequence[Point]) -> None:
-    """Add a point to each of some histories of a run; an exact duplicate is ignored.
-
-    Whether the run may be written is found by the statements themselves, not by one more.
-
-    Raises:
-        NotFoundError: There is no such run.
-        InvalidStateError: The run is deleted.
-    """
-    if not 0 < len(points) <= ROWS_A_STATEMENT:
-        runs.check_active(connection, run_id)
-        insert(connection, points)
-        return
-    try:
-        connection.executemany(INSERT_ONE, points)
-        latest = _latest_of_active(len(points))
-        connection.execute(latest, list(chain.from_iterable(points)))
-    except sqlite3.IntegrityError:
-        runs.require_active(connection, run_id)
-        raise
 
 
 def insert(connection: sqlite3.Connection, points: Sequence[Point]) -> None:
@@ -170,8 +124,3 @@ def _execute_by_rows(
 @lru_cache(maxsize=512)
 def _of_rows(statement: str, rows: int) -> str:
     return statement.format(rows=", ".join([MARKS] * rows))
-
-
-@lru_cache(maxsize=ROWS_A_STATEMENT)
-def _latest_of_active(rows: int) -> str:
-    return LATEST.format(rows=", ".join([MARKS_OF_ACTIVE, *[MARKS] * (rows - 1)]))

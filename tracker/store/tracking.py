@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from tracker import sink
 from tracker.database import repeated
 from tracker.entities import (
     DatasetInput,
@@ -17,6 +20,7 @@ from tracker.entities import (
 )
 from tracker.exceptions import (
     AlreadyExistsError,
+    DatabaseError,
     DeletedExperimentError,
     InvalidStateError,
     NotFoundError,
@@ -295,11 +299,25 @@ class Store:
 
     # What a run logs
 
-    @repeated
     def log_points(self, run_id: str, points: Sequence[Point]) -> None:
-        """Add a point to the history of each of some metrics."""
-        with self.database.write() as connection:
-            metrics.insert_each(connection, run_id, points)
+        """Add a point to the history of each of some metrics.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidStateError: The run is deleted.
+        """
+        is_inside = self.database.connection.in_transaction  # In a signal handler.
+        if is_inside or not 0 < len(points) <= sink.ROWS_A_STATEMENT:
+            self.log_batch(run_id, points)
+            return
+        values = list(chain.from_iterable(points))
+        try:
+            self.database.execute(sink.insert_statement(len(points)), values)
+        except DatabaseError as error:
+            if isinstance(error.__cause__, sqlite3.IntegrityError):
+                with self.database.read() as connection:
+                    runs.require_active(connection, run_id)
+            raise
 
     @repeated
     def log_history(

@@ -29,6 +29,7 @@ MODULES = {
 IMPORTS = {OURS: "tracker", "mlflow": "mlflow", "trackio": "trackio", "aim": "aim"}
 # MLflow reads a twentieth of a history, and pays for what the others have.
 PEER_SEEDS = "peers"
+MOST_PEER_REPEATS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,13 @@ class Bench:
     Args:
         pythons: Contender -> the interpreter that has it.
         folder: Where the databases go.
-        repeats: How often each work is measured; peers at most three times.
+        repeats: How often each work is measured, where not as often as its row says; peers at most
+            three times.
         quick: A few operations of each, to see that all of it runs.
     """
 
     def __init__(
-        self, pythons: Mapping[str, str], folder: Path, *, repeats: int, quick: bool
+        self, pythons: Mapping[str, str], folder: Path, *, repeats: int | None, quick: bool
     ) -> None:
         self.pythons = pythons
         self.folder = folder
@@ -103,15 +105,19 @@ class Bench:
         """One timing a repeat for every column, taken in turn: A B C A B C."""
         columns = [name for name, (who, _) in row.tasks.items() if who in self.pythons]
         found: dict[str, list[Timing]] = {name: [] for name in columns}
-        for repeat in range(-1, self.repeats):
+        for repeat in range(-1, self.repeats_of(row)):
             for name in columns:
                 contender, method = row.tasks[name]
                 count = row.operations(name, quick=self.quick)
                 if repeat < 0:
                     self._warm_up(row, contender, method, count)
-                elif name in {OURS, RAW} or repeat < self._peer_repeats:
+                elif name in {OURS, RAW} or repeat < MOST_PEER_REPEATS:
                     found[name].append(self._once(row, contender, method, count))
         return found
+
+    def repeats_of(self, row: Row) -> int:
+        """How often a row is measured."""
+        return self.repeats or row.repeats
 
     def write_seeds(self, rows: Iterable[Row]) -> None:
         """The files that the reading rows need."""
@@ -128,10 +134,6 @@ class Bench:
     def close(self) -> None:
         for worker in self._workers.values():
             worker.close()
-
-    @property
-    def _peer_repeats(self) -> int:
-        return min(3, self.repeats)
 
     def _warm_up(self, row: Row, contender: str, method: str, count: int) -> None:
         wanted = count if row.warm_up is None else min(row.warm_up, count)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tracker_bench import seeds
@@ -17,6 +18,7 @@ from tracker_bench.inputs import BATCH, SEARCH_LIMIT, TAGS, TEN_KEYS, bulk_batch
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from sqlite3 import Connection
 
 Work = Callable[[], object]
 
@@ -70,7 +72,11 @@ class Contender:
     def __init__(self, folder: Path, seeds_folder: Path) -> None:
         self.folder = folder
         self.seeds = seeds_folder
-        self.connection = seeds.connect(folder / "raw.db")
+
+    @cached_property
+    def connection(self) -> Connection:
+        """Opened at its first use: processes that write another file together need none."""
+        return seeds.connect(self.folder / "raw.db")
 
     def one_metric(self, count: int) -> Work:
         return self._one_metric(self.connection, count)

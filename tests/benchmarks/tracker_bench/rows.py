@@ -25,6 +25,7 @@ class Row:
         baseline: The contender and the row whose figure is the 1 of `raw_bound`; the same work by
             raw sqlite3 where nothing is said.
         quick: The most operations of a quick look.
+        repeats: How often it is measured; more often where the work is short.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Row:
     warm_up: int | None = None
     baseline: tuple[str, str] | None = None
     quick: int = 50
+    repeats: int = 5
 
     @property
     def tasks(self) -> dict[str, tuple[str, str]]:
@@ -60,6 +62,7 @@ ROWS = (
         1.3,
         40,
         warm_up=500,
+        repeats=9,
     ),
     Row(
         "ten_metrics",
@@ -70,6 +73,7 @@ ROWS = (
         1.0,
         17,
         warm_up=100,
+        repeats=25,
     ),
     Row(
         "bulk",
@@ -131,6 +135,7 @@ ROWS = (
         1.5,
         20,
         warm_up=50,
+        repeats=15,
     ),
     Row(
         "processes",
@@ -142,6 +147,7 @@ ROWS = (
         60,
         warm_up=0,
         quick=10,
+        repeats=9,
     ),
     Row(
         "import",
@@ -152,6 +158,7 @@ ROWS = (
         0,
         50,
         warm_up=0,
+        repeats=15,
     ),
 )
 IMPORT_BOUND_SECONDS = 0.025
