@@ -8,7 +8,9 @@ Four questions, each answered in one process with one torch thread:
 2. The whole study, data preparation and tracking included, against the usual tutorial: a DataLoader
    whose every image passes through torchvision's transforms.
 3. The share of a study's time that is spent in the tracker.
-4. An epoch beside a busy neighbour process.
+4. An epoch beside a busy neighbour process of one thread, and beside one of as many threads as
+   there are cores. The latter takes its share of the core that the trainer runs on, from anybody;
+   a plain Python loop shows what that is.
 
 CPU seconds are printed beside wall seconds: they stay the same on a machine that does other work.
 """
@@ -21,11 +23,13 @@ import cProfile
 import io
 import os
 import pstats
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -45,7 +49,7 @@ from training.steps import build_optimizer, build_step
 from training.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from training.data import StudyData
 
@@ -201,17 +205,37 @@ def tracked_seconds(profile: cProfile.Profile) -> float:
 # 4. A busy neighbour
 
 
-@contextlib.contextmanager
-def busy_neighbour() -> Iterator[None]:
-    """A process that multiplies matrices with as many threads as it likes."""
-    code = "import torch\nx = torch.rand(1500, 1500)\nwhile True: x @ x"
-    environment = {key: value for key, value in os.environ.items() if "THREADS" not in key}
-    with subprocess.Popen([sys.executable, "-c", code], env=environment) as neighbour:
-        time.sleep(4)  # it imports torch
-        try:
-            yield
-        finally:
-            neighbour.kill()
+class Neighbour:
+    """A process that multiplies matrices, and pauses when told to; Unix only."""
+
+    def __init__(self, threads: int) -> None:
+        code = f"import torch\ntorch.set_num_threads({threads})\nx = torch.rand(1500, 1500)"
+        self._process = subprocess.Popen([sys.executable, "-c", f"{code}\nwhile True: x @ x"])
+        time.sleep(4)  # It imports torch.
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def slows(self, work: Callable[[], object], rounds: int = 9) -> float:
+        """How many times as long some work takes beside it: the median of pairs in turn."""
+        return median(self._wall(work, busy=True) / self._wall(work) for _ in range(rounds))
+
+    def _wall(self, work: Callable[[], object], *, busy: bool = False) -> float:
+        self._process.send_signal(signal.SIGCONT if busy else signal.SIGSTOP)
+        time.sleep(0.05)
+        with Stopwatch() as watch:
+            work()
+        return watch.wall
+
+
+def plain_loop() -> None:
+    """A third of a second of one thread that needs nothing of anybody."""
+    for _ in range(12_000_000):
+        pass
 
 
 def main() -> None:
@@ -237,9 +261,11 @@ def report_epochs(data: StudyData) -> None:
     ours = best_of(5, our_epoch(data))
     print(f"epoch, DataLoader over tensors  {loader}")
     print(f"epoch, trainer                  {ours}   {loader.cpu / ours.cpu:.2f} x less CPU")
-    with busy_neighbour():
-        beside = best_of(5, our_epoch(data))
-    print(f"epoch beside a busy neighbour   {beside}   {beside.wall / ours.wall:.2f} x as long")
+    for threads in dict.fromkeys((1, os.cpu_count() or 1)):
+        with Neighbour(threads) as neighbour:
+            epoch, loop = (neighbour.slows(work) for work in (our_epoch(data), plain_loop))
+        beside = f"beside a neighbour of {threads} busy thread{'s' if threads > 1 else ''}"
+        print(f"epoch {beside}: {epoch:.2f} x as long (a plain Python loop: {loop:.2f})")
 
 
 def report_study(data: StudyData, data_root: Path, epochs: int, *, tutorial: bool) -> None:
