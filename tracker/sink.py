@@ -15,8 +15,9 @@ from typing import Final
 
 COLUMNS: Final = "key, value, timestamp, step, is_nan, run_uuid"
 MARKS: Final = "(?, ?, ?, ?, ?, ?)"
-# SQLite before 3.32 takes 999 values a statement.
-ROWS_A_STATEMENT: Final = 165
+# SQLite before 3.32 takes no more.
+VALUES_A_STATEMENT: Final = 999
+ROWS_A_STATEMENT: Final = VALUES_A_STATEMENT // 6
 
 INSERT: Final = f"INSERT INTO metrics ({COLUMNS}) VALUES {{rows}} ON CONFLICT DO NOTHING"
 LATEST: Final = f"""

@@ -7,11 +7,11 @@ time of a statement a point; what is logged call by call goes through `tracker.s
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import chain, islice, repeat
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 from tracker.entities import Metric
-from tracker.sink import INSERT, LATEST, MARKS, ROWS_A_STATEMENT
+from tracker.sink import INSERT, LATEST, MARKS, ROWS_A_STATEMENT, VALUES_A_STATEMENT
 from tracker.validation import read_value, read_whole
 
 if TYPE_CHECKING:
@@ -49,17 +49,32 @@ def insert_history(
     steps: Sequence[int],
     is_nan: int | Sequence[int],
 ) -> None:
-    """Add many points to one history: an array has one entry a point, a number stands for all."""
+    """Add many points to one history: a sequence has an entry a point, a number stands for all."""
     if not values:
         return
-    moments = repeat(timestamps) if isinstance(timestamps, int) else timestamps
-    marks = repeat(is_nan) if isinstance(is_nan, int) else is_nan
-    points = zip(repeat(key), values, moments, steps, marks, repeat(run_id), strict=False)
-    _execute_by_rows(connection, INSERT, points)
+    cells = {
+        "key": key,
+        "run_uuid": run_id,
+        "timestamp": timestamps,
+        "is_nan": is_nan,
+        "value": values,
+        "step": steps,
+    }
+    shared = {name: cell for name, cell in cells.items() if isinstance(cell, (str, int))}
+    columns = {name: cell for name, cell in cells.items() if not isinstance(cell, (str, int))}
+    remaining = zip(*columns.values(), strict=True)
+    rows = (VALUES_A_STATEMENT - len(shared)) // len(columns)
+    while chunk := list(islice(remaining, rows)):
+        statement = _insert_history(tuple(shared), tuple(columns), len(chunk))
+        connection.execute(statement, [*shared.values(), *chain.from_iterable(chunk)])
+    last = max(steps)
     # Of equals the first counts, as it would if they came one by one.
-    ranked = zip(steps, moments, values, range(0, -len(values), -1), marks, strict=False)
-    step, timestamp, value, _, mark = max(ranked)
-    _execute_by_rows(connection, LATEST, [(key, value, timestamp, step, mark, run_id)])
+    newest = max(
+        (i for i, step in enumerate(steps) if step == last),
+        key=lambda i: (_at(timestamps, i), values[i]),
+    )
+    point = (key, values[newest], _at(timestamps, newest), last, _at(is_nan, newest), run_id)
+    connection.execute(_of_rows(LATEST, 1), point)
 
 
 def history(connection: sqlite3.Connection, run_id: str, key: str) -> list[Metric]:
@@ -111,6 +126,25 @@ def last_timestamp(connection: sqlite3.Connection, run_id: str) -> int | None:
         (run_id,),
     ).fetchone()
     return None if moment is None else int(moment)
+
+
+@lru_cache(maxsize=64)
+def _insert_history(shared: tuple[str, ...], columns: tuple[str, ...], rows: int) -> str:
+    """Adds points whose shared values are bound once."""
+    names = [*shared, *columns]
+    cells = ["?"] * len(shared) + [f"column{number + 1}" for number in range(len(columns))]
+    row = f"({', '.join('?' * len(columns))})"
+    return f"""
+        INSERT INTO metrics ({", ".join(names)})
+        SELECT {", ".join(cells)}
+        FROM (VALUES {", ".join([row] * rows)})
+        WHERE true
+        ON CONFLICT DO NOTHING
+    """
+
+
+def _at(cell: int | Sequence[int], position: int) -> int:
+    return cell if isinstance(cell, int) else cell[position]
 
 
 def _execute_by_rows(

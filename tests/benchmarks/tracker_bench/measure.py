@@ -1,4 +1,9 @@
-"""Drives the contenders: workers in processes of their own, taken in turn."""
+"""Drives the contenders: workers in processes of their own, taken in turn.
+
+Ours and raw get a new process and a new database for every repeat. How a process lies in memory, a
+file on the disk, and a run's random id in an index, each make some per cent of difference; kept, it
+would be taken for one between the contenders. Peers, ten times slower and more, keep theirs.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import json
 import os
 import resource
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +22,7 @@ from tracker_bench import seeds
 from tracker_bench.rows import OURS, PROCESSES, RAW, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 WORKER = Path(__file__).with_name("worker.py")
 MODULES = {
@@ -72,6 +78,11 @@ class Worker:
         self.send(**order)
         return self.answer()
 
+    def work(self, method: str, count: int) -> dict[str, Any]:
+        """Have some work made ready, then done; what it took."""
+        self.ask(prepare=method, count=count)
+        return self.ask(go=True)
+
     def close(self) -> None:
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -99,20 +110,16 @@ class Bench:
         self.folder = folder
         self.repeats = repeats
         self.quick = quick
-        self._workers: dict[str, Worker] = {}
+        self._peers: dict[str, Worker] = {}
 
     def measure(self, row: Row) -> dict[str, list[Timing]]:
         """One timing a repeat for every column, taken in turn: A B C A B C."""
         columns = [name for name, (who, _) in row.tasks.items() if who in self.pythons]
         found: dict[str, list[Timing]] = {name: [] for name in columns}
-        for repeat in range(-1, self.repeats_of(row)):
+        for repeat in range(self.repeats_of(row)):
             for name in columns:
-                contender, method = row.tasks[name]
-                count = row.operations(name, quick=self.quick)
-                if repeat < 0:
-                    self._warm_up(row, contender, method, count)
-                elif name in {OURS, RAW} or repeat < MOST_PEER_REPEATS:
-                    found[name].append(self._once(row, contender, method, count))
+                if name in {OURS, RAW} or repeat < MOST_PEER_REPEATS:
+                    found[name].append(self._once(row, name))
         return found
 
     def repeats_of(self, row: Row) -> int:
@@ -132,26 +139,34 @@ class Bench:
                 seeds.write_runs(target, 100 if self.quick else 10_000)
 
     def close(self) -> None:
-        for worker in self._workers.values():
+        for worker in self._peers.values():
             worker.close()
 
-    def _warm_up(self, row: Row, contender: str, method: str, count: int) -> None:
-        wanted = count if row.warm_up is None else min(row.warm_up, count)
-        if wanted:
-            self._once(row, contender, method, wanted)
-
-    def _once(self, row: Row, contender: str, method: str, count: int) -> Timing:
+    def _once(self, row: Row, column: str) -> Timing:
+        contender, method = row.tasks[column]
+        count = row.operations(column, quick=self.quick)
         if row.name == "processes":
             return self._together(contender, count)
-        worker = self._worker(contender)
-        worker.ask(prepare=method, count=count)
-        took = worker.ask(go=True)
+        warm_up = count if row.warm_up is None else min(row.warm_up, count)
+        with self._worker(contender) as worker:
+            if warm_up:
+                worker.work(method, warm_up)
+            took = worker.work(method, count)
         return Timing(took["wall"] / count, took["cpu"] / count)
 
-    def _worker(self, contender: str) -> Worker:
-        if contender not in self._workers:
-            self._workers[contender] = self._start(contender, self.folder / contender)
-        return self._workers[contender]
+    @contextlib.contextmanager
+    def _worker(self, contender: str) -> Iterator[Worker]:
+        if contender not in {OURS, RAW}:
+            if contender not in self._peers:
+                self._peers[contender] = self._start(contender, self.folder / contender)
+            yield self._peers[contender]
+            return
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            worker = self._start(contender, Path(folder))
+            try:
+                yield worker
+            finally:
+                worker.close()
 
     def _start(self, contender: str, folder: Path) -> Worker:
         seeds_folder = self.folder / ("seeds" if contender in {OURS, RAW} else PEER_SEEDS)

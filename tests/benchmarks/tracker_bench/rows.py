@@ -21,7 +21,7 @@ class Row:
         unit: What one operation is.
         raw_bound: The most that ours may cost, as a multiple of raw sqlite3.
         mlflow_bound: How many times faster than MLflow ours has to be.
-        warm_up: Operations before the first repeat that are not measured; 0 for none.
+        warm_up: Operations before every repeat that are not measured; 0 for none.
         baseline: The contender and the row whose figure is the 1 of `raw_bound`; the same work by
             raw sqlite3 where nothing is said.
         quick: The most operations of a quick look.
