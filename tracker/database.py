@@ -136,8 +136,11 @@ class Database:
         """
         return _Write(self)
 
-    def execute(self, statement: str, values: Sequence[object]) -> None:
+    def execute(self, statement: str, values: Sequence[object]) -> int:
         """Execute one statement that writes, where no transaction is open; it is one by itself.
+
+        Returns:
+            How many rows changed.
 
         Raises:
             DatabaseError: What sqlite3 reported, translated; nothing was written.
@@ -146,7 +149,7 @@ class Database:
         connection = self.connection
         self.refuse_removed_file()
         try:
-            connection.execute(statement, values)
+            return connection.execute(statement, values).rowcount
         except _REPORTED as error:
             raise translate(error, self.path) from error
 

@@ -21,14 +21,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tracker import lock_files
 from tracker.context import HOST_TAG, PROCESS_TAG
 from tracker.exceptions import NotFoundError
 from tracker.validation import check_run_id, is_run_id
-
-try:
-    import fcntl
-except ImportError:  # Windows.
-    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from tracker.store import Store
@@ -37,8 +33,6 @@ REASON_TAG: Final = "tracker.failure_reason"
 # Whoever looks came to read: the mark can wait until somebody looks again.
 PATIENCE_SECONDS: Final = 0.2
 
-# Windows, which has no such flag, has no flock either.
-_OPEN_FLAGS: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _OWN_NAME: Final = re.compile(r"[0-9a-f]{32}")
 
 # (lock file, descriptor) of the runs this process works on.
@@ -50,8 +44,13 @@ def lock_folder(database_path: Path) -> Path:
     return Path(f"{database_path}-live")
 
 
-def hold(database_path: Path, run_id: str) -> bool:
+def hold(database_path: Path, run_id: str, *, is_new: bool = False) -> bool:
     """Say that this process works on a run, until `release` or the end of the process.
+
+    Args:
+        database_path: Where the run is, or will be.
+        run_id: Which.
+        is_new: Nobody else can know of the run.
 
     Returns:
         Whether it said so just now: not where it did before or cannot, the liveness being unknown.
@@ -60,10 +59,10 @@ def hold(database_path: Path, run_id: str) -> bool:
         InvalidValueError: It cannot be a run id.
     """
     path = _lock_file(database_path, check_run_id(run_id))
-    if fcntl is None or path in _held or len(_held) >= _most_locks():
+    if not lock_files.SUPPORTED or path in _held or len(_held) >= _most_locks():
         return False
     try:
-        descriptor = _shared_lock(path)
+        descriptor = lock_files.take(path, is_new=is_new)
     except OSError:  # A read-only folder, or a file system without locks.
         return False
     if _held.setdefault(path, descriptor) != descriptor:  # Another thread was faster.
@@ -84,14 +83,15 @@ class Taken:
         InvalidValueError: It cannot be a run id.
     """
 
-    def __init__(self, database_path: Path, run_id: str) -> None:
+    def __init__(self, database_path: Path, run_id: str, *, is_new: bool = False) -> None:
         self._lock = database_path, run_id
+        self._is_new = is_new
 
     def __enter__(self) -> None:
-        self._is_new = hold(*self._lock)
+        self._is_taken = hold(*self._lock, is_new=self._is_new)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and self._is_new:
+        if kind is not None and self._is_taken:
             release(*self._lock)
 
 
@@ -108,11 +108,8 @@ def release(database_path: Path, run_id: str) -> None:
     """Say that this process no longer works on a run; the last one removes the lock file."""
     path = _lock_file(database_path, run_id)
     descriptor = _held.pop(path, None)
-    if descriptor is None:
-        return
-    if _try_exclusive(descriptor):
-        _remove(path)
-    os.close(descriptor)
+    if descriptor is not None:
+        lock_files.give_back(path, descriptor)
 
 
 def reap(store: Store) -> list[str]:
@@ -125,40 +122,36 @@ def reap(store: Store) -> list[str]:
         DatabaseError: A run could not be marked.
     """
     folder = lock_folder(store.database.path)
-    if fcntl is None or store.database.read_only or folder.is_symlink():
+    if not lock_files.SUPPORTED or store.database.read_only or folder.is_symlink():
         return []
     try:
         names = [path.name for path in folder.iterdir()]
     except OSError:
         return []
+    for name in names:
+        if name.startswith(lock_files.SPARE_PREFIX):
+            lock_files.remove_stale_spare(f"{folder}/{name}")
     return [name for name in names if is_run_id(name) and _reap_one(store, name)]
 
 
 def is_abandoned(database_path: Path, run_id: str) -> bool:
     """Whether nobody holds a run's lock file; False where there is none. Changes nothing."""
     path = _lock_file(database_path, check_run_id(run_id))
-    if fcntl is None or path in _held:
+    if not lock_files.SUPPORTED or path in _held:
         return False
-    try:
-        descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS)
-    except OSError:
-        return False
-    try:
-        return _try_exclusive(descriptor)
-    finally:
+    descriptor = lock_files.open_exclusive(path)
+    if descriptor is not None:
         os.close(descriptor)
+    return descriptor is not None
 
 
 def _reap_one(store: Store, run_id: str) -> bool:
     path = _lock_file(store.database.path, run_id)
-    if path in _held:
+    descriptor = None if path in _held else lock_files.open_exclusive(path)
+    if descriptor is None:
         return False
     try:
-        descriptor = os.open(path, os.O_RDWR | _OPEN_FLAGS)
-    except OSError:
-        return False
-    try:
-        if path in _held or not _try_exclusive(descriptor) or not os.fstat(descriptor).st_nlink:
+        if path in _held:
             return False
         signed = os.read(descriptor, 200).decode(errors="replace")
         reason = f"{signed or _creator(store, run_id)} ended without closing the run"
@@ -168,7 +161,7 @@ def _reap_one(store: Store, run_id: str) -> bool:
         with store.database.patience(PATIENCE_SECONDS):
             marked = store.fail_abandoned(run_id, reason, REASON_TAG, last_seen, now)
         if marked or _OWN_NAME.fullmatch(run_id):
-            _remove(path)
+            lock_files.remove(path)
         return marked
     finally:
         os.close(descriptor)
@@ -182,29 +175,8 @@ def _creator(store: Store, run_id: str) -> str:
     return "its process"
 
 
-# Paths are texts here: with pathlib a lock takes twice as long.
-
-
 def _lock_file(database_path: Path, run_id: str) -> str:
     return f"{database_path}-live/{run_id}"
-
-
-def _shared_lock(path: str) -> int:
-    while True:
-        descriptor = _open_or_create(path)
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        if os.fstat(descriptor).st_nlink:
-            return descriptor
-        os.close(descriptor)  # Removed between opening and locking: take the new file.
-
-
-def _open_or_create(path: str) -> int:
-    flags = os.O_RDWR | os.O_CREAT | _OPEN_FLAGS
-    try:
-        return os.open(path, flags, 0o644)
-    except FileNotFoundError:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, flags, 0o644)
 
 
 @lru_cache(maxsize=1)
@@ -214,19 +186,6 @@ def _most_locks() -> int:
 
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 1_000_000 if limit == resource.RLIM_INFINITY else limit // 2
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108
-
-
-def _try_exclusive(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _forget_inherited() -> None:

@@ -16,6 +16,7 @@ from tracker import liveness
 from tracker.client import TrackingClient
 from tracker.database import Database
 from tracker.exceptions import InvalidStateError, NotFoundError
+from tracker.lock_files import SPARE_PREFIX
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="flock is of Unix")
 
@@ -28,7 +29,7 @@ def locks(client):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith(SPARE_PREFIX))
 
 
 def test_a_folder_of_locks_that_is_a_link_costs_nobody_a_file(client, tmp_path):
@@ -46,6 +47,12 @@ def test_foreign_files_among_the_locks_stay(client, locks):
     (locks / ("a" * 32)).write_text("process 1 on nowhere")
     client.reap()
     assert [os.fsencode(name) for name in names(locks)] == [b"caf\xe9", b"notes"]
+
+
+def test_whoever_looks_removes_the_spare_of_a_process_that_has_ended(client, locks):
+    (locks / f"{SPARE_PREFIX}0").touch()
+    client.reap()
+    assert list(locks.iterdir()) == []
 
 
 def test_a_lock_that_is_a_link_is_not_written_through(client, run_id, locks, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def test_threads_that_log_to_one_table_lose_no_row(client, run_id):
 def test_threads_keep_each_other_out_where_there_can_be_no_lock_file(client, run_id, tmp_path):
     folder = liveness.lock_folder(client.store.database.path)
     client.set_terminated(run_id)
-    folder.rmdir()
+    shutil.rmtree(folder)
     (tmp_path / "elsewhere").mkdir()
     folder.symlink_to(tmp_path / "elsewhere")
     start_all(

@@ -56,7 +56,7 @@ class RunVerbs(OpenedDatabase):
         user = texts.get("mlflow.user") or context.user_name()
         started = now() if start_time is None else check.plain_int("start time", start_time)
         run_id = names.random_id()
-        with liveness.Taken(self.store.database.path, run_id):
+        with liveness.Taken(self.store.database.path, run_id, is_new=True):
             info = self.store.create_run(str(experiment_id), run_id, name, user, started, texts)
         self._keep_long_texts(run_id, too_long("tags", whole, check.MAX_TAG_VALUE))
         return Run(info, RunData(tags=texts))
@@ -104,7 +104,7 @@ class RunVerbs(OpenedDatabase):
         if status is not None:
             status = check.check_status(status)
         ended = status is not None and RunStatus.is_terminated(status)
-        stale = None if status is None else self._stale_reason(run_id)
+        stale = None if status is None else liveness.REASON_TAG
         self.store.update_run(run_id, status, now() if ended else None, name, stale)
         if ended:
             liveness.release(self.store.database.path, run_id)
@@ -126,7 +126,10 @@ class RunVerbs(OpenedDatabase):
         """
         final = check.check_status(status or RunStatus.FINISHED)
         end = now() if end_time is None else check.plain_int("end time", end_time)
-        self.store.update_run(run_id, final, end, stale_tag=self._stale_reason(run_id))
+        if liveness.is_held(self.store.database.path, run_id):  # Nobody can have marked it.
+            self.store.end_run(run_id, final, end)
+        else:
+            self.store.update_run(run_id, final, end, stale_tag=liveness.REASON_TAG)
         liveness.release(self.store.database.path, run_id)
 
     def delete_run(self, run_id: str) -> None:
@@ -158,8 +161,3 @@ class RunVerbs(OpenedDatabase):
         view = check.check_view(run_view_type)
         found = self.store.search_runs(ids, filter_string, view, limit + 1, offset, order_by)
         return paged(found, limit, offset)
-
-    def _stale_reason(self, run_id: str) -> str | None:
-        """The tag that says why a run FAILED; nobody sets it while this process holds the run."""
-        is_held = liveness.is_held(self.store.database.path, run_id)
-        return None if is_held else liveness.REASON_TAG

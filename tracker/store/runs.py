@@ -25,6 +25,11 @@ COLUMNS = """
     runs.run_uuid, runs.name, runs.experiment_id, runs.user_id, runs.status, runs.start_time,
     runs.end_time, runs.lifecycle_stage, runs.artifact_uri
 """
+END: Final = """
+    UPDATE runs
+    SET status = ?, end_time = ?
+    WHERE run_uuid = ? AND lifecycle_stage = 'active'
+"""
 
 
 def insert(connection: sqlite3.Connection, info: RunInfo) -> None:

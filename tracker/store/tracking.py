@@ -231,6 +231,19 @@ class Store:
             if stale_tag is not None:
                 attributes.delete_tag(connection, run_id, stale_tag)
 
+    def end_run(self, run_id: str, status: str, end_time: int) -> None:
+        """Set an active run's status and its end time.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidStateError: It is deleted.
+        """
+        if self.database.connection.in_transaction:  # In a signal handler.
+            self.update_run(run_id, status, end_time)
+        elif self.database.execute(runs.END, (status, end_time, run_id)) == 0:
+            with self.database.read() as connection:
+                runs.require_active(connection, run_id)
+
     @repeated
     def set_run_stage(self, run_id: str, stage: LifecycleStage, now: int) -> None:
         """Delete or restore a run."""
