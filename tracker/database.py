@@ -136,8 +136,13 @@ class Database:
         """
         return _Write(self)
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether this thread is inside a transaction: its signal handler is asking."""
+        return self.connection.in_transaction
+
     def execute(self, statement: str, values: Sequence[object]) -> int:
-        """Execute one statement that writes, where no transaction is open; it is one by itself.
+        """Execute one statement that writes; not `is_inside` a transaction, it is one by itself.
 
         Returns:
             How many rows changed.
@@ -227,6 +232,8 @@ class Database:
         connection.execute("PRAGMA foreign_keys = ON")
         # What a statement needs to undo itself is kept in memory, not in a file.
         connection.execute("PRAGMA temp_store = MEMORY")
+        for statement in sink.SET_UP:
+            connection.execute(statement)
         if self.read_only:
             connection.execute("PRAGMA query_only = ON")
             return
@@ -235,8 +242,6 @@ class Database:
             shape.check(connection, self.path)
         _set_journal_mode(connection, self.path, self._busy_timeout_seconds)
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        for statement in sink.SET_UP:
-            connection.execute(statement)
 
     def refuse_removed_file(self) -> None:
         """Look, once in a second, whether the file is still the one that was opened.

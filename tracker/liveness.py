@@ -91,7 +91,8 @@ class Taken:
         self._is_taken = hold(*self._lock, is_new=self._is_new)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and self._is_taken:
+        # Ctrl-C may come after the block has committed: then the lock ends with the process.
+        if kind is not None and issubclass(kind, Exception) and self._is_taken:
             release(*self._lock)
 
 
@@ -100,12 +101,13 @@ def sign(database_path: Path, run_id: str) -> None:
     descriptor = _held.get(_lock_file(database_path, run_id))
     if descriptor is not None:
         name = f"process {os.getpid()} on {platform.node()}".encode()
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, name, 0)
+        with contextlib.suppress(OSError):  # On a full disk the run goes on unsigned.
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, name, 0)
 
 
 def release(database_path: Path, run_id: str) -> None:
-    """Say that this process no longer works on a run; the last one removes the lock file."""
+    """Say that this process no longer works on a run; after the last one there is no lock file."""
     path = _lock_file(database_path, run_id)
     descriptor = _held.pop(path, None)
     if descriptor is not None:
@@ -155,7 +157,7 @@ def _reap_one(store: Store, run_id: str) -> bool:
             return False
         signed = os.read(descriptor, 200).decode(errors="replace")
         reason = f"{signed or _creator(store, run_id)} ended without closing the run"
-        # Made or signed when a process took the run: on resuming it, long after its start.
+        # Made, renamed or signed when a process took the run: on resuming it, long after its start.
         last_seen = os.fstat(descriptor).st_mtime_ns // 1_000_000
         now = time.time_ns() // 1_000_000
         with store.database.patience(PATIENCE_SECONDS):

@@ -3,7 +3,8 @@
 A lock that its last process gives back is kept by it as a spare, and becomes its next one by being
 renamed: making a file takes several times as long, on ext4 the longer the more were removed lately.
 
-Links are not followed. Nothing here works on Windows, which has no `flock`.
+A file that is a link is not followed. Nothing here works on Windows, which has no `flock`. Paths
+are texts: with pathlib a lock takes twice as long.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,8 @@ except ImportError:  # Windows.
     fcntl = None  # type: ignore[assignment]
 
 SPARE_PREFIX: Final = ".spare-"
+# Of the databases used last.
+MOST_SPARES: Final = 8
 SUPPORTED: Final = fcntl is not None
 
 # Windows, which has no such flag, has no flock either.
@@ -27,9 +31,6 @@ _OPEN_FLAGS: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 # By folder: the path and the descriptor of this process's spare, which it holds.
 _spares: dict[str, tuple[str, int]] = {}
-
-
-# Paths are texts here: with pathlib a lock takes twice as long.
 
 
 def take(path: str, *, is_new: bool) -> int:
@@ -50,29 +51,33 @@ def take(path: str, *, is_new: bool) -> int:
 
 
 def give_back(path: str, descriptor: int) -> None:
-    """Hold a lock file no longer; the last one that does removes it."""
+    """Hold a lock file no longer; when the last one does, it is gone from there."""
     if not try_exclusive(descriptor):
         os.close(descriptor)
-    elif _folder(path) in _spares or not _kept_as_spare(path, descriptor):
+    elif _folder(path) in _spares or not _became_spare(path, descriptor):
         remove(path)
         os.close(descriptor)
 
 
 def open_exclusive(path: str) -> int | None:
     """The descriptor of a lock file that nobody holds, to read and to keep others away."""
+    # A pipe in a folder from elsewhere would wait for a writer.
+    flags = os.O_NONBLOCK | _OPEN_FLAGS
     try:
-        descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS)
+        # NFS gives the exclusive lock to those only who may write.
+        descriptor = os.open(path, flags | (os.O_RDWR if os.access(path, os.W_OK) else os.O_RDONLY))
     except OSError:
         return None
-    if try_exclusive(descriptor) and _is_at(path, descriptor):
+    is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    if is_file and try_exclusive(descriptor) and _is_at(path, descriptor):
         return descriptor
     os.close(descriptor)
     return None
 
 
 def remove(path: str) -> None:
-    """Remove a lock file that is held exclusively."""
-    with contextlib.suppress(FileNotFoundError):
+    """Remove a lock file that is held exclusively, if this user may."""
+    with contextlib.suppress(OSError):
         os.unlink(path)  # noqa: PTH108
 
 
@@ -129,14 +134,15 @@ def _renamed_spare(path: str) -> int | None:
         return None
     try:
         os.rename(spare, path)  # noqa: PTH104
+        os.utime(descriptor)
     except OSError:  # Somebody removed it, with the folder perhaps.
         os.close(descriptor)
         return None
     return descriptor
 
 
-def _kept_as_spare(path: str, descriptor: int) -> bool:
-    """Keep a lock that is held exclusively, unless another thread was faster."""
+def _became_spare(path: str, descriptor: int) -> bool:
+    """Keep a lock that is held exclusively; whether it has left its place."""
     folder = _folder(path)
     spare = f"{folder}/{SPARE_PREFIX}{os.urandom(8).hex()}"
     try:
@@ -150,6 +156,8 @@ def _kept_as_spare(path: str, descriptor: int) -> bool:
     if _spares.setdefault(folder, (spare, descriptor))[1] != descriptor:
         remove(spare)
         os.close(descriptor)
+    if len(_spares) > MOST_SPARES:
+        _remove_spare(next(iter(_spares)))
     return True
 
 
@@ -160,12 +168,16 @@ def _forget_inherited() -> None:
     _spares.clear()
 
 
-def _remove_spares() -> None:
-    while _spares:
-        _, (spare, descriptor) = _spares.popitem()
-        with contextlib.suppress(OSError):
-            remove(spare)
+def _remove_spare(folder: str) -> None:
+    spare, descriptor = _spares.pop(folder, (None, -1))
+    if spare is not None:
+        remove(spare)
         os.close(descriptor)
+
+
+def _remove_spares() -> None:
+    for folder in list(_spares):
+        _remove_spare(folder)
 
 
 atexit.register(_remove_spares)

@@ -35,7 +35,7 @@ _MARKS_OF_ACTIVE: Final = """
     (?, ?, ?, ?, ?, (SELECT run_uuid FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'))
 """
 _NEW: Final = "(NEW.key, NEW.value, NEW.timestamp, NEW.step, NEW.is_nan, NEW.run_uuid)"
-# For every connection that writes.
+# For every connection.
 SET_UP: Final = (
     f"CREATE TEMP VIEW tracker_sink ({COLUMNS}) AS SELECT NULL, NULL, NULL, NULL, NULL, NULL",
     f"""
@@ -50,6 +50,6 @@ SET_UP: Final = (
 
 @lru_cache(maxsize=ROWS_A_STATEMENT)
 def insert_statement(rows: int) -> str:
-    """Adds points of one run, which has to be there and active."""
+    """Adds points of one run; an `IntegrityError` where it is not there or not active."""
     marks = ", ".join([_MARKS_OF_ACTIVE, *[MARKS] * (rows - 1)])
     return f"INSERT INTO tracker_sink ({COLUMNS}) VALUES {marks}"

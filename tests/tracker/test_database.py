@@ -194,6 +194,8 @@ def test_a_read_only_client_reads_and_refuses_to_write(client, run_id):
     assert reader.get_run(run_id).info.run_id == run_id
     with pytest.raises(ReadOnlyError, match="cannot be opened or written"):
         reader.set_tag(run_id, "k", "v")
+    with pytest.raises(ReadOnlyError, match="cannot be opened or written"):
+        reader.log_metric(run_id, "m", 1.0)
 
 
 @pytest.fixture

@@ -131,6 +131,15 @@ def test_an_abandoned_run_ended_with_its_last_sign_of_life(client, locks, logged
     assert (info.status, info.end_time) == ("FAILED", end)
 
 
+@pytest.mark.parametrize(("error", "stays"), [(SystemExit, True), (ValueError, False)])
+def test_what_ends_the_program_leaves_the_lock_to_its_end(client, error, stays):
+    path, run_id = client.store.database.path, "c" * 32
+    with pytest.raises(error), liveness.Taken(path, run_id):
+        raise error
+    assert liveness.is_held(path, run_id) is stays
+    liveness.release(path, run_id)
+
+
 def reason(client, run_id):
     return client.get_run(run_id).data.tags[liveness.REASON_TAG]
 

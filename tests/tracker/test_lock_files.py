@@ -126,6 +126,32 @@ def test_a_spare_that_was_removed_with_its_folder_is_done_without(folder):
     lock_files.give_back(f"{folder}/b", second)
 
 
+def test_a_renamed_spare_is_as_new_as_the_lock_it_becomes(folder):
+    lock_files.give_back(f"{folder}/a", take(folder, "a"))
+    (spare,) = folder.iterdir()
+    os.utime(spare, (1_000, 1_000))
+    second = take(folder, "b")
+    assert os.fstat(second).st_mtime > 1_000_000
+    lock_files.give_back(f"{folder}/b", second)
+
+
+def test_few_spares_are_kept_however_many_the_folders(tmp_path):
+    lock_files._remove_spares()
+    folders = [tmp_path / str(number) for number in range(lock_files.MOST_SPARES + 5)]
+    for folder in folders:
+        lock_files.give_back(f"{folder}/a", take(folder, "a"))
+    kept = [len(names(folder)) for folder in folders]
+    assert kept == [0] * 5 + [1] * lock_files.MOST_SPARES
+    lock_files._remove_spares()
+    assert [len(names(folder)) for folder in folders] == [0] * len(folders)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_no_lock(tmp_path, make):
+    make(tmp_path / "a")
+    assert lock_files.open_exclusive(f"{tmp_path}/a") is None
+
+
 def test_a_process_takes_its_spare_with_it(folder):
     process = start_giving_back(folder)
     assert len(names(folder)) == 1

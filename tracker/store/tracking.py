@@ -238,11 +238,9 @@ class Store:
             NotFoundError: There is no such run.
             InvalidStateError: It is deleted.
         """
-        if self.database.connection.in_transaction:  # In a signal handler.
+        change = (status, end_time, run_id)
+        if self.database.is_inside or self.database.execute(runs.END, change) == 0:
             self.update_run(run_id, status, end_time)
-        elif self.database.execute(runs.END, (status, end_time, run_id)) == 0:
-            with self.database.read() as connection:
-                runs.require_active(connection, run_id)
 
     @repeated
     def set_run_stage(self, run_id: str, stage: LifecycleStage, now: int) -> None:
@@ -319,18 +317,8 @@ class Store:
             NotFoundError: There is no such run.
             InvalidStateError: The run is deleted.
         """
-        is_inside = self.database.connection.in_transaction  # In a signal handler.
-        if is_inside or not 0 < len(points) <= sink.ROWS_A_STATEMENT:
-            self.log_batch(run_id, points)
-            return
-        values = list(chain.from_iterable(points))
-        try:
-            self.database.execute(sink.insert_statement(len(points)), values)
-        except DatabaseError as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError):
-                with self.database.read() as connection:
-                    runs.require_active(connection, run_id)
-            raise
+        if not self._took_one_statement(points):
+            self.log_batch(run_id, points)  # Which tells, too, why a run may not be written.
 
     @repeated
     def log_history(
@@ -400,6 +388,18 @@ class Store:
         with self.database.read() as connection:
             runs.get_info(connection, run_id)
             return metrics.best_step(connection, run_id, key, mode)
+
+    def _took_one_statement(self, points: Sequence[Point]) -> bool:
+        if self.database.is_inside or not 0 < len(points) <= sink.ROWS_A_STATEMENT:
+            return False
+        values = list(chain.from_iterable(points))
+        try:
+            self.database.execute(sink.insert_statement(len(points)), values)
+        except DatabaseError as error:
+            if isinstance(error.__cause__, sqlite3.IntegrityError):
+                return False
+            raise
+        return True
 
     def _active_experiment(
         self, experiment_id: str, refusal: type[InvalidStateError] = InvalidStateError
