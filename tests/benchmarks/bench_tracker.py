@@ -5,7 +5,7 @@
 
 PYTHON is an interpreter that has the peer. Everybody works in a process of its own and in turn,
 so that a busy machine is busy for all; figures are medians for one operation. It asserts nothing
-but that no point was lost. About four minutes, with MLflow eight.
+but that no point was lost. About three minutes, with MLflow six.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _options() -> argparse.Namespace:
         parser.add_argument(f"--{peer}", metavar="PYTHON", help=f"an interpreter that has {peer}")
     parser.add_argument("--only", nargs="+", choices=[row.name for row in ROWS], metavar="ROW")
     parser.add_argument("--quick", action="store_true", help="tiny counts, to see that it runs")
-    parser.add_argument("--repeats", type=int, help="5 to 15; 1 with --quick")
+    parser.add_argument("--repeats", type=int, help="5 to 25; 1 with --quick")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--folder", type=Path, help="where the databases go for the time being")
     options = parser.parse_args()

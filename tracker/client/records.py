@@ -11,6 +11,7 @@ from tracker.client.operations import DONE
 from tracker.client.texts import cut, cut_all, texts_of, too_long
 from tracker.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from tracker.exceptions import InvalidValueError
+from tracker.store.metrics import Series
 from tracker.store.tracking import RUN_NAME_TAG
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class RecordVerbs(OpenedDatabase):
                 f"{given} timestamps; give as many of each."
             )
         stored, is_nan = check.stored_values(numbers)
-        self.store.log_history(run_id, key, stored, moments, counted, is_nan)
+        self.store.log_series(run_id, Series(key, stored, moments, counted, is_nan))
 
     def log_param(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.entities import Metric
 from tracker.sink import INSERT, LATEST, MARKS, ROWS_A_STATEMENT, VALUES_A_STATEMENT
@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Point = tuple[str, float, int, int, int, str]
+
+
+class Series(NamedTuple):
+    """Points of one metric: a sequence has an entry a point, a number stands for all."""
+
+    key: str
+    values: Sequence[float]
+    timestamps: int | Sequence[int]
+    steps: Sequence[int]
+    is_nan: int | Sequence[int]
+
 
 HISTORY: Final = """
     SELECT step, timestamp, value, is_nan
@@ -40,41 +51,26 @@ def insert(connection: sqlite3.Connection, points: Sequence[Point]) -> None:
     _execute_by_rows(connection, LATEST, newest.values())
 
 
-def insert_history(
-    connection: sqlite3.Connection,
-    run_id: str,
-    key: str,
-    values: Sequence[float],
-    timestamps: int | Sequence[int],
-    steps: Sequence[int],
-    is_nan: int | Sequence[int],
-) -> None:
-    """Add many points to one history: a sequence has an entry a point, a number stands for all."""
-    if not values:
+def insert_series(connection: sqlite3.Connection, run_id: str, series: Series) -> None:
+    """Add many points to one history; exact duplicates are ignored."""
+    if not series.values:
         return
     cells = {
-        "key": key,
+        "key": series.key,
         "run_uuid": run_id,
-        "timestamp": timestamps,
-        "is_nan": is_nan,
-        "value": values,
-        "step": steps,
+        "timestamp": series.timestamps,
+        "is_nan": series.is_nan,
+        "value": series.values,
+        "step": series.steps,
     }
     shared = {name: cell for name, cell in cells.items() if isinstance(cell, (str, int))}
     columns = {name: cell for name, cell in cells.items() if not isinstance(cell, (str, int))}
     remaining = zip(*columns.values(), strict=True)
     rows = (VALUES_A_STATEMENT - len(shared)) // len(columns)
     while chunk := list(islice(remaining, rows)):
-        statement = _insert_history(tuple(shared), tuple(columns), len(chunk))
+        statement = _insert_series(tuple(shared), tuple(columns), len(chunk))
         connection.execute(statement, [*shared.values(), *chain.from_iterable(chunk)])
-    last = max(steps)
-    # Of equals the first counts, as it would if they came one by one.
-    newest = max(
-        (i for i, step in enumerate(steps) if step == last),
-        key=lambda i: (_at(timestamps, i), values[i]),
-    )
-    point = (key, values[newest], _at(timestamps, newest), last, _at(is_nan, newest), run_id)
-    connection.execute(_of_rows(LATEST, 1), point)
+    connection.execute(_of_rows(LATEST, 1), _newest(run_id, series))
 
 
 def history(connection: sqlite3.Connection, run_id: str, key: str) -> list[Metric]:
@@ -129,7 +125,7 @@ def last_timestamp(connection: sqlite3.Connection, run_id: str) -> int | None:
 
 
 @lru_cache(maxsize=64)
-def _insert_history(shared: tuple[str, ...], columns: tuple[str, ...], rows: int) -> str:
+def _insert_series(shared: tuple[str, ...], columns: tuple[str, ...], rows: int) -> str:
     """Adds points whose shared values are bound once."""
     names = [*shared, *columns]
     cells = ["?"] * len(shared) + [f"column{number + 1}" for number in range(len(columns))]
@@ -141,6 +137,17 @@ def _insert_history(shared: tuple[str, ...], columns: tuple[str, ...], rows: int
         WHERE true
         ON CONFLICT DO NOTHING
     """
+
+
+def _newest(run_id: str, series: Series) -> Point:
+    key, values, timestamps, steps, is_nan = series
+    last = max(steps)
+    # Of equals the first counts, as it would if they came one by one.
+    newest = max(
+        (i for i, step in enumerate(steps) if step == last),
+        key=lambda i: (_at(timestamps, i), values[i]),
+    )
+    return key, values[newest], _at(timestamps, newest), last, _at(is_nan, newest), run_id
 
 
 def _at(cell: int | Sequence[int], position: int) -> int:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from tracker.database import Database
-    from tracker.store.metrics import Point
+    from tracker.store.metrics import Point, Series
 
 RUN_NAME_TAG = "mlflow.runName"
 
@@ -321,19 +321,11 @@ class Store:
             self.log_batch(run_id, points)  # Which tells, too, why a run may not be written.
 
     @repeated
-    def log_history(
-        self,
-        run_id: str,
-        key: str,
-        values: Sequence[float],
-        timestamps: int | Sequence[int],
-        steps: Sequence[int],
-        is_nan: int | Sequence[int],
-    ) -> None:
+    def log_series(self, run_id: str, series: Series) -> None:
         """Add many points to the history of one metric."""
         with self.database.write() as connection:
             runs.check_active(connection, run_id)
-            metrics.insert_history(connection, run_id, key, values, timestamps, steps, is_nan)
+            metrics.insert_series(connection, run_id, series)
 
     @repeated
     def log_batch(
