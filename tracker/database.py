@@ -19,7 +19,7 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
-from tracker import mounts, shape, sink
+from tracker import mounts, schema, sink
 from tracker.connection import Connection, process
 from tracker.exceptions import (
     DatabaseError,
@@ -180,10 +180,10 @@ class Database:
             _make_folder(self.path)
         try:
             connection = self.connection
-            if not self.read_only and not shape.has_tables(connection):
+            if not self.read_only and not schema.has_tables(connection):
                 with self.write():
                     _create_schema(connection)
-            shape.check(connection, self.path)
+            schema.check(connection, self.path)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         self._inode = self.path.stat().st_ino
@@ -238,8 +238,8 @@ class Database:
             connection.execute("PRAGMA query_only = ON")
             return
         # Another program's database is refused before its journal mode is changed.
-        if self._inode is None and shape.has_tables(connection):
-            shape.check(connection, self.path)
+        if self._inode is None and schema.has_tables(connection):
+            schema.check(connection, self.path)
         _set_journal_mode(connection, self.path, self._busy_timeout_seconds)
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
 
@@ -441,7 +441,7 @@ def _set_journal_mode(connection: sqlite3.Connection, path: Path, timeout_second
 
 
 def _create_schema(connection: sqlite3.Connection) -> None:
-    if shape.has_tables(connection):  # Another process was faster.
+    if schema.has_tables(connection):  # Another process was faster.
         return
     for statement in _statements(_schema_text()):
         connection.execute(statement)

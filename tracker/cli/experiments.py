@@ -8,7 +8,7 @@ from tracker.cli import plain
 from tracker.cli.arguments import add_format
 from tracker.cli.tables import Column, write
 from tracker.entities import ViewType
-from tracker.store import catalog
+from tracker.store import lookup
 
 if TYPE_CHECKING:
     from tracker.cli.arguments import Verbs
@@ -27,7 +27,7 @@ def list_experiments(session: Session) -> None:
     everything = session.options.all
     view = ViewType.ALL if everything else ViewType.ACTIVE_ONLY
     with session.store.database.read() as connection:
-        found = catalog.experiment_summaries(connection, view)
+        found = lookup.experiment_summaries(connection, view)
     now = session.console.now
     columns = [
         Column("experiment_id", "id", style="dim"),

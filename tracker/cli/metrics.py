@@ -10,14 +10,14 @@ from tracker.cli.arguments import ALL, add_format, add_run, row_limit
 from tracker.cli.names import describe, find_run
 from tracker.cli.tables import Column, write
 from tracker.exceptions import NotFoundError
-from tracker.store import catalog
+from tracker.store import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.cli.arguments import Verbs
     from tracker.cli.session import Session
-    from tracker.store.catalog import MetricSummary
+    from tracker.store.lookup import MetricSummary
 
 _LIMIT: Final = 50
 _EXAMPLES: Final = """\
@@ -59,7 +59,7 @@ def metrics(session: Session) -> None:
     """Write one line a metric; with keys, one line a point."""
     info = find_run(session.store, session.options.run)
     with session.store.database.read() as connection:
-        known = catalog.metric_summaries(connection, info.run_id)
+        known = lookup.metric_summaries(connection, info.run_id)
     if session.options.keys:
         _check_keys(session.options.keys, [metric.key for metric in known], describe(info))
         _histories(session, info.run_id, known)
@@ -84,7 +84,7 @@ def _histories(session: Session, run_id: str, known: Sequence[MetricSummary]) ->
         rows = [
             [key, point.step, point.timestamp, point.value]
             for key in keys
-            for point in catalog.last_points(connection, run_id, key, limit)
+            for point in lookup.last_points(connection, run_id, key, limit)
         ]
     columns = [
         Column("key", "metric"),

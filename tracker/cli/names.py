@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from tracker.cli.plain import plural
 from tracker.entities import LifecycleStage, RunInfo, ViewType
 from tracker.exceptions import InvalidValueError, NotFoundError
-from tracker.store import catalog
+from tracker.store import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,16 +31,16 @@ def find_run(store: Store, text: str) -> RunInfo:
         InvalidValueError: Several fit; lists them.
     """
     with store.database.read() as connection:
-        by_id = catalog.runs_with_id_prefix(connection, text, _CANDIDATES) if text else []
+        by_id = lookup.runs_with_id_prefix(connection, text, _CANDIDATES) if text else []
         if by_id and by_id[0].run_id == text:
             return by_id[0]
-        named = catalog.runs_named(connection, text, _CANDIDATES)
+        named = lookup.runs_named(connection, text, _CANDIDATES)
         known = {info.run_id: info for info in (*named, *by_id)}
         if not known and text:
-            started = catalog.runs_with_name_prefix(connection, text, _CANDIDATES)
+            started = lookup.runs_with_name_prefix(connection, text, _CANDIDATES)
             known = {info.run_id: info for info in started}
         if not known:
-            names = catalog.run_names(connection, _NAMES)
+            names = lookup.run_names(connection, _NAMES)
             raise NotFoundError(f"There is no run {text!r}{_did_you_mean(text, names)}")
     return _only(text, list(known.values()))
 
@@ -64,7 +64,7 @@ def find_experiment(store: Store, text: str) -> Experiment:
     if named := store.get_experiment_by_name(text):
         return named
     with store.database.read() as connection:
-        summaries = catalog.experiment_summaries(connection, ViewType.ALL)
+        summaries = lookup.experiment_summaries(connection, ViewType.ALL)
     started = [each.experiment_id for each in summaries if each.name.startswith(text) and text]
     for ids in ({each.experiment_id for each in summaries} & {text}, started):
         if len(ids) == 1:
@@ -92,7 +92,7 @@ def experiment_ids(store: Store, texts: Sequence[str]) -> list[str]:
     if texts:
         return [experiment.experiment_id for experiment in find_experiments(store, texts)]
     with store.database.read() as connection:
-        summaries = catalog.experiment_summaries(connection, ViewType.ALL)
+        summaries = lookup.experiment_summaries(connection, ViewType.ALL)
     return [summary.experiment_id for summary in summaries]
 
 

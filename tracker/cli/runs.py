@@ -10,7 +10,7 @@ from tracker.cli.fields import Fields
 from tracker.cli.names import experiment_ids
 from tracker.cli.tables import write
 from tracker.entities import ViewType
-from tracker.store import catalog
+from tracker.store import lookup
 
 if TYPE_CHECKING:
     import argparse
@@ -111,7 +111,7 @@ def _limit(options: argparse.Namespace) -> int:
 
 def _fields(session: Session) -> Fields:
     with session.store.database.read() as connection:
-        summaries = catalog.experiment_summaries(connection, ViewType.ALL)
+        summaries = lookup.experiment_summaries(connection, ViewType.ALL)
     names = {summary.experiment_id: summary.name for summary in summaries}
     return Fields(names, session.console.now)
 

@@ -17,7 +17,7 @@ from tracker.client.records import CONTEXT_TAG
 from tracker.client.runs import NOTE_TAG, PARENT_TAG
 from tracker.exceptions import TrackerError
 from tracker.liveness import REASON_TAG
-from tracker.store import catalog
+from tracker.store import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.cli.arguments import Verbs
     from tracker.cli.session import Session
     from tracker.entities import DatasetInput, FileInfo, Run
-    from tracker.store.catalog import MetricSummary
+    from tracker.store.lookup import MetricSummary
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -40,7 +40,7 @@ def show(session: Session) -> None:
     info = find_run(session.store, session.options.run)
     with session.store.database.read() as connection:
         run = session.store.get_run(info.run_id)
-        metrics = catalog.metric_summaries(connection, info.run_id)
+        metrics = lookup.metric_summaries(connection, info.run_id)
     files, trouble = _artifacts(session, info.run_id)
     if session.options.format == "json":
         write_json(session.console, _as_json(session, run, metrics, files))
@@ -86,7 +86,7 @@ def _facts(session: Session, run: Run) -> dict[str, str | None]:
 
 def _children(session: Session, run_id: str) -> str:
     with session.store.database.read() as connection:
-        children = catalog.child_runs(connection, run_id)
+        children = lookup.child_runs(connection, run_id)
     names = [child.run_name or child.run_id for child in children]
     return ", ".join(names[:8]) + (f", … ({len(names)})" if len(names) > 8 else "")  # noqa: PLR2004
 

@@ -10,8 +10,8 @@ from tracker import validation as check
 from tracker.client.opened import OpenedDatabase, now
 from tracker.entities import FileInfo, Run, ViewType
 from tracker.exceptions import InvalidValueError, NotFoundError, ReadOnlyError
+from tracker.file_locks import exclusive
 from tracker.liveness import lock_folder
-from tracker.locks import exclusive
 from tracker.store.runs import require_active
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tracker.client.texts import cut, cut_all, texts_of, too_long
 from tracker.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from tracker.exceptions import InvalidValueError
 from tracker.store.metrics import Series
-from tracker.store.tracking import RUN_NAME_TAG
+from tracker.store.store import RUN_NAME_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from tracker.client.pages import SEARCH_LIMIT, PagedList, page, paged
 from tracker.client.texts import cut, cut_all, texts_of, too_long
 from tracker.entities import LifecycleStage, Run, RunData, RunStatus, ViewType
 from tracker.exceptions import InvalidValueError
-from tracker.store.tracking import RUN_NAME_TAG
+from tracker.store.store import RUN_NAME_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -28,7 +28,7 @@ from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerErro
 from tracker.fluent import sampling
 from tracker.fluent.database import get_client
 from tracker.fluent.experiments import check_belongs_here, current_experiment_id
-from tracker.store.tracking import RUN_NAME_TAG
+from tracker.store.store import RUN_NAME_TAG
 from tracker.validation import check_status
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from tracker.files.local import LocalArtifacts
 from tracker.files.paths import is_inside
 from tracker.files.store import explained
 from tracker.liveness import lock_folder
-from tracker.maintenance.copying import Copied, copy_files
+from tracker.maintenance.run_files import Copied, copy_files
 from tracker.store import upkeep
 from tracker.validation import check_run_id
 

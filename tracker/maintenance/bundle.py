@@ -23,8 +23,8 @@ from tracker.exceptions import (
 from tracker.files.archives import DAMAGE, member_name, write_member
 from tracker.files.atomic import BLOCK_BYTES, WRITABLE, make_folder, staged
 from tracker.files.store import explained
-from tracker.maintenance.database_source import DatabaseSource
 from tracker.maintenance.merge import Merge, Merged
+from tracker.maintenance.sources import DatabaseSource
 from tracker.store import upkeep
 
 if TYPE_CHECKING:

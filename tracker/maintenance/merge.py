@@ -21,9 +21,9 @@ from tracker.exceptions import (
     ReadOnlyError,
     TrackerError,
 )
-from tracker.maintenance.copying import Copied, copy_files
-from tracker.store import attributes, experiments, inputs, metrics, runs, transfer
-from tracker.store.tracking import RUN_NAME_TAG
+from tracker.maintenance.run_files import Copied, copy_files
+from tracker.store import attributes, datasets, experiments, metrics, runs, transfer
+from tracker.store.store import RUN_NAME_TAG
 from tracker.validation import check_experiment_name, check_run_id, check_status, plain_int
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Merge:
             changes = connection.total_changes - before
             used = run.inputs.dataset_inputs
             target = runs.get_info(connection, info.run_id)
-            inputs.insert(connection, target.experiment_id, info.run_id, used)
+            datasets.insert(connection, target.experiment_id, info.run_id, used)
         changes += self._add_points(points)
         files = self._copy_files(run, overwrite=overtaken) if self._with_artifacts else 0
         self._count(info, is_new=known is None, has_changed=bool(changes or files))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tracker.database import Database
 from tracker.exceptions import InvalidValueError, NotFoundError
 from tracker.maintenance.bundle import DATABASE_NAME, unpacked
-from tracker.maintenance.database_source import DatabaseSource
-from tracker.maintenance.file_store import FileStoreSource, file_store_around, is_file_store
+from tracker.maintenance.mlruns import FileStoreSource, file_store_around, is_file_store
+from tracker.maintenance.sources import DatabaseSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,5 +1,5 @@
 """Every statement that reads or writes rows, one module a group of tables."""
 
-from tracker.store.tracking import Store
+from tracker.store.store import Store
 
 __all__ = ["Store"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tracker.entities import LifecycleStage, Run, RunData, RunInfo, ViewType
 from tracker.exceptions import InvalidStateError, NotFoundError
-from tracker.store import inputs
+from tracker.store import datasets
 from tracker.store.experiments import stages
 from tracker.validation import LARGEST, read_value
 
@@ -183,7 +183,7 @@ def assemble(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> list[R
         numbers[run_id][key] = value if is_plain else read_value(value, is_nan)
     params = _texts_by_run(connection, "params", infos)
     tags = _texts_by_run(connection, "tags", infos)
-    used = inputs.of_runs(connection, _ids(infos))
+    used = datasets.of_runs(connection, _ids(infos))
     return [
         Run(info, RunData(numbers[run_id], params[run_id], tags[run_id]), used[run_id])
         for info in infos

@@ -7,7 +7,7 @@ import pytest
 
 from tracker.entities import Dataset
 from tracker.exceptions import TrackerError
-from tracker.shape import COLUMNS
+from tracker.schema import COLUMNS
 
 VALUES = (None, b"\xff\x00", "\x1b[31m../..", "", 1e308, -5, 2**62, "9" * 400, b"")
 PLACES = [f"{table}.{column}" for table, columns in COLUMNS.items() for column in columns.split()]

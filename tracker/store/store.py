@@ -25,7 +25,7 @@ from tracker.exceptions import (
     InvalidStateError,
     NotFoundError,
 )
-from tracker.store import attributes, experiments, inputs, metrics, runs
+from tracker.store import attributes, datasets, experiments, metrics, runs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -367,7 +367,7 @@ class Store:
         """Say which data sets a run used."""
         with self.database.write() as connection:
             info = runs.require_active(connection, run_id)
-            inputs.insert(connection, info.experiment_id, run_id, dataset_inputs)
+            datasets.insert(connection, info.experiment_id, run_id, dataset_inputs)
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         """Every point of one metric by (step, timestamp)."""

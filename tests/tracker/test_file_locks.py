@@ -15,7 +15,7 @@ import pytest
 
 from tracker import liveness
 from tracker.exceptions import InvalidStateError
-from tracker.locks import exclusive
+from tracker.file_locks import exclusive
 
 WRITERS, ROWS = 4, 20
 WRITE = """
@@ -129,7 +129,7 @@ def test_a_child_forked_meanwhile_keeps_nobody_out(tmp_path, python):
 FORK = """
 import os, signal, sys
 from pathlib import Path
-from tracker.locks import exclusive
+from tracker.file_locks import exclusive
 lock = Path(sys.argv[1])
 with exclusive(lock):
     child = os.fork()
