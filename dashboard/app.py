@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from dashboard.menu import ADDRESSES
-from dashboard.security import Guard
+from dashboard.server import Guard
 from dashboard.shell import serve_page
 
 if TYPE_CHECKING:
@@ -36,15 +36,15 @@ async def warm(app: st.App) -> AsyncIterator[None]:
     """
     del app
     import_module("dashboard.navigation")
-    import_module("dashboard.downloads")
+    import_module("dashboard.artifacts.downloads")
     yield
 
 
 def download(name: str) -> Serve:
-    """The function of that name in `dashboard.downloads`, looked up when it is asked."""
+    """The function of that name in `dashboard.artifacts.downloads`, looked up when it is asked."""
 
     async def serve(request: Request) -> Response:
-        function: Serve = getattr(import_module("dashboard.downloads"), name)
+        function: Serve = getattr(import_module("dashboard.artifacts.downloads"), name)
         return await function(request)
 
     return serve

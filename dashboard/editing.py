@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import literal
+from dashboard.widgets import html
 from tracker.client import TrackingClient
 from tracker.exceptions import TrackerError
 
@@ -38,7 +38,7 @@ def attempt(change: Callable[[], None], done: str) -> bool:
     try:
         change()
     except TrackerError as error:
-        st.error(literal.code_span(str(error)), icon=":material/error:")
+        st.error(html.code_span(str(error)), icon=":material/error:")
         return False
     st.toast(done, icon=":material/check:")
     return True

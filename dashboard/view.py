@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.names import families, short
+from dashboard.labels import families, short
 from dashboard.palette import COLOURS, assign, colour
 from dashboard.queries import records, run_lists
 from tracker.files import open_artifacts

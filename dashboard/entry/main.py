@@ -8,11 +8,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import literal, sidebar, view, watch
+from dashboard import view, watch
 from dashboard.menu import MENU
 from dashboard.navigation import SHOWN
 from dashboard.settings import USUAL, chosen_database, training_command
 from dashboard.source import SourceError, open_source
+from dashboard.widgets import html, sidebar
 from tracker.exceptions import TrackerError
 
 NAME = "ml-tracker"
@@ -26,7 +27,7 @@ def main() -> None:
         path = chosen_database()
     except TrackerError as error:
         st.title(NAME)
-        literal.empty("warning", str(error))
+        html.empty("warning", str(error))
         return
     try:
         _show(path)
@@ -41,8 +42,8 @@ def _show(path: Path) -> None:
     if not current.runs.empty:
         with st.sidebar:
             colours = zip(current.runs["label"], current.runs["colour"], strict=True)
-            literal.legend(list(colours), stacked=True)
-    st.sidebar.caption(literal.code_span(str(path)))
+            html.legend(list(colours), stacked=True)
+    st.sidebar.caption(html.code_span(str(path)))
     pages = [
         st.Page(
             partial(SHOWN[item.address], current),
@@ -68,12 +69,12 @@ def _unreadable(path: Path, error: Exception) -> None:
     st.title(NAME)
     if path.is_dir():
         inside = next(iter(sorted(path.glob("*.db"))), path / USUAL)
-        literal.empty("folder", str(error), f"streamlit run dashboard/app.py -- --db {_q(inside)}")
+        html.empty("folder", str(error), f"streamlit run dashboard/app.py -- --db {_q(inside)}")
     elif path.exists():
-        literal.empty("warning", str(error), f"python -m tracker --db {_q(path)} check")
+        html.empty("warning", str(error), f"python -m tracker --db {_q(path)} check")
     else:
         sentence = f"{error} The first training run makes it."
-        literal.empty("potted_plant", sentence, training_command(path))
+        html.empty("potted_plant", sentence, training_command(path))
         watch.wait_for(path)
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, literal, metrics
-from dashboard.choice import ask_for_runs, choose_run
+from dashboard import charts, metrics
 from dashboard.formats import MISSING, number, numbers
 from dashboard.palette import MUTED_TEXTS, theme, verdict
 from dashboard.queries import records
+from dashboard.widgets import html
+from dashboard.widgets.run_choice import ask_for_runs, choose_run
 
 if TYPE_CHECKING:
     from dashboard.view import View
@@ -37,7 +38,7 @@ def show(view: View) -> None:
     params = _table(records.params_of(view.source, view.run_ids), view)
     latest = _table(records.latest_of(view.source, view.run_ids), view)
     baseline = choose_run(view, "Baseline", "baseline")
-    literal.legend(list(zip(view.runs["label"], view.runs["colour"], strict=True)))
+    html.legend(list(zip(view.runs["label"], view.runs["colour"], strict=True)))
     _differences(params, view, baseline)
     _results(latest, view, baseline)
     _relations(params, latest, view)
@@ -202,7 +203,7 @@ def _axis(name: str, row: pd.Series[Any], view: View) -> pd.DataFrame:
             "colour": [view.colours[run_id] for run_id in row.index],
             "dimension": name,
             "position": _positions(row),
-            "text": [literal.cut(text, LONGEST_TEXT) for text in texts],
+            "text": [html.cut(text, LONGEST_TEXT) for text in texts],
         }
     )
 
@@ -241,7 +242,7 @@ def _scatter(texts: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
     if x in numeric:
         chart = _over_numbers(table.astype({"x": "float64"}), x, str(y))
     else:
-        cut = table.assign(x=[literal.cut(str(text), LONGEST_TEXT) for text in table["x"]])
+        cut = table.assign(x=[html.cut(str(text), LONGEST_TEXT) for text in table["x"]])
         chart = charts.strip(cut, x, str(y))
     st.altair_chart(chart, key="scatter")
 

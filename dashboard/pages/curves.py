@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import literal, panels, watch
-from dashboard.choice import ask_for_runs
+from dashboard import watch
+from dashboard.curves import panels
 from dashboard.queries import run_lists
+from dashboard.widgets import html
+from dashboard.widgets.run_choice import ask_for_runs
 
 if TYPE_CHECKING:
     from dashboard.queries import histories
@@ -29,7 +31,7 @@ def show(view: View) -> None:
         return
     subjects = panels.subjects(view)
     if not subjects:
-        literal.empty("show_chart", "The selected runs have logged no metric more than once.")
+        html.empty("show_chart", "The selected runs have logged no metric more than once.")
         return
     chosen, axis, log = _controls(subjects)
     shown = {name: subjects[name] for name in chosen}

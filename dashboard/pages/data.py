@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, columns, files, literal
-from dashboard.choice import ask_for_runs, choose_run
-from dashboard.columns import Column
+from dashboard import charts
+from dashboard.artifacts import files
 from dashboard.formats import size
 from dashboard.palette import colour
 from dashboard.queries import datasets
+from dashboard.widgets import columns, html
+from dashboard.widgets.columns import Column
+from dashboard.widgets.run_choice import ask_for_runs, choose_run
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def show(view: View) -> None:
         store = view.store(run_id)
         found = files.listing(store)
     except TrackerError as error:
-        literal.empty("inventory_2", str(error))
+        html.empty("inventory_2", str(error))
         return
     _classes(store)
     _samples(store)
@@ -76,7 +78,7 @@ def _classes(store: ArtifactStore) -> None:
     with st.container(border=True):
         st.subheader("Class distribution")
         colours = {split: colour(place) for place, split in enumerate(counts["split"].unique())}
-        literal.legend(list(colours.items()))
+        html.legend(list(colours.items()))
         st.altair_chart(charts.bars(counts, "class", "images", "split", colours), key="classes")
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, confusion, evaluation, literal, pictures
-from dashboard.choice import ask_for_runs, choose_run
+from dashboard import charts
+from dashboard.artifacts import evaluation
 from dashboard.formats import MISSING
 from dashboard.palette import verdict
+from dashboard.widgets import confusion, html, images
+from dashboard.widgets.run_choice import ask_for_runs, choose_run
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
@@ -30,9 +32,9 @@ def show(view: View) -> None:
     results = {run_id: evaluation.summary(store) for run_id, store in stores.items()}
     results = {run_id: result for run_id, result in results.items() if result}
     if not results:
-        literal.empty("target", "The selected runs keep no evaluation/summary.json.")
+        html.empty("target", "The selected runs keep no evaluation/summary.json.")
         return
-    literal.legend([(view.labels[run_id], view.colours[run_id]) for run_id in results])
+    html.legend([(view.labels[run_id], view.colours[run_id]) for run_id in results])
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         _accuracies(view, results)
@@ -66,7 +68,7 @@ def _accuracies(view: View, results: dict[str, dict[str, Any]]) -> None:
     if table.empty:
         st.caption("No accuracy was recorded.")
         return
-    literal.legend([], signs=[("sharp images", "disc"), ("blurred images", "ring")])
+    html.legend([], signs=[("sharp images", "disc"), ("blurred images", "ring")])
     st.altair_chart(charts.dumbbell(table, view.colours), key="accuracies")
 
 
@@ -131,7 +133,7 @@ def _extremes(found: list[evaluation.Example]) -> None:
             continue
         with slot, st.container(border=True, height="stretch"):
             st.markdown(f"**{title}**")
-            pictures.wall(
+            images.wall(
                 [
                     (
                         example.pixels,
@@ -183,10 +185,10 @@ def _both(stores: dict[str, ArtifactStore], index: int) -> None:
     shown = []
     for split, title in evaluation.SPLITS.items():
         sets = (evaluation.image_set(store, split) for store in stores.values())
-        images = next((found for found in sets if found is not None), None)
-        if images is not None and index < len(images):
-            shown.append((images[index], title, ""))
-    pictures.wall(shown, 84)
+        pictures = next((found for found in sets if found is not None), None)
+        if pictures is not None and index < len(pictures):
+            shown.append((pictures[index], title, ""))
+    images.wall(shown, 84)
 
 
 def _disputed(answers: dict[tuple[str, str], pd.DataFrame]) -> list[int]:

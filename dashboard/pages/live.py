@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import literal, metrics, panels, progress, watch
+from dashboard import metrics, progress, watch
+from dashboard.curves import panels
 from dashboard.formats import MILLISECONDS_PER_SECOND, ago, duration, number
 from dashboard.queries import records, run_lists
 from dashboard.settings import training_command
 from dashboard.view import View, build
+from dashboard.widgets import html
 from tracker.liveness import REASON_TAG
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def show(view: View) -> None:
     now = _watched(view, view.source)
     if now.runs.empty:
         sentence = "Nothing is running. Start a run, and it appears here:"
-        literal.empty("bedtime", sentence, training_command(Path(view.source.path)))
+        html.empty("bedtime", sentence, training_command(Path(view.source.path)))
     else:
         st.caption("Nothing is running any more. A new run appears here by itself.")
         _draw(now)
@@ -89,7 +91,7 @@ def _card(view: View, run_id: str) -> None:
     when = f"started {ago(int(run['start_time']), view.now)}"
     if not is_running and run["seconds"] >= 0:
         when = f"took {duration(run['seconds'])}, ended {ago(int(run['end_time']), view.now)}"
-    literal.heading(view.labels[run_id], str(run["status"]), when, rem=1.2)
+    html.heading(view.labels[run_id], str(run["status"]), when, rem=1.2)
     if reason := records.tags_of_run(view.source, run_id).get(REASON_TAG):
         st.text(reason)
     latest = records.latest_of(view.source, (run_id,))
@@ -120,7 +122,7 @@ def _progress(view: View, run_id: str, latest: pd.DataFrame, *, is_running: bool
 def _values(latest: pd.DataFrame) -> None:
     values = dict(zip(latest["key"], latest["value"], strict=True))
     names = metrics.ranked(values)[:VALUES]
-    literal.facts([(name, number(values[name])) for name in names])
+    html.facts([(name, number(values[name])) for name in names])
 
 
 def _curves(view: View, run_id: str) -> None:

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import charts, columns, editing, filters, literal, metrics, opening, runtable, watch
-from dashboard.choice import ask_for_runs
+from dashboard import charts, editing, metrics, opening, watch
 from dashboard.formats import ago, number, numbers
 from dashboard.queries import records, run_lists, summaries
 from dashboard.view import labels
+from dashboard.widgets import columns, filters, html, run_table
+from dashboard.widgets.run_choice import ask_for_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import pandas as pd
 
-    from dashboard.columns import Column
     from dashboard.view import View
+    from dashboard.widgets.columns import Column
 
 PAGE_ROWS = 50
 SPARK_RUNS = 40
@@ -96,7 +97,7 @@ def _best_cards(view: View, recent: tuple[str, ...]) -> None:
         if not best:
             continue
         course = summaries.last_values(view.source, key, recent)
-        with _card(f"Best {literal.code_span(key, 40)}", number(best.value), course, "line"):
+        with _card(f"Best {html.code_span(key, 40)}", number(best.value), course, "line"):
             about = f"The best of {best.runs:,} runs; the line shows the {len(course)} newest. "
             _opener(view, best.run_id, best.name, key, about)
         drawn += 1
@@ -122,7 +123,7 @@ def _card(
 
 def _opener(view: View, run_id: str, name: str | None, key: str, about: str = "") -> None:
     """A run's label; a click leads to its page."""
-    label = literal.code_span(labels(view.source, {run_id: name})[run_id], LABEL_ON_CARD)
+    label = html.code_span(labels(view.source, {run_id: name})[run_id], LABEL_ON_CARD)
     st.button(
         label.replace(" ", NO_BREAK_SPACE),
         type="tertiary",
@@ -146,7 +147,7 @@ def _table(view: View, query: run_lists.RunQuery, page: int, total: int) -> None
     """The runs of one page; selecting rows changes the selection of every page."""
     runs = run_lists.run_page(view.source, query, PAGE_ROWS, page * PAGE_ROWS)
     ids = tuple(runs["run_id"])
-    table = runtable.table(view, runs, partial(_open_clicked, ids))
+    table = run_table.table(view, runs, partial(_open_clicked, ids))
     selected = set(view.run_ids)
     key = _table_key(ids, selected)
     columns.show(
@@ -191,7 +192,7 @@ def _below(
     with st.container(horizontal=True, vertical_alignment="center"):
         order = " Table sorts all pages." if is_paged else ""
         st.caption(f"A name leads to its run; ticked rows are what every page shows.{order}")
-        _csv(partial(runtable.as_csv, view.source, query, shown), "runs.csv")
+        _csv(partial(run_table.as_csv, view.source, query, shown), "runs.csv")
         if ticked:
             _menu(view, ticked)
         if ticked and query.stage == "deleted":
@@ -209,7 +210,7 @@ def _menu(view: View, ticked: list[str]) -> None:
     st.menu_button(
         "Open run",
         ticked,
-        format_func=lambda run_id: literal.code_span(view.labels[run_id]),
+        format_func=lambda run_id: html.code_span(view.labels[run_id]),
         icon=":material/science:",
         key="open_ticked",
         on_click=lambda: opening.want(str(st.session_state["open_ticked"])),
@@ -235,7 +236,7 @@ def _groups(view: View, query: run_lists.RunQuery, param: str) -> None:
         "Of each group", metrics.ranked(known), key="of", bind="query-params", width=360
     )
     if metric is None:
-        literal.empty("search_off", "No metric was logged yet.")
+        html.empty("search_off", "No metric was logged yet.")
         return
     found = summaries.groups(view.source, query, param, metric)
     shown = found.head(summaries.MAX_GROUPS)

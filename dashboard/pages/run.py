@@ -9,27 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import (
-    columns,
-    editing,
-    files,
-    filetree,
-    literal,
-    metrics,
-    opening,
-    panels,
-    preview,
-    watch,
-)
-from dashboard.choice import ask_for_runs, choose_run
+from dashboard import editing, metrics, opening, watch
+from dashboard.artifacts import files
+from dashboard.curves import panels
 from dashboard.formats import MISSING, duration, moment, number, size
 from dashboard.queries import datasets, extremes, records, run_lists
 from dashboard.view import View, build, labels
+from dashboard.widgets import columns, file_tree, html, preview
+from dashboard.widgets.run_choice import ask_for_runs, choose_run
 from tracker.exceptions import TrackerError
 from tracker.liveness import REASON_TAG
 
 if TYPE_CHECKING:
-    from dashboard.columns import Column
+    from dashboard.widgets.columns import Column
     from tracker.entities import FileInfo
     from tracker.files import ArtifactStore
 
@@ -50,14 +42,14 @@ def show(view: View) -> None:
     run = view.runs.set_index("run_id", drop=False).T[run_id]
     tags = records.tags_of_run(view.source, run_id)
     is_deleted = run["lifecycle_stage"] == "deleted"
-    literal.heading(
+    html.heading(
         str(run["name"] or run_id), "DELETED" if is_deleted else str(run["status"]), run_id
     )
     if tags.get(editing.NOTE):
         st.text(tags[editing.NOTE])
     _actions(view, run, tags, is_deleted=is_deleted)
     with st.container(border=True):
-        literal.facts(_facts(run, tags))
+        html.facts(_facts(run, tags))
     tabs = ["Values", "Curves", "Artifacts"]
     values, curves, artifacts = st.tabs(tabs, key="part", bind="query-params", on_change="rerun")
     with values:
@@ -111,7 +103,7 @@ def _family(view: View, run_id: str, tags: dict[str, str]) -> None:
         above = str(parent["run_id"].iloc[0])
         label = labels(view.source, {above: parent["name"].iloc[0]})[above]
         st.button(
-            f"Part of {literal.code_span(label)}",
+            f"Part of {html.code_span(label)}",
             icon=":material/arrow_upward:",
             on_click=_turn_to,
             args=(above,),
@@ -241,10 +233,10 @@ def _artifacts(view: View, run_id: str) -> None:
         store = view.store(run_id)
         found = files.listing(store)
     except TrackerError as error:
-        literal.empty("inventory_2", str(error))
+        html.empty("inventory_2", str(error))
         return
     if not found:
-        literal.empty("inventory_2", "This run keeps no artifact.")
+        html.empty("inventory_2", "This run keeps no artifact.")
         return
     _checkpoints(run_id, found)
     left, right = st.columns([2, 3])
@@ -274,10 +266,10 @@ def _tree(run_id: str, found: list[FileInfo]) -> FileInfo:
     """The tree of files; returns the one that the address names, whose row is ticked."""
     files_by_path = {item.path: item for item in found}
     named = st.query_params.get("file", "")
-    path = named if named in files_by_path else filetree.first_file(found)
+    path = named if named in files_by_path else file_tree.first_file(found)
     closed = _closed_folders(run_id, found, path)
-    shown = filetree.rows(found, closed)
-    ticked = filetree.row_of(shown, path)
+    shown = file_tree.rows(found, closed)
+    ticked = file_tree.row_of(shown, path)
     key = _tree_key(run_id, path)
     columns.show(
         {
@@ -298,7 +290,7 @@ def _closed_folders(run_id: str, found: list[FileInfo], path: str) -> set[str]:
     """The folders that are closed; at first none above the file that is shown."""
     closed: dict[str, set[str]] = st.session_state.setdefault("closed_folders", {})
     if run_id not in closed:
-        begun = filetree.closed_at_first(found)
+        begun = file_tree.closed_at_first(found)
         closed[run_id] = {folder for folder in begun if not path.startswith(folder)}
     return closed[run_id]
 
@@ -312,7 +304,7 @@ def _tree_key(run_id: str, path: str) -> str:
     return f"tree-{run_id}-{state['tree_turn']}"
 
 
-def _take_row(key: str, run_id: str, shown: list[filetree.Row], ticked: int) -> None:
+def _take_row(key: str, run_id: str, shown: list[file_tree.Row], ticked: int) -> None:
     """Write the clicked file into the address, which decides what is shown; or turn a folder."""
     state = st.session_state
     rows = state[key]["selection"]["rows"]
@@ -329,7 +321,7 @@ def _take_row(key: str, run_id: str, shown: list[filetree.Row], ticked: int) -> 
 def _chosen(store: ArtifactStore, run_id: str, chosen: FileInfo) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(literal.code_span(chosen.path))
+            st.markdown(html.code_span(chosen.path))
             st.link_button(
                 f"Download · {size(chosen.file_size)}",
                 files.url(run_id, chosen.path),

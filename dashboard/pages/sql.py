@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, literal, sandbox
+from dashboard import charts, sandbox
 from dashboard.formats import MISSING, duration
 from dashboard.queries import schema
 from dashboard.recipes import RECIPES
 from dashboard.source import SourceError
+from dashboard.widgets import html
 
 if TYPE_CHECKING:
     from dashboard.view import View
@@ -70,7 +71,7 @@ def _result(view: View, statement: str) -> None:
     try:
         answer = sandbox.ask(view.source, statement)
     except SourceError as error:
-        st.error(literal.code_span(str(error)), icon=":material/error:")
+        st.error(html.code_span(str(error)), icon=":material/error:")
         return
     many = "+ rows" if answer.is_cut else " row" if len(answer.table) == 1 else " rows"
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, digits, drawing, exported, inference, literal, pictures
-from dashboard.choice import ask_for_runs
+from dashboard import charts
+from dashboard.artifacts import digits, exported, inference
+from dashboard.widgets import drawing_pad, html, images
+from dashboard.widgets.run_choice import ask_for_runs
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
@@ -39,13 +41,13 @@ def show(view: View) -> None:
         image = None if pixels is None else digits.as_model_input(pixels)
         if image is not None:
             st.caption("As the models see it")
-            pictures.wall([((image * 255).astype(np.uint8), "", "")], 112)
+            images.wall([((image * 255).astype(np.uint8), "", "")], 112)
         trusted = st.toggle("Trust model.pt2", key="trust", help=TRUST)
     with right:
         if pixels is None:
-            literal.empty("draw", "Draw a digit on the black pad, or upload a picture of one.")
+            html.empty("draw", "Draw a digit on the black pad, or upload a picture of one.")
         elif image is None:
-            literal.empty("draw", "There is no ink in this picture: it is of one grey all over.")
+            html.empty("draw", "There is no ink in this picture: it is of one grey all over.")
         else:
             _answers(view, image, trusted=trusted)
 
@@ -59,7 +61,7 @@ def _input() -> NDArray[np.uint8] | None:
         key="how",
         label_visibility="collapsed",
     )
-    return drawing.pad("pad") if how == "Draw" else _uploaded()
+    return drawing_pad.pad("pad") if how == "Draw" else _uploaded()
 
 
 def _uploaded() -> NDArray[np.uint8] | None:
@@ -69,7 +71,7 @@ def _uploaded() -> NDArray[np.uint8] | None:
     try:
         return digits.from_upload(file.getvalue())
     except TrackerError as error:
-        st.error(literal.code_span(str(error)), icon=":material/error:")
+        st.error(html.code_span(str(error)), icon=":material/error:")
         return None
 
 
@@ -88,13 +90,13 @@ def _answers(view: View, image: Image, *, trusted: bool) -> None:
             with slot:
                 _card(view, run_id, answers[run_id])
     for label, reason in silent.items():
-        st.caption(literal.code_span(f"{label}: {reason}"))
+        st.caption(html.code_span(f"{label}: {reason}"))
 
 
 def _card(view: View, run_id: str, shares: Image) -> None:
     """What one model says; the answers of a row stand at one height, however long the labels."""
     with st.container(border=True, height="stretch", vertical_alignment="distribute"):
-        literal.legend([(view.labels[run_id], view.colours[run_id])])
+        html.legend([(view.labels[run_id], view.colours[run_id])])
         with st.container():
             _answer(shares, view.colours[run_id], run_id)
 
@@ -113,6 +115,6 @@ def _ask(store: ArtifactStore, image: Image, *, trusted: bool) -> Image:
 
 def _answer(shares: Image, tint: str, run_id: str) -> None:
     best = int(shares.argmax())
-    literal.big(str(best), f"{shares[best]:.1%} sure")
+    html.big(str(best), f"{shares[best]:.1%} sure")
     table = pd.DataFrame({"digit": [str(n) for n in range(len(shares))], "share": shares})
     st.altair_chart(charts.shares(table, tint), key=f"shares-{run_id}")

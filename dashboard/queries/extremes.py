@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import streamlit as st
 
 from dashboard.metrics import better
-from dashboard.queries.following import NOT_FINITE, Followed, points_behind
+from dashboard.queries.incremental import NOT_FINITE, Followed, points_behind
 from tracker.validation import LARGEST
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import smoothing
-from dashboard.queries.following import NOT_FINITE, Followed, points_behind
+from dashboard.queries.incremental import NOT_FINITE, Followed, points_behind
 from dashboard.queries.indexes import BY_KEY, indexed_by
 from dashboard.source import Source, placeholders, snapshot, stream
 from tracker.validation import LARGEST

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from dashboard.queries.following import NOT_FINITE, Followed, points_behind
+from dashboard.queries.incremental import NOT_FINITE, Followed, points_behind
 from tracker.validation import LARGEST
 
 if TYPE_CHECKING:

@@ -257,7 +257,8 @@ def tick(folder: Path) -> list[Line]:
     """What a chart of a long live run costs the server when it is opened, and at each tick."""
     logging.disable(logging.WARNING)  # Streamlit's, that there is no server around it.
     sys.path.insert(0, str(ROOT))
-    from dashboard import lines, view
+    from dashboard import view
+    from dashboard.curves import lines
     from dashboard.source import open_source
     from tracker.client import TrackingClient
 

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import curve_table, lines, smoothing, view
-from dashboard.curve_table import Best, Odd, Points, Series
+from dashboard import smoothing, view
+from dashboard.curves import lines
+from dashboard.curves import table as curve_table
+from dashboard.curves.table import Best, Odd, Points, Series
 from dashboard.source import open_source
 
 STARTS = st.lists(st.integers(0, 40), unique=True, max_size=8).map(sorted)

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 
-from dashboard import filetree, loggedtable
+from dashboard.widgets import file_tree, logged_table
 from tracker.entities import FileInfo
 
 
@@ -17,7 +17,7 @@ def files(*paths):
 
 def lines(*paths, closed=()):
     return [
-        row.label.replace(filetree.INDENT, "  ") for row in filetree.rows(files(*paths), closed)
+        row.label.replace(file_tree.INDENT, "  ") for row in file_tree.rows(files(*paths), closed)
     ]
 
 
@@ -32,7 +32,7 @@ def test_folders_come_first_and_hold_what_lies_in_them():
 
 
 def test_a_folder_weighs_what_lies_in_it_and_beneath():
-    sizes = {row.path: row.size for row in filetree.rows(files("b/c/y", "b/x", "a"))}
+    sizes = {row.path: row.size for row in file_tree.rows(files("b/c/y", "b/x", "a"))}
     assert (sizes["b/"], sizes["b/c/"], sizes["a"]) == (20, 10, 10)
 
 
@@ -46,15 +46,15 @@ def test_a_closed_folder_shows_nothing_of_what_it_holds():
 
 def test_few_files_begin_open_and_many_closed():
     few, many = (files(*(f"a/{n}" for n in range(count))) for count in (3, 100))
-    assert filetree.closed_at_first(few) == set()
-    assert filetree.closed_at_first(many) == {"a/"}
+    assert file_tree.closed_at_first(few) == set()
+    assert file_tree.closed_at_first(many) == {"a/"}
 
 
 def test_a_file_is_found_in_its_row_or_in_the_closed_folder_that_hides_it():
     found = files("a/b/x", "a/y")
-    open_tree, closed_tree = filetree.rows(found), filetree.rows(found, {"a/"})
-    assert open_tree[filetree.row_of(open_tree, "a/b/x")].path == "a/b/x"
-    assert closed_tree[filetree.row_of(closed_tree, "a/b/x")].path == "a/"
+    open_tree, closed_tree = file_tree.rows(found), file_tree.rows(found, {"a/"})
+    assert open_tree[file_tree.row_of(open_tree, "a/b/x")].path == "a/b/x"
+    assert closed_tree[file_tree.row_of(closed_tree, "a/b/x")].path == "a/"
 
 
 def test_a_thousand_folders_in_one_another_break_nothing():
@@ -65,7 +65,7 @@ def test_a_thousand_folders_in_one_another_break_nothing():
 @pytest.fixture
 def table():
     """The table of a JSON text."""
-    return lambda text: loggedtable.read(json.loads(BytesIO(text.encode()).read()), 1000)
+    return lambda text: logged_table.read(json.loads(BytesIO(text.encode()).read()), 1000)
 
 
 def test_a_logged_table_is_a_table_whose_numbers_are_numbers(table):
@@ -98,10 +98,10 @@ def test_the_preview_of_a_large_logged_table_is_drawn():
     from streamlit.testing.v1 import AppTest
 
     def script():
-        from dashboard import columns, loggedtable
+        from dashboard.widgets import columns, logged_table
 
         data = [list(range(400)) for _ in range(1000)]
-        columns.show(loggedtable.read({"columns": list(range(400)), "data": data}, 1000))
+        columns.show(logged_table.read({"columns": list(range(400)), "data": data}, 1000))
 
     test = AppTest.from_function(script, default_timeout=30).run()
     assert not test.exception
@@ -114,7 +114,7 @@ def test_the_preview_of_a_logged_table_is_a_table(tmp_path):
     def script(folder):
         from pathlib import Path
 
-        from dashboard import preview
+        from dashboard.widgets import preview
         from tracker.entities import FileInfo
         from tracker.files import open_artifacts
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard import lines, smoothing, view
-from dashboard.queries.following import SHORT_POINTS, Followed
+from dashboard import smoothing, view
+from dashboard.curves import lines
 from dashboard.queries.histories import History, Spot, best, history, read_buckets
+from dashboard.queries.incremental import SHORT_POINTS, Followed
 from dashboard.queries.outlines import Extent, extent, nonfinite, read_outline
 from dashboard.source import open_source, snapshot
 from tracker.validation import LARGEST

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from dashboard import digits, drawing, exported, inference, smoothing, untrusted
+from dashboard import smoothing, untrusted
+from dashboard.artifacts import digits, exported, inference
 from dashboard.pages import tryit
+from dashboard.widgets import drawing_pad
 from tracker.exceptions import TrackerError
 from tracker.files import open_artifacts
 
@@ -150,7 +152,7 @@ def test_dark_ink_on_paper_and_white_ink_on_black_are_the_same_digit(background)
 
 @given(st.text())
 def test_whatever_a_browser_sends_is_pixels_or_nothing(text):
-    pixels = drawing.decoded(text)
+    pixels = drawing_pad.decoded(text)
     assert pixels is None or pixels.shape == (84, 84)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.names import families, short
+from dashboard.labels import families, short
 
 
 def in_short(names, width=18):

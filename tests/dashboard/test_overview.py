@@ -8,10 +8,10 @@ import io
 import pyarrow as pa
 import pytest
 
-from dashboard import columns, runtable
 from dashboard.pages import overview
 from dashboard.queries import run_lists
 from dashboard.source import open_source
+from dashboard.widgets import columns, run_table
 
 
 def as_read(test):
@@ -104,7 +104,7 @@ def test_the_download_holds_every_run_that_matches_with_its_id(written, study):
         study.add_param(connection, run_id, "lr", number / 10)
         study.add_metric(connection, run_id, "loss", [float(number), 3e-7])
     query = run_lists.RunQuery().with_text("run")
-    content = runtable.as_csv(open_source(path), query, ["metrics.loss", "params.lr"])
+    content = run_table.as_csv(open_source(path), query, ["metrics.loss", "params.lr"])
     lines = list(csv.DictReader(io.StringIO(content.decode())))
     assert len({line["run_id"] for line in lines}) == overview.PAGE_ROWS + 5
     assert {line["metrics.loss"] for line in lines} == {"3e-07"}
@@ -147,7 +147,7 @@ def test_groups_offer_what_the_experiment_has(written, study, look):
     ],
 )
 def test_a_name_as_the_label_of_a_button_is_neither_an_icon_nor_a_list(name, label):
-    assert runtable.button_label(name, "0a1b2c3d4e5f") == label
+    assert run_table.button_label(name, "0a1b2c3d4e5f") == label
 
 
 def test_a_filter_leads_back_to_the_first_page(written, study, look):

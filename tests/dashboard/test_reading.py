@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from dashboard.curve_spec import LEFT, RIGHT, STRIP
+from dashboard.curves.spec import LEFT, RIGHT, STRIP
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

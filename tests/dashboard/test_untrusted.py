@@ -12,7 +12,8 @@ import zlib
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import digits, evaluation, files, untrusted
+from dashboard import untrusted
+from dashboard.artifacts import digits, evaluation, files
 from dashboard.queries import datasets
 from dashboard.source import open_source
 from tracker.files import open_artifacts
@@ -44,7 +45,7 @@ def store(tmp_path):
 def preview_script(folder, path):
     from pathlib import Path
 
-    from dashboard import preview
+    from dashboard.widgets import preview
     from tracker.files import open_artifacts
 
     store = open_artifacts("artifacts", Path(folder))

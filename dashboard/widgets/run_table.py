@@ -8,13 +8,14 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from dashboard import columns, metrics
-from dashboard.columns import Column
-from dashboard.filters import STATUSES
+from dashboard import metrics
 from dashboard.formats import duration
 from dashboard.queries import records, run_lists
 from dashboard.queries.courses import courses
 from dashboard.view import ID_SHOWN
+from dashboard.widgets import columns
+from dashboard.widgets.columns import Column
+from dashboard.widgets.filters import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard import files, untrusted
+from dashboard import untrusted
+from dashboard.artifacts import files
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:

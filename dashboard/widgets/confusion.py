@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, evaluation, literal, pictures
+from dashboard import charts
+from dashboard.artifacts import evaluation
 from dashboard.formats import MISSING
 from dashboard.palette import theme, verdict
+from dashboard.widgets import html, images
 
 if TYPE_CHECKING:
     from dashboard.charts import Cell
@@ -137,17 +139,17 @@ def shares(largest: float = 100.0) -> Any:
 
 def _images(store: ArtifactStore, split: str, cell: Cell) -> None:
     label, prediction = cell
-    st.markdown(f"**{literal.code_span(label)} read as {literal.code_span(prediction)}**")
+    st.markdown(f"**{html.code_span(label)} read as {html.code_span(prediction)}**")
     table = evaluation.predictions(store, split)
-    images = evaluation.image_set(store, split)
-    if table is None or images is None:
+    pictures = evaluation.image_set(store, split)
+    if table is None or pictures is None:
         st.caption("The predictions or the images are not among this run's artifacts.")
         return
     found = table[(table["label"] == label) & (table["prediction"] == prediction)]
-    found = found[found["index"].between(0, len(images) - 1)]
+    found = found[found["index"].between(0, len(pictures) - 1)]
     found = found.sort_values("confidence", ascending=False)
     tint = verdict(good=label == prediction)
     shown = zip(found["index"], found["confidence"], strict=True)
-    pictures.wall([(images[index], f"{sure:.0%}", tint) for index, sure in shown], IMAGE_WIDTH)
-    most = f"{pictures.MAX_SHOWN} shown" if len(found) > pictures.MAX_SHOWN else "first"
-    st.caption(f"{len(found):,} images, the surest {most}")
+    images.wall([(pictures[index], f"{sure:.0%}", tint) for index, sure in shown], IMAGE_WIDTH)
+    most = f"{images.MAX_SHOWN} shown" if len(found) > images.MAX_SHOWN else "first"
+    st.caption(f"{len(found):,} pictures, the surest {most}")

@@ -6,19 +6,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import (
-    curve_chart,
-    curve_spec,
-    curve_table,
-    files,
-    lines,
-    literal,
-    metrics,
-    smoothing,
-    vector_image,
-)
+from dashboard import metrics, smoothing
+from dashboard.artifacts import files
+from dashboard.curves import chart, lines, spec, table
 from dashboard.palette import Theme, theme
 from dashboard.queries.courses import keys_with_course
+from dashboard.widgets import html, vector_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,7 +47,7 @@ def legend(view: View, shown: Mapping[str, list[str]]) -> None:
     strokes = metrics.strokes(
         {metrics.split_part(key)[1] for keys in shown.values() for key in keys} - {""}
     )
-    literal.legend(
+    html.legend(
         list(zip(view.runs["label"], view.runs["colour"], strict=True)),
         list(strokes.items()) if len(strokes) > 1 else [],
         signs=_signs(view, shown),
@@ -63,7 +56,7 @@ def legend(view: View, shown: Mapping[str, list[str]]) -> None:
 
 def _signs(view: View, shown: Mapping[str, list[str]]) -> list[tuple[str, str]]:
     """Those signs that the panels may have, with their meaning."""
-    few = curve_table.BANDS_SHOWN // max(1, len(view.runs))
+    few = table.BANDS_SHOWN // max(1, len(view.runs))
     banded = [keys for keys in shown.values() if len(keys) <= few]
     found = {
         ("best", "diamond"): any(metrics.better(keys[0]) for keys in shown.values()),
@@ -118,15 +111,15 @@ def _panel(
     view: View, curves: lines.Curves, subject: str, keys: list[str], prefix: str, *, log: bool
 ) -> None:
     series = [line for line in curves.series if not log or bool((line.points.smooth[0] > 0).any())]
-    is_long = bool(series) and curve_table.density(series).is_long
+    is_long = bool(series) and table.density(series).is_long
     zoom = f"zoom-{prefix}-{subject.encode().hex()}" if is_long else ""
     _head(view, subject, keys, prefix, zoom)
     if curves.note:
-        st.html(f'<div style="opacity:.75;font-size:.87rem">{literal.shown(curves.note)}</div>')
+        st.html(f'<div style="opacity:.75;font-size:.87rem">{html.shown(curves.note)}</div>')
     if not series:
         st.caption("Nothing to draw: no finite value" + (" above zero." if log else "."))
         return
-    style = curve_spec.Style(
+    style = spec.Style(
         x_title=lines.X_TITLES[curves.axis],
         log=log,
         time=curves.axis == "wall",
@@ -135,7 +128,7 @@ def _panel(
         zoom=zoom,
         theme=theme(),
     )
-    drawing = curve_chart.draw(series, style)
+    drawing = chart.draw(series, style)
     st.vega_lite_chart(
         drawing.table,
         drawing.spec,
@@ -156,7 +149,7 @@ def _head(view: View, subject: str, keys: list[str], prefix: str, zoom: str) -> 
         zoom: The id of the button that zooms; empty where there is nothing to zoom into.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(f"**{literal.code_span(subject, 60)}**", width="content")
+        st.markdown(f"**{html.code_span(subject, 60)}**", width="content")
         st.link_button("CSV", files.points_url(view.run_ids, keys), type="tertiary")
         vector_image.button(f"{subject}.svg", f"{prefix}-svg-{subject}")
         if zoom:

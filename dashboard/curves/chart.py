@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboard import curve_table
-from dashboard.curve_spec import Style, specification
+from dashboard.curves import table
+from dashboard.curves.spec import Style, specification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from dashboard.curve_table import Series
+    from dashboard.curves.table import Series
 
 
 @dataclass(frozen=True)
@@ -31,5 +31,5 @@ def draw(series: Sequence[Series], style: Style) -> Drawing:
         series: At least one, with at least one point between them.
         style: How to draw them.
     """
-    spec = specification(style, curve_table.density(series))
-    return Drawing(spec, curve_table.table(series, log=style.log))
+    spec = specification(style, table.density(series))
+    return Drawing(spec, table.table(series, log=style.log))

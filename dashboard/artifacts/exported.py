@@ -9,8 +9,8 @@ import numpy as np
 import streamlit as st
 
 from dashboard import untrusted
-from dashboard.files import FileKey, file_key
-from dashboard.inference import InferenceError, shares
+from dashboard.artifacts.files import FileKey, file_key
+from dashboard.artifacts.inference import InferenceError, shares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

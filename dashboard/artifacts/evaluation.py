@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import files, untrusted
-from dashboard.files import FileKey, file_key
+from dashboard import untrusted
+from dashboard.artifacts import files
+from dashboard.artifacts.files import FileKey, file_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

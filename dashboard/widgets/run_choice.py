@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import literal
 from dashboard.queries import run_lists
 from dashboard.settings import training_command
 from dashboard.view import linked
+from dashboard.widgets import html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,13 +66,13 @@ def ask_for_runs(view: View, icon: str, sentence: str, least: int = 1) -> None:
     there = _count(view, "active")
     command = training_command(Path(view.source.path))
     if there >= least:
-        literal.empty(icon, sentence)
+        html.empty(icon, sentence)
     elif there:
-        literal.empty(icon, "There is one run so far. Train others to compare it with:", command)
+        html.empty(icon, "There is one run so far. Train others to compare it with:", command)
     elif _count(view, "deleted"):
-        literal.empty("delete", "All runs are deleted. On the Overview, Table can show them.")
+        html.empty("delete", "All runs are deleted. On the Overview, Table can show them.")
     else:
-        literal.empty("potted_plant", "No run yet. Start the four of the study:", command)
+        html.empty("potted_plant", "No run yet. Start the four of the study:", command)
 
 
 def _count(view: View, stage: str) -> int:

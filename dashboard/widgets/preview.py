@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import columns, files, loggedtable, untrusted
+from dashboard import untrusted
+from dashboard.artifacts import files
 from dashboard.formats import size
+from dashboard.widgets import columns, logged_table
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def _json(content: bytes) -> None:
     """A table that was logged, or a tree; the text where it is no JSON or nested too deeply."""
     try:
         found = untrusted.parsed(content, "This JSON")
-        table = loggedtable.read(found, MAX_ROWS)
+        table = logged_table.read(found, MAX_ROWS)
         if table:
             columns.show(table)
         else:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboard import curve_reading
 from dashboard.charts import GREY
-from dashboard.curve_reading import FONT
+from dashboard.curves import reading
+from dashboard.curves.reading import FONT
 from dashboard.smoothing import DEFAULT_LEVEL
 
 if TYPE_CHECKING:
-    from dashboard.curve_table import Density
+    from dashboard.curves.table import Density
     from dashboard.palette import Theme
 
 Json = dict[str, Any]
@@ -95,13 +95,13 @@ def _pointer() -> Json:
 
 def _chart(style: Style, density: Density) -> Json:
     """All there is, as one group: data made from other data may only stand in a group."""
-    read = curve_reading.marks(style.better, style.theme, _title(style), _where(style))
+    read = reading.marks(style.better, style.theme, _title(style), _where(style))
     return {
         "type": "group",
         "name": "chart",
         "encode": {"update": {"x": {"value": LEFT}, "y": {"value": TOP}}},
-        "signals": _zoom(style, density) + curve_reading.signals(),
-        "data": _data(style) + curve_reading.data(style.better, log=style.log),
+        "signals": _zoom(style, density) + reading.signals(),
+        "data": _data(style) + reading.data(style.better, log=style.log),
         "scales": _scales(style),
         "marks": [_plot(style, density, read)] + ([_strip()] if density.is_long else []),
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dashboard import metrics
-from dashboard.curve_table import JUDGED_BY, POINTS_SHOWN, Best, Odd, Points, Series
+from dashboard.curves.table import JUDGED_BY, POINTS_SHOWN, Best, Odd, Points, Series
 from dashboard.formats import MILLISECONDS_PER_SECOND
 from dashboard.queries import histories, outlines
 from dashboard.smoothing import LEVELS

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from dashboard import columns
+from dashboard.widgets import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dashboard.columns import Column
+    from dashboard.widgets.columns import Column
 
 MAX_COLUMNS = 500
 MAX_EXACT = 2**53

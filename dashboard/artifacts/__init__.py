@@ -1,0 +1,1 @@
+"""Artifacts of runs, read for the pages and sent to the browser."""

@@ -1,0 +1,1 @@
+"""Training curves: from points to panels."""
