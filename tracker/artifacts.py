@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracker.client import TrackingClient
+from tracker.current import get_client
 from tracker.exceptions import InvalidValueError, NotFoundError, UnsupportedError
-from tracker.fluent.database import get_client
 from tracker.validation import refuse
 
 if TYPE_CHECKING:

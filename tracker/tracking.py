@@ -6,7 +6,7 @@ import tracker as fluent
 from tracker import client
 from tracker.as_mlflow import run_context as context
 from tracker.client import MlflowClient
-from tracker.fluent.database import get_tracking_uri, is_tracking_uri_set, set_tracking_uri
+from tracker.current import get_tracking_uri, is_tracking_uri_set, set_tracking_uri
 
 __all__ = [
     "MlflowClient",

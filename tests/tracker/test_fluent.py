@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import tracker
+from tracker import current as where
 from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError
-from tracker.fluent import database as where
 
 mpl.use("agg")
 
@@ -393,7 +393,7 @@ def test_a_child_does_not_wait_for_a_thread_that_stayed_with_its_parent(python):
     python(
         """
 import os, signal, threading, tracker
-from tracker.fluent.database import settings
+from tracker.current import settings
 held, done = threading.Event(), threading.Event()
 def hold():
     with settings.lock:

@@ -9,7 +9,7 @@ from tracker.cli.arguments import add_format, add_run
 from tracker.cli.names import describe, find_experiment, find_run
 from tracker.cli.plain import clean_lines
 from tracker.cli.tables import Column, write
-from tracker.client.runs import NOTE_TAG
+from tracker.client import NOTE_TAG
 from tracker.exceptions import InvalidValueError
 
 if TYPE_CHECKING:

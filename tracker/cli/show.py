@@ -13,8 +13,7 @@ from tracker.cli.metrics import SUMMARY, summary_rows
 from tracker.cli.names import find_run
 from tracker.cli.tables import Column, write, write_json
 from tracker.cli.tree import artifact_lines
-from tracker.client.records import CONTEXT_TAG
-from tracker.client.runs import NOTE_TAG, PARENT_TAG
+from tracker.client import CONTEXT_TAG, NOTE_TAG, PARENT_TAG
 from tracker.exceptions import TrackerError
 from tracker.liveness import REASON_TAG
 from tracker.store import lookup

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
-from tracker.client import TrackingClient
-from tracker.client.opened import ARTIFACT_ROOT
+from tracker.client import ARTIFACT_ROOT, TrackingClient
 from tracker.exceptions import (
     ArtifactError,
     DiskFullError,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from tracker.client.opened import ARTIFACT_ROOT
+from tracker.client import ARTIFACT_ROOT
 from tracker.entities import LifecycleStage, RunStatus
 from tracker.exceptions import (
     DiskFullError,

@@ -8,15 +8,18 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from tracker import locations
-from tracker.client import TrackingClient
-from tracker.client.opened import ARTIFACT_ROOT
+from tracker.client import ARTIFACT_ROOT, TrackingClient
+from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
+from tracker.validation import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from tracker.database import Synchronous
+    from tracker.entities import Experiment
 
+DEFAULT_EXPERIMENT_ID = "0"
 EXPERIMENT_VARIABLE = "TRACKER_EXPERIMENT_NAME"
 # Each keeps three files open in every thread that uses it.
 MOST_CLIENTS = 8
@@ -129,3 +132,85 @@ def _open_client() -> TrackingClient:
                 del settings.clients[next(iter(settings.clients))]
             settings.clients[path] = found
     return found
+
+
+def set_experiment(
+    experiment_name: str | None = None,
+    experiment_id: str | None = None,
+    trace_location: Any = None,
+) -> Experiment:
+    """Choose the experiment of the runs that follow; a new name creates it.
+
+    Processes started from now on begin in it too, by the environment variable
+    `TRACKER_EXPERIMENT_NAME`.
+
+    Raises:
+        UnsupportedError: `trace_location` is given.
+        InvalidValueError: Not exactly one of name and id is given.
+        InvalidStateError: The experiment is deleted.
+        NotFoundError: There is no experiment with this id.
+    """
+    refuse(trace_location=trace_location)
+    if (experiment_name is None) == (experiment_id is None):
+        raise InvalidValueError("set_experiment takes either a name or an experiment_id.")
+    client = get_client()
+    if experiment_id is not None:
+        experiment = client.get_experiment(experiment_id)
+    else:
+        experiment = _get_or_create(client, str(experiment_name))
+    _require_active(experiment)
+    settings.experiment_id = experiment.experiment_id
+    hand_down(EXPERIMENT_VARIABLE, experiment.name)
+    return experiment
+
+
+def current_experiment_id() -> str:
+    """Where a new run belongs, and where a search looks by default."""
+    if settings.experiment_id is not None:
+        return settings.experiment_id
+    name = os.environ.get(EXPERIMENT_VARIABLE)
+    if not name:
+        return DEFAULT_EXPERIMENT_ID
+    experiment = _get_or_create(get_client(), name)
+    _require_active(experiment)
+    return experiment.experiment_id
+
+
+def check_belongs_here(client: TrackingClient, run_id: str) -> None:
+    """See to it that a run to go on with belongs to the experiment chosen, if one was.
+
+    Raises:
+        NotFoundError: There is no such run.
+        InvalidStateError: It belongs to another experiment.
+    """
+    if settings.experiment_id is None:
+        return
+    home = client.store.get_run_info(run_id).experiment_id
+    if home != settings.experiment_id:
+        name = client.get_experiment(home).name
+        chosen = client.get_experiment(settings.experiment_id).name
+        raise InvalidStateError(
+            f"The run {run_id!r} belongs to the experiment {name!r}, but {chosen!r} was chosen: "
+            f"call `set_experiment({name!r})` first."
+        )
+
+
+def _require_active(experiment: Experiment) -> None:
+    if experiment.lifecycle_stage != "active":
+        raise InvalidStateError(
+            f"The experiment {experiment.name!r} is deleted: restore it with "
+            f"`restore_experiment({experiment.experiment_id!r})` or choose another name."
+        )
+
+
+def _get_or_create(client: TrackingClient, name: str) -> Experiment:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return found
+    try:
+        return client.get_experiment(client.create_experiment(name))
+    except TrackerError:  # Another process was faster.
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return found

@@ -20,14 +20,12 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from tracker import context
+from tracker import context, system_metrics
 from tracker.caller import stack_level
-from tracker.client.runs import NOTE_TAG, PARENT_TAG
+from tracker.client import NOTE_TAG, PARENT_TAG
+from tracker.current import check_belongs_here, current_experiment_id, get_client
 from tracker.entities import LifecycleStage, Run, RunStatus
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
-from tracker.fluent import sampling
-from tracker.fluent.database import get_client
-from tracker.fluent.experiments import check_belongs_here, current_experiment_id
 from tracker.store.store import RUN_NAME_TAG
 from tracker.validation import check_status
 
@@ -123,8 +121,8 @@ def start_run(
     client = get_client()
     wanted = run_id or os.environ.pop(RUN_VARIABLE, None)
     marks = _first_tags(tags, description)
-    samples = sampling.is_wanted() if log_system_metrics is None else log_system_metrics
-    sampler = sampling.sampler(client) if samples else None
+    samples = system_metrics.is_wanted() if log_system_metrics is None else log_system_metrics
+    sampler = system_metrics.sampler(client) if samples else None
     if wanted:
         run = _resume(client, wanted, run_name, marks)
     else:
