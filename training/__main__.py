@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from training.errors import ConfigError, DeviceError, ElsewhereError, TrainingError, UsageError
-from training.interruption import how_to_go_on, is_first, stoppable
-from training.output import outlived_output, silence
+from training.process import how_to_go_on, is_first, outlived_output, silence, stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,16 +150,16 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _train(config: Config, options: argparse.Namespace) -> tuple[list[Outcome], str]:
-    from training import resume, study, world  # noqa: PLC0415 -- seconds to import
+    from training import distributed, resume, study  # noqa: PLC0415 -- seconds to import
     from training.device import choose_device  # noqa: PLC0415
     from training.experiment import Surroundings  # noqa: PLC0415
     from training.report import make_report  # noqa: PLC0415
 
     names = study.chosen_configurations(config, options.only)
     device = choose_device(options.device)
-    launched = world.launched_world()
+    launched = distributed.launched_world()
     around = Surroundings(device, launched, make_report(launched))
-    with world.joined(launched, device):
+    with distributed.joined(launched, device):
         if options.resume is None:
             return study.run_study(config, names, around, options.seeds or 1)
         return resume.resume_run(config, options.resume, options.overrides, around)

@@ -6,21 +6,26 @@ runs no code from the file.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+import tracker
 from training import torch_files
 from training.errors import CheckpointError
-from training.loop import EpochResult
+from training.outcome import EpochResult
+from training.records import log_files
 from training.torch_files import UnreadableFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import torch
     from torch import nn
+
 
 FORMAT = 1
 KINDS: dict[str, type] = {
@@ -161,3 +166,87 @@ def _flaw(content: dict[str, Any]) -> str | None:
     if not is_whole or content["best_epoch"] not in epochs:
         return f"its history is not that of {content['epoch']} epochs"
     return None
+
+
+LAST = "model/last.pt"
+
+
+BEST = "model/best.pt"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a run holds of a training that did not end: a state to go on from, and its best one."""
+
+    last: Checkpoint
+    best: Checkpoint
+
+
+def saved_in(run_id: str) -> Saved | None:
+    """The checkpoints of a run that belong together; None where it did not get that far.
+
+    Raises:
+        CheckpointError: A checkpoint is damaged.
+    """
+    artifacts = tracker.get_client().artifacts(run_id)
+    there = {entry.path for entry in artifacts.list("model")}
+    paths = [artifacts.local_path(name) for name in (LAST, BEST) if name in there]
+    return matching([load(path) for path in paths])
+
+
+def matching(states: Sequence[Checkpoint]) -> Saved | None:
+    """The latest state whose best one is at hand, both among `states`.
+
+    A training ended between two files may have left a best state that is newer than the last one,
+    or lost that of the last one. Any whole state leads to the same end, an earlier one later.
+    """
+    for last in sorted(states, key=lambda state: state.epoch, reverse=True):
+        for best in states:
+            if best.epoch == last.best_epoch:
+                return Saved(last, best)
+    return None
+
+
+class CheckpointKeeper:
+    """Keeps the last and the best state of a training in the active run.
+
+    After a write nothing is written until a hundred times its duration has passed, and at least
+    `pause_seconds`: an epoch of a small network takes less time than two files that survive a
+    crash.
+
+    Args:
+        best: The best state so far, in a resumed training.
+        pause_seconds: The shortest time between two writes.
+    """
+
+    def __init__(self, best: Checkpoint | None = None, pause_seconds: float = 1.0) -> None:
+        self.best = best
+        self._last: Checkpoint | None = None
+        self._pause_seconds = pause_seconds
+        self._next_write = time.monotonic() + pause_seconds
+
+    def note(self, state: Checkpoint) -> None:
+        """Take over the state after an epoch, and write it if it is time.
+
+        Raises:
+            ArtifactError: It cannot be written; what was written before is untouched.
+        """
+        self._last = state
+        if state.best_epoch == state.epoch:
+            self.best = state
+        if time.monotonic() >= self._next_write:
+            self.write()
+
+    def write(self) -> None:
+        """Write what has not been written yet.
+
+        Raises:
+            ArtifactError: It cannot be written; what was written before is untouched.
+        """
+        if self._last is None or self.best is None:
+            return
+        start = time.monotonic()
+        # In this order: a last state without its best one would be of no use.
+        log_files({BEST: dump(self.best), LAST: dump(self._last)})
+        self._last, end = None, time.monotonic()
+        self._next_write = end + max(self._pause_seconds, 100 * (end - start))

@@ -23,6 +23,8 @@ from tracker.locations import database_path
 LONGEST_NAME_BYTES = 255
 """Of a file, on the file systems in use."""
 LARGEST_SEED = 2**63 - 1
+EFFECTIVE_CONFIG = "config/effective_config.yaml"
+"""The artifact that holds the configuration of a run; one without it cannot be resumed."""
 OWN_FILES = {"split.pt"}
 """What a run itself keeps beside its images."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from reprlib import Repr
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
-from yaml import MappingNode, YAMLError
+from yaml import MappingNode, MarkedYAMLError, Node, SafeLoader, YAMLError
+from yaml.constructor import ConstructorError
 
-from training import plain_yaml
 from training.config import Config, ModelConfig
 from training.errors import ConfigError, UsageError, did_you_mean
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
     from yaml import Node
+
 
 Location = tuple[str, ...]
 
@@ -45,16 +47,16 @@ def _validated(document: dict[str, Any], origins: dict[Location, str], default: 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
     try:
-        node = plain_yaml.compose(path.read_text(encoding="utf-8"))
+        node = compose(path.read_text(encoding="utf-8"))
         origins = _lines(node, path.name)
-        document = plain_yaml.value_of(node)
+        document = value_of(node)
     except FileNotFoundError as error:
         message = f"there is no configuration file {str(path)!r}; name one with --config FILE"
         raise ConfigError(message) from error
     except (OSError, ValueError) as error:  # of the path, or of bytes that are no UTF-8
         raise ConfigError(f"the configuration {str(path)!r} cannot be read: {error}") from error
     except YAMLError as error:
-        problem = plain_yaml.problem(error)
+        problem = problem_of(error)
         raise ConfigError(f"{path.name} is not valid YAML: {problem}") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{path.name} holds no sections; it must name at least model_configs")
@@ -117,9 +119,9 @@ def _check_section(location: Location, document: dict[str, Any]) -> None:
 
 def _value(text: str, override: str) -> Any:
     try:
-        return plain_yaml.value_of(plain_yaml.compose(text))
+        return value_of(compose(text))
     except YAMLError as error:
-        problem = plain_yaml.problem(error)
+        problem = problem_of(error)
         raise UsageError(f"--set {override!r}: the value is not valid YAML: {problem}") from error
 
 
@@ -132,7 +134,7 @@ def _sentence(error: ErrorDetails, origins: dict[Location, str], default: str) -
         return f"{origin}: unknown key {dotted!r}; {hint}"
     if error["type"] == "missing":
         return f"{origin}: {dotted!r} is missing"
-    shown, message = plain_yaml.shown(error["input"]), _message(error)
+    shown, message = shortened(error["input"]), _message(error)
     if location[-1] == "[key]":
         return f"{origin}: a name in {'.'.join(location[:-2])} is {shown}: {message}"
     return f"{origin}: {dotted} is {shown}: {message}"
@@ -167,3 +169,75 @@ def _known_keys(section: Location) -> list[str]:
             return []
         model = annotation
     return list(model.model_fields)
+
+
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+
+
+class _Loader(SafeLoader):
+    """Any value that is not what its tag or its look promises is an error with a place."""
+
+    def construct_object(self, node: Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002
+        try:
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, ValueError) as error:
+            kind = node.tag.rpartition(":")[2]
+            problem = f"{shortened(node.value)} cannot be read as {kind}"
+            raise ConstructorError(None, None, problem, node.start_mark) from error
+
+
+# No key takes a date: what looks like one is a text.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+    for first, resolvers in SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def compose(text: str) -> Node | None:
+    """The nodes of the one document in a text, which know their lines; None where it is empty.
+
+    Raises:
+        YAMLError: The text is no YAML, or is nested too deeply.
+    """
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
+    except RecursionError as error:
+        raise YAMLError("it is nested too deeply") from error
+    finally:
+        loader.dispose()
+
+
+def value_of(node: Node | None) -> Any:
+    """The value that a node and all below it describe. The nodes are of no use afterwards.
+
+    Raises:
+        YAMLError: A part of it cannot be read.
+    """
+    try:
+        return None if node is None else _Loader("").construct_document(node)
+    except RecursionError as error:
+        raise YAMLError("it is nested too deeply") from error
+
+
+def problem_of(error: YAMLError) -> str:
+    """What is wrong and where, in one line."""
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
+        return " ".join(str(error).split())
+    mark = error.problem_mark
+    return f"{error.problem}, line {mark.line + 1}, column {mark.column + 1}"
+
+
+def shortened(value: Any) -> str:
+    """A value as a message shows it, shortened.
+
+    Examples:
+        >>> shortened("mpl")
+        "'mpl'"
+    """
+    short = Repr()
+    short.maxstring = short.maxother = short.maxlong = 100
+    try:
+        return short.repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"

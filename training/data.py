@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from training import mnist
 from training.blur import blur_bytes
-from training.digits import stroke_digits
 from training.errors import ConfigError, DataError
 from training.image_sets import ImageSet, Label, Shelf
 from training.split import split_sizes
+from training.stroke_digits import stroke_digits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

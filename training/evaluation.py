@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn import functional
 
 from training.image_sets import CLASSES
-from training.loop import predict_logits
-from training.scores import Scores, score
+from training.step import to_input
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from training.image_sets import ImageSet
+
 
 BINS = 10
 
@@ -162,3 +163,40 @@ def _row(kind: str, predictions: Predictions, index: int) -> dict[str, Any]:
         "prediction": int(predictions.predicted[index]),
         "confidence": round(float(predictions.confidence[index]), 6),
     }
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What came of each image, (N,) each, on one device.
+
+    Args:
+        losses: Cross-entropy in nats, float32.
+        right: Whether the image was read right, bool.
+    """
+
+    losses: Tensor
+    right: Tensor
+
+    def sums(self) -> Tensor:
+        """(2,) float64 on the CPU: all losses, all right answers. Those of processes add up."""
+        losses, right = self.losses.cpu(), self.right.cpu()  # Apple's GPU has no float64
+        return torch.stack([losses.double().sum(), right.double().sum()])
+
+    def means(self) -> tuple[float, float]:
+        """The mean loss, and the share of images read right."""
+        loss, accuracy = (self.sums() / len(self.right)).tolist()
+        return loss, accuracy
+
+
+def score(logits: Tensor, labels: Tensor) -> Scores:
+    """What (N, 10) float32 logits are worth against (N,) labels."""
+    losses = functional.cross_entropy(logits, labels, reduction="none")
+    return Scores(losses, logits.argmax(dim=1) == labels)
+
+
+@torch.no_grad()
+def predict_logits(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:
+    """(N, 10) float32 logits of (N, 28, 28) uint8 images."""
+    model.eval()
+    parts = [model(to_input(batch)).float() for batch in torch.split(images, batch_size)]
+    return torch.cat(parts)

@@ -10,20 +10,21 @@ import torch
 import yaml
 
 from training.checkpoint import Checkpoint
-from training.device import describe
-from training.loop import EpochResult, Task, train_epochs
+from training.device import describe, versions
+from training.loop import Task, train_epochs
 from training.model import build_model, idle_keys, parameter_count
+from training.outcome import EpochResult, best_epoch
 from training.split import Split, examples, split_indices, training_sets
-from training.steps import build_optimizer, build_step
-from training.versions import versions
+from training.step import build_optimizer, build_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from training.config import Config, ModelConfig
     from training.data import StudyData
+    from training.distributed import World
     from training.report import Report
-    from training.world import World
+
 
 UNTRACKED_KEYS = {"description", "on_request"}
 
@@ -180,9 +181,3 @@ class Training:
             seed=self.experiment.seed,
             settings=settings.model_dump(exclude=set(idle_keys(settings))),
         )
-
-
-def best_epoch(history: list[EpochResult], config: ModelConfig) -> int:
-    """The first epoch that no other beats in the metric that the configuration names."""
-    sign = 1 if config.best_mode == "min" else -1
-    return min(history, key=lambda result: sign * result.metrics()[config.best_metric]).epoch

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from training import torch_files
-from training.atomic import atomic_write
 from training.errors import DataError
-from training.torch_files import UnreadableFileError
+from training.torch_files import UnreadableFileError, atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

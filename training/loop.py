@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from training.errors import NonFiniteLossError
-from training.scores import score
+from training.evaluation import predict_logits, score
+from training.outcome import EpochResult
 from training.seeds import generator
-from training.steps import learning_rate, to_input
+from training.step import learning_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,28 +26,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from training.config import ModelConfig
+    from training.distributed import World
     from training.split import Examples
-    from training.steps import Step
-    from training.world import World
+    from training.step import Step
+
 
 VALIDATION_BATCH = 10_000
-
-
-@dataclass(frozen=True)
-class EpochResult:
-    """What one epoch showed. Losses are means in nats, accuracies shares of 1."""
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    epoch_seconds: float
-    images_per_second: float
-
-    def metrics(self) -> dict[str, float]:
-        """The numbers under the names they are logged by."""
-        return {key: value for key, value in asdict(self).items() if key != "epoch"}
 
 
 @dataclass(frozen=True)
@@ -140,11 +125,3 @@ def validate(model: nn.Module, examples: Examples) -> tuple[float, float]:
     # In float32, unlike other means: a resumed run compares it with those of its earlier epochs,
     # and has to find the same one the best.
     return scores.losses.mean().item(), accuracy
-
-
-@torch.no_grad()
-def predict_logits(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:
-    """(N, 10) float32 logits of (N, 28, 28) uint8 images."""
-    model.eval()
-    parts = [model(to_input(batch)).float() for batch in torch.split(images, batch_size)]
-    return torch.cat(parts)

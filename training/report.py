@@ -22,9 +22,8 @@ from rich.table import Column, Table
 from tracker.cli.plain import clean
 
 if TYPE_CHECKING:
-    from training.loop import EpochResult
-    from training.outcome import Outcome
-    from training.world import World
+    from training.distributed import World
+    from training.outcome import EpochResult, Outcome
 
 HEADINGS = ("run", "status", "sharp", "blurred", "seconds")
 WIDTH_OF_FILES = 110

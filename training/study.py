@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import tracker
+from training.config import LARGEST_SEED
 from training.data import prepare, writable_folder
 from training.errors import (
     ElsewhereError,
@@ -16,19 +20,20 @@ from training.errors import (
 )
 from training.experiment import Experiment
 from training.model import check_choice
-from training.seed_study import run_seeds, seeds_in_a_row
-from training.together import dismiss, follow
-from training.tracked_run import run_experiment
-from training.tracking import check_tracking, open_database
+from training.outcome import Outcome
+from training.preflight import check_tracking, open_database
+from training.run import dismiss, follow, recorded, run_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from training.config import Config
     from training.data import StudyData
+    from training.distributed import World
     from training.experiment import Surroundings
-    from training.outcome import Outcome
-    from training.world import World
+    from training.run import Record
+
+    Work = Callable[[], Outcome]
 
 
 def chosen_configurations(config: Config, only: Sequence[str]) -> list[str]:
@@ -146,3 +151,67 @@ def _told_to_the_others(world: World) -> Iterator[None]:
         raise
     if world.is_main:
         world.all(holds=True)
+
+
+SEEDS_TAG = "seeds"
+
+
+def seeds_in_a_row(first: int, count: int) -> list[int]:
+    """The seeds to train from.
+
+    Raises:
+        UsageError: The last of them would be none.
+    """
+    last = first + count - 1
+    if last > LARGEST_SEED:
+        raise UsageError(
+            f"the last of {count} seeds would be {last}, the largest is {LARGEST_SEED}"
+        )
+    return list(range(first, last + 1))
+
+
+def run_seeds(experiment: Experiment, chosen: list[int]) -> Outcome:
+    """Train from each of the seeds, a child run each; mean and deviation in the parent.
+
+    The images are the same for all: with the substitute too, only the training varies.
+
+    Raises:
+        RunFailedError: A training cannot go on; its run and the parent are FAILED.
+        KeyboardInterrupt: Ctrl-C; the running child and the parent are KILLED.
+    """
+    work = {seed: new_child(experiment.with_seed(seed)) for seed in chosen}
+    with recorded(experiment, tags={SEEDS_TAG: " ".join(map(str, chosen))}) as record:
+        return sum_up(experiment, work, record)
+
+
+def new_child(experiment: Experiment) -> Work:
+    """The work of training a child run for one seed."""
+    return partial(run_experiment, experiment, nested=True)
+
+
+def sum_up(experiment: Experiment, work: dict[int, Work], record: Record) -> Outcome:
+    """Do the work for each seed; mean and deviation of what came of it, in the active run."""
+    start = time.perf_counter()
+    results = []
+    for seed, train in work.items():
+        try:
+            results.append(train().metrics)
+        except RunFailedError as failure:
+            raise TrainingError(f"seed {seed}: {failure}") from failure
+    means, spread = mean_and_spread(results)
+    record.metrics({f"{key}_mean": value for key, value in means.items()})
+    record.metrics({f"{key}_std": value for key, value in spread.items()})
+    info, seconds = record.info, time.perf_counter() - start
+    return Outcome(experiment.name, info.run_id, info.run_name, "FINISHED", means, spread, seconds)
+
+
+def mean_and_spread(rows: list[dict[str, float]]) -> tuple[dict[str, float], dict[str, float]]:
+    """The mean and the sample standard deviation (n - 1) of each metric.
+
+    Examples:
+        >>> mean_and_spread([{"a": 1.0}, {"a": 3.0}])
+        ({'a': 2.0}, {'a': 1.4142135623730951})
+    """
+    columns = {key: [row[key] for row in rows] for key in rows[0]}
+    means = {key: statistics.fmean(values) for key, values in columns.items()}
+    return means, {key: statistics.stdev(values) for key, values in columns.items()}

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import pickle
 import struct
-from typing import TYPE_CHECKING, Any
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import torch
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
 
 # What an unpickler raises for bytes that are no pickle depends on the bytes.
 _UNREADABLE = (
@@ -58,3 +63,24 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UnreadableFileError(f"it holds a {type(content).__name__}")
     return content
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that takes the place of `path` when the block ends without an error.
+
+    Raises:
+        OSError: The folder cannot be written or the disk is full; `path` is untouched.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -42,11 +42,11 @@ from torchvision import transforms
 from training.__main__ import main as train
 from training.config import Config, DataPrep, ModelConfig, Paths
 from training.data import prepare, writable_folder
+from training.distributed import World
 from training.loop import Task, train_epoch
 from training.model import build_model
 from training.split import examples, split_indices
-from training.steps import build_optimizer, build_step
-from training.world import World
+from training.step import build_optimizer, build_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,10 +14,10 @@ import torch
 import tracker
 from training.config_file import load_config
 from training.data import prepare
+from training.distributed import World
 from training.experiment import Experiment, Surroundings
 from training.report import SilentReport
 from training.split import Examples
-from training.world import World
 
 CPU = torch.device("cpu")
 

@@ -4,14 +4,13 @@ import pytest
 import torch
 
 from training.config import ModelConfig, substitute_name
-from training.digits import spline_matrix, stroke_digits
+from training.distributed import World
 from training.loop import Task, train_epochs, validate
 from training.mnist import load_split
 from training.model import build_model
 from training.split import Examples
-from training.steps import build_optimizer, build_step
-from training.strokes import TEMPLATES
-from training.world import World
+from training.step import build_optimizer, build_step
+from training.stroke_digits import TEMPLATES, spline_matrix, stroke_digits
 
 
 def trained_on(images, labels, config):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker import TrackingClient
-from training.world import World
+from training.distributed import World
 
 
 def launched(study_file, processes, *arguments):

@@ -14,17 +14,16 @@ from tracker import TrackingClient
 from tracker.exceptions import ArtifactError
 from training import checkpoint
 from training.__main__ import main
-from training.checkpoint import Checkpoint
+from training.checkpoint import Checkpoint, CheckpointKeeper, matching, saved_in
 from training.config import ModelConfig
+from training.distributed import World
 from training.errors import ConfigError, NonFiniteLossError, RunFailedError, TrainingError
-from training.evaluation_records import record_evaluation
-from training.loop import EpochResult, Task, train_epochs
+from training.loop import Task, train_epochs
 from training.model import build_model
-from training.model_records import CheckpointKeeper, matching, saved_in
-from training.run_files import as_json
-from training.steps import build_optimizer, build_step
-from training.tracked_run import recorded
-from training.world import World
+from training.outcome import EpochResult
+from training.records import as_json, record_evaluation
+from training.run import recorded
+from training.step import build_optimizer, build_step
 
 
 def only_run(study_file):

@@ -12,12 +12,12 @@ import torch
 
 from training.__main__ import build_parser
 from training.config_file import load_config
+from training.distributed import World
 from training.errors import ElsewhereError
 from training.experiment import Surroundings
-from training.interruption import how_to_go_on, stoppable
+from training.process import how_to_go_on, stoppable
 from training.report import PlainReport
 from training.study import directed
-from training.world import World
 
 HERE = build_parser().parse_args([])
 

@@ -9,10 +9,16 @@ from training import checkpoint
 from training.checkpoint import Checkpoint
 from training.config import ModelConfig
 from training.errors import CheckpointError, ConfigError
-from training.export import exported_program
-from training.loop import EpochResult
-from training.model import MODELS, build_model, check_choice, idle_keys, parameter_count
-from training.steps import build_optimizer
+from training.model import (
+    MODELS,
+    build_model,
+    check_choice,
+    exported_program,
+    idle_keys,
+    parameter_count,
+)
+from training.outcome import EpochResult
+from training.step import build_optimizer
 
 RESULT = EpochResult(1, 0.5, 0.8, 0.6, 0.7, 0.1, 1000.0)
 

@@ -14,9 +14,8 @@ from rich.console import Console
 
 from tracker import TrackingClient
 from training.__main__ import main
-from training.loop import EpochResult
-from training.outcome import Outcome
-from training.output import Output
+from training.outcome import EpochResult, Outcome
+from training.process import Output
 from training.report import HEADINGS, Beginning, TerminalReport, print_summary, summary_table
 
 FULL = Path("/dev/full")

@@ -13,12 +13,11 @@ import torch
 
 from tracker import TrackingClient
 from training.__main__ import main
-from training.continuation import continuation
+from training.checkpoint import CheckpointKeeper
 from training.errors import CheckpointError, UsageError
 from training.experiment import Training
-from training.model_records import CheckpointKeeper
-from training.resume import find_run
-from training.tracked_run import recorded
+from training.resume import continuation, find_run
+from training.run import recorded
 
 
 def weights(study_file, run_id):

@@ -7,12 +7,18 @@ import torch
 from torch.nn import functional
 
 from training.config import ModelConfig
+from training.distributed import World
 from training.loop import Task, train_epochs, validate
 from training.model import build_model
 from training.split import Examples
-from training.steps import autograd_step, build_optimizer, build_step, learning_rate
-from training.two_layer import applies_to, two_layer_step
-from training.world import World
+from training.step import (
+    applies_to,
+    autograd_step,
+    build_optimizer,
+    build_step,
+    learning_rate,
+    two_layer_step,
+)
 
 
 def trained(config, train, step_for=build_step, after=0, model=None):

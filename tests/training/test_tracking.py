@@ -9,7 +9,7 @@ from tracker import TrackerError, TrackingClient
 from training.__main__ import main
 from training.config import Config, ModelConfig, Tracking
 from training.errors import ConfigError, TrainingError
-from training.tracking import check_tracking, open_database
+from training.preflight import check_tracking, open_database
 
 
 def config_for(database, **tracking):

@@ -10,18 +10,18 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
-from training import two_layer
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
     from training.config import ModelConfig
-    from training.world import World
+    from training.distributed import World
 
     Step = Callable[[Tensor, Tensor, float, int], Tensor]
     """(images, labels, learning rate, images in the batch of all processes) -> logits"""
+    from torch import Tensor
+
 
 WARM_UP = 0.25
 START_FRACTION = 1 / 25
@@ -68,8 +68,8 @@ def build_step(
     """The fastest step that computes what the configuration asks for."""
     if world.size > 1:
         return autograd_step(DistributedDataParallel(model), optimizer, config, world.size)
-    if two_layer.applies_to(config):
-        return two_layer.two_layer_step(model)
+    if applies_to(config):
+        return two_layer_step(model)
     return autograd_step(model, optimizer, config)
 
 
@@ -90,5 +90,38 @@ def autograd_step(
         torch.autograd.backward(loss * (processes / total))
         optimizer.step()
         return logits.detach()
+
+    return step
+
+
+def applies_to(config: ModelConfig) -> bool:
+    """Whether a configuration is of the kind that this step computes."""
+    plain = config.optimizer == "sgd" and not (config.momentum or config.weight_decay)
+    return config.model == "mlp" and plain and not config.mixed_precision
+
+
+def two_layer_step(model: nn.Module) -> Step:
+    """The step for `Flatten, Linear, ReLU, Linear` under mean cross-entropy.
+
+    With logits z, p = softmax(z), one-hot labels y and n images, dL/dz = (p - y) / n; the chain
+    rule gives the rest.
+    """
+    hidden, output = (layer for layer in model.modules() if isinstance(layer, nn.Linear))
+    w1, b1, w2, b2 = hidden.weight, hidden.bias, output.weight, output.bias
+
+    @torch.no_grad()
+    def step(images: Tensor, labels: Tensor, rate: float, total: int) -> Tensor:
+        inputs = images.flatten(1).float().mul_(1 / 255)
+        activity = torch.addmm(b1, inputs, w1.t()).relu_()
+        logits = torch.addmm(b2, activity, w2.t())
+        d_logits = logits.softmax(dim=1)
+        d_logits.scatter_(1, labels[:, None], -1.0, reduce="add")
+        d_activity = (d_logits @ w2).mul_(activity > 0)
+        scale = -rate / total
+        w2.addmm_(d_logits.t(), activity, alpha=scale)
+        b2.add_(d_logits.sum(0), alpha=scale)
+        w1.addmm_(d_activity.t(), inputs, alpha=scale)
+        b1.add_(d_activity.sum(0), alpha=scale)
+        return logits
 
     return step

@@ -5,31 +5,42 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import tracker
 from tracker.exceptions import InvalidStateError
-from training.dataset_records import record_datasets, used_sets
+from training.checkpoint import CheckpointKeeper
+from training.config import EFFECTIVE_CONFIG
+from training.device import shortage_told
+from training.distributed import first_line
 from training.errors import (
     ElsewhereError,
+    NonFiniteLossError,
     RunFailedError,
     TrainingError,
     UsageError,
 )
-from training.evaluation_records import record_evaluation
-from training.experiment import Training
-from training.memory import shortage_told
-from training.model_records import CheckpointKeeper, record_model
+from training.experiment import Experiment, Training
 from training.outcome import Outcome
+from training.records import (
+    record_datasets,
+    record_evaluation,
+    record_model,
+    used_sets,
+)
 from training.report import Beginning
-from training.run_files import EFFECTIVE_CONFIG
-from training.together import train_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from training.checkpoint import Checkpoint
-    from training.experiment import Experiment
+    from training.config import Config
+    from training.data import StudyData
+    from training.distributed import World
+    from training.experiment import Surroundings
+    from training.outcome import EpochResult
+
 
 FAILURE_TAG = "tracker.failure_reason"
 """Where the tracker itself says why a run failed."""
@@ -190,3 +201,61 @@ def _record_best(training: Training, best: Checkpoint, record: Record) -> dict[s
     used = used_sets(experiment.data, experiment.split(), settings)
     record_model(training.model, best, used, metrics)
     return metrics
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is trained next: a configuration from a seed, from the beginning or from a state."""
+
+    name: str
+    seed: int
+    state: Checkpoint | None
+
+
+def train_together(training: Training) -> Iterator[EpochResult]:
+    """Train what is left of the epochs, with all processes, as the one of rank 0.
+
+    Raises:
+        NonFiniteLossError: The loss became NaN or infinite, as it did in the other processes.
+        ElsewhereError: A process cannot go on, and those that wait for it can do nothing else.
+    """
+    experiment = training.experiment
+    if experiment.world.size == 1:
+        yield from training.epochs()
+        return
+    experiment.world.told(lambda: Order(experiment.name, experiment.seed, training.resumed))
+    try:
+        yield from training.epochs()
+    except (MemoryError, RuntimeError) as error:
+        raise ElsewhereError(
+            f"the processes cannot train together any more: {first_line(error)}"
+        ) from error
+
+
+def follow(config: Config, data: StudyData, around: Surroundings) -> None:
+    """Train along with the process of rank 0 until it has nothing left to train.
+
+    Raises:
+        ElsewhereError: Another process is gone.
+        TrainingError: This process cannot go on.
+    """
+    while (order := around.world.told(no_order)) is not None:
+        experiment = Experiment(order.name, config.with_seed(order.seed), data, around)
+        try:
+            with suppress(NonFiniteLossError), shortage_told():  # rank 0 meets it, and says so
+                for _ in Training(experiment, order.state).epochs():
+                    pass
+        except RuntimeError as error:
+            rank = around.world.rank
+            message = f"process {rank} cannot train along: {first_line(error)}"
+            raise TrainingError(message) from error
+
+
+def dismiss(world: World) -> None:
+    """Tell the other processes that there is nothing left to train."""
+    world.told(no_order)
+
+
+def no_order() -> Order | None:
+    """Nothing."""
+    return None
