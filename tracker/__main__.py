@@ -26,10 +26,10 @@ from tracker.cli import (
 )
 from tracker.cli.arguments import Parser, Verbs, add_database
 from tracker.cli.console import Console
-from tracker.cli.plain import clean_lines
 from tracker.cli.program import program_name
 from tracker.cli.session import Session
 from tracker.exceptions import TrackerError
+from tracker.text import clean_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.table import Column, Table
 
-from tracker.cli.plain import clean
+from tracker.text import clean
 
 if TYPE_CHECKING:
     from training.distributed import World

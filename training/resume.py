@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tracker
-from tracker.cli.names import find_run as find_in_store
 from tracker.exceptions import InvalidValueError, NotFoundError
+from tracker.lookup import find_run as find_in_store
 from training.checkpoint import CheckpointKeeper, check_shapes, saved_in
 from training.config import EFFECTIVE_CONFIG
 from training.config_file import load_config

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracker.cli import plain
+from tracker import text
 from tracker.cli.arguments import add_format, add_run
-from tracker.cli.names import describe, find_run
 from tracker.cli.tables import Column, write
 from tracker.cli.tree import artifact_lines
 from tracker.exceptions import NotFoundError
+from tracker.lookup import describe, find_run
 
 if TYPE_CHECKING:
     from tracker.cli.arguments import Verbs
@@ -61,10 +61,10 @@ def artifacts(session: Session) -> None:
 
 
 def _download(session: Session, target: Path, files: list[FileInfo]) -> None:
-    session.console.line(plain.clean(target))
+    session.console.line(text.clean(target))
     session.console.remark(_total(files))
 
 
 def _total(files: list[FileInfo]) -> str:
     size_bytes = sum(file.file_size or 0 for file in files)
-    return f"{plain.plural(len(files), 'file')}, {plain.size(size_bytes)}"
+    return f"{text.plural(len(files), 'file')}, {text.size(size_bytes)}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.cli import plain
+from tracker import text
 from tracker.cli.arguments import add_format, add_run
 from tracker.cli.fields import RESERVED
-from tracker.cli.names import SHORT_ID, find_runs
 from tracker.cli.tables import Column, write
 from tracker.exceptions import InvalidValueError
+from tracker.lookup import SHORT_ID, find_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -95,7 +95,7 @@ def _change(before: Any, after: Any) -> float | None:
 
 
 def _signed(value: float) -> str:
-    return f"+{plain.number(value)}" if value > 0 else plain.number(value)
+    return f"+{text.number(value)}" if value > 0 else text.number(value)
 
 
 def _attributes(runs: Sequence[Run]) -> list[tuple[str, Row]]:
@@ -127,4 +127,4 @@ def _run_columns(runs: Sequence[Run]) -> list[Column]:
 
 
 def _shown(value: object) -> str:
-    return plain.number(value) if isinstance(value, float) else str(value)
+    return text.number(value) if isinstance(value, float) else str(value)

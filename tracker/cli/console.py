@@ -8,7 +8,7 @@ import sys
 import time
 from typing import IO, Final
 
-from tracker.cli.plain import clean
+from tracker.text import clean
 
 _STYLES: Final = {
     "bold": "1",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.cli import plain
+from tracker import text
 from tracker.cli.arguments import add_format
 from tracker.cli.tables import Column, write
 from tracker.entities import ViewType
@@ -32,10 +32,10 @@ def list_experiments(session: Session) -> None:
     columns = [
         Column("experiment_id", "id", style="dim"),
         Column("name", style="bold"),
-        Column("runs", show=plain.count, right=True),
+        Column("runs", show=text.count, right=True),
         Column("running", show=_unless_zero, right=True, style="blue"),
         Column("deleted", "deleted", show=_unless_zero, right=True, style="dim"),
-        Column("last_start", "last run", show=lambda ms: plain.ago(ms, now), exact=plain.moment),
+        Column("last_start", "last run", show=lambda ms: text.ago(ms, now), exact=text.utc_time),
         Column("lifecycle_stage", "stage"),
         Column("artifact_location"),
     ]
@@ -45,4 +45,4 @@ def list_experiments(session: Session) -> None:
 
 
 def _unless_zero(value: int) -> str:
-    return plain.count(value) if value else ""
+    return text.count(value) if value else ""

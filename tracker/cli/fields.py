@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.cli import plain
-from tracker.cli.names import SHORT_ID
+from tracker import text
 from tracker.cli.tables import Column
 from tracker.exceptions import InvalidValueError
+from tracker.lookup import SHORT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,10 +65,9 @@ class Fields:
         proper = _ALIASES.get(name, name)
         if proper not in self._attributes:
             known = [*self._attributes, *_ALIASES]
-            close = get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}"
+            hint = text.did_you_mean(name, known, list_all=True)
             raise InvalidValueError(
-                f"There is no column {name!r}: {hint} (or metrics.KEY, params.KEY, tags.KEY)"
+                f"There is no column {name!r}{hint} (or metrics.KEY, params.KEY, tags.KEY)"
             )
         return self._attributes[proper]
 
@@ -98,7 +96,7 @@ class Fields:
 
     def _make_attributes(self, experiment_names: Mapping[str, str]) -> dict[str, Field]:
         def when(milliseconds: int) -> str:
-            return plain.ago(milliseconds, self._now)
+            return text.ago(milliseconds, self._now)
 
         fields = [
             Field(Column("run_id"), lambda run: run.info.run_id),
@@ -109,18 +107,18 @@ class Fields:
             Field(Column("experiment_id"), lambda run: run.info.experiment_id),
             Field(Column("status", style="status"), lambda run: run.info.status),
             Field(
-                Column("start_time", "started", show=when, exact=plain.moment),
+                Column("start_time", "started", show=when, exact=text.utc_time),
                 lambda run: run.info.start_time,
             ),
             Field(
-                Column("end_time", "ended", show=when, exact=plain.moment),
+                Column("end_time", "ended", show=when, exact=text.utc_time),
                 lambda run: run.info.end_time,
             ),
             Field(
                 Column(
                     "duration_seconds",
                     "took",
-                    show=plain.duration,
+                    show=lambda milliseconds: text.duration(milliseconds / 1000),
                     exact=lambda milliseconds: milliseconds / 1000,
                     right=True,
                 ),
@@ -149,7 +147,7 @@ def _short_id(column: Column) -> Column:
 def _logged(group: str, key: str) -> Field:
     name = f"{group}.{key}"
     if group == "metrics":
-        column = Column(name, key, show=plain.number, right=True)
+        column = Column(name, key, show=text.number, right=True)
         return Field(column, lambda run: run.data.metrics.get(key))
     return Field(Column(name, key), lambda run: _of(run, group).get(key))
 
@@ -178,7 +176,7 @@ def _fitting(keys: Iterable[str], width: int | None, taken: int = 72, most: int 
     """The first keys for which the terminal has room beside `taken` cells."""
     chosen: list[str] = []
     for key in keys:
-        taken += max(plain.display_width(key), 6) + 2
+        taken += max(text.display_width(key), 6) + 2
         if len(chosen) == most or (width is not None and taken > width):
             break
         chosen.append(key)

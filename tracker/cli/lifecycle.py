@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tracker.cli.arguments import add_experiments, add_run
-from tracker.cli.names import describe, find_experiments, find_runs
-from tracker.cli.plain import clean
 from tracker.cli.program import program_name
 from tracker.entities import LifecycleStage
 from tracker.exceptions import InvalidValueError
+from tracker.lookup import describe, find_experiments, find_runs
+from tracker.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.cli import plain
+from tracker import text
 from tracker.cli.arguments import ALL, add_format, add_run, row_limit
-from tracker.cli.names import describe, find_run
 from tracker.cli.tables import Column, write
 from tracker.exceptions import NotFoundError
+from tracker.lookup import describe, find_run
 from tracker.store import lookup
 
 if TYPE_CHECKING:
@@ -28,13 +27,13 @@ _EXAMPLES: Final = """\
 
 SUMMARY: Final = (
     Column("key", "metric"),
-    Column("last", show=plain.number, right=True, style="bold"),
+    Column("last", show=text.number, right=True, style="bold"),
     Column("last_step", "at step", right=True, style="dim"),
-    Column("low", "lowest", show=plain.number, right=True),
+    Column("low", "lowest", show=text.number, right=True),
     Column("low_step", "at step", right=True, style="dim"),
-    Column("high", "highest", show=plain.number, right=True),
+    Column("high", "highest", show=text.number, right=True),
     Column("high_step", "at step", right=True, style="dim"),
-    Column("points", show=plain.count, right=True),
+    Column("points", show=text.count, right=True),
 )
 
 
@@ -89,8 +88,8 @@ def _histories(session: Session, run_id: str, known: Sequence[MetricSummary]) ->
     columns = [
         Column("key", "metric"),
         Column("step", right=True),
-        Column("timestamp", "time", show=plain.moment, exact=plain.moment, style="dim"),
-        Column("value", show=plain.number, right=True, style="bold"),
+        Column("timestamp", "time", show=text.utc_time, exact=text.utc_time, style="dim"),
+        Column("value", show=text.number, right=True, style="bold"),
     ]
     write(console, columns, rows, options.format)
     total = sum(metric.points for metric in known if metric.key in keys)
@@ -101,6 +100,5 @@ def _histories(session: Session, run_id: str, known: Sequence[MetricSummary]) ->
 def _check_keys(keys: Sequence[str], known: Sequence[str], run: str) -> None:
     for key in keys:
         if key not in known:
-            close = get_close_matches(key, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else "."
+            hint = text.did_you_mean(key, known) or "."
             raise NotFoundError(f"The run {run} has no metric {key!r}{hint}")

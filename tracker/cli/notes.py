@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.cli import streams
 from tracker.cli.arguments import add_format, add_run
-from tracker.cli.names import describe, find_experiment, find_run
-from tracker.cli.plain import clean_lines
 from tracker.cli.tables import Column, write
 from tracker.client import NOTE_TAG
 from tracker.exceptions import InvalidValueError
+from tracker.lookup import describe, find_experiment, find_run
+from tracker.text import clean_lines
 
 if TYPE_CHECKING:
     from tracker.cli.arguments import Verbs

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tracker.cli import plain
+from tracker import text
 from tracker.cli.arguments import ALL, add_experiments, add_format, row_limit
 from tracker.cli.fields import Fields
-from tracker.cli.names import experiment_ids
 from tracker.cli.tables import write
 from tracker.entities import ViewType
+from tracker.lookup import experiment_ids
 from tracker.store import lookup
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def list_runs(session: Session) -> None:
     if not found:
         console.remark("No run matches." if options.filter else "There are no runs here.")
     elif found.token:
-        console.remark(f"… the first {plain.plural(limit, 'run')}; --limit 0 shows all")
+        console.remark(f"… the first {text.plural(limit, 'run')}; --limit 0 shows all")
 
 
 def _add_stages(parser: argparse.ArgumentParser) -> None:

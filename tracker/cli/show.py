@@ -6,16 +6,16 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tracker.cli import plain
+from tracker import text
 from tracker.cli.arguments import add_run
 from tracker.cli.fields import RESERVED, duration_of
 from tracker.cli.metrics import SUMMARY, summary_rows
-from tracker.cli.names import find_run
 from tracker.cli.tables import Column, write, write_json
 from tracker.cli.tree import artifact_lines
 from tracker.client import CONTEXT_TAG, NOTE_TAG, PARENT_TAG
 from tracker.exceptions import TrackerError
 from tracker.liveness import REASON_TAG
+from tracker.lookup import find_run
 from tracker.store import lookup
 
 if TYPE_CHECKING:
@@ -54,33 +54,40 @@ def show(session: Session) -> None:
 
 def _head(session: Session, run: Run) -> None:
     console, tags = session.console, run.data.tags
-    name = plain.clean(run.info.run_name or run.info.run_id)
+    name = text.clean(run.info.run_name or run.info.run_id)
     console.line(f"{console.styled(name, 'bold')}  {console.status(run.info.status)}")
     for label, value in _facts(session, run).items():
         if value:
-            console.line(f"{console.styled(f'{label:<12}', 'dim')}{plain.clean(value)}")
+            console.line(f"{console.styled(f'{label:<12}', 'dim')}{text.clean(value)}")
     if note := tags.get(NOTE_TAG):
         console.line()
-        for line in plain.clean_lines(note):
+        for line in text.clean_lines(note):
             console.line(f"  {line}".rstrip())
 
 
 def _facts(session: Session, run: Run) -> dict[str, str | None]:
     info, tags, now = run.info, run.data.tags, session.console.now
+    took = duration_of(run, now)
     stage = None if info.lifecycle_stage == "active" else info.lifecycle_stage
     return {
         "run": info.run_id,
         "experiment": session.store.get_experiment(info.experiment_id).name,
         "stage": stage,
         "reason": tags.get(REASON_TAG),
-        "started": f"{plain.moment(info.start_time)} ({plain.ago(info.start_time, now)})",
-        "took": plain.duration(duration_of(run, now)),
+        "started": _started(info.start_time, now),
+        "took": None if took is None else text.duration(took / 1000),
         "user": info.user_id,
         "source": tags.get("mlflow.source.name"),
         "commit": tags.get("mlflow.source.git.commit"),
         "parent": tags.get(PARENT_TAG),
         "children": _children(session, info.run_id),
     }
+
+
+def _started(timestamp_ms: int | None, now_ms: int) -> str | None:
+    if timestamp_ms is None:
+        return None
+    return f"{text.utc_time(timestamp_ms)} ({text.ago(timestamp_ms, now_ms)})"
 
 
 def _children(session: Session, run_id: str) -> str:
@@ -129,7 +136,7 @@ def _rows_of(entry: DatasetInput) -> str:
     except ValueError:
         return ""
     rows = profile.get("num_rows") if isinstance(profile, dict) else None
-    return plain.count(rows) if isinstance(rows, int) else ""
+    return text.count(rows) if isinstance(rows, int) else ""
 
 
 def _artifacts(session: Session, run_id: str) -> tuple[list[FileInfo], str]:
@@ -144,10 +151,10 @@ def _files(session: Session, files: list[FileInfo], trouble: str) -> None:
     console = session.console
     if trouble:
         console.heading("Artifacts")
-        console.line(plain.clean(trouble))
+        console.line(text.clean(trouble))
     elif files:
-        total = plain.size(sum(file.file_size or 0 for file in files))
-        console.heading(f"Artifacts ({plain.plural(len(files), 'file')}, {total})")
+        total = text.size(sum(file.file_size or 0 for file in files))
+        console.heading(f"Artifacts ({text.plural(len(files), 'file')}, {total})")
         for line in artifact_lines(console, files):
             console.line(line)
 
@@ -155,13 +162,13 @@ def _files(session: Session, files: list[FileInfo], trouble: str) -> None:
 def _pairs(session: Session, pairs: Iterable[tuple[str, str]]) -> None:
     """Two columns without a heading."""
     rows = sorted(pairs)
-    width = max(plain.display_width(plain.clean(key)) for key, _ in rows)
+    width = max(text.display_width(text.clean(key)) for key, _ in rows)
     limit = session.console.width
     for key, value in rows:
-        label = plain.clean(key)
-        padding = " " * (width - plain.display_width(label) + 2)
-        text = plain.clean(value)
-        short = text if limit is None else plain.cut(text, max(limit - width - 2, 20))
+        label = text.clean(key)
+        padding = " " * (width - text.display_width(label) + 2)
+        whole = text.clean(value)
+        short = whole if limit is None else text.cut(whole, max(limit - width - 2, 20))
         session.console.line(f"{session.console.styled(label, 'dim')}{padding}{short}".rstrip())
 
 
@@ -169,8 +176,8 @@ def _as_json(
     session: Session, run: Run, metrics: list[MetricSummary], files: list[FileInfo]
 ) -> dict[str, Any]:
     info = asdict(run.info)
-    info["start_time"] = plain.moment(run.info.start_time)
-    info["end_time"] = plain.moment(run.info.end_time) or None
+    for key in ("start_time", "end_time"):
+        info[key] = None if info[key] is None else text.utc_time(info[key])
     info["experiment"] = session.store.get_experiment(run.info.experiment_id).name
     return {
         **info,

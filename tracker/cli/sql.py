@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.cli import plain, streams
+from tracker import text
+from tracker.cli import streams
 from tracker.cli.arguments import add_format, row_limit, whole_number
 from tracker.cli.tables import Column, write
 from tracker.exceptions import InvalidValueError
@@ -54,13 +55,13 @@ def sql(session: Session) -> None:
         InvalidValueError: The query is empty, wrong, or would write.
     """
     options, console = session.options, session.console
-    text = streams.piped_text() if options.query == "-" else options.query
-    if not text.strip():
+    statement = streams.piped_text() if options.query == "-" else options.query
+    if not statement.strip():
         raise InvalidValueError("The query is empty: write a SELECT.")
-    answer = query.select(session.store.database, text, options.limit, options.timeout)
+    answer = query.select(session.store.database, statement, options.limit, options.timeout)
     write(console, _columns(answer), answer.rows, options.format)
     if answer.more:
-        console.remark(f"… the first {plain.plural(options.limit, 'row')}; --limit 0 shows all")
+        console.remark(f"… the first {text.plural(options.limit, 'row')}; --limit 0 shows all")
 
 
 def _columns(answer: query.Answer) -> list[Column]:

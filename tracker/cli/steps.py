@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from tracker.cli import plain
+from tracker import text
 
 if TYPE_CHECKING:
     from tracker.cli.console import Console
@@ -40,5 +40,5 @@ class Steps:
         """Say how many are done."""
         if self._shows and time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY_SECONDS
-            self._err.write(f"\r\x1b[K{plain.plural(number, self._noun)} …")
+            self._err.write(f"\r\x1b[K{text.plural(number, self._noun)} …")
             self._err.flush()

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from tracker.cli.plain import clean, cut, display_width
+from tracker.text import MISSING, clean, cut, display_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -102,7 +102,7 @@ def _write_table(
 
 
 def _shown(column: Column, value: Any) -> str:
-    return "" if value is None else clean(column.show(value))
+    return MISSING if value is None else clean(column.show(value))
 
 
 def _exact(columns: Sequence[Column], row: Sequence[Any]) -> list[Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracker.cli import plain
+from tracker import text
 from tracker.cli.arguments import ALL, add_experiments, add_run
-from tracker.cli.names import find_experiments, find_runs
 from tracker.cli.steps import Steps
 from tracker.client import TrackingClient
 from tracker.entities import ViewType
 from tracker.exceptions import AlreadyExistsError, InvalidValueError
+from tracker.lookup import find_experiments, find_runs
 
 if TYPE_CHECKING:
     from tracker.cli.arguments import Verbs
@@ -84,10 +84,10 @@ def export(session: Session) -> int:
             f"--force."
         )
     merged = export_bundle(session.reading, run_ids, target, console.now)
-    console.line(plain.clean(target))
+    console.line(text.clean(target))
     console.remark(
-        f"{plain.plural(merged.runs, 'run')}, {plain.plural(merged.copied.files, 'file')}, "
-        f"{plain.size(target.stat().st_size)}"
+        f"{text.plural(merged.runs, 'run')}, {text.plural(merged.copied.files, 'file')}, "
+        f"{text.size(target.stat().st_size)}"
     )
     _remark_troubles(session, merged)
     return 1 if merged.troubles else 0
@@ -125,19 +125,19 @@ def import_(session: Session) -> int:
 def _report(session: Session, merged: Merged) -> None:
     console = session.console
     console.line(
-        f"{plain.plural(merged.runs_new, 'run')} new, {merged.runs_completed:,} completed, "
+        f"{text.plural(merged.runs_new, 'run')} new, {merged.runs_completed:,} completed, "
         f"{merged.runs_unchanged:,} unchanged; "
-        f"{plain.plural(merged.experiments_new, 'experiment')} new; "
-        f"{plain.plural(merged.copied.files, 'file')} copied "
-        f"({plain.size(merged.copied.size_bytes)})"
+        f"{text.plural(merged.experiments_new, 'experiment')} new; "
+        f"{text.plural(merged.copied.files, 'file')} copied "
+        f"({text.size(merged.copied.size_bytes)})"
     )
     if merged.runs_running:
         console.remark(
-            f"{plain.plural(merged.runs_running, 'run')} not ended yet: import again afterwards."
+            f"{text.plural(merged.runs_running, 'run')} not ended yet: import again afterwards."
         )
     if merged.without_files:
         console.remark(
-            f"{plain.plural(merged.without_files, 'run')} name files that are not on this machine."
+            f"{text.plural(merged.without_files, 'run')} name files that are not on this machine."
         )
     _remark_troubles(session, merged)
     if any("allow that folder" in trouble for trouble in merged.troubles):

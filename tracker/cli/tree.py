@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.cli import plain
+from tracker import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,13 +21,13 @@ def artifact_lines(console: Console, files: Sequence[FileInfo]) -> Iterator[str]
         files: With their paths, in the order of `ArtifactStore.walk`.
     """
     labels = list(_labels(files))
-    width = max((plain.display_width(label) for label, _ in labels), default=0)
+    width = max((text.display_width(label) for label, _ in labels), default=0)
     for label, size_bytes in labels:
         if size_bytes is None:
             yield console.styled(label, "blue")
         else:
-            padding = " " * (width - plain.display_width(label))
-            yield f"{label}{padding}  {console.styled(f'{plain.size(size_bytes):>9}', 'dim')}"
+            padding = " " * (width - text.display_width(label))
+            yield f"{label}{padding}  {console.styled(f'{text.size(size_bytes):>9}', 'dim')}"
 
 
 def _labels(files: Sequence[FileInfo]) -> Iterator[tuple[str, int | None]]:
@@ -36,9 +36,9 @@ def _labels(files: Sequence[FileInfo]) -> Iterator[tuple[str, int | None]]:
         *folders, name = file.path.split("/")
         shared = _shared_length(folders, open_folders)
         for depth in range(shared, len(folders)):
-            yield f"{'  ' * depth}{plain.clean(folders[depth])}/", None
+            yield f"{'  ' * depth}{text.clean(folders[depth])}/", None
         open_folders = folders
-        yield f"{'  ' * len(folders)}{plain.clean(name)}", file.file_size or 0
+        yield f"{'  ' * len(folders)}{text.clean(name)}", file.file_size or 0
 
 
 def _shared_length(left: Sequence[str], right: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracker.cli import plain
+from tracker import text
 from tracker.cli.arguments import whole_number
 from tracker.exceptions import InvalidValueError, TrackerError, UnsupportedError
 
@@ -48,7 +48,7 @@ def ui(session: Session) -> int:
     session.reading.store.database.close()
     port = free_port(session.options.port)
     console = session.console
-    console.line(f"Dashboard of {plain.clean(session.path)}: http://{HOST}:{port}")
+    console.line(f"Dashboard of {text.clean(session.path)}: http://{HOST}:{port}")
     console.line("Ctrl-C ends it.")
     console.out.flush()
     command = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracker.cli import plain
+from tracker import text
 from tracker.cli.arguments import whole_number
 from tracker.cli.steps import Steps
 
@@ -64,10 +64,10 @@ def check(session: Session) -> int:
 
     options, console = session.options, session.console
     if options.repair:
-        console.line(f"{plain.plural(repair(session.writing), 'last value')} repaired")
+        console.line(f"{text.plural(repair(session.writing), 'last value')} repaired")
     checkup = Checkup(session.reading, reads_files=not options.quick)
     bad = sum(_write_finding(session, finding) for finding in checkup.run())
-    console.remark(f"{plain.plural(bad, 'problem')}." if bad else "Everything is in order.")
+    console.remark(f"{text.plural(bad, 'problem')}." if bad else "Everything is in order.")
     return 1 if bad else 0
 
 
@@ -95,11 +95,11 @@ def backup(session: Session) -> int:
     from tracker.maintenance.backup import back_up  # noqa: PLC0415
 
     console, path = session.console, session.path
-    stamp = plain.moment(console.now)[:19].replace(":", "").replace("-", "")
+    stamp = text.utc_time(console.now)[:19].replace(":", "").replace("-", "")
     folder = session.options.folder or path.with_name(f"{path.stem}-backup-{stamp}")
     with Steps(console, "run") as steps:
         result = back_up(session.reading, folder.absolute(), steps.done)
-    console.line(plain.clean(folder.resolve() / path.name))
+    console.line(text.clean(folder.resolve() / path.name))
     _remark_backup(session, result)
     return 1 if result.troubles else 0
 
@@ -110,7 +110,7 @@ def _write_finding(session: Session, finding: Finding) -> int:
     looked_at = f"  ({finding.looked_at})" if finding.looked_at else ""
     console.line(f"{verdict}{finding.test}{looked_at}")
     for problem in finding.problems[:_MOST_PROBLEMS]:
-        console.line(f"      {plain.clean(problem)}")
+        console.line(f"      {text.clean(problem)}")
     more = len(finding.problems) - _MOST_PROBLEMS
     if more > 0:
         console.line(f"      … and {more:,} more")
@@ -121,35 +121,35 @@ def _write_garbage(session: Session, garbage: Garbage) -> None:
     console = session.console
     would = "would be " if session.options.dry_run else ""
     console.line(
-        f"{plain.plural(garbage.runs, 'deleted run')} and "
-        f"{plain.plural(garbage.experiments, 'deleted experiment')} {would}removed"
+        f"{text.plural(garbage.runs, 'deleted run')} and "
+        f"{text.plural(garbage.experiments, 'deleted experiment')} {would}removed"
     )
     freed = garbage.file_bytes + garbage.temporary_bytes
     temporaries = (
-        f" and {plain.plural(garbage.temporaries, 'left-over temporary file')}"
+        f" and {text.plural(garbage.temporaries, 'left-over temporary file')}"
         if garbage.temporaries
         else ""
     )
     console.line(
-        f"files     {plain.size(garbage.files_before)} before, "
-        f"{plain.size(garbage.files_before - freed)} after: "
-        f"{plain.plural(garbage.files, 'file')}{temporaries} {would}deleted"
+        f"files     {text.size(garbage.files_before)} before, "
+        f"{text.size(garbage.files_before - freed)} after: "
+        f"{text.plural(garbage.files, 'file')}{temporaries} {would}deleted"
     )
     console.line(
-        f"database  {plain.size(garbage.database_before)} before, "
-        f"{'at most ' if would else ''}{plain.size(garbage.database_after)} after"
+        f"database  {text.size(garbage.database_before)} before, "
+        f"{'at most ' if would else ''}{text.size(garbage.database_after)} after"
     )
 
 
 def _remark_backup(session: Session, result: BackedUp) -> None:
     console = session.console
     console.remark(
-        f"{plain.plural(result.runs, 'run')}, {plain.plural(result.copied.files, 'file')}, "
-        f"{plain.size(result.copied.size_bytes)}; equal files are stored once"
+        f"{text.plural(result.runs, 'run')}, {text.plural(result.copied.files, 'file')}, "
+        f"{text.size(result.copied.size_bytes)}; equal files are stored once"
     )
     if result.elsewhere:
         console.remark(
-            f"warning: the files of {plain.plural(result.elsewhere, 'run')} lie outside the "
+            f"warning: the files of {text.plural(result.elsewhere, 'run')} lie outside the "
             f"database's folder and are not part of the backup."
         )
     for trouble in result.troubles[:_MOST_PROBLEMS]:

@@ -23,6 +23,7 @@ from tracker.files.atomic import (
 )
 from tracker.files.folders import files_to_upload
 from tracker.files.paths import safe_path
+from tracker.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -250,8 +251,5 @@ class ArtifactStore(ABC):
     def _not_found(self, path: str | None) -> NotFoundError:
         if not path:
             return NotFoundError("the run has no artifacts")
-        from difflib import get_close_matches  # noqa: PLC0415
-
-        close = get_close_matches(path, [info.path for info in self.walk()], n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(path, [info.path for info in self.walk()])
         return NotFoundError(f"the run has no artifact {path!r}{hint}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from tracker.exceptions import FilterError
 from tracker.search.syntax import Entity, Field
+from tracker.text import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -148,7 +148,7 @@ def _attribute(key: str, catalogue: Catalogue, text: str, position: int) -> Fiel
 
 def _unknown_attribute(key: str, catalogue: Catalogue) -> str:
     reason = f"{_article(catalogue.noun)} has no attribute {key!r}"
-    if suggestion := _close_match(key, catalogue.attributes):
+    if suggestion := closest(key, catalogue.attributes):
         return f"{reason}. Did you mean {suggestion!r}?"
     if catalogue.noun == "experiment":
         return f"{reason}; a tag is written tags.{_quoted(key)}."
@@ -162,7 +162,7 @@ def _unknown_attribute(key: str, catalogue: Catalogue) -> str:
 def _unknown_prefix(prefix: str, key: str, catalogue: Catalogue) -> str:
     known = ", ".join(name for name in _PLURALS if name in catalogue.prefixes)
     reason = f"There is no {prefix!r} to search; known are {known}"
-    if suggestion := _close_match(prefix, catalogue.prefixes):
+    if suggestion := closest(prefix, catalogue.prefixes):
         return f"{reason}. Did you mean {suggestion!r}?"
     first = next(iter(catalogue.prefixes))
     return f"{reason}. Write, for instance, {first}.{_quoted(f'{prefix}.{key}')}."
@@ -170,15 +170,8 @@ def _unknown_prefix(prefix: str, key: str, catalogue: Catalogue) -> str:
 
 def _suggestion(word: str, names: Iterable[str]) -> str:
     names = list(names)
-    match = _close_match(word, names)
+    match = closest(word, names)
     return f". Did you mean {match!r}?" if match else f"; it has {', '.join(names)}."
-
-
-def _close_match(word: str, names: Iterable[str]) -> str | None:
-    by_lower_case = {name.lower(): name for name in reversed(list(names))}
-    begun = [name for name in by_lower_case if len(word) > 1 and name.startswith(word.lower())]
-    matches = begun or get_close_matches(word.lower(), by_lower_case, n=1)
-    return by_lower_case[matches[0]] if matches else None
 
 
 def _quoted(key: str) -> str:

@@ -69,7 +69,7 @@ def test_a_table_is_short_and_csv_is_exact(cli, runs):
         "run_name = 'wide_1a'",
     )
     assert cli("runs", *columns).out.splitlines()[1].split() == [
-        *("wide_1a", "2025-10-09", "2", "min", "05", "s", "0.9253")
+        *("wide_1a", "2025-10-09", "2", "min", "5", "s", "0.9253")
     ]
     row = next(csv.DictReader(io.StringIO(cli("runs", *columns, "--format", "csv").out)))
     assert row == {

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.cli.plain import clean, cut, display_width
 from tracker.client import TrackingClient
+from tracker.text import clean, cut, display_width
 
 HOSTILE = "a\x1b[31mred\x1b]0;title\x07\x9b2J\u202eb\r\nc"
 

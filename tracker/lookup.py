@@ -1,14 +1,13 @@
-"""From what a user types to the run or experiment that is meant."""
+"""From what a person types to the run or experiment that is meant: its id, its name or a start."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
-from tracker.cli.plain import plural
 from tracker.entities import LifecycleStage, RunInfo, ViewType
 from tracker.exceptions import InvalidValueError, NotFoundError
 from tracker.store import lookup
+from tracker.text import did_you_mean, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,40 +16,45 @@ if TYPE_CHECKING:
     from tracker.store import Store
 
 SHORT_ID: Final = 8
-_CANDIDATES: Final = 50
-_NAMES: Final = 10_000
+_MAX_CANDIDATES: Final = 50
+_MAX_LISTED: Final = 5
+_MAX_NAMES: Final = 10_000
 
 
 def find_run(store: Store, text: str) -> RunInfo:
-    """The one run with this id or name, or with this start of an id or, failing that, of a name.
+    """The one run with this id or name, or whose id or, failing that, whose name starts so.
 
     An active run goes before deleted ones of the same name.
 
+    Args:
+        store: Where to look (`TrackingClient.store`).
+        text: A run's id, its name, or the start of either.
+
     Raises:
-        NotFoundError: No run fits; names the nearest.
-        InvalidValueError: Several fit; lists them.
+        NotFoundError: There is no such run; the message names the nearest.
+        InvalidValueError: There are several; the message lists them.
     """
     with store.database.read() as connection:
-        by_id = lookup.runs_with_id_prefix(connection, text, _CANDIDATES) if text else []
+        by_id = lookup.runs_with_id_prefix(connection, text, _MAX_CANDIDATES) if text else []
         if by_id and by_id[0].run_id == text:
             return by_id[0]
-        named = lookup.runs_named(connection, text, _CANDIDATES)
-        known = {info.run_id: info for info in (*named, *by_id)}
-        if not known and text:
-            started = lookup.runs_with_name_prefix(connection, text, _CANDIDATES)
-            known = {info.run_id: info for info in started}
-        if not known:
-            names = lookup.run_names(connection, _NAMES)
-            raise NotFoundError(f"There is no run {text!r}{_did_you_mean(text, names)}")
-    return _only(text, list(known.values()))
+        named = lookup.runs_named(connection, text, _MAX_CANDIDATES)
+        found = {info.run_id: info for info in (*named, *by_id)}
+        if not found and text:
+            started = lookup.runs_with_name_prefix(connection, text, _MAX_CANDIDATES)
+            found = {info.run_id: info for info in started}
+        if not found:
+            names = lookup.run_names(connection, _MAX_NAMES)
+            raise NotFoundError(f"There is no run {text!r}{did_you_mean(text, names) or '.'}")
+    return _only_one(text, list(found.values()))
 
 
 def find_runs(store: Store, texts: Sequence[str]) -> list[RunInfo]:
-    """One run a text, each run once.
+    """One run per text, each run once.
 
     Raises:
-        NotFoundError: A text fits no run.
-        InvalidValueError: A text fits several runs.
+        NotFoundError: There is no such run.
+        InvalidValueError: There are several.
     """
     return list({info.run_id: info for info in (find_run(store, text) for text in texts)}.values())
 
@@ -59,7 +63,7 @@ def find_experiment(store: Store, text: str) -> Experiment:
     """The experiment of this name, else of this id, else the only one whose name starts so.
 
     Raises:
-        NotFoundError: There is none; names the nearest.
+        NotFoundError: There is none; the message names the nearest.
     """
     if named := store.get_experiment_by_name(text):
         return named
@@ -69,12 +73,12 @@ def find_experiment(store: Store, text: str) -> Experiment:
     for ids in ({each.experiment_id for each in summaries} & {text}, started):
         if len(ids) == 1:
             return store.get_experiment(next(iter(ids)))
-    hint = _did_you_mean(text, [summary.name for summary in summaries])
-    raise NotFoundError(f"There is no experiment {text!r}{hint}")
+    names = [summary.name for summary in summaries]
+    raise NotFoundError(f"There is no experiment {text!r}{did_you_mean(text, names) or '.'}")
 
 
 def find_experiments(store: Store, texts: Sequence[str]) -> list[Experiment]:
-    """One experiment a text, each experiment once.
+    """One experiment per text, each experiment once.
 
     Raises:
         NotFoundError: There is no such experiment.
@@ -84,7 +88,7 @@ def find_experiments(store: Store, texts: Sequence[str]) -> list[Experiment]:
 
 
 def experiment_ids(store: Store, texts: Sequence[str]) -> list[str]:
-    """The ids of the experiments named, of all where none is.
+    """The ids of the named experiments; of all experiments if none is named.
 
     Raises:
         NotFoundError: There is no such experiment.
@@ -102,18 +106,14 @@ def describe(info: RunInfo) -> str:
     return f"{info.run_name!r} ({short})" if info.run_name else short
 
 
-def _only(text: str, found: Sequence[RunInfo]) -> RunInfo:
+def _only_one(text: str, found: Sequence[RunInfo]) -> RunInfo:
     active = [info for info in found if info.lifecycle_stage == LifecycleStage.ACTIVE]
     candidates = active or list(found)
     if len(candidates) == 1:
         return candidates[0]
-    shown = ", ".join(f"{info.run_id[:SHORT_ID]} ({info.run_name})" for info in candidates[:5])
-    more = ", …" if len(candidates) > 5 else ""  # noqa: PLR2004
+    listed = (f"{info.run_id[:SHORT_ID]} ({info.run_name})" for info in candidates[:_MAX_LISTED])
+    more = ", …" if len(candidates) > _MAX_LISTED else ""
     raise InvalidValueError(
-        f"{text!r} fits {plural(len(candidates), 'run')}: {shown}{more}; name one by its id."
+        f"{text!r} fits {plural(len(candidates), 'run')}: {', '.join(listed)}{more}; "
+        "name one by its id."
     )
-
-
-def _did_you_mean(text: str, known: Sequence[str]) -> str:
-    close = get_close_matches(text, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else "."
