@@ -16,8 +16,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from dashboard.menu import ADDRESSES
-from dashboard.server import Guard
-from dashboard.shell import serve_page
+from dashboard.server import Guard, serve_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

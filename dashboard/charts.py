@@ -36,7 +36,7 @@ def _framed(chart: Any, height: int) -> Chart:
 
 
 def bars(
-    table: pd.DataFrame, x: str, y: str, group: str, colours: Mapping[str, str], height: int = 240
+    table: pd.DataFrame, x: str, y: str, group: str, colors: Mapping[str, str], height: int = 240
 ) -> Chart:
     """Grouped bars; `table` has the columns named by x, y and group.
 
@@ -45,10 +45,10 @@ def bars(
         x: The title of the horizontal axis.
         y: The title of the vertical axis.
         group: What sets the bars of one place apart.
-        colours: Group to colour; the page says which is which, for a legend would be cut.
+        colors: Group to color; the page says which is which, for a legend would be cut.
         height: In pixels.
     """
-    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    scale = alt.Scale(domain=list(colors), range=list(colors.values()))
     chart = (
         alt.Chart(table)
         .mark_bar(cornerRadiusTopLeft=3, cornerRadiusTopRight=3)
@@ -67,7 +67,7 @@ def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) ->
     """A parameter against a metric, one point a run.
 
     Args:
-        table: x, y, run, label, colour.
+        table: x, y, run, label, color.
         x: The title of the horizontal axis.
         y: The title of the vertical axis.
         log_x: Whether x is logarithmic.
@@ -87,7 +87,7 @@ def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) ->
         y=alt.Y("y:Q", scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(title=y)),
     )
     points = base.mark_circle(size=130, opacity=0.9).encode(
-        color=_run_colour(_colours(table)),
+        color=_run_color(_colors(table)),
         tooltip=[
             alt.Tooltip("label:N", title="run"),
             alt.Tooltip("x:Q", title=x, format=".4~g"),
@@ -107,7 +107,7 @@ def strip(table: pd.DataFrame, x: str, y: str) -> Chart:
     """A parameter that is text against a metric, one point a run.
 
     Args:
-        table: x, y, run, label, colour.
+        table: x, y, run, label, color.
         x: The title of the horizontal axis.
         y: The title of the vertical axis.
     """
@@ -118,7 +118,7 @@ def strip(table: pd.DataFrame, x: str, y: str) -> Chart:
         .encode(
             x=alt.X("x:N", axis=axis),
             y=alt.Y("y:Q", scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(title=y)),
-            color=_run_colour(_colours(table)),
+            color=_run_color(_colors(table)),
             tooltip=[
                 alt.Tooltip("label:N", title="run"),
                 alt.Tooltip("x:N", title=x),
@@ -133,9 +133,9 @@ def parallel(table: pd.DataFrame, dimensions: Sequence[str], muted: str) -> Char
     """One line a run across its parameters and metrics, each axis on its own scale.
 
     Args:
-        table: run, label, colour, dimension (d0, d1, …), position in [0, 1], text.
+        table: run, label, color, dimension (d0, d1, …), position in [0, 1], text.
         dimensions: The titles, in order.
-        muted: The colour of the values at the ends: text marks do not follow the theme.
+        muted: The color of the values at the ends: text marks do not follow the theme.
     """
     titles = list(dimensions)
     x = alt.X(
@@ -154,7 +154,7 @@ def parallel(table: pd.DataFrame, dimensions: Sequence[str], muted: str) -> Char
     )
     y = alt.Y("position:Q", axis=None, scale=alt.Scale(domain=[-0.1, 1.1]))
     near = alt.selection_point(name="line", on="pointerover", fields=["run"], clear="pointerout")
-    base = alt.Chart(table).encode(x=x, y=y, color=_run_colour(_colours(table)), detail="run:N")
+    base = alt.Chart(table).encode(x=x, y=y, color=_run_color(_colors(table)), detail="run:N")
     line = base.mark_line(strokeWidth=2.2).encode(
         opacity=alt.condition(near, alt.value(0.9), alt.value(0.15))
     )
@@ -175,7 +175,7 @@ def _ends(table: pd.DataFrame, x: alt.X, y: alt.Y, limit: float, muted: str) -> 
         x: Where the axes are.
         y: Where the values are.
         limit: The width of a text: a long one would take the room of all the lines.
-        muted: Its colour.
+        muted: Its color.
     """
     ends = table[table["position"].isin([0.0, 1.0])].drop_duplicates(["dimension", "position"])
     above, below = (
@@ -187,28 +187,28 @@ def _ends(table: pd.DataFrame, x: alt.X, y: alt.Y, limit: float, muted: str) -> 
     return above + below
 
 
-def _colours(table: pd.DataFrame) -> dict[str, str]:
-    return dict(zip(table["run"], table["colour"], strict=True))
+def _colors(table: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(table["run"], table["color"], strict=True))
 
 
-def _run_colour(colours: Mapping[str, str]) -> alt.Color:
-    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+def _run_color(colors: Mapping[str, str]) -> alt.Color:
+    scale = alt.Scale(domain=list(colors), range=list(colors.values()))
     return alt.Color("run:N", scale=scale, legend=None)
 
 
-def dumbbell(table: pd.DataFrame, colours: Mapping[str, str]) -> Chart:
+def dumbbell(table: pd.DataFrame, colors: Mapping[str, str]) -> Chart:
     """Two results of each run on one line: full for sharp, open for blurred.
 
     Args:
         table: run, label, split ('Sharp' or 'Blurred'), accuracy in [0, 1].
-        colours: Run id to colour.
+        colors: Run id to color.
     """
     scale = alt.Scale(zero=False, padding=18)
     axis = alt.Axis(title="accuracy", format=".0%", tickCount=5)
     x = alt.X("accuracy:Q", scale=scale, axis=axis)
     names = alt.Axis(title=None, labelLimit=150, ticks=False)
     y = alt.Y("label:N", sort=None, axis=names)
-    base = alt.Chart(table).encode(y=y, color=_run_colour(colours))
+    base = alt.Chart(table).encode(y=y, color=_run_color(colors))
     bridge = base.mark_rule(strokeWidth=3, opacity=0.35).encode(
         x=alt.X("min(accuracy):Q", axis=axis, scale=scale), x2="max(accuracy):Q"
     )
@@ -225,12 +225,12 @@ def dumbbell(table: pd.DataFrame, colours: Mapping[str, str]) -> Chart:
     return _framed(bridge + full + ring, height)
 
 
-def calibration(table: pd.DataFrame, colours: Mapping[str, str]) -> Chart:
+def calibration(table: pd.DataFrame, colors: Mapping[str, str]) -> Chart:
     """Accuracy against confidence; the diagonal is a model that knows what it knows.
 
     Args:
         table: run, label, confidence, accuracy (both in [0, 1]), count.
-        colours: Run id to colour.
+        colors: Run id to color.
     """
     unit = alt.Scale(domain=[0, 1])
     ideal = pd.DataFrame({"confidence": [0, 1], "accuracy": [0, 1]})
@@ -244,12 +244,12 @@ def calibration(table: pd.DataFrame, colours: Mapping[str, str]) -> Chart:
         alt.Tooltip("count:Q", title="images", format=","),
     ]
     line = alt.Chart(table).mark_line(point={"size": 50, "filled": True}, strokeWidth=2)
-    curves_ = line.encode(x=x, y=y, color=_run_colour(colours), tooltip=tip)
+    curves_ = line.encode(x=x, y=y, color=_run_color(colors), tooltip=tip)
     return _framed(diagonal.encode(x=x, y=y) + curves_, 240)
 
 
 def confusion(table: pd.DataFrame, picked: Cell | None, *, rates: bool, dark: bool) -> Chart:
-    """Right answers in green, wrong ones in red, as strong as their share; clicking picks a cell.
+    """Correct predictions green, wrong ones red, as strong as their share; a click picks a cell.
 
     Args:
         table: label, prediction, count, rate.
@@ -260,8 +260,8 @@ def confusion(table: pd.DataFrame, picked: Cell | None, *, rates: bool, dark: bo
     begun = [dict(zip(CELL, picked, strict=True))] if picked else alt.Undefined
     cell = alt.selection_point(name="cell", fields=CELL, empty=False, value=begun)
     axis = alt.Axis(labelAngle=0, ticks=False, domain=False, grid=False)
-    x = alt.X("prediction:N", sort=None, axis=axis, title="read as")
-    y = alt.Y("label:N", sort=None, axis=axis, title="is")
+    x = alt.X("prediction:N", sort=None, axis=axis, title="predicted")
+    y = alt.Y("label:N", sort=None, axis=axis, title="true")
     base = alt.Chart(table).encode(x=x, y=y)
     right = alt.datum.label == alt.datum.prediction
     squares = base.mark_rect(cornerRadius=4).encode(
@@ -272,8 +272,8 @@ def confusion(table: pd.DataFrame, picked: Cell | None, *, rates: bool, dark: bo
         stroke=alt.condition(cell, alt.value("#4353d9"), alt.value("transparent")),
         strokeWidth=alt.value(2.5),
         tooltip=[
-            alt.Tooltip("label:N", title="is"),
-            alt.Tooltip("prediction:N", title="read as"),
+            alt.Tooltip("label:N", title="true"),
+            alt.Tooltip("prediction:N", title="predicted"),
             alt.Tooltip("count:Q", title="images", format=","),
             alt.Tooltip("rate:Q", title="share", format=".1%"),
         ],
@@ -293,22 +293,22 @@ def over_first(table: pd.DataFrame, first: str, numeric: Sequence[str]) -> Chart
     titles = {f"c{index}": name for index, name in enumerate(numeric)}
     long = wide.melt("x", var_name="column", value_name="value")
     long["column"] = long["column"].map(titles)
-    colour = alt.Color("column:N", title=None, legend=alt.Legend(orient="top"))
+    color = alt.Color("column:N", title=None, legend=alt.Legend(orient="top"))
     value = alt.Y("value:Q", title=None, scale=alt.Scale(zero=not is_number))
     tips = [alt.Tooltip("x", title=first), "column:N", alt.Tooltip("value:Q", format=".5~g")]
     if is_number:
         x = alt.X("x:Q", title=first, scale=alt.Scale(zero=False))
         line = alt.Chart(long).mark_line(point=True)
-        return _framed(line.encode(x=x, y=value, color=colour, tooltip=tips), 320)
+        return _framed(line.encode(x=x, y=value, color=color, tooltip=tips), 320)
     bar = alt.Chart(long.head(200)).mark_bar()
     names = alt.X("x:N", title=first, sort=None, axis=alt.Axis(labelLimit=120))
-    drawn = bar.encode(x=names, xOffset="column:N", y=value, color=colour, tooltip=tips)
+    drawn = bar.encode(x=names, xOffset="column:N", y=value, color=color, tooltip=tips)
     return _framed(drawn, 320)
 
 
-def shares(table: pd.DataFrame, colour: str) -> Chart:
+def probability_chart(table: pd.DataFrame, color: str) -> Chart:
     """Ten small bars: digit and share in [0, 1]."""
-    bar = alt.Chart(table).mark_bar(cornerRadiusTopLeft=3, cornerRadiusTopRight=3, color=colour)
+    bar = alt.Chart(table).mark_bar(cornerRadiusTopLeft=3, cornerRadiusTopRight=3, color=color)
     chart = bar.encode(
         x=alt.X("digit:N", sort=None, axis=alt.Axis(title=None, labelAngle=0, ticks=False)),
         y=alt.Y("share:Q", axis=None, scale=alt.Scale(domain=[0, 1])),

@@ -1,4 +1,4 @@
-"""One colour a run, the same on every page for as long as the run is selected."""
+"""One color a run, the same on every page for as long as the run is selected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Theme = Literal["light", "dark"]
 # The order of chartCategoricalColors in .streamlit/config.toml.
-COLOURS = (
+COLORS = (
     "#4f6df5", "#f08a24", "#1fa97a", "#e0528f", "#8a5cf0", "#19a7ce",
     "#d4a012", "#e2574c", "#6b9b37", "#a8683c", "#7b8794", "#c062d6",
 )  # fmt: skip
@@ -32,7 +32,7 @@ STATUS_TEXTS: dict[Theme, dict[str, str]] = {
         "SCHEDULED": "#a9b2c8",
     },
 }
-# Of the quiet words in a chart, where the page's text colours do not reach.
+# Of the quiet words in a chart, where the page's text colors do not reach.
 MUTED_TEXTS: dict[Theme, str] = {"light": "#656d84", "dark": "#9aa3b8"}
 PILL_OPACITY = 0.12
 
@@ -43,7 +43,7 @@ def theme() -> Theme:
 
 
 def verdict(*, good: bool) -> str:
-    """The colour of words about what is right or better, or wrong or worse."""
+    """The color of words about what is right or better, or wrong or worse."""
     return STATUS_TEXTS[theme()]["FINISHED" if good else "FAILED"]
 
 
@@ -66,6 +66,6 @@ def assign(run_ids: Sequence[str], earlier: dict[str, int]) -> dict[str, int]:
     return {run_id: kept[run_id] for run_id in run_ids}
 
 
-def colour(position: int) -> str:
-    """The colour at a palette position; more than twelve repeat."""
-    return COLOURS[position % len(COLOURS)]
+def color(position: int) -> str:
+    """The color at a palette position; more than twelve repeat."""
+    return COLORS[position % len(COLORS)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.labels import families, short
-from dashboard.palette import COLOURS, assign, colour
+from dashboard.palette import COLORS, assign, color
 from dashboard.queries import records, run_lists
 from tracker.files import open_artifacts
 
@@ -40,7 +40,7 @@ class View:
     Args:
         source: The database's state.
         experiment_id: The chosen experiment; None for all.
-        runs: The selected runs: `run_lists.RUN_COLUMNS`, `label` and `colour`, in order.
+        runs: The selected runs: `run_lists.RUN_COLUMNS`, `label` and `color`, in order.
         now: When the rerun began.
     """
 
@@ -65,9 +65,9 @@ class View:
         return dict(zip(self.runs["run_id"], self.runs["start_time"], strict=True))
 
     @property
-    def colours(self) -> dict[str, str]:
-        """Run id to colour."""
-        return dict(zip(self.runs["run_id"], self.runs["colour"], strict=True))
+    def colors(self) -> dict[str, str]:
+        """Run id to color."""
+        return dict(zip(self.runs["run_id"], self.runs["color"], strict=True))
 
     def store(self, run_id: str) -> ArtifactStore:
         """A run's artifacts.
@@ -153,32 +153,32 @@ def build(
     run_ids: tuple[str, ...],
     palette: str = "palette",
 ) -> View:
-    """The view of these runs, with the colours they had before.
+    """The view of these runs, with the colors they had before.
 
     Args:
         source: The database's state.
         experiment_id: The chosen experiment; None for all.
         run_ids: The runs, in order.
-        palette: Under which session key the colours are remembered.
+        palette: Under which session key the colors are remembered.
     """
     runs = run_lists.runs_by_id(source, run_ids).copy()
-    owners = _owners_of_colours(source, runs)
+    owners = _owners_of_colors(source, runs)
     positions = assign(list(dict.fromkeys(owners.values())), st.session_state.get(palette, {}))
     st.session_state[palette] = positions
     shown = labels(source, dict(zip(runs["run_id"], runs["name"], strict=True)))
     runs["label"] = [shown[run_id] for run_id in runs["run_id"]]
-    runs["colour"] = [colour(positions[owners[run_id]]) for run_id in runs["run_id"]]
+    runs["color"] = [color(positions[owners[run_id]]) for run_id in runs["run_id"]]
     return View(source, experiment_id, runs, datetime.now(UTC))
 
 
-def _owners_of_colours(source: Source, runs: pd.DataFrame) -> dict[str, str]:
-    """Whose colour each run has.
+def _owners_of_colors(source: Source, runs: pd.DataFrame) -> dict[str, str]:
+    """Whose color each run has.
 
-    Its own; where there are more runs than colours, that of the first run of its name inside the
+    Its own; where there are more runs than colors, that of the first run of its name inside the
     same parent run: they are one configuration with several seeds.
     """
     ids = tuple(runs["run_id"])
-    parents = records.parents_of(source, ids) if len(ids) > len(COLOURS) else {}
+    parents = records.parents_of(source, ids) if len(ids) > len(COLORS) else {}
     first: dict[tuple[str, str], str] = {}
     return {
         run_id: first.setdefault((parents.get(run_id, run_id), DIGITS.sub("", name or "")), run_id)

@@ -47,7 +47,7 @@ def accuracy(result: dict[str, Any]) -> float | None:
 
 
 def calibration(result: dict[str, Any]) -> pd.DataFrame:
-    """How right the model was when how sure: confidence, accuracy, count; may be empty."""
+    """Calibration by bin: confidence, accuracy, count; may be empty."""
     bins = _bins(result)
     if bins is None:
         return pd.DataFrame(columns=BIN_COLUMNS)

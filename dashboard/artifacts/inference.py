@@ -7,14 +7,17 @@ enough for networks of convolutions, linear layers and rectifiers.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import streamlit as st
 
 from dashboard import untrusted
 from dashboard.artifacts import files
+from dashboard.artifacts.files import FileKey, file_key
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
@@ -34,6 +37,9 @@ MAX_BYTES = 200_000_000
 MAX_NUMBERS = 10_000_000
 LINE = re.compile(r"^\s*\((?P<index>\w+)\): (?P<kind>\w+)\((?P<arguments>.*)\)$")
 PAIR = re.compile(r"(\w+)=\((\d+), (\d+)\)")
+
+
+PROGRAM = "model/model.pt2"
 
 
 class InferenceError(TrackerError):
@@ -59,10 +65,10 @@ class Model:
         with untrusted.reading("The network"):
             for layer in self.layers:
                 value = layer(value)
-        return shares(value)
+        return softmax(value)
 
 
-def shares(logits: Array) -> Array:
+def softmax(logits: Array) -> Array:
     """Probabilities that add up to one.
 
     Args:
@@ -161,3 +167,38 @@ KINDS: dict[str, Any] = {
     "ReLU": _relu,
     "Conv2d": _convolution,
 }
+
+
+def has_program(store: ArtifactStore) -> bool:
+    """Whether a run keeps an exported program."""
+    return file_key(store, PROGRAM) is not None
+
+
+def run_program(store: ArtifactStore, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the program says of one image; runs code that the file may hold.
+
+    Args:
+        store: The run's artifacts.
+        image: (28, 28) float32 in [0, 1].
+
+    Raises:
+        TrackerError: If torch is not installed, or cannot load or run the program.
+    """
+    key = file_key(store, PROGRAM)
+    if key is None:
+        raise InferenceError(f"This run keeps no {PROGRAM}.")
+    if importlib.util.find_spec("torch") is None:
+        raise InferenceError("This model needs torch: pip install 'ml-tracker[training]'.")
+    import torch  # noqa: PLC0415
+
+    with untrusted.reading(PROGRAM), torch.inference_mode():
+        logits = _module(key)(torch.from_numpy(np.ascontiguousarray(image))[None, None])
+        answer: NDArray[np.float32] = logits[0].numpy()
+    return softmax(answer)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _module(key: FileKey) -> Any:
+    import torch  # noqa: PLC0415
+
+    return torch.export.load(key.path).module()

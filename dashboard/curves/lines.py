@@ -147,7 +147,7 @@ def _line(view: View, wanted: histories.History, better: str) -> Series:
     return Series(
         wanted.run_id,
         view.labels[wanted.run_id],
-        view.colours[wanted.run_id],
+        view.colors[wanted.run_id],
         metrics.split_part(wanted.key)[1],
         Points(
             start / unit,

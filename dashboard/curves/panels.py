@@ -48,7 +48,7 @@ def legend(view: View, shown: Mapping[str, list[str]]) -> None:
         {metrics.split_part(key)[1] for keys in shown.values() for key in keys} - {""}
     )
     html.legend(
-        list(zip(view.runs["label"], view.runs["colour"], strict=True)),
+        list(zip(view.runs["label"], view.runs["color"], strict=True)),
         list(strokes.items()) if len(strokes) > 1 else [],
         signs=_signs(view, shown),
     )

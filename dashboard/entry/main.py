@@ -41,8 +41,8 @@ def _show(path: Path) -> None:
     current = view.build(source, experiment_id, sidebar.pick_runs(source, experiment_id))
     if not current.runs.empty:
         with st.sidebar:
-            colours = zip(current.runs["label"], current.runs["colour"], strict=True)
-            html.legend(list(colours), stacked=True)
+            colors = zip(current.runs["label"], current.runs["color"], strict=True)
+            html.legend(list(colors), stacked=True)
     st.sidebar.caption(html.code_span(str(path)))
     pages = [
         st.Page(

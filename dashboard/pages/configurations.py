@@ -38,7 +38,7 @@ def show(view: View) -> None:
     params = _table(records.params_of(view.source, view.run_ids), view)
     latest = _table(records.latest_of(view.source, view.run_ids), view)
     baseline = choose_run(view, "Baseline", "baseline")
-    html.legend(list(zip(view.runs["label"], view.runs["colour"], strict=True)))
+    html.legend(list(zip(view.runs["label"], view.runs["color"], strict=True)))
     _differences(params, view, baseline)
     _results(latest, view, baseline)
     _relations(params, latest, view)
@@ -72,7 +72,7 @@ def _differing(texts: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _results(latest: pd.DataFrame, view: View, baseline: str) -> None:
-    st.subheader("What came of it")
+    st.subheader("Results")
     if latest.empty:
         st.caption("The selected runs have logged no metric.")
         return
@@ -135,10 +135,10 @@ def _relations(params: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
         return
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
-        st.subheader("Every run a line")
+        st.subheader("Parallel coordinates")
         _parallel(texts.loc[varying], latest, view)
     with right, st.container(border=True, height="stretch"):
-        st.subheader("One against the other")
+        st.subheader("Parameter vs metric")
         _scatter(texts.loc[varying], latest, view)
 
 
@@ -200,7 +200,7 @@ def _axis(name: str, row: pd.Series[Any], view: View) -> pd.DataFrame:
         {
             "run": row.index,
             "label": [view.labels[run_id] for run_id in row.index],
-            "colour": [view.colours[run_id] for run_id in row.index],
+            "color": [view.colors[run_id] for run_id in row.index],
             "dimension": name,
             "position": _positions(row),
             "text": [html.cut(text, LONGEST_TEXT) for text in texts],
@@ -233,7 +233,7 @@ def _scatter(texts: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
             "y": latest.loc[y],
             "run": list(texts.columns),
             "label": [view.labels[run_id] for run_id in texts.columns],
-            "colour": [view.colours[run_id] for run_id in texts.columns],
+            "color": [view.colors[run_id] for run_id in texts.columns],
         }
     ).dropna()
     if table.empty:

@@ -10,8 +10,8 @@ import streamlit as st
 from dashboard import charts
 from dashboard.artifacts import files
 from dashboard.formats import size
-from dashboard.palette import colour
-from dashboard.queries import datasets
+from dashboard.palette import color
+from dashboard.queries import records
 from dashboard.widgets import columns, html
 from dashboard.widgets.columns import Column
 from dashboard.widgets.run_choice import ask_for_runs, choose_run
@@ -49,7 +49,7 @@ def show(view: View) -> None:
 
 
 def _inputs(view: View) -> None:
-    used = datasets.used_by(view.source, view.run_ids)
+    used = records.datasets_of(view.source, view.run_ids)
     st.subheader("Data sets")
     if used.empty:
         st.caption("The selected runs name no data set.")
@@ -77,9 +77,9 @@ def _classes(store: ArtifactStore) -> None:
         return
     with st.container(border=True):
         st.subheader("Class distribution")
-        colours = {split: colour(place) for place, split in enumerate(counts["split"].unique())}
-        html.legend(list(colours.items()))
-        st.altair_chart(charts.bars(counts, "class", "images", "split", colours), key="classes")
+        colors = {split: color(place) for place, split in enumerate(counts["split"].unique())}
+        html.legend(list(colors.items()))
+        st.altair_chart(charts.bars(counts, "class", "images", "split", colors), key="classes")
 
 
 def class_counts(metadata: Any) -> pd.DataFrame:

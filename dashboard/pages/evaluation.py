@@ -34,7 +34,7 @@ def show(view: View) -> None:
     if not results:
         html.empty("target", "The selected runs keep no evaluation/summary.json.")
         return
-    html.legend([(view.labels[run_id], view.colours[run_id]) for run_id in results])
+    html.legend([(view.labels[run_id], view.colors[run_id]) for run_id in results])
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         _accuracies(view, results)
@@ -69,11 +69,11 @@ def _accuracies(view: View, results: dict[str, dict[str, Any]]) -> None:
         st.caption("No accuracy was recorded.")
         return
     html.legend([], signs=[("sharp images", "disc"), ("blurred images", "ring")])
-    st.altair_chart(charts.dumbbell(table, view.colours), key="accuracies")
+    st.altair_chart(charts.dumbbell(table, view.colors), key="accuracies")
 
 
 def _calibration(view: View, results: dict[str, dict[str, Any]]) -> None:
-    st.subheader("How right when how sure")
+    st.subheader("Calibration")
     split = _choose_split("calibration_split")
     pieces = [
         evaluation.calibration(splits[split]).assign(run=run_id, label=view.labels[run_id])
@@ -84,7 +84,7 @@ def _calibration(view: View, results: dict[str, dict[str, Any]]) -> None:
     if not pieces:
         st.caption("No calibration was recorded.")
         return
-    st.altair_chart(charts.calibration(pd.concat(pieces), view.colours), key="calibration")
+    st.altair_chart(charts.calibration(pd.concat(pieces), view.colors), key="calibration")
 
 
 def _choose_split(key: str) -> str:
@@ -126,7 +126,7 @@ def _mistakes(view: View, stores: dict[str, ArtifactStore]) -> None:
 
 def _extremes(found: list[evaluation.Example]) -> None:
     slots = st.columns(2)
-    titles = {"best": "Surest and right", "worst": "Surest and wrong"}
+    titles = {"worst": "Most confident errors", "best": "Most confident hits"}
     for slot, (kind, title) in zip(slots, titles.items(), strict=True):
         chosen = [example for example in found if example.kind == kind]
         if not chosen:
@@ -148,23 +148,23 @@ def _extremes(found: list[evaluation.Example]) -> None:
 
 def _followed(view: View, stores: dict[str, ArtifactStore]) -> None:
     """The same test image under every selected model."""
-    answers = {
+    predictions = {
         (run_id, split): table
         for run_id, store in stores.items()
         for split in evaluation.SPLITS
         if (table := evaluation.predictions(store, split)) is not None
     }
-    if not answers:
+    if not predictions:
         return
     st.subheader("One image under every model")
-    highest = max(int(table["index"].max()) for table in answers.values())
+    highest = max(int(table["index"].max()) for table in predictions.values())
     left, right = st.columns([2, 5])
     with left, st.container(border=True, height="stretch"):
         index = st.number_input("Test image", 0, highest, key="image", bind="query-params")
         _both(stores, int(index))
-        _choose_disputed(_disputed(answers), int(index))
+        _choose_disputed(_disputed(predictions), int(index))
     with right, st.container(border=True, height="stretch"):
-        _answers(view, answers, int(index))
+        _predictions(view, predictions, int(index))
 
 
 def _choose_disputed(disputed: list[int], index: int) -> None:
@@ -191,11 +191,11 @@ def _both(stores: dict[str, ArtifactStore], index: int) -> None:
     images.wall(shown, 84)
 
 
-def _disputed(answers: dict[tuple[str, str], pd.DataFrame]) -> list[int]:
-    """Sharp images that about half of the models read rightly."""
+def _disputed(predictions: dict[tuple[str, str], pd.DataFrame]) -> list[int]:
+    """Sharp images that about half of the models predict correctly."""
     right = [
         (table["label"] == table["prediction"]).rename(run_id)
-        for (run_id, split), table in answers.items()
+        for (run_id, split), table in predictions.items()
         if split == "test" and table.index.is_unique
     ]
     if len(right) < 2:  # noqa: PLR2004
@@ -205,9 +205,9 @@ def _disputed(answers: dict[tuple[str, str], pd.DataFrame]) -> list[int]:
     return [int(index) for index in torn.index]
 
 
-def _answers(view: View, answers: dict[tuple[str, str], pd.DataFrame], index: int) -> None:
+def _predictions(view: View, predictions: dict[tuple[str, str], pd.DataFrame], index: int) -> None:
     lines = []
-    for (run_id, split), table in answers.items():
+    for (run_id, split), table in predictions.items():
         if index not in table.index:
             continue
         row = table.loc[[index]].iloc[0]
@@ -215,8 +215,8 @@ def _answers(view: View, answers: dict[tuple[str, str], pd.DataFrame], index: in
             {
                 "Run": view.labels[run_id],
                 "Image": evaluation.SPLITS[split],
-                "Is": row["label"],
-                "Read as": row["prediction"],
+                "True": row["label"],
+                "Predicted": row["prediction"],
                 "Confidence": 100 * float(row["confidence"]),
                 "": "✓" if row["label"] == row["prediction"] else "✗",
             }
@@ -228,5 +228,5 @@ def _answers(view: View, answers: dict[tuple[str, str], pd.DataFrame], index: in
         pd.DataFrame(lines),
         hide_index=True,
         placeholder=MISSING,
-        column_config={"Confidence": confusion.shares()},
+        column_config={"Confidence": confusion.percent_column()},
     )

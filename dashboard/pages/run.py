@@ -13,7 +13,7 @@ from dashboard import editing, metrics, opening, watch
 from dashboard.artifacts import files
 from dashboard.curves import panels
 from dashboard.formats import MISSING, duration, moment, number, size
-from dashboard.queries import datasets, extremes, records, run_lists
+from dashboard.queries import extremes, records, run_lists
 from dashboard.view import View, build, labels
 from dashboard.widgets import columns, file_tree, html, preview
 from dashboard.widgets.run_choice import ask_for_runs, choose_run
@@ -204,7 +204,7 @@ def _tags(view: View, run_id: str, tags: dict[str, str]) -> None:
 
 
 def _inputs(view: View, run_id: str) -> None:
-    used = datasets.used_by(view.source, (run_id,))
+    used = records.datasets_of(view.source, (run_id,))
     if used.empty:
         return
     st.subheader("Data sets")

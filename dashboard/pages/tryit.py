@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts
-from dashboard.artifacts import digits, exported, inference
+from dashboard.artifacts import digits, inference
 from dashboard.widgets import drawing_pad, html, images
 from dashboard.widgets.run_choice import ask_for_runs
 from tracker.exceptions import TrackerError
@@ -96,9 +96,9 @@ def _answers(view: View, image: Image, *, trusted: bool) -> None:
 def _card(view: View, run_id: str, shares: Image) -> None:
     """What one model says; the answers of a row stand at one height, however long the labels."""
     with st.container(border=True, height="stretch", vertical_alignment="distribute"):
-        html.legend([(view.labels[run_id], view.colours[run_id])])
+        html.legend([(view.labels[run_id], view.colors[run_id])])
         with st.container():
-            _answer(shares, view.colours[run_id], run_id)
+            _answer(shares, view.colors[run_id], run_id)
 
 
 def _ask(store: ArtifactStore, image: Image, *, trusted: bool) -> Image:
@@ -106,15 +106,15 @@ def _ask(store: ArtifactStore, image: Image, *, trusted: bool) -> Image:
     obstacle = inference.obstacle(store)
     if not obstacle:
         return inference.load(store).probabilities(image)
-    if not exported.is_kept(store):
+    if not inference.has_program(store):
         raise inference.InferenceError(obstacle)
     if not trusted:
         raise inference.InferenceError("This model is kept only as model.pt2; see the switch.")
-    return exported.probabilities(store, image)
+    return inference.run_program(store, image)
 
 
 def _answer(shares: Image, tint: str, run_id: str) -> None:
     best = int(shares.argmax())
     html.big(str(best), f"{shares[best]:.1%} sure")
     table = pd.DataFrame({"digit": [str(n) for n in range(len(shares))], "share": shares})
-    st.altair_chart(charts.shares(table, tint), key=f"shares-{run_id}")
+    st.altair_chart(charts.probability_chart(table, tint), key=f"shares-{run_id}")

@@ -1,4 +1,4 @@
-"""What runs recorded: parameters, tags, last values, and the names of them."""
+"""What runs recorded: parameters, tags, last values, data sets; and which tables there are."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from dashboard import untrusted
 from dashboard.queries.run_lists import PARENT
 from dashboard.source import Source, placeholders, rows
 from tracker.validation import read_value
+
+FIRST_TABLES = ("runs", "metrics", "latest_metrics", "params", "tags", "experiments")
+# Larger integers cannot be told from their neighbors by a browser.
+MOST_ROWS = 2**53
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -126,3 +131,54 @@ def known_keys(
         {"experiment_id": experiment_id} if experiment_id is not None else {},
     )
     return [row["key"] for row in found]
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def datasets_of(source: Source, run_ids: tuple[str, ...]) -> pd.DataFrame:
+    """Data sets the runs used: run_id, name, digest, context, source, rows, profile (JSON)."""
+    found = rows(
+        source,
+        f"""
+        SELECT inputs.destination_id, datasets.name, datasets.digest, input_tags.value,
+               datasets.dataset_source_type, datasets.dataset_source, datasets.dataset_profile
+        FROM inputs
+        JOIN datasets ON datasets.dataset_uuid = inputs.source_id
+        LEFT JOIN input_tags ON input_tags.input_uuid = inputs.input_uuid
+             AND input_tags.name = 'mlflow.data.context'
+        WHERE inputs.source_type = 'DATASET' AND inputs.destination_type = 'RUN'
+              AND inputs.destination_id IN ({placeholders(len(run_ids))})
+        ORDER BY datasets.name, datasets.digest
+        """,
+        run_ids,
+    )
+    names = ["run_id", "name", "digest", "context", "source_type", "source", "profile"]
+    frame = pd.DataFrame(found, columns=names)
+    frame["rows"] = [_profile_rows(text) for text in frame["profile"]]
+    return frame
+
+
+@untrusted.or_none
+def _profile_rows(profile: str | None) -> int | None:
+    parsed = untrusted.parsed((profile or "{}").encode(), "The profile")
+    count = parsed["num_rows"]
+    return count if isinstance(count, int) and 0 <= count <= MOST_ROWS else None
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def tables(source: Source) -> dict[str, list[str]]:
+    """Tables with their columns and types, the tracker's own first."""
+    found = rows(
+        source,
+        """
+        SELECT tables.name AS "table", columns.name AS "column", columns.type
+        FROM sqlite_master AS tables
+        JOIN pragma_table_info(tables.name) AS columns
+        WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%'
+        ORDER BY tables.name, columns.cid
+        """,
+    )
+    grouped: dict[str, list[str]] = {}
+    for row in found:
+        grouped.setdefault(row["table"], []).append(f"{row['column']}  {row['type']}".strip())
+    first = [name for name in FIRST_TABLES if name in grouped]
+    return {name: grouped[name] for name in [*first, *(n for n in grouped if n not in first)]}

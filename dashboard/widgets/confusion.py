@@ -107,19 +107,19 @@ def _pairs(counts: pd.DataFrame, name: str, cell: Cell | None) -> None:
         _take("pairs", name, cells[picked[0][0]] if picked else None)
 
     row = cells.index(begun) if begun in cells else None
-    default: Any = {"selection": {"cells": [] if row is None else [(row, "Is")]}}
+    default: Any = {"selection": {"cells": [] if row is None else [(row, "True")]}}
     st.dataframe(
         pd.DataFrame(
             {
-                "Is": worst["label"],
-                "Read as": worst["prediction"],
+                "True": worst["label"],
+                "Predicted": worst["prediction"],
                 "Images": worst["count"],
                 "Share": 100 * worst["rate"],
             }
         ),
         hide_index=True,
         placeholder=MISSING,
-        column_config={"Share": shares(100 * float(worst["rate"].max()))},
+        column_config={"Share": percent_column(100 * float(worst["rate"].max()))},
         key=key,
         on_select=take,
         selection_mode="single-cell",
@@ -128,7 +128,7 @@ def _pairs(counts: pd.DataFrame, name: str, cell: Cell | None) -> None:
     st.caption("Click a row, or a cell of the matrix, to see its images; arrow keys move on.")
 
 
-def shares(largest: float = 100.0) -> Any:
+def percent_column(largest: float = 100.0) -> Any:
     """A table's column of percentages: bars, and numbers with as many decimals each.
 
     Args:
@@ -139,7 +139,7 @@ def shares(largest: float = 100.0) -> Any:
 
 def _images(store: ArtifactStore, split: str, cell: Cell) -> None:
     label, prediction = cell
-    st.markdown(f"**{html.code_span(label)} read as {html.code_span(prediction)}**")
+    st.markdown(f"**{html.code_span(label)} predicted as {html.code_span(prediction)}**")
     table = evaluation.predictions(store, split)
     pictures = evaluation.image_set(store, split)
     if table is None or pictures is None:
@@ -152,4 +152,4 @@ def _images(store: ArtifactStore, split: str, cell: Cell) -> None:
     shown = zip(found["index"], found["confidence"], strict=True)
     images.wall([(pictures[index], f"{sure:.0%}", tint) for index, sure in shown], IMAGE_WIDTH)
     most = f"{images.MAX_SHOWN} shown" if len(found) > images.MAX_SHOWN else "first"
-    st.caption(f"{len(found):,} pictures, the surest {most}")
+    st.caption(f"{len(found):,} pictures, most confident {most}")

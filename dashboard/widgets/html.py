@@ -57,7 +57,7 @@ def heading(text: str, pill: str = "", under: str = "", rem: float = 1.7) -> Non
 
 
 def status_pill(status: str) -> str:
-    """A status as a small coloured pill (HTML)."""
+    """A status as a small colored pill (HTML)."""
     texts = STATUS_TEXTS[theme()]
     tint = texts.get(status, texts["SCHEDULED"])
     faint = f"{tint}{round(PILL_OPACITY * 255):02x}"
@@ -74,10 +74,10 @@ def legend(
     stacked: bool = False,
     signs: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Which colour is which run, which stroke which part, and what signs mean.
+    """Which color is which run, which stroke which part, and what signs mean.
 
     Args:
-        entries: Label and colour.
+        entries: Label and color.
         dashes: Label and CSS border style ('solid', 'dashed', 'dotted').
         stacked: One entry a line.
         signs: Label and sign, a key of `SIGNS`.

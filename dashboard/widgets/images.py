@@ -30,7 +30,7 @@ def wall(pictures: Sequence[tuple[NDArray[np.uint8], str, str]], width: int = 64
     """A wall of captioned images, forty at most, as wide as there is room.
 
     Args:
-        pictures: Pixels (H, W) uint8, caption, and a CSS colour for the caption or ''.
+        pictures: Pixels (H, W) uint8, caption, and a CSS color for the caption or ''.
         width: Of one image at least, in CSS pixels.
     """
     cells = [

@@ -41,7 +41,7 @@ def table(view: View, runs: pd.DataFrame, opened: Callable[[], None]) -> dict[st
     """One row a run: its facts, the course of one metric, chosen metrics and parameters.
 
     Args:
-        view: Which runs are selected, and in which colour.
+        view: Which runs are selected, and in which color.
         runs: The runs, in order.
         opened: Called when a name was clicked.
     """
@@ -71,8 +71,8 @@ def _facts(view: View, runs: pd.DataFrame, opened: Callable[[], None]) -> dict[s
     )
     begun = pd.to_datetime(runs["start_time"], unit="ms", utc=True).reset_index(drop=True)
     return {
-        "Colour": Column(
-            pd.Series([_dot(view.colours.get(run_id)) for run_id in runs["run_id"]]),
+        "Color": Column(
+            pd.Series([_dot(view.colors.get(run_id)) for run_id in runs["run_id"]]),
             st.column_config.ImageColumn(" ", width=34, pinned=True),
         ),
         "Run": Column(pd.Series(names), name),
@@ -103,9 +103,9 @@ def button_label(name: str | None, run_id: str) -> str:
     return f"{WORD_JOINER}{cut}" if cut.startswith((":", "[")) else cut
 
 
-def _dot(colour: str | None) -> str:
-    """A small picture: a dot in the run's colour, nothing for a run that is not selected."""
-    drawn = DOT.format(CIRCLE.format(colour) if colour else "")
+def _dot(color: str | None) -> str:
+    """A small picture: a dot in the run's color, nothing for a run that is not selected."""
+    drawn = DOT.format(CIRCLE.format(color) if color else "")
     return f"data:image/svg+xml,{quote(drawn)}"
 
 

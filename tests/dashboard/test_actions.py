@@ -286,8 +286,8 @@ def test_a_click_on_the_confusion_matrix_shows_the_images_of_that_cell(server, v
     visitor.charts()
     cell = visitor.page.locator("g.mark-rect path").nth(11)
     cell.click()
-    visitor.page.get_by_text("read as").last.wait_for()
-    visitor.page.get_by_text("the surest").wait_for(timeout=15_000)
+    visitor.page.get_by_text("predicted as").last.wait_for()
+    visitor.page.get_by_text("most confident").wait_for(timeout=15_000)
     assert visitor.page.locator("[data-testid=stHtml] img").count() > 20
     visitor.check()
 
@@ -299,12 +299,12 @@ def test_the_clicked_cell_is_in_the_address_and_survives_a_reload(server, visit)
     visitor.page.wait_for_url("**cell=1&cell=1*")
     visitor.page.reload()
     visitor.charts()
-    visitor.page.get_by_text("1 read as 1").wait_for()
+    visitor.page.get_by_text("1 predicted as 1").wait_for()
     cells = visitor.page.locator("g.mark-rect path")
     assert cells.nth(11).get_attribute("stroke") == "#4353d9"
     cells.nth(22).click()
     visitor.page.wait_for_url("**cell=2&cell=2*")
-    visitor.page.get_by_text("2 read as 2").wait_for()
+    visitor.page.get_by_text("2 predicted as 2").wait_for()
     assert cells.nth(11).get_attribute("stroke") == "transparent"
     visitor.check()
 
@@ -321,8 +321,8 @@ def test_arrow_keys_go_through_the_images_of_the_most_confused_pairs(server, vis
     visitor.page.keyboard.press("ArrowDown")
     for label, prediction in rows:
         visitor.page.wait_for_url(f"**cell={label}&cell={prediction}*")
-        visitor.page.get_by_text(f"{label} read as {prediction}").wait_for()
-        visitor.page.get_by_text("the surest").wait_for()
+        visitor.page.get_by_text(f"{label} predicted as {prediction}").wait_for()
+        visitor.page.get_by_text("most confident").wait_for()
         visitor.page.keyboard.press("ArrowDown")
     visitor.page.wait_for_url(lambda address: f"cell={rows[1][0]}&cell={rows[1][1]}" not in address)
     visitor.check()

@@ -7,7 +7,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.queries import datasets, run_lists
+from dashboard.queries import records, run_lists
 from dashboard.source import open_source
 
 
@@ -42,9 +42,9 @@ def test_the_legend_of_the_classes_stands_outside_the_chart(page):
     chart = json.loads(page.get("vega_lite_chart")[0].proto.spec)
     assert chart["encoding"]["color"]["legend"] is None
     legend = next(e.proto.body for e in page.get("html") if "mnist-train" in e.proto.body)
-    for split, colour in zip(*chart["encoding"]["color"]["scale"].values(), strict=True):
+    for split, color in zip(*chart["encoding"]["color"]["scale"].values(), strict=True):
         assert split in legend
-        assert colour in legend
+        assert color in legend
 
 
 @pytest.mark.parametrize("count", ["1" + "0" * 400, "-1", '"many"', "[1]"])
@@ -58,4 +58,4 @@ def test_a_number_of_rows_that_cannot_be_one_is_none(tmp_path, study, count):
     connection.close()
     source = open_source(tmp_path / "tracking.db")
     ids = tuple(run_lists.run_page(source, run_lists.RunQuery(), 5)["run_id"])
-    assert datasets.used_by(source, ids)["rows"].tolist() == [None]
+    assert records.datasets_of(source, ids)["rows"].tolist() == [None]

@@ -167,9 +167,9 @@ def test_a_link_with_a_label_of_old_opens_its_run(alike):
     assert test.selectbox(key="baseline").value == ids[0]
 
 
-@pytest.mark.parametrize(("families", "colours"), [(2, 10), (3, 3)])
-def test_seeds_of_one_configuration_share_a_colour_where_colours_do_not_suffice(
-    tmp_path, study, families, colours
+@pytest.mark.parametrize(("families", "colors"), [(2, 10), (3, 3)])
+def test_seeds_of_one_configuration_share_a_color_where_colors_do_not_suffice(
+    tmp_path, study, families, colors
 ):
     connection = study.connect(tmp_path / "tracking.db")
     study.add_experiment(connection, 1, "one")
@@ -182,4 +182,4 @@ def test_seeds_of_one_configuration_share_a_colour_where_colours_do_not_suffice(
             ids.append(child)
     connection.close()
     built = view.build(open_source(tmp_path / "tracking.db"), None, tuple(ids), f"{families}")
-    assert len(set(built.colours.values())) == colours
+    assert len(set(built.colors.values())) == colors

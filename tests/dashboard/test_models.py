@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from dashboard import smoothing, untrusted
-from dashboard.artifacts import digits, exported, inference
+from dashboard.artifacts import digits, inference
 from dashboard.pages import tryit
 from dashboard.widgets import drawing_pad
 from tracker.exceptions import TrackerError
@@ -110,7 +110,7 @@ def test_a_model_that_only_torch_can_run_waits_for_trust(tmp_path):
     store = store_with(tmp_path, ["  (0): LSTM(8, 8)"], {})
     with pytest.raises(inference.InferenceError, match="no layer LSTM"):
         tryit._ask(store, IMAGE, trusted=True)
-    store.log_bytes(b"anything", exported.PROGRAM)
+    store.log_bytes(b"anything", inference.PROGRAM)
     with pytest.raises(inference.InferenceError, match="see the switch"):
         tryit._ask(store, IMAGE, trusted=False)
 
@@ -119,7 +119,7 @@ def test_a_model_that_only_torch_can_run_waits_for_trust(tmp_path):
 def test_an_exported_program_that_is_none_says_so(tmp_path):
     pytest.importorskip("torch")
     store = store_with(tmp_path, ["  (0): LSTM(8, 8)"], {})
-    store.log_bytes(b"anything", exported.PROGRAM)
+    store.log_bytes(b"anything", inference.PROGRAM)
     with pytest.raises(untrusted.UnreadableFileError, match=r"model\.pt2 cannot be read"):
         tryit._ask(store, IMAGE, trusted=True)
 

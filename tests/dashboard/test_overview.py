@@ -79,9 +79,9 @@ def test_a_parameter_sorts_as_a_number_only_where_every_value_is_one():
     assert list(columns.text("", ["0.1", "0.10"]).cells) == ["0.1", "0.10"]
 
 
-def test_selected_runs_show_their_colour_in_the_table(database, look):
+def test_selected_runs_show_their_color_in_the_table(database, look):
     test = look(database, runs="x 00000002")
-    shown = dict(test.dataframe[0].value[["Run", "Colour"]].to_numpy())
+    shown = dict(test.dataframe[0].value[["Run", "Color"]].to_numpy())
     assert "%234f6df5" in shown["small_dataset_00000002"]
     assert "circle" not in shown["default_00000000"]
 
@@ -160,7 +160,7 @@ def test_a_filter_leads_back_to_the_first_page(written, study, look):
     assert len(test.dataframe[0].value) == overview.PAGE_ROWS
 
 
-def test_the_sidebar_shows_each_selected_run_in_its_colour(database, look):
+def test_the_sidebar_shows_each_selected_run_in_its_color(database, look):
     test = look(database, runs="x 00000002")
     legend = next(element.proto.body for element in test.sidebar.get("html"))
     assert "background:#4f6df5" in legend

@@ -390,7 +390,7 @@ def test_results_of_many_runs_stand_closer_together(runs, height):
     assert charts.dumbbell(table, dict.fromkeys(ids, "#000000")).to_dict()["height"] == height
 
 
-def test_gains_and_captions_are_written_in_colours_that_can_be_read(database, ids):
+def test_gains_and_captions_are_written_in_colors_that_can_be_read(database, ids):
     from dashboard.palette import MUTED_TEXTS, STATUS_TEXTS
 
     texts = STATUS_TEXTS["light"]

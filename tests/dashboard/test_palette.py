@@ -1,4 +1,4 @@
-"""Colours that words are written in can be read: contrast as WCAG 2.1 defines it, level AA."""
+"""Colors that words are written in can be read: contrast as WCAG 2.1 defines it, level AA."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from dashboard import palette
 
 CONFIG = Path(__file__).parents[2] / "dashboard" / ".streamlit" / "config.toml"
 READABLE = 4.5
-# What Streamlit writes captions, table headers and names in, in shares of the text's colour.
+# What Streamlit writes captions, table headers and names in, in shares of the text's color.
 CAPTION_OPACITY = 0.6
 
 
-def channels(colour):
-    return [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+def channels(color):
+    return [int(color[start : start + 2], 16) for start in (1, 3, 5)]
 
 
 def over(front, back, opacity):
     return [opacity * a + (1 - opacity) * b for a, b in zip(front, back, strict=True)]
 
 
-def luminance(colour):
-    shares = [value / 255 for value in colour]
+def luminance(color):
+    shares = [value / 255 for value in color]
     linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
     return sum(w * s for w, s in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 

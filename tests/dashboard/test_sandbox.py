@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dashboard import sandbox
-from dashboard.recipes import RECIPES
+from dashboard.pages.sql import RECIPES
 from dashboard.source import SourceError, open_source
 
 

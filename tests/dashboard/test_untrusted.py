@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import untrusted
 from dashboard.artifacts import digits, evaluation, files
-from dashboard.queries import datasets
+from dashboard.queries import records
 from dashboard.source import open_source
 from tracker.files import open_artifacts
 
@@ -198,7 +198,7 @@ def test_a_profile_of_a_data_set_that_says_no_number_of_rows_has_none(tmp_path, 
     study.add_experiment(connection, 1, "one")
     run_id = study.add_run(connection, "first")
     study.add_dataset(connection, run_id, "mnist", "1f2e", "train", 7)
-    assert datasets.used_by(open_source(tmp_path / "tracking.db"), (run_id,))["rows"][0] == 7
+    assert records.datasets_of(open_source(tmp_path / "tracking.db"), (run_id,))["rows"][0] == 7
     connection.execute("UPDATE datasets SET dataset_profile = ?", (profile,))
-    assert datasets.used_by(open_source(tmp_path / "tracking.db"), (run_id,))["rows"][0] is None
+    assert records.datasets_of(open_source(tmp_path / "tracking.db"), (run_id,))["rows"][0] is None
     connection.close()
