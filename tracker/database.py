@@ -14,35 +14,23 @@ import os
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager, suppress
-from functools import partial, wraps
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, Literal
 
-from tracker import mounts, schema, sink
-from tracker.connection import Connection, process
-from tracker.exceptions import (
-    DatabaseError,
-    DatabaseLockedError,
-    DiskFullError,
-    InvalidValueError,
-    NotADatabaseError,
-    ReadOnlyError,
-    SupersededError,
-)
+from tracker import locations, schema, sink
+from tracker.connection import Connection, WriteTransaction, process, roll_back
+from tracker.exceptions import DatabaseError, ReadOnlyError
+from tracker.sqlite_errors import REPORTED, is_busy, translate, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
+    from collections.abc import Iterator, Sequence
 
 Synchronous = Literal["NORMAL", "FULL"]
-P = ParamSpec("P")
-T = TypeVar("T")
 
 BUSY_TIMEOUT_SECONDS: Final = 60.0
 MAPPED_BYTES: Final = 1 << 31
 UNLINK_CHECK_SECONDS: Final = 1.0
-BUSY_CODES: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
 
 
 class Database:
@@ -103,10 +91,10 @@ class Database:
         try:
             connection.execute("BEGIN")
             yield connection
-        except _REPORTED as error:
+        except REPORTED as error:
             raise translate(error, self.path) from error
         finally:
-            _roll_back(connection)
+            roll_back(connection)
 
     @contextmanager
     def read_much(self) -> Iterator[sqlite3.Connection]:
@@ -118,7 +106,7 @@ class Database:
         Raises:
             DatabaseError: What sqlite3 reported, translated.
         """
-        mapped = 0 if mounts.is_network(self.folder) else MAPPED_BYTES
+        mapped = 0 if locations.is_network(self.folder) else MAPPED_BYTES
         self.connection.execute(f"PRAGMA mmap_size = {mapped}")
         try:
             with self.read() as connection:
@@ -126,23 +114,22 @@ class Database:
         finally:
             self.connection.execute("PRAGMA mmap_size = 0")
 
-    def write(self) -> _Write:
-        """A transaction that holds the write lock from its first moment.
+    def write(self) -> WriteTransaction:
+        """A transaction that takes the write lock when it starts; see `WriteTransaction`.
 
         Raises:
-            DatabaseError: What sqlite3 reported, translated; nothing was written.
-            SupersededError: A signal handler opened another in the middle; nothing was written.
-            InvalidValueError: A text or a number that SQLite cannot take; nothing was written.
+            DatabaseError: The file was removed, or another connection cannot be opened.
         """
-        return _Write(self)
+        self.refuse_removed_file()
+        return WriteTransaction(self.connection, self.path, self.connect)
 
     @property
-    def is_inside(self) -> bool:
-        """Whether this thread is inside a transaction: its signal handler is asking."""
+    def in_transaction(self) -> bool:
+        """Whether this thread is inside a transaction, which its signal handler interrupted."""
         return self.connection.in_transaction
 
     def execute(self, statement: str, values: Sequence[object]) -> int:
-        """Execute one statement that writes; not `is_inside` a transaction, it is one by itself.
+        """Execute one writing statement, which is a transaction by itself, outside any other.
 
         Returns:
             How many rows changed.
@@ -155,12 +142,12 @@ class Database:
         self.refuse_removed_file()
         try:
             return connection.execute(statement, values).rowcount
-        except _REPORTED as error:
+        except REPORTED as error:
             raise translate(error, self.path) from error
 
     @contextmanager
-    def patience(self, seconds: float) -> Iterator[None]:
-        """Within the block, wait for another writer no longer than this in this thread."""
+    def busy_timeout(self, seconds: float) -> Iterator[None]:
+        """Wait for another writer no longer than this in the block, in this thread."""
         connection = self.connection
         connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
         try:
@@ -178,14 +165,12 @@ class Database:
     def _prepare(self) -> None:
         if not self.read_only:
             _make_folder(self.path)
-        try:
+        with translated(self.path):
             connection = self.connection
             if not self.read_only and not schema.has_tables(connection):
                 with self.write():
-                    _create_schema(connection)
+                    schema.create(connection)
             schema.check(connection, self.path)
-        except sqlite3.Error as error:
-            raise translate(error, self.path) from error
         self._inode = self.path.stat().st_ino
 
     def connect(self) -> Connection:
@@ -263,148 +248,8 @@ class Database:
             )
 
 
-class _Write:
-    """The scope of `Database.write`. By hand, not by `contextmanager`: it is in every call.
-
-    Only a signal handler can open one inside another in the same thread, and it may end the
-    process next: what it writes is committed by itself. The transaction that it interrupted is
-    rolled back, goes on into one that comes to nothing, and is repeated (`repeated`). A handler
-    that interrupts a reader leaves it its picture and writes through a connection of its own.
-    """
-
-    __slots__ = ("_afterwards", "_connection", "_database", "_superseded", "_was_writing")
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def __enter__(self) -> sqlite3.Connection:
-        connection = self._database.connection
-        self._database.refuse_removed_file()
-        self._afterwards: Callable[[], object] | None = None
-        if connection.in_transaction:
-            connection = self._interrupting(connection)
-        self._connection = connection
-        self._superseded = connection.superseded
-        self._was_writing = connection.writing
-        connection.writing = True
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            self._leave()
-            raise translate(error, self._database.path) from error
-        except BaseException:  # Ctrl-C just after the statement.
-            self._leave()
-            raise
-        return connection
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        connection = self._connection
-        try:
-            if error is None and connection.superseded == self._superseded:
-                connection.execute("COMMIT")
-        except sqlite3.Error as failure:
-            error = failure
-        finally:
-            # Asked again: a handler may have come before the commit, which then wrote nothing.
-            is_superseded = connection.superseded != self._superseded
-            self._leave()
-        if error is not None and not isinstance(error, _REPORTED):
-            return
-        if is_superseded:
-            raise SupersededError(
-                f"A signal handler wrote to {str(self._database.path)!r} in the middle of this "
-                f"call: nothing of it was written, call again."
-            ) from error
-        if error is not None:
-            raise translate(error, self._database.path) from error
-
-    def _interrupting(self, connection: Connection) -> Connection:
-        """The connection to use in the middle of a reader's or another writer's transaction."""
-        if not connection.writing:
-            own = self._database.connect()
-            self._afterwards = own.close
-            return own
-        connection.superseded += 1
-        self._afterwards = partial(connection.execute, "BEGIN")
-        _roll_back(connection)
-        return connection
-
-    def _leave(self) -> None:
-        connection = self._connection
-        if connection.in_transaction:
-            _roll_back(connection)
-        if self._afterwards is not None:
-            self._afterwards()
-        connection.writing = self._was_writing
-
-
-def repeated(method: Callable[P, T]) -> Callable[P, T]:
-    """Does the one transaction of a method again if a signal handler's took its place."""
-
-    @wraps(method)
-    def until_done(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(*args, **kwargs)
-        except SupersededError:
-            return until_done(*args, **kwargs)
-
-    return until_done
-
-
 class _PerThread(threading.local):
     connection: Connection | None = None
-
-
-# Binding a value, sqlite3 raises Python's own errors.
-_REPORTED: Final = (sqlite3.Error, UnicodeEncodeError, OverflowError)
-
-
-def translate(
-    error: sqlite3.Error | UnicodeEncodeError | OverflowError, path: Path
-) -> DatabaseError | InvalidValueError:
-    """Turn sqlite3's error into the tracker's, with a sentence that says what to do."""
-    if not isinstance(error, sqlite3.Error):
-        return _about_a_value(error)
-    name = str(getattr(error, "sqlite_errorname", ""))
-    where = repr(str(path))
-    if name.startswith(BUSY_CODES):
-        return DatabaseLockedError(
-            f"{where} stayed locked by another process: close the program that holds a "
-            f"transaction open, then try again."
-        )
-    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return NotADatabaseError(
-            f"{where} is not an SQLite database or is damaged ({error}): name another file, or "
-            f"save what can be read with `sqlite3 FILE .dump`."
-        )
-    if name.startswith("SQLITE_FULL"):
-        return DiskFullError(f"There is no room left on the disk of {where}: free some space.")
-    if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN")):
-        return ReadOnlyError(
-            f"{where} cannot be opened or written ({error}): check that the file and its folder "
-            f"exist and that you may write them."
-        )
-    return DatabaseError(f"{where}: {error}")
-
-
-def _about_a_value(error: UnicodeEncodeError | OverflowError) -> InvalidValueError:
-    if isinstance(error, OverflowError):
-        return InvalidValueError("A number does not fit in the 64 bits that SQLite has for it.")
-    return InvalidValueError(
-        f"The text {error.object[:100]!r} is not valid Unicode at character {error.start + 1}: "
-        f"pass `text.encode(errors='replace').decode()` instead."
-    )
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        with suppress(sqlite3.Error):  # The first error is the one to tell.
-            connection.execute("ROLLBACK")
 
 
 def _make_folder(path: Path) -> None:
@@ -426,48 +271,14 @@ def _set_journal_mode(connection: sqlite3.Connection, path: Path, timeout_second
     SQLite does not call its busy handler for this switch: processes that open one new file
     together get SQLITE_BUSY at once, so the wait is here.
     """
-    mode = "TRUNCATE" if mounts.is_network(path.parent) else "WAL"
+    mode = "TRUNCATE" if locations.is_network(path.parent) else "WAL"
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
             connection.execute(f"PRAGMA journal_mode = {mode}")
         except sqlite3.OperationalError as error:
-            busy = str(error.sqlite_errorname).startswith(BUSY_CODES)
-            if not busy or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.005)
         else:
             return
-
-
-def _create_schema(connection: sqlite3.Connection) -> None:
-    if schema.has_tables(connection):  # Another process was faster.
-        return
-    for statement in _statements(_schema_text()):
-        connection.execute(statement)
-    now = time.time_ns() // 1_000_000
-    connection.execute(
-        """
-        INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,
-                                 creation_time, last_update_time)
-        VALUES (0, 'Default', 'artifacts/0', 'active', ?, ?)
-        """,
-        (now, now),
-    )
-
-
-def _schema_text() -> str:
-    """The schema from the installed package, or from the repository in an editable install."""
-    packaged = Path(__file__).with_name("schema.sql")
-    path = packaged if packaged.is_file() else Path(__file__).parents[1] / "schema.sql"
-    return path.read_text(encoding="utf-8")
-
-
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script one by one: `executescript` would commit before it starts."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 REASON_TAG: Final = "tracker.failure_reason"
 # Whoever looks came to read: the mark can wait until somebody looks again.
-PATIENCE_SECONDS: Final = 0.2
+BUSY_TIMEOUT_SECONDS: Final = 0.2
 
 _OWN_NAME: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -160,7 +160,7 @@ def _reap_one(store: Store, run_id: str) -> bool:
         # Made, renamed or signed when a process took the run: on resuming it, long after its start.
         last_seen = os.fstat(descriptor).st_mtime_ns // 1_000_000
         now = time.time_ns() // 1_000_000
-        with store.database.patience(PATIENCE_SECONDS):
+        with store.database.busy_timeout(BUSY_TIMEOUT_SECONDS):
             marked = store.fail_abandoned(run_id, reason, REASON_TAG, last_seen, now)
         if marked or _OWN_NAME.fullmatch(run_id):
             lock_files.remove(path)

@@ -1,15 +1,22 @@
-"""Where the database is: tracking URIs and plain paths."""
+"""Where the database is: tracking URIs, plain paths, and the file system it lies on."""
 
 from __future__ import annotations
 
 import os
+import warnings
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from tracker.caller import stack_level
 from tracker.exceptions import InvalidValueError
 
 DEFAULT: Final = "sqlite:///tracking.db"
 ENVIRONMENT_VARIABLE: Final = "TRACKER_URI"
+NETWORK_TYPES: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "beegfs"}
+    | {"fuse.sshfs", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "9p"}
+)
 
 
 def default_uri() -> str:
@@ -51,6 +58,38 @@ def database_path(uri: str | os.PathLike[str], folder: Path | None = None) -> Pa
     return _absolute(text, folder)
 
 
+@lru_cache(maxsize=64)
+def is_network(folder: Path) -> bool:
+    """Whether `folder` lies on a network file system; warns at the first sight of one.
+
+    Only Linux tells (`/proc/self/mounts`); elsewhere the answer is no.
+    """
+    kind = file_system(folder.resolve(), _mounts())
+    if kind not in NETWORK_TYPES:
+        return False
+    warnings.warn(
+        f"{str(folder)!r} is on a network file system ({kind}): SQLite's write-ahead log does not "
+        f"work there, a slower rollback journal is used. A local folder is faster and safer.",
+        stacklevel=stack_level(),
+    )
+    return True
+
+
+def file_system(folder: Path, mounts: str) -> str:
+    r"""The type of the file system that holds `folder`, by the longest mount point above it.
+
+    >>> file_system(Path("/home/ada/runs"), "a / ext4 rw\nb /home nfs4 rw")
+    'nfs4'
+    """
+    best, kind = -1, ""
+    for line in mounts.splitlines():
+        _, point, candidate, *_ = line.split(" ")
+        where = Path(point.replace("\\040", " "))
+        if len(where.parts) > best and folder.is_relative_to(where):
+            best, kind = len(where.parts), candidate
+    return kind
+
+
 def _absolute(path: str, folder: Path | None) -> Path:
     try:
         return (folder or Path()).joinpath(path).absolute()
@@ -77,3 +116,10 @@ def _sqlite_path(text: str, folder: Path | None) -> Path:
             f"{text!r} names no file: write 'sqlite:///tracking.db' or 'sqlite:////full/path.db'."
         )
     return _absolute(path, folder)
+
+
+def _mounts() -> str:
+    try:
+        return Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,14 +1,16 @@
-"""Whether a database has the tables and columns the tracker reads and writes."""
+"""Creates the tables, and checks that a database has those the tracker reads and writes."""
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker.exceptions import IncompatibleDatabaseError
 
 if TYPE_CHECKING:
-    import sqlite3
-    from pathlib import Path
+    from collections.abc import Iterator
 
 SCHEMA_VERSION: Final = 1
 
@@ -34,6 +36,23 @@ def has_tables(connection: sqlite3.Connection) -> bool:
     """Whether the database holds any table at all."""
     row = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()
     return bool(row[0])
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Create the tables and the default experiment, unless another process was faster."""
+    if has_tables(connection):
+        return
+    for statement in _statements(_schema_text()):
+        connection.execute(statement)
+    now = time.time_ns() // 1_000_000
+    connection.execute(
+        """
+        INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,
+                                 creation_time, last_update_time)
+        VALUES (0, 'Default', 'artifacts/0', 'active', ?, ?)
+        """,
+        (now, now),
+    )
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
@@ -87,3 +106,20 @@ def _columns(connection: sqlite3.Connection, table: str) -> dict[str, bool]:
         'SELECT name, "notnull" AND dflt_value IS NULL FROM pragma_table_info(?)', (table,)
     )
     return {name: bool(required) for name, required in rows}
+
+
+def _schema_text() -> str:
+    """The schema from the installed package, or from the repository in an editable install."""
+    packaged = Path(__file__).with_name("schema.sql")
+    path = packaged if packaged.is_file() else Path(__file__).parents[1] / "schema.sql"
+    return path.read_text(encoding="utf-8")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: `executescript` would commit before it starts."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker import mounts
+from tracker import locations
 from tracker.client import TrackingClient
 from tracker.database import Database
 from tracker.exceptions import (
@@ -263,8 +263,8 @@ def test_a_deleted_folder_is_noticed_within_a_second_of_logging(client, run_id, 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
 def test_a_network_mount_is_told_from_a_local_one(kind):
     table = f"disk / ext4 rw 0 0\nserver:/x /home/ada\\040b {kind} rw 0 0\n"
-    assert mounts.file_system(Path("/home/ada b/runs"), table) == kind
-    assert mounts.file_system(Path("/home/ada"), table) == "ext4"
+    assert locations.file_system(Path("/home/ada b/runs"), table) == kind
+    assert locations.file_system(Path("/home/ada"), table) == "ext4"
 
 
 def test_a_version_that_is_no_number_is_one_sentence(client):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import fsspec
@@ -164,12 +165,12 @@ def test_a_remote_folder_that_may_hold_other_runs_is_not_deleted(tmp_path):
         store.delete()
 
 
-def test_a_zip_goes_out_and_in(store, tmp_path):
+def test_a_zip_goes_out(store, tmp_path):
     store.log_bytes(b"xyz", "m/w.pt")
-    with (tmp_path / "run.zip").open("w+b") as archive:
+    with (tmp_path / "run.zip").open("wb") as archive:
         store.export_zip(archive)
-        store.import_zip(archive, "again")
-    assert store.open("again/m/w.pt").read() == b"xyz"
+    with zipfile.ZipFile(tmp_path / "run.zip") as archive:
+        assert archive.read("m/w.pt") == b"xyz"
 
 
 UNSAFE = ["../x", "/etc/passwd", "a\\b", "%2e%2e/x", "%252e%252e/x", "C:/x", "a\0b", ".", "a//b"]

@@ -101,7 +101,7 @@ def import_(session: Session) -> int:
         InvalidValueError: The source is nothing that can be imported, or the database itself.
     """
     from tracker.maintenance.merge import Merge  # noqa: PLC0415
-    from tracker.maintenance.opening import open_source  # noqa: PLC0415
+    from tracker.maintenance.sources import open_source  # noqa: PLC0415
 
     options, console = session.options, session.console
     both_exist = options.source.exists() and session.path.exists()

@@ -1,18 +1,17 @@
-"""A run's artifacts as a zip archive, out and in."""
+"""A run's artifacts as a zip archive, and the names of an archive's members."""
 
 from __future__ import annotations
 
 import stat
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-from tracker.exceptions import ArtifactError, UnsafePathError
+from tracker.exceptions import UnsafePathError
 from tracker.files.atomic import BLOCK_BYTES
 from tracker.files.paths import safe_path
 
 if TYPE_CHECKING:
-    import io
     from collections.abc import Iterable
 
     from tracker.entities import FileInfo
@@ -52,28 +51,6 @@ def write_member(archive: zipfile.ZipFile, store: ArtifactStore, info: FileInfo,
     ):
         while block := source.read(BLOCK_BYTES):
             member.write(block)
-
-
-def import_zip(store: ArtifactStore, source: BinaryIO, artifact_path: str | None = None) -> None:
-    """Stores all files of an archive below the folder `artifact_path`.
-
-    Raises:
-        UnsafePathError: A member's name breaks a rule of artifact names, or it is a link.
-        ArtifactError: The archive is damaged or encrypted, or a file cannot be written.
-    """
-    try:
-        with zipfile.ZipFile(source) as archive:
-            folder = f"{artifact_path}/" if artifact_path else ""
-            named = [
-                (safe_path(folder + member_name(member)), member) for member in archive.infolist()
-            ]
-            for name, member in named:
-                if not member.is_dir():
-                    with archive.open(member) as file:
-                        store.log_stream(cast("io.BufferedIOBase", file), name)
-    except DAMAGE as error:
-        reason = str(error) or "it ends too early"
-        raise ArtifactError(f"cannot read the zip archive: {reason}") from error
 
 
 def member_name(member: zipfile.ZipInfo) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from tracker.entities import FileInfo
-from tracker.exceptions import ArtifactError, InvalidValueError, NotFoundError
+from tracker.exceptions import ArtifactError, InvalidValueError, NotFoundError, UnsafePathError
 from tracker.files.atomic import (
     WRITABLE,
     Publish,
@@ -21,8 +21,7 @@ from tracker.files.atomic import (
     open_regular,
     write_file,
 )
-from tracker.files.folders import files_to_upload
-from tracker.files.paths import safe_path
+from tracker.files.paths import is_inside, safe_path
 from tracker.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -210,12 +209,6 @@ class ArtifactStore(ABC):
             raise self._not_found(path)
         export_zip(self, files, target)
 
-    def import_zip(self, source: BinaryIO, artifact_path: str | None = None) -> None:
-        """Stores all files of a zip archive; nothing is stored if one member is unsafe."""
-        from tracker.files.archives import import_zip  # noqa: PLC0415
-
-        import_zip(self, source, artifact_path)
-
     @abstractmethod
     def list(self, path: str | None = None) -> FileInfos:
         """The entries of a folder, one level deep, sorted; none for a file or a missing folder."""
@@ -253,3 +246,41 @@ class ArtifactStore(ABC):
             return NotFoundError("the run has no artifacts")
         hint = did_you_mean(path, [info.path for info in self.walk()])
         return NotFoundError(f"the run has no artifact {path!r}{hint}")
+
+
+def files_to_upload(folder: Path) -> list[tuple[Path, str]]:
+    """Every file below a folder with its artifact name, in the order of the names.
+
+    Links are followed as long as they stay in the folder.
+
+    Raises:
+        ArtifactError: There is no such folder.
+        UnsafePathError: A link leads out of the folder or round in a circle, or a file's name
+            breaks a rule of artifact names.
+    """
+    if not folder.is_dir():
+        raise ArtifactError(f"cannot log {str(folder)!r}: there is no such folder")
+    root = Path(os.path.realpath(folder))
+    found = sorted(_files_below(root, root), key=lambda path: path.as_posix())
+    return [(path, safe_path(path.relative_to(root).as_posix())) for path in found]
+
+
+def _files_below(folder: Path, root: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.is_symlink():
+            _check_link(path, root)
+        if path.is_dir():
+            yield from _files_below(path, root)
+        else:
+            yield path
+
+
+def _check_link(link: Path, root: Path) -> None:
+    resolved = os.path.realpath(link)
+    if not is_inside(resolved, root):
+        raise UnsafePathError(
+            f"cannot log {str(link)!r}: the link leads out of the folder, to {resolved!r}; log its "
+            "target by itself"
+        )
+    if is_inside(os.path.realpath(link.parent), resolved):
+        raise UnsafePathError(f"cannot log {str(link)!r}: the link leads round in a circle")

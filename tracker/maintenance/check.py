@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.exceptions import TrackerError
 from tracker.files.local import LocalArtifacts
-from tracker.maintenance.roots import blob_stores
+from tracker.maintenance.run_files import blob_stores
 from tracker.store import upkeep
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tracker.entities import LifecycleStage
 from tracker.exceptions import DatabaseLockedError, TrackerError, UnsafePathError
 from tracker.files.atomic import leftovers
 from tracker.files.local import LocalArtifacts
-from tracker.maintenance.roots import blob_stores
+from tracker.maintenance.run_files import blob_stores
 from tracker.store import upkeep
 
 if TYPE_CHECKING:

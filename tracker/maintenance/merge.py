@@ -22,7 +22,7 @@ from tracker.exceptions import (
     TrackerError,
 )
 from tracker.maintenance.run_files import Copied, copy_files
-from tracker.store import attributes, datasets, experiments, metrics, runs, transfer
+from tracker.store import datasets, experiments, metrics, runs, transfer
 from tracker.store.store import RUN_NAME_TAG
 from tracker.validation import check_experiment_name, check_run_id, check_status, plain_int
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from tracker.client import TrackingClient
     from tracker.entities import Experiment, Run, RunInfo
-    from tracker.maintenance.source import Source
+    from tracker.maintenance.sources import Source
     from tracker.store.metrics import Point
 
 POINTS_A_TRANSACTION: Final = 20_000
@@ -185,7 +185,7 @@ class Merge:
         tags = _texts(run.data.tags)
         tags.setdefault(RUN_NAME_TAG, info.run_name)
         if overwrite:
-            attributes.set_tags(connection, info.run_id, tags)
+            runs.set_tags(connection, info.run_id, tags)
         transfer.add_texts(connection, info.run_id, _texts(run.data.params), tags)
 
     def _add_points(self, points: Iterator[Point]) -> int:

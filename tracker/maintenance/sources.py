@@ -1,34 +1,77 @@
-"""Runs from another tracking database, ours or MLflow's."""
+"""Where runs come from when they are imported: databases, zip files, MLflow's file stores."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import zipfile
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
+from tracker.client import ARTIFACT_ROOT
+from tracker.database import Database
 from tracker.entities import RunStatus
 from tracker.exceptions import (
+    DiskFullError,
+    InvalidValueError,
     NotFoundError,
     TrackerError,
     UnsafePathError,
     UnsupportedError,
 )
 from tracker.files import open_artifacts
+from tracker.files.archives import DAMAGE, member_name
+from tracker.files.atomic import BLOCK_BYTES
 from tracker.files.local import LocalArtifacts
 from tracker.files.paths import path_of_uri
 from tracker.liveness import REASON_TAG, is_abandoned
+from tracker.maintenance.mlruns import FileStoreSource, file_store_around, is_file_store
 from tracker.store import runs, transfer
 from tracker.validation import check_run_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from tracker.database import Database
     from tracker.entities import Experiment, Run
     from tracker.files import ArtifactStore
     from tracker.store.metrics import Point
 
+DATABASE_NAME: Final = "tracking.db"
+_DATABASE_NAMES: Final = (DATABASE_NAME, "mlflow.db")
 # Beside a database that was moved, or that an MLflow server wrote, its artifacts lie in these.
 _USUAL_FOLDERS: Final = ("artifacts", "mlruns", "mlartifacts")
+
+
+class Source(Protocol):
+    """Experiments and runs kept elsewhere. Not trusted: any value may be hostile."""
+
+    def experiments(self) -> Iterable[Experiment]:
+        """All experiments, deleted ones included."""
+
+    def run_ids(self, experiment_id: str) -> list[str]:
+        """All runs of an experiment, deleted ones included."""
+
+    def get_run(self, run_id: str) -> Run:
+        """One of them, without its metrics.
+
+        Raises:
+            TrackerError: It cannot be read.
+        """
+
+    def deleted_time(self, run_id: str) -> int | None:
+        """When a run was deleted, in ms since the epoch."""
+
+    def points(self, run_id: str) -> Iterator[Point]:
+        """Every point of every metric of a run."""
+
+    def artifacts(self, run: Run) -> ArtifactStore | None:
+        """The files of a run; None where it has none.
+
+        Raises:
+            TrackerError: They cannot be reached, or lie where nobody allowed to look.
+        """
 
 
 class DatabaseSource:
@@ -115,3 +158,96 @@ class DatabaseSource:
             if isinstance(store, LocalArtifacts) and store.root.is_dir():
                 return store
         return None
+
+
+@contextmanager
+def open_source(path: Path, allowed_roots: Sequence[str] = ()) -> Iterator[Source]:
+    """What lies at a path, ready to be merged.
+
+    Args:
+        path: An MLflow file store, a tracking database, a folder with one, or a zip from `export`.
+        allowed_roots: Folders and URLs outside of it that its artifacts may lie in.
+
+    Raises:
+        NotFoundError: There is nothing.
+        InvalidValueError: It is none of these.
+        DatabaseError: The database cannot be read.
+    """
+    if not path.exists():
+        raise NotFoundError(f"There is nothing to import at {str(path)!r}.")
+    if path.is_dir():
+        yield _in_folder(path, allowed_roots)
+    elif zipfile.is_zipfile(path):
+        with unpacked(path) as database:
+            yield DatabaseSource(Database(database, read_only=True))
+    else:
+        yield DatabaseSource(Database(path, read_only=True), allowed_roots)
+
+
+def _in_folder(folder: Path, allowed_roots: Sequence[str]) -> Source:
+    for candidate in (folder, folder / "mlruns"):
+        if candidate.is_dir() and is_file_store(candidate):
+            return FileStoreSource(candidate, allowed_roots)
+    if database := _database_in(folder):
+        return DatabaseSource(Database(database, read_only=True), allowed_roots)
+    if store := file_store_around(folder):
+        raise InvalidValueError(
+            f"The folder {str(folder)!r} is a part of an MLflow file store: import the whole, "
+            f"{str(store)!r}."
+        )
+    raise InvalidValueError(
+        f"The folder {str(folder)!r} holds neither an MLflow file store (mlruns) nor a database "
+        f"named {' or '.join(_DATABASE_NAMES)}: name the folder or the database itself."
+    )
+
+
+def _database_in(folder: Path) -> Path | None:
+    """The database of a usual name, else the only one: a backup's is named as the original."""
+    usual = [folder / name for name in _DATABASE_NAMES if (folder / name).is_file()]
+    found = usual or [path for path in folder.glob("*.db") if path.is_file()]
+    return found[0] if usual or len(found) == 1 else None
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The database of a zip file from `export_bundle`, with its artifacts, until the end.
+
+    Raises:
+        InvalidValueError: The file is damaged or no export.
+        UnsafePathError: A member has a name that leads elsewhere, or is a link.
+        DiskFullError: It is larger than the room left on the disk.
+    """
+    with tempfile.TemporaryDirectory(prefix="tracker-") as folder:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                _unpack(archive, Path(folder), path)
+        except DAMAGE as error:
+            raise InvalidValueError(f"{str(path)!r} is a damaged zip file: {error}.") from error
+        yield Path(folder, DATABASE_NAME)
+
+
+def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
+    if DATABASE_NAME not in archive.namelist():
+        raise InvalidValueError(
+            f"{str(path)!r} holds no {DATABASE_NAME}: only zip files written by `export` can be "
+            f"imported."
+        )
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    names = [_safe_member(member) for member in members]
+    if sum(member.file_size for member in members) > shutil.disk_usage(folder).free:
+        raise DiskFullError(
+            f"There is no room to unpack {str(path)!r} in {str(folder.parent)!r}: free some "
+            f"space, or let the environment variable TMPDIR name a folder with more."
+        )
+    for name, member in zip(names, members, strict=True):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(member) as source, target.open("xb") as file:
+            shutil.copyfileobj(source, file, BLOCK_BYTES)
+
+
+def _safe_member(member: zipfile.ZipInfo) -> str:
+    name = member_name(member)
+    if name != DATABASE_NAME and not name.startswith(f"{ARTIFACT_ROOT}/"):
+        raise InvalidValueError(f"The archive holds {name!r}, which no export has.")
+    return name

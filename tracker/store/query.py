@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.database import translate
 from tracker.exceptions import DatabaseError, InvalidValueError
+from tracker.sqlite_errors import translate
 
 if TYPE_CHECKING:
     from tracker.database import Database

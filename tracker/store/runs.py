@@ -1,4 +1,4 @@
-"""Rows of `runs`, and whole runs put together from all their tables."""
+"""Rows of `runs`, `params` and `tags`, and whole runs put together from all their tables."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tracker.entities import LifecycleStage, Run, RunData, RunInfo, ViewType
-from tracker.exceptions import InvalidStateError, NotFoundError
+from tracker.exceptions import InvalidStateError, NotFoundError, ParamConflictError
 from tracker.store import datasets
 from tracker.store.experiments import stages
 from tracker.validation import LARGEST, read_value
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tracker.search import Search
 
@@ -140,6 +140,42 @@ def set_stage(connection: sqlite3.Connection, run_id: str, stage: LifecycleStage
     )
 
 
+def insert_params(connection: sqlite3.Connection, run_id: str, params: Mapping[str, str]) -> None:
+    """Write parameters once.
+
+    Raises:
+        ParamConflictError: One was logged before with another value; none is written.
+    """
+    cursor = connection.executemany(
+        """
+        INSERT INTO params (key, value, run_uuid)
+        VALUES (?, ?, ?)
+        ON CONFLICT (key, run_uuid) DO NOTHING
+        """,
+        [(key, value, run_id) for key, value in params.items()],
+    )
+    if cursor.rowcount != len(params):
+        _refuse_changes(connection, run_id, params)
+
+
+def set_tags(connection: sqlite3.Connection, run_id: str, tags: Mapping[str, str]) -> None:
+    """Set or overwrite tags."""
+    connection.executemany(
+        """
+        INSERT INTO tags (key, value, run_uuid)
+        VALUES (?, ?, ?)
+        ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value
+        """,
+        [(key, value, run_id) for key, value in tags.items()],
+    )
+
+
+def delete_tag(connection: sqlite3.Connection, run_id: str, key: str) -> bool:
+    """Remove one tag; whether it was there."""
+    cursor = connection.execute("DELETE FROM tags WHERE key = ? AND run_uuid = ?", (key, run_id))
+    return cursor.rowcount > 0
+
+
 def search_infos(
     connection: sqlite3.Connection,
     experiment_ids: Sequence[str],
@@ -255,3 +291,16 @@ def info_of(row: tuple[str, str, int, str, str, int, int | None, str, str]) -> R
 def _moment(value: Any) -> Any:
     """A stored time; None for what a received database holds instead of a number."""
     return value if isinstance(value, int) else None
+
+
+def _refuse_changes(connection: sqlite3.Connection, run_id: str, params: Mapping[str, str]) -> None:
+    for key, value in params.items():
+        row = connection.execute(
+            "SELECT value FROM params WHERE key = ? AND run_uuid = ?", (key, run_id)
+        ).fetchone()
+        if row[0] != value:
+            raise ParamConflictError(
+                f"The parameter {key!r} of run {run_id!r} is {row[0]!r} and cannot become "
+                f"{value!r}: a parameter is written once; start a new run, or log a metric or a "
+                f"tag instead."
+            )

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tracker import sink
-from tracker.database import repeated
+from tracker.connection import retry_if_interrupted
 from tracker.entities import (
     DatasetInput,
     Experiment,
@@ -25,7 +25,7 @@ from tracker.exceptions import (
     InvalidStateError,
     NotFoundError,
 )
-from tracker.store import attributes, datasets, experiments, metrics, runs
+from tracker.store import datasets, experiments, metrics, runs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -48,7 +48,7 @@ class Store:
 
     # Experiments
 
-    @repeated
+    @retry_if_interrupted
     def create_experiment(
         self,
         name: str,
@@ -104,7 +104,7 @@ class Store:
         with self.database.read() as connection:
             return experiments.search(connection, view, found, limit, offset)
 
-    @repeated
+    @retry_if_interrupted
     def rename_experiment(self, experiment_id: str, name: str, now: int) -> None:
         """Give an active experiment another name.
 
@@ -117,7 +117,7 @@ class Store:
                 self._refuse_taken_name(name)
             experiments.rename(connection, experiment_id, name, now)
 
-    @repeated
+    @retry_if_interrupted
     def set_experiment_stage(self, experiment_id: str, stage: LifecycleStage, now: int) -> None:
         """Delete or restore an experiment with its runs.
 
@@ -130,14 +130,14 @@ class Store:
                 raise NotFoundError(f"The experiment {experiment.name!r} is {stage} already.")
             experiments.set_stage(connection, experiment_id, stage, now)
 
-    @repeated
+    @retry_if_interrupted
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
         """Set a tag of an active experiment."""
         with self.database.write() as connection:
             self._active_experiment(experiment_id)
             experiments.set_tag(connection, experiment_id, key, value)
 
-    @repeated
+    @retry_if_interrupted
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Remove a tag of an active experiment.
 
@@ -151,7 +151,7 @@ class Store:
 
     # Runs
 
-    @repeated
+    @retry_if_interrupted
     def create_run(
         self,
         experiment_id: str,
@@ -183,7 +183,7 @@ class Store:
                 artifact_uri=f"{location.rstrip('/')}/{run_id}/artifacts",
             )
             runs.insert(connection, created)
-            attributes.set_tags(connection, run_id, tags)
+            runs.set_tags(connection, run_id, tags)
         return created
 
     def get_run(self, run_id: str) -> Run:
@@ -204,7 +204,7 @@ class Store:
         with self.database.read() as connection:
             return runs.get_info(connection, run_id)
 
-    @repeated
+    @retry_if_interrupted
     def update_run(
         self,
         run_id: str,
@@ -227,9 +227,9 @@ class Store:
                 raise InvalidStateError(f"The run {run_id!r} is {status_now}.")
             runs.update(connection, run_id, status, end_time, name, only_active=True)
             if name is not None:
-                attributes.set_tags(connection, run_id, {RUN_NAME_TAG: name})
+                runs.set_tags(connection, run_id, {RUN_NAME_TAG: name})
             if stale_tag is not None:
-                attributes.delete_tag(connection, run_id, stale_tag)
+                runs.delete_tag(connection, run_id, stale_tag)
 
     def end_run(self, run_id: str, status: str, end_time: int) -> None:
         """Set an active run's status and its end time.
@@ -239,10 +239,10 @@ class Store:
             InvalidStateError: It is deleted.
         """
         change = (status, end_time, run_id)
-        if self.database.is_inside or self.database.execute(runs.END, change) == 0:
+        if self.database.in_transaction or self.database.execute(runs.END, change) == 0:
             self.update_run(run_id, status, end_time)
 
-    @repeated
+    @retry_if_interrupted
     def set_run_stage(self, run_id: str, stage: LifecycleStage, now: int) -> None:
         """Delete or restore a run."""
         with self.database.write() as connection:
@@ -289,7 +289,7 @@ class Store:
         with self.database.read() as connection:
             return runs.search_infos(connection, experiment_ids, view, found, limit, offset)
 
-    @repeated
+    @retry_if_interrupted
     def fail_abandoned(
         self, run_id: str, reason: str, reason_tag: str, last_seen: int, now: int
     ) -> bool:
@@ -305,7 +305,7 @@ class Store:
             last_sign = last_seen if logged is None else max(last_seen, logged)
             end_time = max(info.start_time or 0, min(last_sign, now))
             runs.update(connection, run_id, RunStatus.FAILED, end_time)
-            attributes.set_tags(connection, run_id, {reason_tag: reason})
+            runs.set_tags(connection, run_id, {reason_tag: reason})
         return True
 
     # What a run logs
@@ -320,14 +320,14 @@ class Store:
         if not self._took_one_statement(points):
             self.log_batch(run_id, points)  # Which tells, too, why a run may not be written.
 
-    @repeated
+    @retry_if_interrupted
     def log_series(self, run_id: str, series: Series) -> None:
         """Add many points to the history of one metric."""
         with self.database.write() as connection:
             runs.check_active(connection, run_id)
             metrics.insert_series(connection, run_id, series)
 
-    @repeated
+    @retry_if_interrupted
     def log_batch(
         self,
         run_id: str,
@@ -343,14 +343,14 @@ class Store:
         with self.database.write() as connection:
             runs.check_active(connection, run_id)
             if params:
-                attributes.insert_params(connection, run_id, params)
+                runs.insert_params(connection, run_id, params)
             if tags:
-                attributes.set_tags(connection, run_id, tags)
+                runs.set_tags(connection, run_id, tags)
             metrics.insert(connection, points)
             if tags and RUN_NAME_TAG in tags:
                 runs.update(connection, run_id, name=tags[RUN_NAME_TAG])
 
-    @repeated
+    @retry_if_interrupted
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove a tag.
 
@@ -359,10 +359,10 @@ class Store:
         """
         with self.database.write() as connection:
             runs.require_active(connection, run_id)
-            if not attributes.delete_tag(connection, run_id, key):
+            if not runs.delete_tag(connection, run_id, key):
                 raise NotFoundError(f"Run {run_id!r} has no tag {key!r}.")
 
-    @repeated
+    @retry_if_interrupted
     def log_inputs(self, run_id: str, dataset_inputs: Sequence[DatasetInput]) -> None:
         """Say which data sets a run used."""
         with self.database.write() as connection:
@@ -382,7 +382,7 @@ class Store:
             return metrics.best_step(connection, run_id, key, mode)
 
     def _took_one_statement(self, points: Sequence[Point]) -> bool:
-        if self.database.is_inside or not 0 < len(points) <= sink.ROWS_A_STATEMENT:
+        if self.database.in_transaction or not 0 < len(points) <= sink.ROWS_A_STATEMENT:
             return False
         values = list(chain.from_iterable(points))
         try:

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tracker.database import translate
+from tracker.sqlite_errors import translate
 from tracker.store.runs import COLUMNS, info_of
 
 if TYPE_CHECKING:

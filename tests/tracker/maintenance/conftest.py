@@ -4,7 +4,7 @@ import pytest
 
 from tracker.client import TrackingClient
 from tracker.maintenance.merge import Merge
-from tracker.maintenance.opening import open_source
+from tracker.maintenance.sources import open_source
 
 NOW = 1_760_000_000_000
 

@@ -10,7 +10,7 @@ from tracker.client import TrackingClient
 from tracker.exceptions import ArtifactError, InvalidValueError, UnsafePathError
 from tracker.maintenance.bundle import export_bundle
 from tracker.maintenance.merge import Merge
-from tracker.maintenance.opening import open_source
+from tracker.maintenance.sources import open_source
 
 
 @pytest.fixture

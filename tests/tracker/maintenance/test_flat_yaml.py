@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracker.exceptions import InvalidValueError
-from tracker.maintenance.flat_yaml import read_flat_yaml
+from tracker.maintenance.mlruns import read_flat_yaml
 
 yaml = pytest.importorskip("yaml")
 
