@@ -9,24 +9,9 @@ import warnings
 from typing import TYPE_CHECKING, Final
 
 from tracker import __version__
-from tracker.cli import (
-    artifacts,
-    compare,
-    experiments,
-    lifecycle,
-    metrics,
-    notes,
-    runs,
-    show,
-    sql,
-    streams,
-    transfer,
-    ui,
-    upkeep,
-)
-from tracker.cli.arguments import Parser, Verbs, add_database
-from tracker.cli.console import Console
-from tracker.cli.program import program_name
+from tracker.cli import change, compare, runs, show, sql, transfer, ui, upkeep
+from tracker.cli.console import Console, prepare_streams, program_name
+from tracker.cli.parser import Parser, Verbs, add_database
 from tracker.cli.session import Session
 from tracker.exceptions import TrackerError
 from tracker.text import clean_lines
@@ -75,7 +60,7 @@ A run is named by its id or its name, or by the start of one that fits no other 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
-    streams.prepare()
+    prepare_streams()
     try:
         parser = build_parser()
         options = parser.parse_args(arguments)
@@ -103,9 +88,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"ml-tracker {__version__}")
     add_database(parser)
     verbs = Verbs(parser)
-    for module in (experiments, runs, show, compare, metrics, artifacts, sql, ui):
-        module.add_verbs(verbs)
-    for module in (notes, lifecycle, upkeep, transfer):
+    for module in (runs, show, compare, sql, ui, change, upkeep, transfer):
         module.add_verbs(verbs)
     return parser
 

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker import text
-from tracker.cli.arguments import add_format, add_run
-from tracker.cli.fields import RESERVED
+from tracker.cli.parser import add_format, add_run
+from tracker.cli.runs import RESERVED
 from tracker.cli.tables import Column, write
 from tracker.exceptions import InvalidValueError
 from tracker.lookup import SHORT_ID, find_runs
@@ -15,7 +15,7 @@ from tracker.lookup import SHORT_ID, find_runs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tracker.cli.arguments import Verbs
+    from tracker.cli.parser import Verbs
     from tracker.cli.session import Session
     from tracker.entities import Run
 

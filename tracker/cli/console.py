@@ -6,8 +6,10 @@ import os
 import shutil
 import sys
 import time
-from typing import IO, Final
+from pathlib import Path
+from typing import IO, Final, Self
 
+from tracker import text
 from tracker.text import clean
 
 _STYLES: Final = {
@@ -72,3 +74,63 @@ class Console:
 def wants_colour() -> bool:
     """Whether the environment allows colours (https://no-color.org)."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def program_name() -> str:
+    """How the user started this program."""
+    name = Path(sys.argv[0]).name
+    return name if name == "ml-tracker" else "python -m tracker"
+
+
+def prepare_streams() -> None:
+    """Let every text be written, and stand in for closed streams.
+
+    Names in a database may hold halves of surrogate pairs, and a pipe may be ASCII. A stream that
+    is closed at the start is None here, and its number would go to the next file that is opened,
+    the database perhaps.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  Until the end.
+            setattr(sys, name, nowhere)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def piped_text() -> str:
+    """What comes by standard input; the database refuses what is no UTF-8, in words."""
+    return sys.stdin.buffer.read().decode(errors="surrogateescape")
+
+
+_EVERY_SECONDS: Final = 0.1
+
+
+class Steps:
+    """Counts steps of a long job on one line, which is gone at the end.
+
+    Args:
+        console: Where to count.
+        noun: What is counted.
+    """
+
+    def __init__(self, console: Console, noun: str) -> None:
+        self._err = console.err
+        self._noun = noun
+        self._shows = self._err.isatty() and os.environ.get("TERM") != "dumb"
+        self._next = time.monotonic() + _EVERY_SECONDS
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shows:
+            self._err.write("\r\x1b[K")
+            self._err.flush()
+
+    def done(self, number: int) -> None:
+        """Say how many are done."""
+        if self._shows and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _EVERY_SECONDS
+            self._err.write(f"\r\x1b[K{text.plural(number, self._noun)} …")
+            self._err.flush()

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tracker import liveness, locations
-from tracker.cli.program import program_name
+from tracker.cli.console import program_name
 from tracker.client import TrackingClient
 from tracker.exceptions import NotFoundError
 

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from tracker import text
-from tracker.cli.arguments import add_run
-from tracker.cli.fields import RESERVED, duration_of
-from tracker.cli.metrics import SUMMARY, summary_rows
-from tracker.cli.tables import Column, write, write_json
-from tracker.cli.tree import artifact_lines
+from tracker.cli.parser import ALL, add_format, add_run, row_limit
+from tracker.cli.runs import RESERVED, duration_of
+from tracker.cli.tables import Column, artifact_lines, write, write_json
 from tracker.client import CONTEXT_TAG, NOTE_TAG, PARENT_TAG
-from tracker.exceptions import TrackerError
+from tracker.exceptions import NotFoundError, TrackerError
 from tracker.liveness import REASON_TAG
-from tracker.lookup import find_run
+from tracker.lookup import describe, find_run
 from tracker.store import lookup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from tracker.cli.arguments import Verbs
+    from tracker.cli.parser import Verbs
     from tracker.cli.session import Session
     from tracker.entities import DatasetInput, FileInfo, Run
     from tracker.store.lookup import MetricSummary
 
 
 def add_verbs(verbs: Verbs) -> None:
+    """Add the verbs."""
+    _add_show(verbs)
+    _add_metrics(verbs)
+    _add_artifacts(verbs)
+
+
+def _add_show(verbs: Verbs) -> None:
     """Add the verb."""
     parser = verbs.add("show", "Everything about one run.", show)
     add_run(parser)
@@ -187,3 +193,142 @@ def _as_json(
         "datasets": [asdict(entry) for entry in run.inputs.dataset_inputs],
         "artifacts": [{"path": file.path, "size_bytes": file.file_size} for file in files],
     }
+
+
+_LIMIT: Final = 50
+_METRICS_EXAMPLES: Final = """\
+  metrics default_1a2b3c4d
+  metrics default_1a2b3c4d train_loss val_loss
+  metrics default_1a2b3c4d val_loss --format csv > val_loss.csv
+"""
+
+SUMMARY: Final = (
+    Column("key", "metric"),
+    Column("last", show=text.number, right=True, style="bold"),
+    Column("last_step", "at step", right=True, style="dim"),
+    Column("low", "lowest", show=text.number, right=True),
+    Column("low_step", "at step", right=True, style="dim"),
+    Column("high", "highest", show=text.number, right=True),
+    Column("high_step", "at step", right=True, style="dim"),
+    Column("points", show=text.count, right=True),
+)
+
+
+def _add_metrics(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verbs.add(
+        "metrics", "A run's metrics, or the history of some.", metrics, examples=_METRICS_EXAMPLES
+    )
+    add_run(parser)
+    parser.add_argument("keys", metavar="KEY", nargs="*", help="metrics whose history to show")
+    parser.add_argument(
+        "-n",
+        "--limit",
+        metavar="N",
+        type=row_limit,
+        help=f"the last N points of each, 0 for all (default: {_LIMIT} in a table, else all)",
+    )
+    add_format(parser)
+
+
+def metrics(session: Session) -> None:
+    """Write one line a metric; with keys, one line a point."""
+    info = find_run(session.store, session.options.run)
+    with session.store.database.read() as connection:
+        known = lookup.metric_summaries(connection, info.run_id)
+    if session.options.keys:
+        _check_keys(session.options.keys, [metric.key for metric in known], describe(info))
+        _histories(session, info.run_id, known)
+        return
+    write(session.console, SUMMARY, summary_rows(known), session.options.format)
+    if not known:
+        session.console.remark(f"The run {describe(info)} has no metrics.")
+
+
+def summary_rows(metrics: Sequence[MetricSummary]) -> list[list[Any]]:
+    """The values of the columns of `SUMMARY`."""
+    return [[getattr(metric, column.name) for column in SUMMARY] for metric in metrics]
+
+
+def _histories(session: Session, run_id: str, known: Sequence[MetricSummary]) -> None:
+    options, console = session.options, session.console
+    limit = options.limit
+    if limit is None:
+        limit = _LIMIT if options.format == "table" else ALL
+    keys = list(dict.fromkeys(options.keys))
+    with session.store.database.read() as connection:
+        rows = [
+            [key, point.step, point.timestamp, point.value]
+            for key in keys
+            for point in lookup.last_points(connection, run_id, key, limit)
+        ]
+    columns = [
+        Column("key", "metric"),
+        Column("step", right=True),
+        Column("timestamp", "time", show=text.utc_time, exact=text.utc_time, style="dim"),
+        Column("value", show=text.number, right=True, style="bold"),
+    ]
+    write(console, columns, rows, options.format)
+    total = sum(metric.points for metric in known if metric.key in keys)
+    if len(rows) < total:
+        console.remark(f"… the last {len(rows):,} of {total:,} points; --limit 0 shows all")
+
+
+def _check_keys(keys: Sequence[str], known: Sequence[str], run: str) -> None:
+    for key in keys:
+        if key not in known:
+            hint = text.did_you_mean(key, known) or "."
+            raise NotFoundError(f"The run {run} has no metric {key!r}{hint}")
+
+
+_ARTIFACTS_EXAMPLES: Final = """\
+  artifacts default_1a2b3c4d
+  artifacts default_1a2b3c4d model --download /tmp/model
+"""
+
+
+def _add_artifacts(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = verbs.add("artifacts", "The files of a run.", artifacts, examples=_ARTIFACTS_EXAMPLES)
+    add_run(parser)
+    parser.add_argument("path", metavar="PATH", nargs="?", help="only this file or folder")
+    parser.add_argument(
+        "-d", "--download", metavar="FOLDER", type=Path, help="copy the files into this folder"
+    )
+    add_format(parser)
+
+
+def artifacts(session: Session) -> None:
+    """List the files, or copy them.
+
+    Raises:
+        NotFoundError: There is no such file or folder.
+    """
+    options, console = session.options, session.console
+    info = find_run(session.store, options.run)
+    store = session.reading.artifacts(info.run_id)
+    path = (options.path or "").rstrip("/") or None
+    files = list(store.walk(path))
+    if path and not files:
+        store.local_path(path)
+    if options.download:
+        if not files:
+            raise NotFoundError(f"The run {describe(info)} has no artifacts to download.")
+        _download(session, store.download(path, options.download), files)
+    elif options.format == "table":
+        for line in artifact_lines(console, files):
+            console.line(line)
+        console.remark(_total(files))
+    else:
+        columns = [Column("path"), Column("size_bytes")]
+        write(console, columns, [[file.path, file.file_size] for file in files], options.format)
+
+
+def _download(session: Session, target: Path, files: list[FileInfo]) -> None:
+    session.console.line(text.clean(target))
+    session.console.remark(_total(files))
+
+
+def _total(files: list[FileInfo]) -> str:
+    size_bytes = sum(file.file_size or 0 for file in files)
+    return f"{text.plural(len(files), 'file')}, {text.size(size_bytes)}"

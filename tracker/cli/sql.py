@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker import text
-from tracker.cli import streams
-from tracker.cli.arguments import add_format, row_limit, whole_number
+from tracker.cli.console import piped_text
+from tracker.cli.parser import add_format, row_limit, whole_number
 from tracker.cli.tables import Column, write
 from tracker.exceptions import InvalidValueError
 from tracker.store import query
 
 if TYPE_CHECKING:
-    from tracker.cli.arguments import Verbs
+    from tracker.cli.parser import Verbs
     from tracker.cli.session import Session
 
 _LIMIT: Final = 1_000
@@ -55,7 +55,7 @@ def sql(session: Session) -> None:
         InvalidValueError: The query is empty, wrong, or would write.
     """
     options, console = session.options, session.console
-    statement = streams.piped_text() if options.query == "-" else options.query
+    statement = piped_text() if options.query == "-" else options.query
     if not statement.strip():
         raise InvalidValueError("The query is empty: write a SELECT.")
     answer = query.select(session.store.database, statement, options.limit, options.timeout)

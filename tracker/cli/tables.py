@@ -10,12 +10,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from tracker import text
 from tracker.text import MISSING, clean, cut, display_width
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tracker.cli.console import Console
+    from tracker.entities import FileInfo
+
 
 Format = Literal["table", "json", "csv"]
 FORMATS: Final = ("table", "json", "csv")
@@ -120,8 +123,8 @@ def _joined(
     style: str | None,
 ) -> str:
     parts = []
-    for column, text, width in zip(columns, cells, widths, strict=True):
-        short = cut(text, width)
+    for column, shown, width in zip(columns, cells, widths, strict=True):
+        short = cut(shown, width)
         blank = " " * (width - display_width(short))
         if style is None and column.style == "status":
             coloured = console.status(short)
@@ -159,3 +162,38 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     return value
+
+
+def artifact_lines(console: Console, files: Sequence[FileInfo]) -> Iterator[str]:
+    """One line a file with its size, one a folder above it.
+
+    Args:
+        console: For its colours.
+        files: With their paths, in the order of `ArtifactStore.walk`.
+    """
+    labels = list(_labels(files))
+    width = max((text.display_width(label) for label, _ in labels), default=0)
+    for label, size_bytes in labels:
+        if size_bytes is None:
+            yield console.styled(label, "blue")
+        else:
+            padding = " " * (width - text.display_width(label))
+            yield f"{label}{padding}  {console.styled(f'{text.size(size_bytes):>9}', 'dim')}"
+
+
+def _labels(files: Sequence[FileInfo]) -> Iterator[tuple[str, int | None]]:
+    open_folders: list[str] = []
+    for file in files:
+        *folders, name = file.path.split("/")
+        shared = _shared_length(folders, open_folders)
+        for depth in range(shared, len(folders)):
+            yield f"{'  ' * depth}{text.clean(folders[depth])}/", None
+        open_folders = folders
+        yield f"{'  ' * len(folders)}{text.clean(name)}", file.file_size or 0
+
+
+def _shared_length(left: Sequence[str], right: Sequence[str]) -> int:
+    length = 0
+    while length < min(len(left), len(right)) and left[length] == right[length]:
+        length += 1
+    return length

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker import text
-from tracker.cli.arguments import ALL, add_experiments, add_run
-from tracker.cli.steps import Steps
+from tracker.cli.console import Steps
+from tracker.cli.parser import ALL, add_experiments, add_run
 from tracker.client import TrackingClient
 from tracker.entities import ViewType
 from tracker.exceptions import AlreadyExistsError, InvalidValueError
 from tracker.lookup import find_experiments, find_runs
 
 if TYPE_CHECKING:
-    from tracker.cli.arguments import Verbs
+    from tracker.cli.parser import Verbs
     from tracker.cli.session import Session
     from tracker.maintenance.merge import Merged
 

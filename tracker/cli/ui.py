@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker import text
-from tracker.cli.arguments import whole_number
+from tracker.cli.parser import whole_number
 from tracker.exceptions import InvalidValueError, TrackerError, UnsupportedError
 
 if TYPE_CHECKING:
-    from tracker.cli.arguments import Verbs
+    from tracker.cli.parser import Verbs
     from tracker.cli.session import Session
 
 HOST: Final = "127.0.0.1"

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker import text
-from tracker.cli.arguments import whole_number
-from tracker.cli.steps import Steps
+from tracker.cli.console import Steps
+from tracker.cli.parser import whole_number
 
 if TYPE_CHECKING:
-    from tracker.cli.arguments import Verbs
+    from tracker.cli.parser import Verbs
     from tracker.cli.session import Session
     from tracker.maintenance.backup import BackedUp
     from tracker.maintenance.check import Finding

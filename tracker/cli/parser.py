@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from tracker import locations
-from tracker.cli.program import program_name
+from tracker.cli.console import program_name
 from tracker.cli.tables import FORMATS
 from tracker.validation import MAX_RESULTS
 
