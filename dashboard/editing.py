@@ -9,13 +9,14 @@ import streamlit as st
 from dashboard.widgets import html
 from tracker.client import TrackingClient
 from tracker.exceptions import TrackerError
+from tracker.tags import MLFLOW_RUN_NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dashboard.source import Source
 
-NOTE = "mlflow.note.content"
+NOTE = MLFLOW_RUN_NOTE
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tracker import context, system_metrics
 from tracker.caller import stack_level
-from tracker.client import NOTE_TAG, PARENT_TAG
 from tracker.current import check_belongs_here, current_experiment_id, get_client
 from tracker.entities import LifecycleStage, Run, RunStatus
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
-from tracker.store.store import RUN_NAME_TAG
+from tracker.tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from tracker.validation import check_status
 
 if TYPE_CHECKING:
@@ -35,6 +34,14 @@ if TYPE_CHECKING:
 
     from tracker.client import TrackingClient
     from tracker.system_metrics import SystemMetrics
+
+__all__ = [
+    "ActiveRun",
+    "active_run",
+    "end_run",
+    "last_active_run",
+    "start_run",
+]
 
 RUN_VARIABLE = "TRACKER_RUN_ID"
 
@@ -183,11 +190,11 @@ def _first_tags(tags: Mapping[str, Any] | None, description: str | None) -> dict
     marks = dict(tags or {})
     if description is None:
         return marks
-    if NOTE_TAG in marks:
+    if MLFLOW_RUN_NOTE in marks:
         raise InvalidValueError(
-            f"The note is given twice: leave out description, or the tag {NOTE_TAG!r}."
+            f"The note is given twice: leave out description, or the tag {MLFLOW_RUN_NOTE!r}."
         )
-    return marks | {NOTE_TAG: description}
+    return marks | {MLFLOW_RUN_NOTE: description}
 
 
 def _parent(client: TrackingClient, wanted: str | None) -> str | None:
@@ -218,9 +225,9 @@ def _create(
     run_name: str | None,
 ) -> Run:
     if parent is not None:
-        tags = tags | {PARENT_TAG: parent}
+        tags = tags | {MLFLOW_PARENT_RUN_ID: parent}
     if run_name:
-        tags = tags | {RUN_NAME_TAG: run_name}
+        tags = tags | {MLFLOW_RUN_NAME: run_name}
     run = client.create_run(experiment_id, None, context.run_tags() | tags, run_name)
     if parent is None and context.enabled():
         _capture_files(client, run.info.run_id)

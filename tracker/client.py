@@ -44,7 +44,15 @@ from tracker.liveness import lock_folder
 from tracker.store import Store, experiments
 from tracker.store.metrics import Series
 from tracker.store.runs import require_active
-from tracker.store.store import RUN_NAME_TAG
+from tracker.tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_LOGGED_ARTIFACTS,
+    MLFLOW_LOGGED_IMAGES,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+    MLFLOW_USER,
+    TRACKER_FAILURE_REASON,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -54,14 +62,15 @@ if TYPE_CHECKING:
     from tracker.files import ArtifactStore
     from tracker.store.metrics import Point
 
+__all__ = [
+    "MlflowClient",
+    "PagedList",
+    "TrackingClient",
+]
+
 ARTIFACT_ROOT: Final = experiments.ARTIFACT_ROOT
 ROOTS_VARIABLE: Final = "TRACKER_ALLOWED_ROOTS"
 REAP_SECONDS: Final = 5.0
-PARENT_TAG: Final = "mlflow.parentRunId"
-NOTE_TAG: Final = "mlflow.note.content"
-CONTEXT_TAG: Final = "mlflow.data.context"
-TABLES_TAG: Final = "mlflow.loggedArtifacts"
-IMAGES_TAG: Final = "mlflow.loggedImages"
 # Beside the lock files of runs; with its dot, no run's id.
 TABLES_LOCK: Final = "tables.lock"
 SEARCH_LIMIT: Final = 1_000
@@ -312,16 +321,16 @@ class TrackingClient:
             InvalidValueError: The key of a tag breaks a rule, or the tag says another name.
         """
         whole = texts_of("tag", tags or {})
-        tagged = whole.get(RUN_NAME_TAG)
+        tagged = whole.get(MLFLOW_RUN_NAME)
         if run_name and tagged and str(run_name) != tagged:
             raise InvalidValueError(
                 f"The run is given two names, {run_name!r} and {tagged!r} (the tag "
-                f"{RUN_NAME_TAG!r}): leave out one of them."
+                f"{MLFLOW_RUN_NAME!r}): leave out one of them."
             )
         texts = cut_all("tag", whole, check.MAX_TAG_VALUE)
         name = str(run_name or tagged or names.random_name())
-        texts[RUN_NAME_TAG] = name = cut("run", "name", name, check.MAX_RUN_NAME)
-        user = texts.get("mlflow.user") or context.user_name()
+        texts[MLFLOW_RUN_NAME] = name = cut("run", "name", name, check.MAX_RUN_NAME)
+        user = texts.get(MLFLOW_USER) or context.user_name()
         started = now() if start_time is None else check.plain_int("start time", start_time)
         run_id = names.random_id()
         with liveness.Taken(self.store.database.path, run_id, is_new=True):
@@ -340,7 +349,7 @@ class TrackingClient:
 
     def get_parent_run(self, run_id: str) -> Run | None:
         """The run under which this one was nested."""
-        parent = self.get_run(run_id).data.tags.get(PARENT_TAG)
+        parent = self.get_run(run_id).data.tags.get(MLFLOW_PARENT_RUN_ID)
         return None if parent is None else self.get_run(parent)
 
     def resume_run(self, run_id: str, *, unless: Collection[str] = ()) -> Run:
@@ -357,7 +366,7 @@ class TrackingClient:
         """
         with liveness.Taken(self.store.database.path, run_id):
             self.store.update_run(
-                run_id, RunStatus.RUNNING, stale_tag=liveness.REASON_TAG, unless=unless
+                run_id, RunStatus.RUNNING, stale_tag=TRACKER_FAILURE_REASON, unless=unless
             )
             liveness.sign(self.store.database.path, run_id)
         return self.store.get_run(run_id)
@@ -372,7 +381,7 @@ class TrackingClient:
         if status is not None:
             status = check.check_status(status)
         ended = status is not None and RunStatus.is_terminated(status)
-        stale = None if status is None else liveness.REASON_TAG
+        stale = None if status is None else TRACKER_FAILURE_REASON
         self.store.update_run(run_id, status, now() if ended else None, name, stale)
         if ended:
             liveness.release(self.store.database.path, run_id)
@@ -397,7 +406,7 @@ class TrackingClient:
         if liveness.is_held(self.store.database.path, run_id):  # Nobody can have marked it.
             self.store.end_run(run_id, final, end)
         else:
-            self.store.update_run(run_id, final, end, stale_tag=liveness.REASON_TAG)
+            self.store.update_run(run_id, final, end, stale_tag=TRACKER_FAILURE_REASON)
         liveness.release(self.store.database.path, run_id)
 
     def delete_run(self, run_id: str) -> None:
@@ -680,9 +689,9 @@ class TrackingClient:
         param_texts, tag_texts = texts_of("parameter", params), texts_of("tag", tags)
         long = too_long("params", param_texts, check.MAX_PARAM_VALUE)
         long |= too_long("tags", tag_texts, check.MAX_TAG_VALUE)
-        if RUN_NAME_TAG in tag_texts:
-            name = cut("run", "name", tag_texts.pop(RUN_NAME_TAG), check.MAX_RUN_NAME)
-            tag_texts |= {RUN_NAME_TAG: name} if name else {}
+        if MLFLOW_RUN_NAME in tag_texts:
+            name = cut("run", "name", tag_texts.pop(MLFLOW_RUN_NAME), check.MAX_RUN_NAME)
+            tag_texts |= {MLFLOW_RUN_NAME: name} if name else {}
         self.store.log_batch(
             run_id,
             points,
@@ -875,18 +884,20 @@ class TrackingClient:
         store = self._writable(run_id)
         thumbnail = encoding.thumbnail(picture)
         store.log_contents({f"{name}.png": picture, f"{name}+compressed.webp": thumbnail})
-        self.store.log_batch(run_id, (), {}, {IMAGES_TAG: "True"})
+        self.store.log_batch(run_id, (), {}, {MLFLOW_LOGGED_IMAGES: "True"})
 
     def _remember_table(self, run_id: str, artifact_file: str) -> None:
         """MLflow's pages find tables through a tag; it has room for some two hundred."""
         try:
-            known = json.loads(self.store.get_run(run_id).data.tags.get(TABLES_TAG, "[]"))
+            known = json.loads(
+                self.store.get_run(run_id).data.tags.get(MLFLOW_LOGGED_ARTIFACTS, "[]")
+            )
         except ValueError:  # Not for us to mend.
             return
         entry = {"path": artifact_file, "type": "table"}
         longer = json.dumps([*known, entry])
         if entry not in known and len(longer) <= check.MAX_TAG_VALUE:
-            self.store.log_batch(run_id, (), {}, {TABLES_TAG: longer})
+            self.store.log_batch(run_id, (), {}, {MLFLOW_LOGGED_ARTIFACTS: longer})
 
 
 # The name under which scripts written for MLflow know it.
@@ -961,7 +972,7 @@ def dataset_input(
     """A data set with the tags that say what it is used for."""
     marks = dict(tags or {})
     if context is not None:
-        marks[CONTEXT_TAG] = context
+        marks[MLFLOW_DATASET_CONTEXT] = context
     return DatasetInput(dataset, [InputTag(key, str(value)) for key, value in marks.items()])
 
 

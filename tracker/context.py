@@ -15,14 +15,24 @@ from pathlib import Path
 from typing import Final
 
 from tracker.entities import SourceType
+from tracker.tags import (
+    MLFLOW_GIT_BRANCH,
+    MLFLOW_GIT_COMMIT,
+    MLFLOW_SOURCE_NAME,
+    MLFLOW_SOURCE_TYPE,
+    MLFLOW_USER,
+    TRACKER_COMMAND,
+    TRACKER_GIT_DIRTY,
+    TRACKER_HOST,
+    TRACKER_PID,
+    TRACKER_PYTHON,
+)
 
 MAX_DIFF_BYTES: Final = 1 << 20
 GIT_TIMEOUT_SECONDS: Final = 10.0
 CAPTURE_VARIABLE: Final = "TRACKER_CAPTURE"
 DIFF_FILE: Final = "environment/uncommitted.diff"
 PACKAGES_FILE: Final = "environment/packages.txt"
-HOST_TAG: Final = "tracker.host"
-PROCESS_TAG: Final = "tracker.pid"
 
 
 @lru_cache(maxsize=1)
@@ -41,22 +51,22 @@ def run_tags() -> dict[str, str]:
     name, kind = _source()
     folder = _source_folder()
     tags = {
-        "mlflow.user": user_name(),
-        "mlflow.source.name": name,
-        "mlflow.source.type": kind.value,
-        "tracker.command": _command(),
-        HOST_TAG: platform.node(),
-        PROCESS_TAG: str(os.getpid()),
-        "tracker.python": platform.python_version(),
+        MLFLOW_USER: user_name(),
+        MLFLOW_SOURCE_NAME: name,
+        MLFLOW_SOURCE_TYPE: kind.value,
+        TRACKER_COMMAND: _command(),
+        TRACKER_HOST: platform.node(),
+        TRACKER_PID: str(os.getpid()),
+        TRACKER_PYTHON: platform.python_version(),
     }
     commit, branch = git_commit(folder), git_branch(folder)
     if commit:
-        tags["mlflow.source.git.commit"] = commit
+        tags[MLFLOW_GIT_COMMIT] = commit
     if branch:
-        tags["mlflow.source.git.branch"] = branch
+        tags[MLFLOW_GIT_BRANCH] = branch
     diff = uncommitted(folder) if commit and enabled() else None
     if diff is not None:
-        tags["tracker.git.dirty"] = str(bool(diff)).lower()
+        tags[TRACKER_GIT_DIRTY] = str(bool(diff)).lower()
     return {key: _readable(tag) for key, tag in tags.items()}
 
 

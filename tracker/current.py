@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from tracker.database import Synchronous
     from tracker.entities import Experiment
 
+__all__ = [
+    "get_client",
+    "get_tracking_uri",
+    "is_tracking_uri_set",
+    "set_experiment",
+    "set_tracking_uri",
+]
+
 DEFAULT_EXPERIMENT_ID = "0"
 EXPERIMENT_VARIABLE = "TRACKER_EXPERIMENT_NAME"
 # Each keeps three files open in every thread that uses it.

@@ -22,6 +22,12 @@
 
 from __future__ import annotations
 
+__all__ = [
+    "MlflowException",
+    "TrackerError",
+    "UnsupportedError",
+]
+
 
 class TrackerError(Exception):
     """The root of every error the tracker raises on purpose.

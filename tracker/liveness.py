@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker import lock_files
-from tracker.context import HOST_TAG, PROCESS_TAG
 from tracker.exceptions import NotFoundError
+from tracker.tags import TRACKER_FAILURE_REASON, TRACKER_HOST, TRACKER_PID
 from tracker.validation import check_run_id, is_run_id
 
 if TYPE_CHECKING:
     from tracker.store import Store
 
-REASON_TAG: Final = "tracker.failure_reason"
 # Whoever looks came to read: the mark can wait until somebody looks again.
 BUSY_TIMEOUT_SECONDS: Final = 0.2
 
@@ -161,7 +160,7 @@ def _reap_one(store: Store, run_id: str) -> bool:
         last_seen = os.fstat(descriptor).st_mtime_ns // 1_000_000
         now = time.time_ns() // 1_000_000
         with store.database.busy_timeout(BUSY_TIMEOUT_SECONDS):
-            marked = store.fail_abandoned(run_id, reason, REASON_TAG, last_seen, now)
+            marked = store.fail_abandoned(run_id, reason, TRACKER_FAILURE_REASON, last_seen, now)
         if marked or _OWN_NAME.fullmatch(run_id):
             lock_files.remove(path)
         return marked
@@ -172,8 +171,8 @@ def _reap_one(store: Store, run_id: str) -> bool:
 def _creator(store: Store, run_id: str) -> str:
     with contextlib.suppress(NotFoundError):
         tags = store.get_run(run_id).data.tags
-        if PROCESS_TAG in tags:
-            return f"process {tags[PROCESS_TAG]} on {tags.get(HOST_TAG, 'this machine')}"
+        if TRACKER_PID in tags:
+            return f"process {tags[TRACKER_PID]} on {tags.get(TRACKER_HOST, 'this machine')}"
     return "its process"
 
 

@@ -16,6 +16,12 @@ from tracker.exceptions import InvalidValueError, TrackerError, UnsupportedError
 if TYPE_CHECKING:
     from tracker.client import TrackingClient
 
+__all__ = [
+    "disable_system_metrics_logging",
+    "enable_system_metrics_logging",
+    "set_system_metrics_sampling_interval",
+]
+
 MEGABYTE: Final = 1e6
 PREFIX: Final = "system/"
 DEFAULT_SECONDS: Final = 10.0

@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING, TextIO
 
 import tracker
-from tracker.cli import streams
+from tracker.cli.console import prepare_streams
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -157,6 +157,6 @@ def silence(stream: TextIO) -> None:
 @contextmanager
 def outlived_output() -> Iterator[Output]:
     """Standard output that does not end the program when it is full, or was closed at the start."""
-    streams.prepare()
+    prepare_streams()
     with redirect_stdout(Output(sys.stdout)) as output:
         yield output

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import tracker
 from tracker.exceptions import InvalidStateError
+from tracker.tags import TRACKER_FAILURE_REASON
 from training.checkpoint import CheckpointKeeper
 from training.config import EFFECTIVE_CONFIG
 from training.device import shortage_told
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from training.outcome import EpochResult
 
 
-FAILURE_TAG = "tracker.failure_reason"
-"""Where the tracker itself says why a run failed."""
 NOT_TO_RESUME = {"RUNNING": "still running in another process", "FINISHED": "finished"}
 
 
@@ -139,7 +138,7 @@ def _reason_kept(run_id: str) -> Iterator[None]:
         yield
     except (TrainingError, tracker.TrackerError) as error:
         with suppress(tracker.TrackerError):  # the first error is the one to tell
-            tracker.get_client().set_tag(run_id, FAILURE_TAG, str(error))
+            tracker.get_client().set_tag(run_id, TRACKER_FAILURE_REASON, str(error))
         raise
 
 

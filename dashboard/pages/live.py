@@ -16,7 +16,7 @@ from dashboard.queries import records, run_lists
 from dashboard.settings import training_command
 from dashboard.view import View, build
 from dashboard.widgets import html
-from tracker.liveness import REASON_TAG
+from tracker.tags import TRACKER_FAILURE_REASON
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,7 @@ def _card(view: View, run_id: str) -> None:
     if not is_running and run["seconds"] >= 0:
         when = f"took {duration(run['seconds'])}, ended {ago(int(run['end_time']), view.now)}"
     html.heading(view.labels[run_id], str(run["status"]), when, rem=1.2)
-    if reason := records.tags_of_run(view.source, run_id).get(REASON_TAG):
+    if reason := records.tags_of_run(view.source, run_id).get(TRACKER_FAILURE_REASON):
         st.text(reason)
     latest = records.latest_of(view.source, (run_id,))
     if latest.empty:

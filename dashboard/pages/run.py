@@ -18,7 +18,7 @@ from dashboard.view import View, build, labels
 from dashboard.widgets import columns, file_tree, html, preview
 from dashboard.widgets.run_choice import ask_for_runs, choose_run
 from tracker.exceptions import TrackerError
-from tracker.liveness import REASON_TAG
+from tracker.tags import MLFLOW_GIT_COMMIT, MLFLOW_SOURCE_NAME, TRACKER_FAILURE_REASON
 
 if TYPE_CHECKING:
     from dashboard.widgets.columns import Column
@@ -67,14 +67,14 @@ def show(view: View) -> None:
 
 def _facts(run: pd.Series[Any], tags: dict[str, str]) -> list[tuple[str, str]]:
     begun, ended = run["start_time"], run["end_time"]
-    source = tags.get("mlflow.source.name", "")
+    source = tags.get(MLFLOW_SOURCE_NAME, "")
     facts = [
         ("Started", moment(int(begun))),
         ("Ended", moment(None if pd.isna(ended) else int(ended))),
         ("Duration", duration(run["seconds"])),
         ("User", str(run["user_id"] or "")),
-        ("Failed because", tags.get(REASON_TAG, "")),
-        ("Commit", tags.get("mlflow.source.git.commit", "")[:COMMIT_SHOWN]),
+        ("Failed because", tags.get(TRACKER_FAILURE_REASON, "")),
+        ("Commit", tags.get(MLFLOW_GIT_COMMIT, "")[:COMMIT_SHOWN]),
         ("Source", "/".join(PurePosixPath(source).parts[-2:])),
     ]
     return [(name, value) for name, value in facts if value]

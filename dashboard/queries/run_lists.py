@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.source import Source, placeholders, rows
+from tracker.tags import MLFLOW_PARENT_RUN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ RUN_COLUMNS = """
     runs.artifact_uri AS artifact_uri
 """
 # The tag that names the run which a run belongs to.
-PARENT = "mlflow.parentRunId"
+PARENT = MLFLOW_PARENT_RUN_ID
 FAMILIES = """
     LEFT JOIN tags AS family ON family.run_uuid = runs.run_uuid AND family.key = ?
     LEFT JOIN runs AS parents ON parents.run_uuid = family.value

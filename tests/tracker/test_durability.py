@@ -16,7 +16,8 @@ import pytest
 
 from tracker.client import TrackingClient
 from tracker.exceptions import DiskFullError, TrackerError
-from tracker.liveness import REASON_TAG, lock_folder
+from tracker.liveness import lock_folder
+from tracker.tags import TRACKER_FAILURE_REASON
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kill -9 and flock are of Unix")
 
@@ -88,7 +89,10 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path, first
         client._next_reap = 0.0
         run = client.get_run(run_id)
         assert list(missing(client, run_id, acknowledged)) == []
-        assert (run.info.status, "ended without" in run.data.tags[REASON_TAG]) == ("FAILED", True)
+        assert (run.info.status, "ended without" in run.data.tags[TRACKER_FAILURE_REASON]) == (
+            "FAILED",
+            True,
+        )
         check = client.store.database.connection.execute("PRAGMA integrity_check").fetchone()
         assert check == ("ok",)
 
@@ -103,10 +107,10 @@ def test_a_killed_run_becomes_failed_with_a_reason_and_can_be_resumed(tmp_path):
     client._next_reap = 0.0
     run = client.get_run(run_id)
     assert run.info.status == "FAILED"
-    assert run.data.tags[REASON_TAG].startswith(f"process {process.pid} on ")
+    assert run.data.tags[TRACKER_FAILURE_REASON].startswith(f"process {process.pid} on ")
     client.resume_run(run_id)
     resumed = client.get_run(run_id)
-    assert (resumed.info.status, REASON_TAG in resumed.data.tags) == ("RUNNING", False)
+    assert (resumed.info.status, TRACKER_FAILURE_REASON in resumed.data.tags) == ("RUNNING", False)
 
 
 def test_a_run_lives_as_long_as_one_of_its_processes(tmp_path):

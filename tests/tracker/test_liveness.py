@@ -17,6 +17,7 @@ from tracker.client import TrackingClient
 from tracker.database import Database
 from tracker.exceptions import InvalidStateError, NotFoundError
 from tracker.lock_files import SPARE_PREFIX
+from tracker.tags import TRACKER_FAILURE_REASON
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="flock is of Unix")
 
@@ -141,7 +142,7 @@ def test_what_ends_the_program_leaves_the_lock_to_its_end(client, error, stays):
 
 
 def reason(client, run_id):
-    return client.get_run(run_id).data.tags[liveness.REASON_TAG]
+    return client.get_run(run_id).data.tags[TRACKER_FAILURE_REASON]
 
 
 def test_the_reason_names_the_process_that_the_run_came_from(client, locks):
@@ -187,11 +188,11 @@ def test_an_abandoned_run_has_not_ended_in_the_future(client, run_id, locks):
 def test_a_status_that_somebody_sets_needs_no_reason_why_the_run_failed(client, locks, end):
     run_id = client.create_run("0").info.run_id
     abandon(client, run_id, locks, 0)
-    assert liveness.REASON_TAG in client.get_run(run_id).data.tags
+    assert TRACKER_FAILURE_REASON in client.get_run(run_id).data.tags
     client.update_run(run_id, name="renamed")
-    assert liveness.REASON_TAG in client.get_run(run_id).data.tags
+    assert TRACKER_FAILURE_REASON in client.get_run(run_id).data.tags
     end(client, run_id)
-    assert liveness.REASON_TAG not in client.get_run(run_id).data.tags
+    assert TRACKER_FAILURE_REASON not in client.get_run(run_id).data.tags
 
 
 def test_a_deleted_run_that_was_abandoned_is_failed_when_it_comes_back(client, run_id, locks):

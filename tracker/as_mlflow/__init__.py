@@ -37,7 +37,7 @@ MODULES: Final = {
     "mlflow.tracking.context.registry": "tracker.as_mlflow.run_context",
     "mlflow.tracking.fluent": "tracker",
     "mlflow.utils": "tracker.as_mlflow.constants",
-    "mlflow.utils.mlflow_tags": "tracker.as_mlflow.mlflow_tags",
+    "mlflow.utils.mlflow_tags": "tracker.tags",
     "mlflow.utils.validation": "tracker.as_mlflow.limits",
 }
 

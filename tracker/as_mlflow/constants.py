@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from tracker import tags as mlflow_tags
 from tracker.as_mlflow import limits as validation
-from tracker.as_mlflow import mlflow_tags
 
 __all__ = ["mlflow_tags", "validation"]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from tracker.cli.console import piped_text, program_name
 from tracker.cli.parser import add_experiments, add_format, add_run
 from tracker.cli.tables import Column, write
-from tracker.client import NOTE_TAG
 from tracker.entities import LifecycleStage
 from tracker.exceptions import InvalidValueError
 from tracker.lookup import describe, find_experiment, find_experiments, find_run, find_runs
+from tracker.tags import MLFLOW_RUN_NOTE
 from tracker.text import clean, clean_lines
 
 if TYPE_CHECKING:
@@ -111,18 +111,18 @@ def note(session: Session) -> None:
         raise InvalidValueError("Either give the note a text or remove it.")
     if options.text is None and not options.remove:
         run_id = find_run(session.store, options.run).run_id
-        text = session.store.get_run(run_id).data.tags.get(NOTE_TAG, "")
+        text = session.store.get_run(run_id).data.tags.get(MLFLOW_RUN_NOTE, "")
         for line in clean_lines(text) if text else []:
             console.line(line)
         return
     client = session.writing
     info = find_run(client.store, options.run)
     if options.remove:
-        client.delete_tag(info.run_id, NOTE_TAG)
+        client.delete_tag(info.run_id, MLFLOW_RUN_NOTE)
         console.remark(f"Removed the note of run {describe(info)}.")
         return
     text = piped_text() if options.text == "-" else options.text
-    client.set_tag(info.run_id, NOTE_TAG, text.rstrip("\n"))
+    client.set_tag(info.run_id, MLFLOW_RUN_NOTE, text.rstrip("\n"))
     console.remark(f"Set the note of run {describe(info)}.")
 
 

@@ -11,11 +11,17 @@ from tracker import text
 from tracker.cli.parser import ALL, add_format, add_run, row_limit
 from tracker.cli.runs import RESERVED, duration_of
 from tracker.cli.tables import Column, artifact_lines, write, write_json
-from tracker.client import CONTEXT_TAG, NOTE_TAG, PARENT_TAG
 from tracker.exceptions import NotFoundError, TrackerError
-from tracker.liveness import REASON_TAG
 from tracker.lookup import describe, find_run
 from tracker.store import lookup
+from tracker.tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_GIT_COMMIT,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NOTE,
+    MLFLOW_SOURCE_NAME,
+    TRACKER_FAILURE_REASON,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,7 +71,7 @@ def _head(session: Session, run: Run) -> None:
     for label, value in _facts(session, run).items():
         if value:
             console.line(f"{console.styled(f'{label:<12}', 'dim')}{text.clean(value)}")
-    if note := tags.get(NOTE_TAG):
+    if note := tags.get(MLFLOW_RUN_NOTE):
         console.line()
         for line in text.clean_lines(note):
             console.line(f"  {line}".rstrip())
@@ -79,13 +85,13 @@ def _facts(session: Session, run: Run) -> dict[str, str | None]:
         "run": info.run_id,
         "experiment": session.store.get_experiment(info.experiment_id).name,
         "stage": stage,
-        "reason": tags.get(REASON_TAG),
+        "reason": tags.get(TRACKER_FAILURE_REASON),
         "started": _started(info.start_time, now),
         "took": None if took is None else text.duration(took / 1000),
         "user": info.user_id,
-        "source": tags.get("mlflow.source.name"),
-        "commit": tags.get("mlflow.source.git.commit"),
-        "parent": tags.get(PARENT_TAG),
+        "source": tags.get(MLFLOW_SOURCE_NAME),
+        "commit": tags.get(MLFLOW_GIT_COMMIT),
+        "parent": tags.get(MLFLOW_PARENT_RUN_ID),
         "children": _children(session, info.run_id),
     }
 
@@ -117,7 +123,7 @@ def _metrics(session: Session, metrics: list[MetricSummary]) -> None:
 
 def _tags(session: Session, tags: Mapping[str, str]) -> None:
     own = {key: value for key, value in tags.items() if not key.startswith(RESERVED)}
-    own.pop(REASON_TAG, None)
+    own.pop(TRACKER_FAILURE_REASON, None)
     if own:
         session.console.heading("Tags")
         _pairs(session, own.items())
@@ -131,7 +137,7 @@ def _datasets(session: Session, used: list[DatasetInput]) -> None:
 
 
 def _dataset_row(entry: DatasetInput) -> list[Any]:
-    contexts = [tag.value for tag in entry.tags if tag.key == CONTEXT_TAG]
+    contexts = [tag.value for tag in entry.tags if tag.key == MLFLOW_DATASET_CONTEXT]
     return [entry.dataset.name, ", ".join(contexts), _rows_of(entry), entry.dataset.digest]
 
 

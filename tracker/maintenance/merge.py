@@ -23,7 +23,7 @@ from tracker.exceptions import (
 )
 from tracker.maintenance.run_files import Copied, copy_files
 from tracker.store import datasets, experiments, metrics, runs, transfer
-from tracker.store.store import RUN_NAME_TAG
+from tracker.tags import MLFLOW_RUN_NAME
 from tracker.validation import check_experiment_name, check_run_id, check_status, plain_int
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Merge:
         self, connection: sqlite3.Connection, run: Run, info: RunInfo, *, overwrite: bool
     ) -> None:
         tags = _texts(run.data.tags)
-        tags.setdefault(RUN_NAME_TAG, info.run_name)
+        tags.setdefault(MLFLOW_RUN_NAME, info.run_name)
         if overwrite:
             runs.set_tags(connection, info.run_id, tags)
         transfer.add_texts(connection, info.run_id, _texts(run.data.params), tags)

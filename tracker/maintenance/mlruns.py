@@ -32,6 +32,7 @@ from tracker.exceptions import InvalidValueError
 from tracker.files import open_artifacts
 from tracker.files.atomic import open_regular
 from tracker.files.paths import is_inside
+from tracker.tags import MLFLOW_RUN_NAME
 from tracker.validation import plain_float, plain_int, stored_value
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class FileStoreSource:
         tags = dict(self._texts(folder / "tags"))
         info = RunInfo(
             run_id=run_id,
-            run_name=_text(meta.get("run_name")) or tags.get("mlflow.runName", ""),
+            run_name=_text(meta.get("run_name")) or tags.get(MLFLOW_RUN_NAME, ""),
             experiment_id=_text(meta.get("experiment_id")),
             user_id=_text(meta.get("user_id")),
             status=_status(_text(meta.get("status")), run_id),

@@ -26,9 +26,10 @@ from tracker.files.archives import DAMAGE, member_name
 from tracker.files.atomic import BLOCK_BYTES
 from tracker.files.local import LocalArtifacts
 from tracker.files.paths import path_of_uri
-from tracker.liveness import REASON_TAG, is_abandoned
+from tracker.liveness import is_abandoned
 from tracker.maintenance.mlruns import FileStoreSource, file_store_around, is_file_store
 from tracker.store import runs, transfer
+from tracker.tags import TRACKER_FAILURE_REASON
 from tracker.validation import check_run_id
 
 if TYPE_CHECKING:
@@ -105,7 +106,9 @@ class DatabaseSource:
         if run.info.status != RunStatus.RUNNING or not is_abandoned(self.database.path, run_id):
             return run
         # The other database is not written to: what its next reader would do is done here.
-        run.data.tags.setdefault(REASON_TAG, "its process ended without closing the run")
+        run.data.tags.setdefault(
+            TRACKER_FAILURE_REASON, "its process ended without closing the run"
+        )
         return replace(run, info=replace(run.info, status=RunStatus.FAILED))
 
     def deleted_time(self, run_id: str) -> int | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tracker.search import Search
 from tracker.search.conditions import NULL_OPERATORS, Clause, condition
 from tracker.search.syntax import And, Comparison, Entity, Field, Node, Not, Or, Ordering
+from tracker.tags import MLFLOW_RUN_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -124,7 +125,7 @@ class _Compiler:
     def _stored(self, subject: Field) -> Field:
         """The field that is compared: MLflow compares a run's name by its tag."""
         if subject == Field(Entity.ATTRIBUTE, "run_name"):
-            return Field(Entity.TAG, "mlflow.runName")
+            return Field(Entity.TAG, MLFLOW_RUN_NAME)
         return subject
 
     def _node(self, node: Node) -> Clause:

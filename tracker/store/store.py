@@ -26,14 +26,13 @@ from tracker.exceptions import (
     NotFoundError,
 )
 from tracker.store import datasets, experiments, metrics, runs
+from tracker.tags import MLFLOW_RUN_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from tracker.database import Database
     from tracker.store.metrics import Point, Series
-
-RUN_NAME_TAG = "mlflow.runName"
 
 
 class Store:
@@ -227,7 +226,7 @@ class Store:
                 raise InvalidStateError(f"The run {run_id!r} is {status_now}.")
             runs.update(connection, run_id, status, end_time, name, only_active=True)
             if name is not None:
-                runs.set_tags(connection, run_id, {RUN_NAME_TAG: name})
+                runs.set_tags(connection, run_id, {MLFLOW_RUN_NAME: name})
             if stale_tag is not None:
                 runs.delete_tag(connection, run_id, stale_tag)
 
@@ -347,8 +346,8 @@ class Store:
             if tags:
                 runs.set_tags(connection, run_id, tags)
             metrics.insert(connection, points)
-            if tags and RUN_NAME_TAG in tags:
-                runs.update(connection, run_id, name=tags[RUN_NAME_TAG])
+            if tags and MLFLOW_RUN_NAME in tags:
+                runs.update(connection, run_id, name=tags[MLFLOW_RUN_NAME])
 
     @retry_if_interrupted
     def delete_tag(self, run_id: str, key: str) -> None:

@@ -1,9 +1,14 @@
-"""MLflow's `mlflow.utils.mlflow_tags`: the reserved tags that libraries set by name."""
+"""Every reserved tag: those of MLflow under its own constants' names, and the tracker's own.
+
+Libraries read MLflow's from `mlflow.utils.mlflow_tags`, which is this module after
+`tracker.as_mlflow.install()`.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
+# Of a run
 MLFLOW_RUN_NAME: Final = "mlflow.runName"
 MLFLOW_RUN_NOTE: Final = "mlflow.note.content"
 MLFLOW_PARENT_RUN_ID: Final = "mlflow.parentRunId"
@@ -16,4 +21,17 @@ MLFLOW_GIT_REPO_URL: Final = "mlflow.source.git.repoURL"
 MLFLOW_PROJECT_ENTRY_POINT: Final = "mlflow.project.entryPoint"
 MLFLOW_LOGGED_ARTIFACTS: Final = "mlflow.loggedArtifacts"
 MLFLOW_LOGGED_IMAGES: Final = "mlflow.loggedImages"
+
+# Of an experiment
+MLFLOW_EXPERIMENT_NOTE: Final = "mlflow.note.content"
+
+# Of a data set input
 MLFLOW_DATASET_CONTEXT: Final = "mlflow.data.context"
+
+# The tracker's own, of a run
+TRACKER_COMMAND: Final = "tracker.command"
+TRACKER_FAILURE_REASON: Final = "tracker.failure_reason"
+TRACKER_GIT_DIRTY: Final = "tracker.git.dirty"
+TRACKER_HOST: Final = "tracker.host"
+TRACKER_PID: Final = "tracker.pid"
+TRACKER_PYTHON: Final = "tracker.python"
