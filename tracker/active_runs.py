@@ -16,15 +16,13 @@ import contextlib
 import os
 import sys
 import threading
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from tracker import context, system_metrics
-from tracker.caller import stack_level
 from tracker.current import check_belongs_here, current_experiment_id, get_client
 from tracker.entities import LifecycleStage, Run, RunStatus
-from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
+from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError, warn
 from tracker.tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from tracker.validation import check_status
 
@@ -238,7 +236,7 @@ def _capture_files(client: TrackingClient, run_id: str) -> None:
     try:
         client.artifacts(run_id).log_contents(context.run_files())
     except TrackerError as error:  # A run is worth more than the list of its packages.
-        warnings.warn(f"The run's environment is not kept: {error}", stacklevel=stack_level())
+        warn(f"The run's environment is not kept: {error}")
 
 
 def _resume(client: TrackingClient, run_id: str, run_name: str | None, tags: dict[str, Any]) -> Run:

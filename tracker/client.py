@@ -7,14 +7,12 @@ import json
 import os
 import re
 import time
-import warnings
 from math import isfinite
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from tracker import context, encoding, liveness, locations, names
 from tracker import validation as check
-from tracker.caller import stack_level
 from tracker.database import Database, Synchronous
 from tracker.entities import (
     Dataset,
@@ -38,9 +36,21 @@ from tracker.exceptions import (
     ReadOnlyError,
     TrackerError,
     UnsupportedError,
+    warn,
 )
 from tracker.file_locks import exclusive
 from tracker.liveness import lock_folder
+from tracker.numbers import (
+    now_ms,
+    plain_float,
+    plain_floats,
+    plain_int,
+    plain_ints,
+    plain_timestamp,
+    plain_timestamps,
+    stored_value,
+    stored_values,
+)
 from tracker.store import Store, experiments
 from tracker.store.metrics import Series
 from tracker.store.runs import require_active
@@ -180,7 +190,7 @@ class TrackingClient:
             self.artifacts(run_id).log_contents(contents)
         except TrackerError as error:  # The run goes on without them.
             names = ", ".join(texts)
-            warnings.warn(f"{names} cannot be kept: {error}", stacklevel=stack_level())
+            warn(f"{names} cannot be kept: {error}")
 
     def reap(self) -> None:
         """Look for abandoned runs, at most once in a few seconds."""
@@ -226,7 +236,7 @@ class TrackingClient:
             self.check_location(location)
             self.allow_root(location)
         texts = cut_all("tag", texts_of("tag", tags or {}), check.MAX_EXPERIMENT_TAG_VALUE)
-        return self.store.create_experiment(name, location, texts, now(), self._artifact_root)
+        return self.store.create_experiment(name, location, texts, now_ms(), self._artifact_root)
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """The experiment with this id.
@@ -266,7 +276,7 @@ class TrackingClient:
             AlreadyExistsError: The name is taken.
             DeletedExperimentError: The experiment is deleted.
         """
-        self.store.rename_experiment(experiment_id, check.check_experiment_name(new_name), now())
+        self.store.rename_experiment(experiment_id, check.check_experiment_name(new_name), now_ms())
 
     def delete_experiment(self, experiment_id: str) -> None:
         """Delete an experiment and its runs; `restore_experiment` brings them back.
@@ -274,7 +284,7 @@ class TrackingClient:
         Raises:
             NotFoundError: There is no such experiment, or it is deleted already.
         """
-        self.store.set_experiment_stage(experiment_id, LifecycleStage.DELETED, now())
+        self.store.set_experiment_stage(experiment_id, LifecycleStage.DELETED, now_ms())
 
     def restore_experiment(self, experiment_id: str) -> None:
         """Bring a deleted experiment and its runs back.
@@ -282,7 +292,7 @@ class TrackingClient:
         Raises:
             NotFoundError: There is no such experiment, or it is not deleted.
         """
-        self.store.set_experiment_stage(experiment_id, LifecycleStage.ACTIVE, now())
+        self.store.set_experiment_stage(experiment_id, LifecycleStage.ACTIVE, now_ms())
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:
         """Set or overwrite a tag of an experiment."""
@@ -331,7 +341,7 @@ class TrackingClient:
         name = str(run_name or tagged or names.random_name())
         texts[MLFLOW_RUN_NAME] = name = cut("run", "name", name, check.MAX_RUN_NAME)
         user = texts.get(MLFLOW_USER) or context.user_name()
-        started = now() if start_time is None else check.plain_int("start time", start_time)
+        started = now_ms() if start_time is None else plain_int("start time", start_time)
         run_id = names.random_id()
         with liveness.Taken(self.store.database.path, run_id, is_new=True):
             info = self.store.create_run(str(experiment_id), run_id, name, user, started, texts)
@@ -382,7 +392,7 @@ class TrackingClient:
             status = check.check_status(status)
         ended = status is not None and RunStatus.is_terminated(status)
         stale = None if status is None else TRACKER_FAILURE_REASON
-        self.store.update_run(run_id, status, now() if ended else None, name, stale)
+        self.store.update_run(run_id, status, now_ms() if ended else None, name, stale)
         if ended:
             liveness.release(self.store.database.path, run_id)
 
@@ -402,7 +412,7 @@ class TrackingClient:
             InvalidStateError: The run is deleted.
         """
         final = check.check_status(status or RunStatus.FINISHED)
-        end = now() if end_time is None else check.plain_int("end time", end_time)
+        end = now_ms() if end_time is None else plain_int("end time", end_time)
         if liveness.is_held(self.store.database.path, run_id):  # Nobody can have marked it.
             self.store.end_run(run_id, final, end)
         else:
@@ -411,11 +421,11 @@ class TrackingClient:
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run; `restore_run` brings it back."""
-        self.store.set_run_stage(run_id, LifecycleStage.DELETED, now())
+        self.store.set_run_stage(run_id, LifecycleStage.DELETED, now_ms())
 
     def restore_run(self, run_id: str) -> None:
         """Bring a deleted run back."""
-        self.store.set_run_stage(run_id, LifecycleStage.ACTIVE, now())
+        self.store.set_run_stage(run_id, LifecycleStage.ACTIVE, now_ms())
 
     def search_runs(
         self,
@@ -523,8 +533,8 @@ class TrackingClient:
         if type(run_id) is not str:
             check.check_run_id(run_id)
         check.check_keys("metric", tuple(metrics))
-        moment = now() if timestamp is None else check.plain_moment(timestamp)
-        counter = 0 if step is None else check.plain_int("step", step)
+        moment = now_ms() if timestamp is None else plain_timestamp(timestamp)
+        counter = 0 if step is None else plain_int("step", step)
         points = [
             (key, value, moment, counter, 0, run_id)
             if type(value) is float and isfinite(value)
@@ -558,16 +568,16 @@ class TrackingClient:
         """
         check.check_run_id(run_id)
         check.check_key("metric", key)
-        numbers = check.plain_floats(key, values)
-        counted = range(len(numbers)) if steps is None else check.plain_ints("step", steps)
-        moments = now() if timestamps is None else check.plain_moments(timestamps)
+        numbers = plain_floats(key, values)
+        counted = range(len(numbers)) if steps is None else plain_ints("step", steps)
+        moments = now_ms() if timestamps is None else plain_timestamps(timestamps)
         given = len(numbers) if isinstance(moments, int) else len(moments)
         if not len(numbers) == len(counted) == given:
             raise InvalidValueError(
                 f"The history of {key!r} has {len(numbers)} values, {len(counted)} steps and "
                 f"{given} timestamps; give as many of each."
             )
-        stored, is_nan = check.stored_values(numbers)
+        stored, is_nan = stored_values(numbers)
         self.store.log_series(run_id, Series(key, stored, moments, counted, is_nan))
 
     def log_param(
@@ -878,7 +888,7 @@ class TrackingClient:
     ) -> None:
         """The names and the tag by which MLflow's pages find the images of a series."""
         series = check.check_key("image", key).replace("/", "~")
-        moment = now() if timestamp is None else timestamp
+        moment = now_ms() if timestamp is None else timestamp
         name = f"images/{series}+step+{step}+timestamp+{moment}+{names.random_id()}"
         picture = encoding.from_image(image, f"{name}.png")
         store = self._writable(run_id)
@@ -902,11 +912,6 @@ class TrackingClient:
 
 # The name under which scripts written for MLflow know it.
 MlflowClient = TrackingClient
-
-
-def now() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def is_root(location: str) -> bool:
@@ -958,10 +963,9 @@ def cut(kind: str, key: str, text: str, limit: int) -> str:
     """The text, cut to `limit` characters with a warning."""
     if len(text) <= limit:
         return text
-    warnings.warn(
+    warn(
         f"The {kind} {key!r} has {len(text)} characters and is cut to {limit}; where it belongs to "
         f"a run, the whole text is kept among its artifacts under long_values/.",
-        stacklevel=stack_level(),
     )
     return text[:limit]
 
@@ -978,10 +982,10 @@ def dataset_input(
 
 def _point(run_id: str, key: str, value: Any, timestamp: int | None, step: int | None) -> Point:
     check.check_key("metric", key)
-    number = value if type(value) is float else check.plain_float(key, value)
-    stored, is_nan = check.stored_value(number)
-    moment = now() if timestamp is None else check.plain_moment(timestamp)
-    counter = 0 if step is None else check.plain_int("step", step)
+    number = value if type(value) is float else plain_float(key, value)
+    stored, is_nan = stored_value(number)
+    moment = now_ms() if timestamp is None else plain_timestamp(timestamp)
+    counter = 0 if step is None else plain_int("step", step)
     return key, stored, moment, counter, is_nan, run_id
 
 

@@ -1,4 +1,4 @@
-"""The errors a user of the tracker can meet.
+"""The errors a user of the tracker can meet, and how it warns.
 
 * TrackerError
     * DatabaseError              the file cannot be opened, read or written
@@ -21,6 +21,11 @@
 """
 
 from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Final
 
 __all__ = [
     "MlflowException",
@@ -138,3 +143,14 @@ class UnsafePathError(ArtifactError):
 
 class UnsupportedError(TrackerError, AttributeError):
     """MLflow has this name, the tracker does not."""
+
+
+_PACKAGE: Final = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120
+
+
+def warn(message: str) -> None:
+    """Issue a UserWarning that names the line of the user's code that called the tracker."""
+    frame, level = sys._getframe(1), 2  # noqa: SLF001
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from tracker.numbers import read_int, read_value
 from tracker.store import metrics, runs
-from tracker.validation import read_value, read_whole
 
 if TYPE_CHECKING:
     import sqlite3
@@ -56,7 +56,7 @@ def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
 def _point(step: int, timestamp: int, value: float | None) -> tuple[int, int, float]:
     """One row of a history that holds something other than numbers."""
     number = math.nan if value is None else read_value(value, 0)
-    return read_whole(step), read_whole(timestamp), number
+    return read_int(step), read_int(timestamp), number
 
 
 def search_runs(

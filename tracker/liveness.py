@@ -16,13 +16,13 @@ import contextlib
 import os
 import platform
 import re
-import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker import lock_files
 from tracker.exceptions import NotFoundError
+from tracker.numbers import now_ms
 from tracker.tags import TRACKER_FAILURE_REASON, TRACKER_HOST, TRACKER_PID
 from tracker.validation import check_run_id, is_run_id
 
@@ -158,7 +158,7 @@ def _reap_one(store: Store, run_id: str) -> bool:
         reason = f"{signed or _creator(store, run_id)} ended without closing the run"
         # Made, renamed or signed when a process took the run: on resuming it, long after its start.
         last_seen = os.fstat(descriptor).st_mtime_ns // 1_000_000
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         with store.database.busy_timeout(BUSY_TIMEOUT_SECONDS):
             marked = store.fail_abandoned(run_id, reason, TRACKER_FAILURE_REASON, last_seen, now)
         if marked or _OWN_NAME.fullmatch(run_id):

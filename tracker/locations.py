@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from tracker.caller import stack_level
-from tracker.exceptions import InvalidValueError
+from tracker.exceptions import InvalidValueError, warn
 
 DEFAULT: Final = "sqlite:///tracking.db"
 ENVIRONMENT_VARIABLE: Final = "TRACKER_URI"
@@ -67,10 +65,9 @@ def is_network(folder: Path) -> bool:
     kind = file_system(folder.resolve(), _mounts())
     if kind not in NETWORK_TYPES:
         return False
-    warnings.warn(
+    warn(
         f"{str(folder)!r} is on a network file system ({kind}): SQLite's write-ahead log does not "
         f"work there, a slower rollback journal is used. A local folder is faster and safer.",
-        stacklevel=stack_level(),
     )
     return True
 

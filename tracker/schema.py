@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker.exceptions import IncompatibleDatabaseError
+from tracker.numbers import now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def create(connection: sqlite3.Connection) -> None:
         return
     for statement in _statements(_schema_text()):
         connection.execute(statement)
-    now = time.time_ns() // 1_000_000
+    now = now_ms()
     connection.execute(
         """
         INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,

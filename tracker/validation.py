@@ -1,20 +1,17 @@
-"""The rules for keys, names, values and ids, which are MLflow's."""
+"""Rules for keys, names, values and ids, which are MLflow's."""
 
 from __future__ import annotations
 
-import math
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tracker.entities import Dataset, DatasetInput, InputTag, RunStatus, ViewType
 from tracker.exceptions import InvalidValueError, UnsupportedError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from tracker.numbers import plain_int
 
 MAX_KEY: Final = 250
 MAX_PARAM_VALUE: Final = 6_000
@@ -22,8 +19,6 @@ MAX_TAG_VALUE: Final = 8_000
 MAX_EXPERIMENT_TAG_VALUE: Final = 5_000
 MAX_EXPERIMENT_NAME: Final = 500
 MAX_RUN_NAME: Final = 250
-LARGEST: Final = 1.7976931348623157e308
-MAX_INTEGER: Final = 2**63 - 1
 # More than there can be; one more, or a page further on, still fits in 64 bits.
 MAX_RESULTS: Final = 2**61
 
@@ -201,123 +196,3 @@ def refuse(**arguments: object) -> None:
                 f"The tracker has no counterpart to the argument {name!r} ({value!r}): logged "
                 f"models, traces and registries need MLflow itself; leave it out."
             )
-
-
-def plain_float(key: str, value: object) -> float:
-    """A metric value as a plain float: Python, numpy and one-element torch numbers are taken.
-
-    Raises:
-        InvalidValueError: The value is not a number.
-    """
-    try:
-        return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise InvalidValueError(
-            f"The metric {key!r} takes a number, not {value!r} ({type(value).__name__})."
-        ) from error
-
-
-def plain_int(name: str, value: object) -> int:
-    """A step or timestamp as a plain int that fits in the database.
-
-    Raises:
-        InvalidValueError: The value is not a whole number of 64 bits.
-    """
-    if type(value) is int and abs(value) <= MAX_INTEGER:
-        return value
-    try:
-        number: int = int(value)  # type: ignore[call-overload]
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise InvalidValueError(f"A {name} is a whole number, not {value!r}.") from error
-    if not -MAX_INTEGER - 1 <= number <= MAX_INTEGER:
-        raise InvalidValueError(f"The {name} {value!r} does not fit in 64 bits.")
-    return number
-
-
-def plain_moment(value: object) -> int:
-    """A metric's timestamp as a plain int.
-
-    Raises:
-        InvalidValueError: It is no whole number, or negative.
-    """
-    if type(value) is int and 0 <= value <= MAX_INTEGER:
-        return value
-    moment = plain_int("timestamp", value)
-    if moment < 0:
-        raise InvalidValueError(
-            f"A metric's timestamp is in milliseconds since 1970, never below 0 as {value!r} is."
-        )
-    return moment
-
-
-def plain_floats(key: str, values: Any) -> list[float]:
-    """Metric values as plain floats; a numpy array converts itself, and fast.
-
-    Args:
-        key: The metric, for the message.
-        values: (N,) numbers: an array, a tensor or anything to iterate over.
-
-    Raises:
-        InvalidValueError: A value is not a number.
-    """
-    numbers = list(values.tolist() if hasattr(values, "tolist") else values)
-    if all(type(number) is float for number in numbers):
-        return numbers
-    return [plain_float(key, number) for number in numbers]
-
-
-def plain_ints(name: str, values: Any) -> Sequence[int]:
-    """Steps or timestamps as plain ints that fit in the database.
-
-    Raises:
-        InvalidValueError: One is not a whole number of 64 bits.
-    """
-    if isinstance(values, range) and (not values or abs(values[0]) | abs(values[-1]) < MAX_INTEGER):
-        return values
-    numbers = values.tolist() if hasattr(values, "tolist") else values
-    return [plain_int(name, number) for number in numbers]
-
-
-def plain_moments(values: Any) -> Sequence[int]:
-    """Timestamps of a metric as plain ints.
-
-    Raises:
-        InvalidValueError: One is no whole number, or negative.
-    """
-    moments = plain_ints("timestamp", values)
-    plain_moment(min(moments, default=0))
-    return moments
-
-
-def stored_values(values: list[float]) -> tuple[Sequence[float], int | Sequence[int]]:
-    """Floats as MLflow stores them: the values, and what says of all or of each if it is NaN."""
-    if all(map(math.isfinite, values)):
-        return values, 0
-    stored, is_nan = zip(*map(stored_value, values), strict=True)
-    return stored, is_nan
-
-
-def stored_value(value: float) -> tuple[float, int]:
-    """A float as MLflow stores it: (value, is_nan)."""
-    if math.isfinite(value):
-        return value, 0
-    if math.isnan(value):
-        return 0.0, 1
-    return math.copysign(LARGEST, value), 0
-
-
-def read_value(value: float, is_nan: int) -> float:
-    """The float behind a stored (value, is_nan): the largest floats stand for ±infinity.
-
-    What a received database holds instead of a number, such as a numpy number's bytes, is NaN.
-    """
-    if is_nan or not isinstance(value, (float, int)):
-        return math.nan
-    if abs(value) >= LARGEST:
-        return math.copysign(math.inf, value)
-    return value
-
-
-def read_whole(value: int) -> int:
-    """A stored step or timestamp; 0 for what a received database holds instead of a number."""
-    return value if isinstance(value, int) else 0

@@ -18,7 +18,7 @@ from dashboard.settings import chosen_database
 from dashboard.source import SourceError, open_source
 from tracker.exceptions import NotFoundError, TrackerError
 from tracker.files import ArtifactStore, open_artifacts
-from tracker.validation import read_value
+from tracker.numbers import read_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.queries.indexes import BY_KEY, indexed_by
 from dashboard.source import Source, placeholders, snapshot
-from tracker.validation import LARGEST
+from tracker.numbers import LARGEST
 
 SPARK_POINTS = 40
 SPARK_STEPS = 20_000

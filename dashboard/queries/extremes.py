@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.metrics import better
 from dashboard.queries.incremental import NOT_FINITE, Followed, points_behind
-from tracker.validation import LARGEST
+from tracker.numbers import LARGEST
 
 if TYPE_CHECKING:
     import sqlite3

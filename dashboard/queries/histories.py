@@ -13,7 +13,7 @@ from dashboard import smoothing
 from dashboard.queries.incremental import NOT_FINITE, Followed, points_behind
 from dashboard.queries.indexes import BY_KEY, indexed_by
 from dashboard.source import Source, placeholders, snapshot, stream
-from tracker.validation import LARGEST
+from tracker.numbers import LARGEST
 
 if TYPE_CHECKING:
     import sqlite3

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import untrusted
 from dashboard.queries.run_lists import PARENT
 from dashboard.source import Source, placeholders, rows
-from tracker.validation import read_value
+from tracker.numbers import read_value
 
 FIRST_TABLES = ("runs", "metrics", "latest_metrics", "params", "tags", "experiments")
 # Larger integers cannot be told from their neighbors by a browser.

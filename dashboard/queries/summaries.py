@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.queries.run_lists import RunQuery, number_or_text, tables, where
 from dashboard.source import Source, placeholders, rows
-from tracker.validation import LARGEST
+from tracker.numbers import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ from dashboard.queries.histories import History, Spot, best, history, read_bucke
 from dashboard.queries.incremental import SHORT_POINTS, Followed
 from dashboard.queries.outlines import Extent, extent, nonfinite, read_outline
 from dashboard.source import open_source, snapshot
-from tracker.validation import LARGEST
+from tracker.numbers import LARGEST
 
 LONG = SHORT_POINTS + 2_000
 LOWEST = -64

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from tracker import text
+from tracker.numbers import now_ms
 from tracker.text import clean
 
 _STYLES: Final = {
@@ -42,7 +43,7 @@ class Console:
         self.err = err or sys.stderr
         self.is_terminal = self.out.isatty()
         self.width = shutil.get_terminal_size().columns if self.is_terminal else None
-        self.now = time.time_ns() // 1_000_000
+        self.now = now_ms()
         self._colours = self.is_terminal and wants_colour()
 
     def line(self, text: str = "") -> None:

@@ -22,9 +22,10 @@ from tracker.exceptions import (
     TrackerError,
 )
 from tracker.maintenance.run_files import Copied, copy_files
+from tracker.numbers import plain_int
 from tracker.store import datasets, experiments, metrics, runs, transfer
 from tracker.tags import MLFLOW_RUN_NAME
-from tracker.validation import check_experiment_name, check_run_id, check_status, plain_int
+from tracker.validation import check_experiment_name, check_run_id, check_status
 
 if TYPE_CHECKING:
     import sqlite3

@@ -32,8 +32,8 @@ from tracker.exceptions import InvalidValueError
 from tracker.files import open_artifacts
 from tracker.files.atomic import open_regular
 from tracker.files.paths import is_inside
+from tracker.numbers import plain_float, plain_int, stored_value
 from tracker.tags import MLFLOW_RUN_NAME
-from tracker.validation import plain_float, plain_int, stored_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

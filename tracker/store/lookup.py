@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.entities import Metric
+from tracker.numbers import read_int, read_value
 from tracker.store.experiments import stages
 from tracker.store.runs import COLUMNS, info_of
-from tracker.validation import read_value, read_whole
 
 if TYPE_CHECKING:
     import sqlite3
@@ -164,7 +164,7 @@ def last_points(connection: sqlite3.Connection, run_id: str, key: str, limit: in
         (run_id, key, limit),
     ).fetchall()
     return [
-        Metric(key, read_value(value, is_nan), read_whole(timestamp), read_whole(step))
+        Metric(key, read_value(value, is_nan), read_int(timestamp), read_int(step))
         for step, timestamp, value, is_nan in reversed(rows)
     ]
 

@@ -11,8 +11,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.entities import Metric
+from tracker.numbers import read_int, read_value
 from tracker.sink import INSERT, LATEST, MARKS, ROWS_A_STATEMENT, VALUES_A_STATEMENT
-from tracker.validation import read_value, read_whole
 
 if TYPE_CHECKING:
     import sqlite3
@@ -77,7 +77,7 @@ def history(connection: sqlite3.Connection, run_id: str, key: str) -> list[Metri
     """Every point of one metric in the order of (step, timestamp, value)."""
     rows = connection.execute(HISTORY + ", timestamp, value", (run_id, key))
     return [
-        Metric(key, read_value(value, is_nan), read_whole(timestamp), read_whole(step))
+        Metric(key, read_value(value, is_nan), read_int(timestamp), read_int(step))
         for step, timestamp, value, is_nan in rows
     ]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tracker.entities import LifecycleStage, Run, RunData, RunInfo, ViewType
 from tracker.exceptions import InvalidStateError, NotFoundError, ParamConflictError
+from tracker.numbers import LARGEST, read_value
 from tracker.store import datasets
 from tracker.store.experiments import stages
-from tracker.validation import LARGEST, read_value
 
 if TYPE_CHECKING:
     import sqlite3

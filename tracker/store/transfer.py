@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tracker.entities import LifecycleStage
+from tracker.numbers import LARGEST, plain_float, plain_int, stored_value
 from tracker.store import experiments, runs
-from tracker.validation import LARGEST, plain_float, plain_int, stored_value
 
 if TYPE_CHECKING:
     import sqlite3
