@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.widgets import html
-from tracker.client import TrackingClient
+from tracker import TrackingClient
 from tracker.exceptions import TrackerError
 from tracker.tags import MLFLOW_RUN_NOTE
 

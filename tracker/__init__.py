@@ -52,8 +52,11 @@ _MODULES = (
     "exceptions",
     "files",
     "locations",
+    "lookup",
+    "numbers",
     "search",
     "tags",
+    "text",
     "tracking",
 )
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from tracker import __version__
 from tracker.cli import change, compare, runs, show, sql, transfer, ui, upkeep
-from tracker.cli.console import Console, prepare_streams, program_name
+from tracker.cli.console import Console, program_name
 from tracker.cli.parser import Parser, Verbs, add_database
 from tracker.cli.session import Session
 from tracker.exceptions import TrackerError
-from tracker.text import clean_lines
+from tracker.text import clean_lines, prepare_streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,11 @@ A missing value is a dash. Files, JSON and CSV get the values themselves, never 
 from __future__ import annotations
 
 import math
+import os
 import re
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -322,3 +325,19 @@ def _cells(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def prepare_streams() -> None:
+    """Let every text be written, and stand in for closed streams.
+
+    Names in a database may hold halves of surrogate pairs, and a pipe may be ASCII. A stream that
+    is closed at the start is None here, and its number would go to the next file that is opened,
+    the database perhaps.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  Until the end.
+            setattr(sys, name, nowhere)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

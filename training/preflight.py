@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tracker
-from tracker.files import open_artifacts
-from tracker.files.local import LocalArtifacts
+from tracker.files import LocalArtifacts, open_artifacts
 from training.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:

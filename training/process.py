@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING, TextIO
 
 import tracker
-from tracker.cli.console import prepare_streams
+from tracker.text import prepare_streams
 from training.errors import TrainingError
 
 if TYPE_CHECKING:

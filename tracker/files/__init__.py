@@ -4,7 +4,8 @@
 client; this is what the client stands on.
 """
 
+from tracker.files.local import LocalArtifacts
 from tracker.files.opening import check_location, open_artifacts
 from tracker.files.store import ArtifactStore
 
-__all__ = ["ArtifactStore", "check_location", "open_artifacts"]
+__all__ = ["ArtifactStore", "LocalArtifacts", "check_location", "open_artifacts"]

@@ -22,28 +22,14 @@ numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Search", "compile_experiment_search", "compile_run_search"]
+    from tracker.search.compiler import Search as Search
 
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """The pieces of `SELECT … FROM runs {joins} WHERE … AND ({where}) ORDER BY {order}`.
-
-    The params are the values of the question marks of each piece, in order. `joins` gives every
-    row once or not at all, so that nothing has to be made distinct.
-    """
-
-    joins: str
-    where: str
-    order: str
-    join_params: tuple[str | int | float, ...] = ()
-    where_params: tuple[str | int | float, ...] = ()
+__all__ = ["compile_experiment_search", "compile_run_search"]
 
 
 def compile_run_search(filter_string: str | None, order_by: Sequence[str] | None) -> Search:

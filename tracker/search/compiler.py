@@ -8,13 +8,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tracker.search import Search
 from tracker.search.conditions import NULL_OPERATORS, Clause, condition
 from tracker.search.syntax import And, Comparison, Entity, Field, Node, Not, Or, Ordering
 from tracker.tags import MLFLOW_RUN_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The pieces of `SELECT … FROM runs {joins} WHERE … AND ({where}) ORDER BY {order}`.
+
+    The params are the values of the question marks of each piece, in order. `joins` gives every
+    row once or not at all, so that nothing has to be made distinct.
+    """
+
+    joins: str
+    where: str
+    order: str
+    join_params: tuple[str | int | float, ...] = ()
+    where_params: tuple[str | int | float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

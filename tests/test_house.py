@@ -1,8 +1,9 @@
-"""The layers, the public names, and what `import tracker` may cost."""
+"""How the three packages are built: layers, circles, public names, and what an import costs."""
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
 import subprocess
 import sys
@@ -12,17 +13,31 @@ import pytest
 
 import tracker
 
-ROOT = Path(tracker.__file__).parent.parent
-LAYERS = ("fluent", "client", "store", "database")
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("tracker", "training", "dashboard")
+# Each layer imports only what stands to the right of it.
+PENDING = {("source.py", "tracker.connection.Connection")}
+LAYERS = (("fluent", "active_runs", "current"), ("client",), ("store",), ("database",))
+
+
+def _load_house():
+    path = ROOT / "tests" / "benchmarks" / "measure_house.py"
+    spec = importlib.util.spec_from_file_location("measure_house", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+house = _load_house()
 
 
 def imported(path):
-    """Every module that a file names in an import, wherever it stands."""
+    """Every module or name that a file imports, for type checkers too."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
@@ -38,17 +53,17 @@ def loaded_by(code):
 
 
 @pytest.mark.parametrize(
-    ("house", "never"),
+    ("package", "never"),
     [
         ("tracker", ("training", "dashboard", "mlflow", "streamlit", "torch")),
         ("training", ("dashboard", "mlflow", "streamlit")),
         ("dashboard", ("training", "mlflow")),
     ],
 )
-def test_no_house_imports_what_stands_above_it(house, never):
+def test_no_package_imports_one_that_stands_above_it(package, never):
     wrong = [
         (path.name, name)
-        for path in sources(house)
+        for path in sources(package)
         for name in imported(path)
         if name.split(".")[0] in never
     ]
@@ -57,12 +72,34 @@ def test_no_house_imports_what_stands_above_it(house, never):
 
 @pytest.mark.parametrize("layer", range(1, len(LAYERS)))
 def test_the_arrows_inside_the_tracker_point_down(layer):
-    above = tuple(f"tracker.{name}" for name in LAYERS[:layer])
-    package = ROOT / "tracker" / LAYERS[layer]
-    files = sorted(package.rglob("*.py")) if package.is_dir() else [package.with_suffix(".py")]
-    assert files
-    wrong = [(path, name) for path in files for name in imported(path) if name.startswith(above)]
-    assert wrong == []
+    above = {name for names in LAYERS[:layer] for name in names}
+    for name in LAYERS[layer]:
+        files = [ROOT / "tracker" / f"{name}.py", *sources(f"tracker/{name}")]
+        wrong = [
+            (path.name, found)
+            for path in filter(Path.is_file, files)
+            for found in imported(path)
+            if found.startswith("tracker.") and found.split(".")[1] in above
+        ]
+        assert wrong == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_modules_import_each_other_in_a_circle(package):
+    assert house.measure(ROOT, package).circles == []
+
+
+@pytest.mark.parametrize("package", ["training", "dashboard"])
+def test_only_public_modules_of_the_tracker_are_imported_from_outside(package):
+    public = {f"tracker.{name}" for name in (*tracker._MODULES, *tracker.__all__)}
+    wrong = {
+        (path.name, name)
+        for path in sources(package)
+        for name in imported(path)
+        if name.startswith("tracker.") and name not in public
+        if name.rpartition(".")[0] not in public
+    }
+    assert wrong <= PENDING
 
 
 def test_rows_are_written_only_in_the_store():
@@ -88,10 +125,10 @@ def test_importing_the_tracker_loads_its_modules_only_when_a_name_is_used():
     assert loaded_by("import tracker; tracker.log_metric") >= {"tracker.fluent", "sqlite3"}
 
 
-def test_every_public_name_is_listed_documented_and_there():
+def test_every_public_name_is_listed_once_documented_and_there():
+    assert len(set(tracker.__all__)) == len(tracker.__all__)
     for name in tracker.__all__:
         assert inspect.getdoc(getattr(tracker, name)), name
-    assert tracker.__all__ == sorted(tracker.__all__)
 
 
 def test_type_checkers_see_the_modules_that_hold_the_public_names():
@@ -104,13 +141,9 @@ def test_type_checkers_see_the_modules_that_hold_the_public_names():
     assert seen == set(tracker._HOMES)
 
 
-def test_functions_are_short():
-    lengths = sorted(
-        node.end_lineno - node.lineno + 1
-        for folder in ("tracker", "training", "dashboard")
-        for path in sources(folder)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    )
-    assert lengths[-1] <= 60
-    assert lengths[len(lengths) * 9 // 10] <= 30
+@pytest.mark.parametrize("package", PACKAGES)
+def test_functions_are_short(package):
+    measured = house.measure(ROOT, package)
+    assert measured.longest <= 60
+    assert measured.percentile_90 <= 30
+    assert measured.median <= 10
