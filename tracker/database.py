@@ -201,17 +201,7 @@ class Database:
         return connection
 
     def _uri(self) -> str:
-        uri = self.path.as_uri()
-        if not self.read_only:
-            return uri
-        if not self.path.exists():
-            raise DatabaseError(f"There is no tracking database at {str(self.path)!r}.")
-        wal = Path(f"{self.path}-wal")
-        # SQLite cannot create the shared-memory file of a WAL database in a read-only folder.
-        effective = os.access in os.supports_effective_ids
-        writable = os.access(self.folder, os.W_OK, effective_ids=effective)
-        frozen = not writable and not wal.exists()
-        return f"{uri}?immutable=1" if frozen else f"{uri}?mode=ro"
+        return read_only_uri(self.path) if self.read_only else self.path.as_uri()
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -246,6 +236,21 @@ class Database:
                 f"The tracking database {str(self.path)!r} was removed or replaced while in use; "
                 f"what is logged now would be lost. Restore the file, then start again."
             )
+
+
+def read_only_uri(path: Path) -> str:
+    """The URI by which `sqlite3.connect` opens an absolute path for reading only.
+
+    Raises:
+        DatabaseError: There is no such file.
+    """
+    if not path.exists():
+        raise DatabaseError(f"There is no tracking database at {str(path)!r}.")
+    # SQLite cannot create the shared-memory file of a WAL database in a read-only folder.
+    effective = os.access in os.supports_effective_ids
+    is_writable = os.access(path.parent, os.W_OK, effective_ids=effective)
+    is_frozen = not is_writable and not Path(f"{path}-wal").exists()
+    return f"{path.as_uri()}?{'immutable=1' if is_frozen else 'mode=ro'}"
 
 
 class _PerThread(threading.local):

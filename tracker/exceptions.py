@@ -13,6 +13,7 @@
     * InvalidValueError          a key, value, name or argument breaks a rule  (also a ValueError)
         * ParamConflictError     a parameter was logged before with another value
         * FilterError            a search filter or order that cannot be read
+        * QueryTimeoutError      a query of one's own took too long and was stopped
     * InvalidStateError          the run or experiment is deleted, or another run is active
         * DeletedExperimentError the experiment is to be renamed while it is deleted
     * ArtifactError              a file of a run cannot be read or written
@@ -119,6 +120,10 @@ class FilterError(InvalidValueError):
 
     def __str__(self) -> str:
         return f"{self.reason}\n  {self.text}\n  {' ' * self.position}^"
+
+
+class QueryTimeoutError(InvalidValueError):
+    """A query of one's own took too long and was stopped."""
 
 
 class InvalidStateError(TrackerError):

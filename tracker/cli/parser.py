@@ -149,7 +149,7 @@ def add_experiments(parser: argparse.ArgumentParser, meaning: str) -> None:
     )
 
 
-def whole_number(text: str) -> int:
+def non_negative_int(text: str) -> int:
     """A count from the command line: 0 or more.
 
     Raises:
@@ -166,4 +166,4 @@ def row_limit(text: str) -> int:
     Raises:
         argparse.ArgumentTypeError: It is no whole number of 0 or more.
     """
-    return whole_number(text) or ALL
+    return non_negative_int(text) or ALL

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker import text
 from tracker.cli.console import piped_text
-from tracker.cli.parser import add_format, row_limit, whole_number
+from tracker.cli.parser import ALL, add_format, non_negative_int, row_limit
 from tracker.cli.tables import Column, write
-from tracker.exceptions import InvalidValueError
-from tracker.store import query
+from tracker.exceptions import InvalidValueError, QueryTimeoutError
+from tracker.sandbox import Limits, select, unique_names
 
 if TYPE_CHECKING:
     from tracker.cli.parser import Verbs
     from tracker.cli.session import Session
 
-_LIMIT: Final = 1_000
+_MAX_ROWS: Final = 1_000
 _TIMEOUT_SECONDS: Final = 60
+# More than on the dashboard's SQL page: what is asked here may be an export.
+_LIMITS: Final = Limits(
+    columns=2_000, value_bytes=100_000_000, result_bytes=1_000_000_000, memory_bytes=1_000_000_000
+)
 _EXAMPLES: Final = """\
   sql "SELECT name, status FROM runs ORDER BY start_time DESC LIMIT 5"
   sql "SELECT key, MAX(value) FROM metrics GROUP BY key" --format csv
@@ -26,7 +31,7 @@ _EXAMPLES: Final = """\
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verb."""
+    """Add `sql`."""
     parser = verbs.add("sql", "Query the database, read-only.", sql, examples=_EXAMPLES)
     add = parser.add_argument
     add("query", metavar="QUERY", help="one SELECT; - reads it from standard input")
@@ -35,13 +40,13 @@ def add_verbs(verbs: Verbs) -> None:
         "--limit",
         metavar="N",
         type=row_limit,
-        default=_LIMIT,
-        help=f"how many rows at most, 0 for all (default: {_LIMIT})",
+        default=_MAX_ROWS,
+        help=f"how many rows at most, 0 for all (default: {_MAX_ROWS})",
     )
     add(
         "--timeout",
         metavar="SECONDS",
-        type=whole_number,
+        type=non_negative_int,
         default=_TIMEOUT_SECONDS,
         help=f"when to give up (default: {_TIMEOUT_SECONDS})",
     )
@@ -52,31 +57,33 @@ def sql(session: Session) -> None:
     """Write the query's rows.
 
     Raises:
-        InvalidValueError: The query is empty, wrong, or would write.
+        InvalidValueError: The query is empty or wrong, would write, or takes too much.
+        QueryTimeoutError: It takes too long.
     """
     options, console = session.options, session.console
     statement = piped_text() if options.query == "-" else options.query
     if not statement.strip():
         raise InvalidValueError("The query is empty: write a SELECT.")
-    answer = query.select(session.store.database, statement, options.limit, options.timeout)
-    write(console, _columns(answer), answer.rows, options.format)
-    if answer.more:
-        console.remark(f"… the first {text.plural(options.limit, 'row')}; --limit 0 shows all")
+    session.store.database.close()
+    limits = replace(_LIMITS, rows=options.limit, seconds=options.timeout)
+    try:
+        answer = select(session.path, statement, limits)
+    except QueryTimeoutError as error:
+        raise QueryTimeoutError(f"{error} --timeout allows more.") from None
+    write(console, _columns(answer.columns, answer.rows), answer.rows, options.format)
+    if answer.is_cut:
+        shown = text.plural(len(answer.rows), "row")
+        is_cut_by_size = options.limit == ALL
+        hint = "the rest exceeds 1 GB" if is_cut_by_size else "--limit 0 shows all"
+        console.remark(f"… the first {shown}; {hint}")
 
 
-def _columns(answer: query.Answer) -> list[Column]:
-    """Columns named as the query names them; numbers to the right, in full."""
+def _columns(names: list[str], rows: list[tuple[Any, ...]]) -> list[Column]:
+    """Columns titled as the query names them, under unique names; numbers to the right."""
     return [
-        Column(_unique(answer.columns, index), name, right=_is_numeric(answer.rows, index))
-        for index, name in enumerate(answer.columns)
+        Column(unique, name, right=_is_numeric(rows, index))
+        for index, (unique, name) in enumerate(zip(unique_names(names), names, strict=True))
     ]
-
-
-def _unique(names: list[str], index: int) -> str:
-    """JSON keeps one value a name."""
-    name = names[index]
-    earlier = names[:index].count(name)
-    return f"{name}_{earlier + 1}" if earlier else name
 
 
 def _is_numeric(rows: list[tuple[Any, ...]], index: int) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker import text
-from tracker.cli.parser import whole_number
+from tracker.cli.parser import non_negative_int
 from tracker.exceptions import InvalidValueError, TrackerError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument(
         "--port",
         metavar="N",
-        type=whole_number,
+        type=non_negative_int,
         default=_FIRST_PORT,
         help=f"the first port to try (default: {_FIRST_PORT})",
     )

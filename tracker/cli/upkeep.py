@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker import text
 from tracker.cli.console import Steps
-from tracker.cli.parser import whole_number
+from tracker.cli.parser import non_negative_int
 
 if TYPE_CHECKING:
     from tracker.cli.parser import Verbs
@@ -39,7 +39,7 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument(
         "--older-than",
         metavar="DAYS",
-        type=whole_number,
+        type=non_negative_int,
         default=0,
         help="only what was deleted that long ago (default: 0)",
     )
