@@ -89,6 +89,8 @@ def _open(request: dict[str, Any]) -> sqlite3.Connection:
     connection.execute("PRAGMA cell_size_check = ON")
     # What is sorted or gathered goes to a file that nobody sees.
     connection.execute("PRAGMA temp_store = FILE")
+    # Also the size of the sorted pieces: from many small ones, each would hold a row in memory.
+    connection.execute(f"PRAGMA cache_size = -{int(request['memory_bytes']) // 8192}")
     connection.execute(f"PRAGMA hard_heap_limit = {int(request['memory_bytes'])}")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, request["value_bytes"])
     connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, request["columns"])
