@@ -54,6 +54,7 @@ _MODULES = (
     "locations",
     "lookup",
     "numbers",
+    "sandbox",
     "search",
     "tags",
     "text",

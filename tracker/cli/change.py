@@ -1,4 +1,4 @@
-"""`tag`, `note`, `rename`: what people write on their runs."""
+"""`tag`, `note`, `rename`, `delete`, `restore`: change what is recorded."""
 
 from __future__ import annotations
 
@@ -36,14 +36,26 @@ _RENAME_EXAMPLES: Final = """\
 """
 
 
+_DELETE_EXAMPLES: Final = """\
+  delete small_hidden_1a2b3c4d 5e6f7a8b
+  delete --experiment Playground --experiment Drafts
+"""
+_RESTORE_EXAMPLES: Final = """\
+  runs --deleted
+  restore 5e6f7a8b
+"""
+
+
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verbs."""
-    _add_notes(verbs)
-    _add_lifecycle(verbs)
+    """Add `tag`, `note`, `rename`, `delete` and `restore`."""
+    _add_tag(verbs)
+    _add_note(verbs)
+    _add_rename(verbs)
+    _add(verbs, "delete", "Delete runs or experiments.", delete, _DELETE_EXAMPLES)
+    _add(verbs, "restore", "Bring deleted runs or experiments back.", restore, _RESTORE_EXAMPLES)
 
 
-def _add_notes(verbs: Verbs) -> None:
-    """Add the verbs."""
+def _add_tag(verbs: Verbs) -> None:
     parser = verbs.add("tag", "Show, set or remove tags of a run.", tag, examples=_TAG_EXAMPLES)
     add_run(parser)
     parser.add_argument("tags", metavar="KEY=VALUE", nargs="*", help="tags to set")
@@ -55,24 +67,28 @@ def _add_notes(verbs: Verbs) -> None:
         help="a tag to remove; may be repeated",
     )
     add_format(parser)
+
+
+def _add_note(verbs: Verbs) -> None:
     parser = verbs.add("note", "Show or set the note of a run.", note, examples=_NOTE_EXAMPLES)
     add_run(parser)
     parser.add_argument(
         "text", metavar="TEXT", nargs="?", help="the new note; - reads it from standard input"
     )
     parser.add_argument("--remove", action="store_true", help="remove the note")
+
+
+def _add_rename(verbs: Verbs) -> None:
     parser = verbs.add(
         "rename", "Give a run or an experiment another name.", rename, examples=_RENAME_EXAMPLES
     )
-    parser.add_argument(
-        "-e", "--experiment", action="store_true", help="the names are an experiment's"
-    )
+    parser.add_argument("-e", "--experiment", action="store_true", help="rename an experiment")
     parser.add_argument("old", metavar="RUN", help="the run, or with --experiment the experiment")
     parser.add_argument("new", metavar="NAME", help="its new name")
 
 
 def tag(session: Session) -> None:
-    """Set and remove tags; list them where nothing is to be changed.
+    """Set and remove tags; without either, list them.
 
     Raises:
         InvalidValueError: An argument is not of the form KEY=VALUE.
@@ -100,19 +116,19 @@ def tag(session: Session) -> None:
 
 
 def note(session: Session) -> None:
-    """Set or remove the note; show it where there is no new one.
+    """Set or remove the note; without either, show it.
 
     Raises:
-        InvalidValueError: A note is given that is to be removed.
+        InvalidValueError: A new note is given together with --remove.
         NotFoundError: There is no such run, or no note to remove.
     """
     options, console = session.options, session.console
     if options.remove and options.text is not None:
-        raise InvalidValueError("Either give the note a text or remove it.")
+        raise InvalidValueError("Give a new note or --remove, not both.")
     if options.text is None and not options.remove:
         run_id = find_run(session.store, options.run).run_id
-        text = session.store.get_run(run_id).data.tags.get(MLFLOW_RUN_NOTE, "")
-        for line in clean_lines(text) if text else []:
+        shown = session.store.get_run(run_id).data.tags.get(MLFLOW_RUN_NOTE, "")
+        for line in clean_lines(shown) if shown else []:
             console.line(line)
         return
     client = session.writing
@@ -121,8 +137,8 @@ def note(session: Session) -> None:
         client.delete_tag(info.run_id, MLFLOW_RUN_NOTE)
         console.remark(f"Removed the note of run {describe(info)}.")
         return
-    text = piped_text() if options.text == "-" else options.text
-    client.set_tag(info.run_id, MLFLOW_RUN_NOTE, text.rstrip("\n"))
+    new = piped_text() if options.text == "-" else options.text
+    client.set_tag(info.run_id, MLFLOW_RUN_NOTE, new.rstrip("\n"))
     console.remark(f"Set the note of run {describe(info)}.")
 
 
@@ -140,7 +156,7 @@ def rename(session: Session) -> None:
         what = f"Experiment {experiment.name!r}"
     else:
         if not options.new.strip():
-            raise InvalidValueError("A run's name is a text that is not empty.")
+            raise InvalidValueError("A run's name must not be empty.")
         info = find_run(client.store, options.old)
         client.update_run(info.run_id, name=options.new)
         what = f"Run {describe(info)}"
@@ -150,40 +166,32 @@ def rename(session: Session) -> None:
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals:
-        raise InvalidValueError(f"A tag is set as KEY=VALUE, not {text!r}.")
+        raise InvalidValueError(f"Write a tag as KEY=VALUE, not {text!r}.")
     return key, value
 
 
-_DELETE_EXAMPLES: Final = """\
-  delete small_hidden_1a2b3c4d 5e6f7a8b
-  delete --experiment Playground --experiment Drafts
-"""
-_RESTORE_EXAMPLES: Final = """\
-  runs --deleted
-  restore 5e6f7a8b
-"""
-
-
-def _add_lifecycle(verbs: Verbs) -> None:
-    """Add the verbs."""
-    _add(verbs, "delete", "Delete runs or experiments.", delete, _DELETE_EXAMPLES)
-    _add(verbs, "restore", "Bring deleted runs or experiments back.", restore, _RESTORE_EXAMPLES)
-
-
 def delete(session: Session) -> None:
-    """Delete runs, or experiments with their runs; nothing leaves the disk yet."""
+    """Mark runs, or experiments with their runs, as deleted; `gc` frees the disk space.
+
+    Raises:
+        NotFoundError: There is no such run or experiment.
+    """
     client = session.writing
     done = _each(
         session, LifecycleStage.DELETED, client.delete_run, client.delete_experiment, "Deleted"
     )
     if done:
         session.console.remark(
-            f"`{program_name()} restore` brings back what is deleted, `gc` frees its disk space."
+            f"`{program_name()} restore` brings back what was deleted; `gc` frees its disk space."
         )
 
 
 def restore(session: Session) -> None:
-    """Bring runs back, or experiments with their runs."""
+    """Bring back runs, or experiments with their runs.
+
+    Raises:
+        NotFoundError: There is no such run or experiment.
+    """
     client = session.writing
     _each(session, LifecycleStage.ACTIVE, client.restore_run, client.restore_experiment, "Restored")
 
@@ -203,7 +211,7 @@ def _each(
     change_experiment: Callable[[str], None],
     done: str,
 ) -> int:
-    """Change everything that is named, once all of it is found; how many were changed.
+    """Change everything that is named, after all of it was found; how many were named.
 
     Raises:
         InvalidValueError: Nothing is named.
@@ -215,13 +223,13 @@ def _each(
     experiments = find_experiments(store, options.experiments)
     for info in runs:
         if info.lifecycle_stage == stage:
-            session.console.line(f"Run {clean(describe(info))} was {stage} already.")
+            session.console.line(f"Run {clean(describe(info))} is {stage} already.")
             continue
         change_run(info.run_id)
         session.console.line(f"{done} run {clean(describe(info))}.")
     for experiment in experiments:
         if experiment.lifecycle_stage == stage:
-            session.console.line(f"Experiment {clean(repr(experiment.name))} was {stage} already.")
+            session.console.line(f"Experiment {clean(repr(experiment.name))} is {stage} already.")
             continue
         change_experiment(experiment.experiment_id)
         session.console.line(f"{done} experiment {clean(repr(experiment.name))} with its runs.")

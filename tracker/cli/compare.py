@@ -1,4 +1,4 @@
-"""`compare`: runs side by side, what differs first."""
+"""`compare`: runs side by side, differences first."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
     from tracker.entities import Run
 
 _GROUPS: Final = ("params", "metrics", "tags")
-_FEWEST: Final = 2
+_MIN_RUNS: Final = 2
 Row = list[Any]
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verb."""
-    parser = verbs.add("compare", "Runs side by side, what differs first.", compare)
+    """Add `compare`."""
+    parser = verbs.add("compare", "Runs side by side, differences first.", compare)
     add_run(parser, nargs="+")
     parser.add_argument(
-        "--different", action="store_true", help="leave out what is the same in all"
+        "--different", action="store_true", help="leave out what is equal in all runs"
     )
     add_format(parser)
 
 
 def compare(session: Session) -> None:
-    """Write one line a parameter, metric or tag, one column a run.
+    """Write one line per parameter, metric or tag, one column per run.
 
     Raises:
         InvalidValueError: Fewer than two runs are named.
     """
     options, console = session.options, session.console
     infos = find_runs(session.store, options.runs)
-    if len(infos) < _FEWEST:
-        raise InvalidValueError("A comparison takes two runs or more.")
+    if len(infos) < _MIN_RUNS:
+        raise InvalidValueError("Name two runs or more to compare.")
     runs = [session.store.get_run(info.run_id) for info in infos]
     different, same = _compared(runs)
     kept = different + ([] if options.different else same)
@@ -52,7 +52,7 @@ def compare(session: Session) -> None:
         write(console, columns, kept, options.format)
         return
     columns = [Column("field", style="dim"), *_run_columns(runs)]
-    if len(runs) == _FEWEST:
+    if len(runs) == _MIN_RUNS:
         columns.append(Column("change", show=_signed, right=True, style="bold"))
         different = [[*row, _change(*row[2:])] for row in different]
     _section(session, "Different", columns, different)
@@ -72,7 +72,7 @@ def _section(session: Session, title: str, columns: Sequence[Column], rows: list
 
 
 def _compared(runs: Sequence[Run]) -> tuple[list[Row], list[Row]]:
-    """The rows (field, differs, value of each run): those that differ, those that do not."""
+    """Rows of (field, differs, value of each run): those that differ, and the others."""
     different: list[Row] = []
     same: list[Row] = []
     for field, values in _attributes(runs) + _logged(runs):
@@ -82,12 +82,12 @@ def _compared(runs: Sequence[Run]) -> tuple[list[Row], list[Row]]:
 
 
 def _are_equal(left: Any, right: Any) -> bool:
-    """NaN is what it was, not a change."""
+    """Whether two values are equal; NaN equals NaN."""
     return bool(left == right) or (left != left and right != right)  # noqa: PLR0124
 
 
 def _change(before: Any, after: Any) -> float | None:
-    """How far a metric moved; None where it is missing or no metric."""
+    """The difference of two metrics; None if one is missing or not a number."""
     if isinstance(before, float) and isinstance(after, float):
         change = after - before
         return change if math.isfinite(change) else None

@@ -1,4 +1,4 @@
-"""Where the command line writes: plain into a pipe, in colour and cut to fit on a terminal."""
+"""Where the command line writes: plain into a pipe, in color and cut to fit on a terminal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tracker import text
 from tracker.numbers import now_ms
 from tracker.text import clean
 
+_EVERY_SECONDS: Final = 0.1
 _STYLES: Final = {
     "bold": "1",
     "dim": "2",
@@ -31,11 +32,11 @@ _OF_STATUS: Final = {
 
 
 class Console:
-    """Standard output, and what its reader can see.
+    """Standard output, with its width and colors.
 
     Args:
-        out: Where results go.
-        err: Where remarks go that are no part of the result.
+        out: For results (default: standard output).
+        err: For remarks that are not part of the result (default: standard error).
     """
 
     def __init__(self, out: IO[str] | None = None, err: IO[str] | None = None) -> None:
@@ -44,59 +45,56 @@ class Console:
         self.is_terminal = self.out.isatty()
         self.width = shutil.get_terminal_size().columns if self.is_terminal else None
         self.now = now_ms()
-        self._colours = self.is_terminal and wants_colour()
+        self._colors = self.is_terminal and wants_color()
 
     def line(self, text: str = "") -> None:
         """Write one line of clean text."""
         self.out.write(text + "\n")
 
     def remark(self, text: str) -> None:
-        """Say something beside the result; the text need not be clean."""
+        """Write a line beside the result; the text need not be clean."""
         self.out.flush()
         self.err.write(clean(text) + "\n")
 
     def heading(self, text: str) -> None:
-        """Write a heading, set off from what stands above it."""
+        """Write a heading below an empty line."""
         self.line()
         self.line(self.styled(text, "bold"))
 
     def styled(self, text: str, style: str) -> str:
-        """The text in a style, where the reader is a terminal that wants colours."""
+        """The text in a style if the output is a terminal with colors."""
         code = _STYLES.get(style)
-        return f"\x1b[{code}m{text}\x1b[0m" if self._colours and code else text
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colors and code else text
 
     def status(self, text: str | None) -> str:
-        """A run's status in its colour; nothing where a row lacks it."""
+        """A run's status in its color; "" if the row has none."""
         if text is None:
             return ""
         return self.styled(text, _OF_STATUS.get(text.strip(), ""))
 
 
-def wants_colour() -> bool:
-    """Whether the environment allows colours (https://no-color.org)."""
+def wants_color() -> bool:
+    """Whether the environment allows colors (https://no-color.org)."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def program_name() -> str:
-    """How the user started this program."""
+    """How the user started this program, for messages and examples."""
     name = Path(sys.argv[0]).name
     return name if name == "ml-tracker" else "python -m tracker"
 
 
 def piped_text() -> str:
-    """What comes by standard input; the database refuses what is no UTF-8, in words."""
+    """All of standard input. Bytes that are not UTF-8 become surrogates, which SQLite refuses."""
     return sys.stdin.buffer.read().decode(errors="surrogateescape")
 
 
-_EVERY_SECONDS: Final = 0.1
-
-
-class Steps:
-    """Counts steps of a long job on one line, which is gone at the end.
+class StepCounter:
+    """Counts the steps of a long job on one line of a terminal, erased at the end.
 
     Args:
-        console: Where to count.
-        noun: What is counted.
+        console: Its standard error is used.
+        noun: What is counted, in the singular.
     """
 
     def __init__(self, console: Console, noun: str) -> None:
@@ -114,7 +112,7 @@ class Steps:
             self._err.flush()
 
     def done(self, number: int) -> None:
-        """Say how many are done."""
+        """Show how many are done, at most ten times a second."""
         if self._shows and time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY_SECONDS
             self._err.write(f"\r\x1b[K{text.plural(number, self._noun)} …")

@@ -1,4 +1,4 @@
-"""The parser: its verbs, and the options that several of them share."""
+"""The parser: its verbs, and the options that several verbs share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Action: TypeAlias = "Callable[[Session], int | None]"
 
 
 class _Once(argparse.Action):
-    """Stores a value, and refuses a second one: the last would win without a word."""
+    """Stores a value and refuses a second one, which would silently replace the first."""
 
     def __call__(
         self,
@@ -40,25 +40,25 @@ class _Once(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose options are given once, those that collect values apart."""
+    """A parser that refuses an option given twice, unless the option collects values."""
 
-    def __init__(self, **how: Any) -> None:
-        super().__init__(**how)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.given: set[str] = set()
         for name in (None, "store"):
             self.register("action", name, _Once)
 
 
 class VerbParser(Parser):
-    """The parser of one verb, whose options may stand anywhere among what else is given."""
+    """The parser of one verb, whose options and arguments may be mixed."""
 
-    _dealing = False
+    _is_parsing = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """All arguments, none of which is left to the parser of the verbs."""
-        if self._dealing:  # Python up to 3.11 comes back here for options and for the rest.
+        """Parse all arguments; none is left for the parser of the verbs."""
+        if self._is_parsing:  # Python up to 3.11 comes back here for options and for the rest.
             return super().parse_known_args(args, namespace)
-        self._dealing = True
+        self._is_parsing = True
         found, unknown = self.parse_known_intermixed_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -66,11 +66,7 @@ class VerbParser(Parser):
 
 
 class Verbs:
-    """Collects the verbs of a parser.
-
-    Args:
-        parser: Where they go.
-    """
+    """Adds verbs to a parser."""
 
     def __init__(self, parser: Parser) -> None:
         self._given = parser.given
@@ -85,7 +81,17 @@ class Verbs:
     def add(
         self, name: str, summary: str, action: Action, *, examples: str = ""
     ) -> argparse.ArgumentParser:
-        """Add one verb; its parser, for its own arguments."""
+        """Add one verb.
+
+        Args:
+            name: The verb.
+            summary: The first sentences of its help.
+            action: Runs it; returns the exit code, None for 0.
+            examples: Command lines without the program's name, one per line.
+
+        Returns:
+            The verb's parser, to which its own arguments are added.
+        """
         parser = self._subparsers.add_parser(
             name,
             description=textwrap.fill(summary, _HELP_WIDTH),
@@ -106,7 +112,7 @@ def _as_typed(examples: str) -> str | None:
 
 
 def add_database(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """The option that names the database."""
+    """Add the option that names the database."""
     parser.add_argument(
         "--db",
         metavar="FILE",
@@ -117,7 +123,7 @@ def add_database(parser: argparse.ArgumentParser, default: str | None = None) ->
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:
-    """The option that chooses between table, JSON and CSV."""
+    """Add the option that chooses between table, JSON and CSV."""
     parser.add_argument(
         "--format",
         choices=FORMATS,
@@ -127,17 +133,17 @@ def add_format(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run(parser: argparse.ArgumentParser, *, nargs: str | None = None) -> None:
-    """The argument that names one run, or with `nargs` several."""
+    """Add the argument that names one run or, with `nargs`, several."""
     parser.add_argument(
         "run" if nargs is None else "runs",
         metavar="RUN",
         nargs=nargs,
-        help="its id or name, or the start of one that fits no other run",
+        help="id or name of a run, or a start of one that fits no other run",
     )
 
 
 def add_experiments(parser: argparse.ArgumentParser, meaning: str) -> None:
-    """The option that picks experiments; `meaning` is its help."""
+    """Add the option that names experiments; `meaning` is its help."""
     parser.add_argument(
         "-e",
         "--experiment",
@@ -150,20 +156,20 @@ def add_experiments(parser: argparse.ArgumentParser, meaning: str) -> None:
 
 
 def non_negative_int(text: str) -> int:
-    """A count from the command line: 0 or more.
+    """An integer of at least 0 from the command line.
 
     Raises:
-        argparse.ArgumentTypeError: It is anything else.
+        argparse.ArgumentTypeError: The text is anything else.
     """
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return min(int(text), ALL)  # Neither SQLite nor a clock takes more than 64 bits.
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 0")
+    return min(int(text), ALL)  # SQLite and clocks take 64 bits.
 
 
 def row_limit(text: str) -> int:
-    """How many rows to show at most, from the command line, where 0 stands for all.
+    """The most rows to show, from the command line; 0 means all.
 
     Raises:
-        argparse.ArgumentTypeError: It is no whole number of 0 or more.
+        argparse.ArgumentTypeError: The text is not an integer of at least 0.
     """
     return non_negative_int(text) or ALL

@@ -1,4 +1,4 @@
-"""`runs`: which runs there are, filtered and ordered."""
+"""`runs` and `experiments`: what is in the database, filtered and ordered."""
 
 from __future__ import annotations
 
@@ -23,7 +23,22 @@ if TYPE_CHECKING:
     from tracker.entities import Run
 
 
-_LIMIT: Final = 50
+RESERVED: Final = "mlflow."
+_MAX_RUNS: Final = 50
+# The headings of a table are names of its columns too.
+_ALIASES: Final = {
+    "id": "run_id",
+    "run": "run_id",
+    "name": "run_name",
+    "started": "start_time",
+    "ended": "end_time",
+    "took": "duration_seconds",
+    "duration": "duration_seconds",
+    "user": "user_id",
+    "stage": "lifecycle_stage",
+}
+_QUALITY: Final = re.compile("acc|loss|err|score|auc|f1|mse|mae|r2|perplex|reward|precision|recall")
+_GROUPS: Final = ("metrics", "params", "tags")
 _EXAMPLES: Final = """\
   runs --experiment MNIST --order "metrics.test_accuracy DESC" --limit 5
   runs --filter "metrics.val_loss < 0.3 AND params.lr BETWEEN 0.001 AND 0.1"
@@ -33,17 +48,22 @@ _EXAMPLES: Final = """\
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verbs."""
+    """Add `runs` and `experiments`."""
     _add_runs(verbs)
     _add_experiments_verb(verbs)
 
 
 def _add_runs(verbs: Verbs) -> None:
-    """Add the verb."""
     parser = verbs.add("runs", "List runs, the newest first.", list_runs, examples=_EXAMPLES)
     add_experiments(parser, "an experiment's name or id; may be repeated (default: all)")
     add = parser.add_argument
-    add("-f", "--filter", metavar="TEXT", default="", help="only runs for which this holds")
+    add(
+        "-f",
+        "--filter",
+        metavar="TEXT",
+        default="",
+        help="only runs that match, for instance metrics.val_loss < 0.3",
+    )
     add(
         "-o",
         "--order",
@@ -58,7 +78,7 @@ def _add_runs(verbs: Verbs) -> None:
         metavar="NAMES",
         action="append",
         default=[],
-        help="what to show, parted by commas or repeated: run_id, run_name, experiment, status, "
+        help="what to show, comma-separated or repeated: run_id, run_name, experiment, status, "
         "start_time, end_time, duration_seconds, user_id, lifecycle_stage, artifact_uri, "
         "metrics.KEY, params.KEY, tags.KEY",
     )
@@ -67,14 +87,19 @@ def _add_runs(verbs: Verbs) -> None:
         "--limit",
         metavar="N",
         type=row_limit,
-        help=f"how many runs at most, 0 for all (default: {_LIMIT} in a table, else all)",
+        help=f"how many runs at most, 0 for all (default: {_MAX_RUNS} in a table, else all)",
     )
     _add_stages(parser)
     add_format(parser)
 
 
 def list_runs(session: Session) -> None:
-    """Write one line a run."""
+    """Write one line per run.
+
+    Raises:
+        NotFoundError: There is no such experiment.
+        InvalidValueError: A filter, an order or a column is not understood.
+    """
     options, console = session.options, session.console
     fields = _fields(session)
     names = ",".join(options.columns).split(",")
@@ -104,17 +129,17 @@ def _add_stages(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         const=ViewType.DELETED_ONLY,
         default=ViewType.ACTIVE_ONLY,
-        help="deleted runs instead",
+        help="only deleted runs",
     )
     group.add_argument(
-        "--all", dest="view", action="store_const", const=ViewType.ALL, help="deleted runs too"
+        "--all", dest="view", action="store_const", const=ViewType.ALL, help="also deleted runs"
     )
 
 
 def _limit(options: argparse.Namespace) -> int:
     chosen: int | None = options.limit
     if chosen is None:
-        return _LIMIT if options.format == "table" else ALL
+        return _MAX_RUNS if options.format == "table" else ALL
     return chosen
 
 
@@ -131,48 +156,31 @@ def _default_fields(session: Session, fields: Fields, found: list[Run]) -> list[
     return fields.overview_of(found, session.console.width)
 
 
-RESERVED: Final = "mlflow."
-# The headings of a table are names of its columns too.
-_ALIASES: Final = {
-    "id": "run_id",
-    "run": "run_id",
-    "name": "run_name",
-    "started": "start_time",
-    "ended": "end_time",
-    "took": "duration_seconds",
-    "duration": "duration_seconds",
-    "user": "user_id",
-    "stage": "lifecycle_stage",
-}
-_QUALITY: Final = re.compile("acc|loss|err|score|auc|f1|mse|mae|r2|perplex|reward|precision|recall")
-_GROUPS: Final = ("metrics", "params", "tags")
-
-
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column of a list of runs, and how to get its value from a run."""
+    """A column of a list of runs, and how to get its value from a run."""
 
     column: Column
     get: Callable[[Run], Any]
 
 
 class Fields:
-    """All fields there are.
+    """The fields of a run that a list can show.
 
     Args:
         experiment_names: By id, for the field `experiment`.
-        now: Milliseconds since the epoch, for what is told relative to it.
+        now_ms: The present, from which ages are counted.
     """
 
-    def __init__(self, experiment_names: Mapping[str, str], now: int) -> None:
-        self._now = now
+    def __init__(self, experiment_names: Mapping[str, str], now_ms: int) -> None:
+        self._now_ms = now_ms
         self._attributes = self._make_attributes(experiment_names)
 
     def field(self, name: str) -> Field:
         """The field of this name.
 
         Raises:
-            InvalidValueError: There is none; names the nearest.
+            InvalidValueError: There is none; the message names the nearest.
         """
         group, dot, key = name.partition(".")
         if dot and group in _GROUPS:
@@ -187,7 +195,7 @@ class Fields:
         return self._attributes[proper]
 
     def all_of(self, runs: Sequence[Run]) -> list[Field]:
-        """Everything these runs hold, for a program to read."""
+        """All fields of these runs, for a program to read."""
         attributes = [field for name, field in self._attributes.items() if name != "artifact_uri"]
         keys = {group: {key for run in runs for key in _of(run, group)} for group in _GROUPS}
         keys["tags"] = {key for key in keys["tags"] if not key.startswith(RESERVED)}
@@ -196,11 +204,11 @@ class Fields:
         ]
 
     def overview_of(self, runs: Sequence[Run], width: int | None) -> list[Field]:
-        """What a reader wants to see first: who, when, how it went, and the widest-spread metrics.
+        """The fields to read first: name, status, times, and the metrics that most runs have.
 
         Args:
             runs: The runs to list.
-            width: Terminal cells; None where there is no terminal.
+            width: Of the terminal, in cells; None if there is no terminal.
         """
         names = ["run_id", "run_name", "status", "start_time", "duration_seconds"]
         if len({run.info.experiment_id for run in runs}) > 1:
@@ -211,7 +219,7 @@ class Fields:
 
     def _make_attributes(self, experiment_names: Mapping[str, str]) -> dict[str, Field]:
         def when(milliseconds: int) -> str:
-            return text.ago(milliseconds, self._now)
+            return text.ago(milliseconds, self._now_ms)
 
         fields = [
             Field(Column("run_id"), lambda run: run.info.run_id),
@@ -237,7 +245,7 @@ class Fields:
                     exact=lambda milliseconds: milliseconds / 1000,
                     right=True,
                 ),
-                lambda run: duration_of(run, self._now),
+                lambda run: duration_ms(run, self._now_ms),
             ),
             Field(Column("user_id", "user"), lambda run: run.info.user_id),
             Field(Column("lifecycle_stage", "stage"), lambda run: run.info.lifecycle_stage),
@@ -246,13 +254,13 @@ class Fields:
         return {field.column.name: field for field in fields}
 
 
-def duration_of(run: Run, now: int) -> int | None:
-    """How long a run took, or takes so far, in ms; None where it never said when it ended."""
-    if run.info.start_time is None:  # Rows that other programs wrote may lack anything.
+def duration_ms(run: Run, now_ms: int) -> int | None:
+    """How long a run took or has taken so far, in ms; None if its row does not tell."""
+    if run.info.start_time is None:  # A row that another program wrote may lack it.
         return None
     if run.info.end_time is not None:
         return run.info.end_time - run.info.start_time
-    return now - run.info.start_time if run.info.status == "RUNNING" else None
+    return now_ms - run.info.start_time if run.info.status == "RUNNING" else None
 
 
 def _short_id(column: Column) -> Column:
@@ -273,7 +281,7 @@ def _of(run: Run, group: str) -> Mapping[str, Any]:
 
 
 def _common_metrics(runs: Sequence[Run]) -> list[str]:
-    """What says how good a run is comes first, then what most have, then what tells them apart."""
+    """Metrics by rank: measures of quality first, then what most runs have, then what differs."""
     values: dict[str, list[float]] = {}
     for run in runs:
         for key, value in run.data.metrics.items():
@@ -288,7 +296,7 @@ def _common_metrics(runs: Sequence[Run]) -> list[str]:
 
 
 def _fitting(keys: Iterable[str], width: int | None, taken: int = 72, most: int = 6) -> list[str]:
-    """The first keys for which the terminal has room beside `taken` cells."""
+    """The first keys that fit on the terminal beside `taken` cells."""
     chosen: list[str] = []
     for key in keys:
         taken += max(text.display_width(key), 6) + 2
@@ -299,14 +307,13 @@ def _fitting(keys: Iterable[str], width: int | None, taken: int = 72, most: int 
 
 
 def _add_experiments_verb(verbs: Verbs) -> None:
-    """Add the verb."""
     parser = verbs.add("experiments", "List experiments with their runs counted.", list_experiments)
-    parser.add_argument("--all", action="store_true", help="deleted experiments too")
+    parser.add_argument("--all", action="store_true", help="also deleted experiments")
     add_format(parser)
 
 
 def list_experiments(session: Session) -> None:
-    """Write one line an experiment."""
+    """Write one line per experiment."""
     everything = session.options.all
     view = ViewType.ALL if everything else ViewType.ACTIVE_ONLY
     with session.store.database.read() as connection:

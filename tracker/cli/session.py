@@ -1,4 +1,4 @@
-"""What a verb works with: its options, the console, the database."""
+"""What a verb works with: its options, the console and the database."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Session:
     """One invocation of the command line.
 
     Args:
-        options: What the parser found.
-        console: Where to write.
+        options: The parsed arguments.
+        console: For output.
     """
 
     def __init__(self, options: argparse.Namespace, console: Console) -> None:
@@ -33,16 +33,16 @@ class Session:
 
     @cached_property
     def path(self) -> Path:
-        """The database's file.
+        """The database file.
 
         Raises:
-            InvalidValueError: `--db` names no local file.
+            InvalidValueError: `--db` does not name a local file.
         """
         return locations.database_path(self.options.db or locations.default_uri())
 
     @cached_property
     def reading(self) -> TrackingClient:
-        """The database to look at, after abandoned runs were marked FAILED.
+        """A client that only reads, opened after abandoned runs were marked FAILED.
 
         Raises:
             NotFoundError: There is no such file.
@@ -55,7 +55,7 @@ class Session:
 
     @cached_property
     def writing(self) -> TrackingClient:
-        """The database to change.
+        """A client that may write.
 
         Raises:
             NotFoundError: There is no such file.
@@ -66,11 +66,11 @@ class Session:
 
     @property
     def store(self) -> Store:
-        """The store of the database to look at."""
+        """The store of the client that only reads."""
         return self.reading.store
 
     def _may_hold_abandoned_runs(self) -> bool:
-        """Only then is a database opened for writing that is merely looked at."""
+        """Whether a verb that only reads must open the database for writing first."""
         folder = liveness.lock_folder(self.path)
         writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
         return folder.is_dir() and writable

@@ -1,4 +1,4 @@
-"""`show`: everything about one run."""
+"""`show`, `metrics`, `artifacts`: one run, its metric histories and its files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracker import text
 from tracker.cli.parser import ALL, add_format, add_run, row_limit
-from tracker.cli.runs import RESERVED, duration_of
+from tracker.cli.runs import RESERVED, duration_ms
 from tracker.cli.tables import Column, artifact_lines, write, write_json
 from tracker.exceptions import NotFoundError, TrackerError
 from tracker.lookup import describe, find_run
@@ -32,22 +32,49 @@ if TYPE_CHECKING:
     from tracker.store.lookup import MetricSummary
 
 
+_MAX_POINTS: Final = 50
+_MAX_CHILDREN: Final = 8
+_METRICS_EXAMPLES: Final = """\
+  metrics default_1a2b3c4d
+  metrics default_1a2b3c4d train_loss val_loss
+  metrics default_1a2b3c4d val_loss --format csv > val_loss.csv
+"""
+_ARTIFACTS_EXAMPLES: Final = """\
+  artifacts default_1a2b3c4d
+  artifacts default_1a2b3c4d model --download /tmp/model
+"""
+
+SUMMARY: Final = (
+    Column("key", "metric"),
+    Column("last", show=text.number, right=True, style="bold"),
+    Column("last_step", "at step", right=True, style="dim"),
+    Column("low", "lowest", show=text.number, right=True),
+    Column("low_step", "at step", right=True, style="dim"),
+    Column("high", "highest", show=text.number, right=True),
+    Column("high_step", "at step", right=True, style="dim"),
+    Column("points", show=text.count, right=True),
+)
+
+
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verbs."""
+    """Add `show`, `metrics` and `artifacts`."""
     _add_show(verbs)
     _add_metrics(verbs)
     _add_artifacts(verbs)
 
 
 def _add_show(verbs: Verbs) -> None:
-    """Add the verb."""
     parser = verbs.add("show", "Everything about one run.", show)
     add_run(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
 
 
 def show(session: Session) -> None:
-    """Write the run in sections, or as one JSON object."""
+    """Write the run in sections, or as one JSON object.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
     info = find_run(session.store, session.options.run)
     with session.store.database.read() as connection:
         run = session.store.get_run(info.run_id)
@@ -56,15 +83,15 @@ def show(session: Session) -> None:
     if session.options.format == "json":
         write_json(session.console, _as_json(session, run, metrics, files))
         return
-    _head(session, run)
-    _parameters(session, run.data.params)
-    _metrics(session, metrics)
-    _tags(session, run.data.tags)
-    _datasets(session, run.inputs.dataset_inputs)
-    _files(session, files, trouble)
+    _write_head(session, run)
+    _write_params(session, run.data.params)
+    _write_metrics(session, metrics)
+    _write_tags(session, run.data.tags)
+    _write_datasets(session, run.inputs.dataset_inputs)
+    _write_files(session, files, trouble)
 
 
-def _head(session: Session, run: Run) -> None:
+def _write_head(session: Session, run: Run) -> None:
     console, tags = session.console, run.data.tags
     name = text.clean(run.info.run_name or run.info.run_id)
     console.line(f"{console.styled(name, 'bold')}  {console.status(run.info.status)}")
@@ -79,7 +106,7 @@ def _head(session: Session, run: Run) -> None:
 
 def _facts(session: Session, run: Run) -> dict[str, str | None]:
     info, tags, now = run.info, run.data.tags, session.console.now
-    took = duration_of(run, now)
+    took = duration_ms(run, now)
     stage = None if info.lifecycle_stage == "active" else info.lifecycle_stage
     return {
         "run": info.run_id,
@@ -106,30 +133,31 @@ def _children(session: Session, run_id: str) -> str:
     with session.store.database.read() as connection:
         children = lookup.child_runs(connection, run_id)
     names = [child.run_name or child.run_id for child in children]
-    return ", ".join(names[:8]) + (f", … ({len(names)})" if len(names) > 8 else "")  # noqa: PLR2004
+    more = f", … ({len(names)})" if len(names) > _MAX_CHILDREN else ""
+    return ", ".join(names[:_MAX_CHILDREN]) + more
 
 
-def _parameters(session: Session, params: Mapping[str, str]) -> None:
+def _write_params(session: Session, params: Mapping[str, str]) -> None:
     if params:
         session.console.heading("Parameters")
-        _pairs(session, params.items())
+        _write_pairs(session, params.items())
 
 
-def _metrics(session: Session, metrics: list[MetricSummary]) -> None:
+def _write_metrics(session: Session, metrics: list[MetricSummary]) -> None:
     if metrics:
         session.console.heading("Metrics")
         write(session.console, SUMMARY, summary_rows(metrics), "table")
 
 
-def _tags(session: Session, tags: Mapping[str, str]) -> None:
+def _write_tags(session: Session, tags: Mapping[str, str]) -> None:
     own = {key: value for key, value in tags.items() if not key.startswith(RESERVED)}
     own.pop(TRACKER_FAILURE_REASON, None)
     if own:
         session.console.heading("Tags")
-        _pairs(session, own.items())
+        _write_pairs(session, own.items())
 
 
-def _datasets(session: Session, used: list[DatasetInput]) -> None:
+def _write_datasets(session: Session, used: list[DatasetInput]) -> None:
     if used:
         session.console.heading("Data sets")
         columns = [Column("name"), Column("context"), Column("rows", right=True), Column("digest")]
@@ -142,7 +170,7 @@ def _dataset_row(entry: DatasetInput) -> list[Any]:
 
 
 def _rows_of(entry: DatasetInput) -> str:
-    """The number of rows from the profile, which may be any text at all."""
+    """The number of rows according to the profile; "" if it does not say."""
     try:
         profile = json.loads(entry.dataset.profile or "")
     except ValueError:
@@ -152,14 +180,14 @@ def _rows_of(entry: DatasetInput) -> str:
 
 
 def _artifacts(session: Session, run_id: str) -> tuple[list[FileInfo], str]:
-    """The run's files, or why they cannot be seen; the rest can be shown all the same."""
+    """The run's files, or why they cannot be listed: the rest of the run is shown anyway."""
     try:
         return list(session.reading.artifacts(run_id).walk()), ""
     except TrackerError as error:
         return [], str(error)
 
 
-def _files(session: Session, files: list[FileInfo], trouble: str) -> None:
+def _write_files(session: Session, files: list[FileInfo], trouble: str) -> None:
     console = session.console
     if trouble:
         console.heading("Artifacts")
@@ -171,7 +199,7 @@ def _files(session: Session, files: list[FileInfo], trouble: str) -> None:
             console.line(line)
 
 
-def _pairs(session: Session, pairs: Iterable[tuple[str, str]]) -> None:
+def _write_pairs(session: Session, pairs: Iterable[tuple[str, str]]) -> None:
     """Two columns without a heading."""
     rows = sorted(pairs)
     width = max(text.display_width(text.clean(key)) for key, _ in rows)
@@ -201,50 +229,34 @@ def _as_json(
     }
 
 
-_LIMIT: Final = 50
-_METRICS_EXAMPLES: Final = """\
-  metrics default_1a2b3c4d
-  metrics default_1a2b3c4d train_loss val_loss
-  metrics default_1a2b3c4d val_loss --format csv > val_loss.csv
-"""
-
-SUMMARY: Final = (
-    Column("key", "metric"),
-    Column("last", show=text.number, right=True, style="bold"),
-    Column("last_step", "at step", right=True, style="dim"),
-    Column("low", "lowest", show=text.number, right=True),
-    Column("low_step", "at step", right=True, style="dim"),
-    Column("high", "highest", show=text.number, right=True),
-    Column("high_step", "at step", right=True, style="dim"),
-    Column("points", show=text.count, right=True),
-)
-
-
 def _add_metrics(verbs: Verbs) -> None:
-    """Add the verb."""
     parser = verbs.add(
-        "metrics", "A run's metrics, or the history of some.", metrics, examples=_METRICS_EXAMPLES
+        "metrics", "A run's metrics, or the histories of some.", metrics, examples=_METRICS_EXAMPLES
     )
     add_run(parser)
-    parser.add_argument("keys", metavar="KEY", nargs="*", help="metrics whose history to show")
+    parser.add_argument("keys", metavar="KEY", nargs="*", help="show the history of these metrics")
     parser.add_argument(
         "-n",
         "--limit",
         metavar="N",
         type=row_limit,
-        help=f"the last N points of each, 0 for all (default: {_LIMIT} in a table, else all)",
+        help=f"the last N points of each, 0 for all (default: {_MAX_POINTS} in a table, else all)",
     )
     add_format(parser)
 
 
 def metrics(session: Session) -> None:
-    """Write one line a metric; with keys, one line a point."""
+    """Write one line per metric; with keys, one line per point.
+
+    Raises:
+        NotFoundError: There is no such run or metric.
+    """
     info = find_run(session.store, session.options.run)
     with session.store.database.read() as connection:
         known = lookup.metric_summaries(connection, info.run_id)
     if session.options.keys:
         _check_keys(session.options.keys, [metric.key for metric in known], describe(info))
-        _histories(session, info.run_id, known)
+        _write_histories(session, info.run_id, known)
         return
     write(session.console, SUMMARY, summary_rows(known), session.options.format)
     if not known:
@@ -252,15 +264,15 @@ def metrics(session: Session) -> None:
 
 
 def summary_rows(metrics: Sequence[MetricSummary]) -> list[list[Any]]:
-    """The values of the columns of `SUMMARY`."""
+    """One row per metric, with the columns of `SUMMARY`."""
     return [[getattr(metric, column.name) for column in SUMMARY] for metric in metrics]
 
 
-def _histories(session: Session, run_id: str, known: Sequence[MetricSummary]) -> None:
+def _write_histories(session: Session, run_id: str, known: Sequence[MetricSummary]) -> None:
     options, console = session.options, session.console
     limit = options.limit
     if limit is None:
-        limit = _LIMIT if options.format == "table" else ALL
+        limit = _MAX_POINTS if options.format == "table" else ALL
     keys = list(dict.fromkeys(options.keys))
     with session.store.database.read() as connection:
         rows = [
@@ -287,14 +299,7 @@ def _check_keys(keys: Sequence[str], known: Sequence[str], run: str) -> None:
             raise NotFoundError(f"The run {run} has no metric {key!r}{hint}")
 
 
-_ARTIFACTS_EXAMPLES: Final = """\
-  artifacts default_1a2b3c4d
-  artifacts default_1a2b3c4d model --download /tmp/model
-"""
-
-
 def _add_artifacts(verbs: Verbs) -> None:
-    """Add the verb."""
     parser = verbs.add("artifacts", "The files of a run.", artifacts, examples=_ARTIFACTS_EXAMPLES)
     add_run(parser)
     parser.add_argument("path", metavar="PATH", nargs="?", help="only this file or folder")
@@ -320,7 +325,7 @@ def artifacts(session: Session) -> None:
     if options.download:
         if not files:
             raise NotFoundError(f"The run {describe(info)} has no artifacts to download.")
-        _download(session, store.download(path, options.download), files)
+        _write_download(session, store.download(path, options.download), files)
     elif options.format == "table":
         for line in artifact_lines(console, files):
             console.line(line)
@@ -330,7 +335,7 @@ def artifacts(session: Session) -> None:
         write(console, columns, [[file.path, file.file_size] for file in files], options.format)
 
 
-def _download(session: Session, target: Path, files: list[FileInfo]) -> None:
+def _write_download(session: Session, target: Path, files: list[FileInfo]) -> None:
     session.console.line(text.clean(target))
     session.console.remark(_total(files))
 

@@ -1,4 +1,4 @@
-"""One table, three ways to write it: for reading, as JSON, as CSV."""
+"""Writes one table for reading, as JSON or as CSV, and files as a tree."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Column:
     """One column.
 
     Args:
-        name: Its key in JSON and its heading in CSV.
-        title: Its heading in a table; the name by default.
-        show: Turns a value into the table's text.
-        exact: Turns a value into what JSON and CSV hold.
-        right: Whether the table aligns it to the right.
-        style: A style of the console for its cells, or `status`.
+        name: Key in JSON and heading in CSV.
+        title: Heading in a table (default: the name).
+        show: Formats a value for a table.
+        exact: Converts a value for JSON and CSV.
+        right: Align to the right in a table.
+        style: One of the console's styles, or `status`.
     """
 
     name: str
@@ -67,13 +67,13 @@ def write(
 
 
 def write_json(console: Console, value: Any) -> None:
-    """Write JSON; NaN and ±infinity become texts, as in protobuf's JSON."""
+    """Write JSON; NaN and ±infinity become strings, as in protobuf's JSON."""
     text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
     console.line(_RAW_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def cell(value: Any) -> str:
-    """A value as clean text, nothing for None."""
+    """A value as clean text, "" for None."""
     return "" if value is None else clean(value)
 
 
@@ -82,7 +82,7 @@ def _write_csv(console: Console, columns: Sequence[Column], rows: Iterable[Seque
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([column.name for column in columns])
     for row in rows:
-        # A file gets exact values; a terminal could be commanded by them.
+        # A file gets the exact values; control characters could steer a terminal.
         values = _exact(columns, row)
         writer.writerow(map(cell, values) if console.is_terminal else values)
         console.out.write(buffer.getvalue())
@@ -127,15 +127,15 @@ def _joined(
         short = cut(shown, width)
         blank = " " * (width - display_width(short))
         if style is None and column.style == "status":
-            coloured = console.status(short)
+            colored = console.status(short)
         else:
-            coloured = console.styled(short, column.style if style is None else style)
-        parts.append(blank + coloured if column.right else coloured + blank)
+            colored = console.styled(short, column.style if style is None else style)
+        parts.append(blank + colored if column.right else colored + blank)
     return _GAP.join(parts).rstrip()
 
 
 def _widths(titles: Sequence[str], rows: Sequence[Sequence[str]], limit: int | None) -> list[int]:
-    """Each column as wide as its widest cell; the widest ones give way to the terminal."""
+    """The width of each column's widest cell; the widest columns shrink to fit the terminal."""
     widths = [
         max(map(display_width, (title, *(row[index] for row in rows))))
         for index, title in enumerate(titles)
@@ -165,11 +165,11 @@ def _finite(value: Any) -> Any:
 
 
 def artifact_lines(console: Console, files: Sequence[FileInfo]) -> Iterator[str]:
-    """One line a file with its size, one a folder above it.
+    """An indented tree: one line per folder, one per file with its size.
 
     Args:
-        console: For its colours.
-        files: With their paths, in the order of `ArtifactStore.walk`.
+        console: For its colors.
+        files: In the order of `ArtifactStore.walk`.
     """
     labels = list(_labels(files))
     width = max((text.display_width(label) for label, _ in labels), default=0)

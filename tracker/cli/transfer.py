@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker import text
-from tracker.cli.console import Steps
+from tracker.cli.console import StepCounter
 from tracker.cli.parser import ALL, add_experiments, add_run
 from tracker.client import TrackingClient
 from tracker.entities import ViewType
@@ -110,7 +110,7 @@ def import_(session: Session) -> int:
     allowed = [root if "://" in root else str(Path(root).resolve()) for root in options.allow]
     with open_source(options.source, allowed) as source:
         client = TrackingClient(session.path)
-        with Steps(console, "run") as steps:
+        with StepCounter(console, "run") as steps:
             merged = Merge(
                 source,
                 client,

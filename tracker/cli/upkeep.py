@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker import text
-from tracker.cli.console import Steps
+from tracker.cli.console import StepCounter
 from tracker.cli.parser import non_negative_int
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def backup(session: Session) -> int:
     console, path = session.console, session.path
     stamp = text.utc_time(console.now)[:19].replace(":", "").replace("-", "")
     folder = session.options.folder or path.with_name(f"{path.stem}-backup-{stamp}")
-    with Steps(console, "run") as steps:
+    with StepCounter(console, "run") as steps:
         result = back_up(session.reading, folder.absolute(), steps.done)
     console.line(text.clean(folder.resolve() / path.name))
     _remark_backup(session, result)
