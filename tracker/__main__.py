@@ -1,4 +1,4 @@
-"""`python -m tracker`: look at, change, look after and move tracking databases."""
+"""`python -m tracker`: read, change, maintain and move tracking databases."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ BROKEN_PIPE: Final = 141
 DESCRIPTION: Final = """\
 Experiments and runs in one SQLite file.
 
-look:
+read:
   experiments   list experiments with their runs counted
   runs          list runs: filter, order, choose columns
   show          everything about one run
   compare       runs side by side, differences first
-  metrics       a run's metrics, or the history of some
+  metrics       a run's metrics, or the histories of some
   artifacts     a run's files; download them
   sql           query the database, read-only
   ui            open the dashboard in a browser
@@ -40,26 +40,30 @@ change:
   tag           show, set or remove tags of a run
   note          show or set the note of a run
   rename        give a run or an experiment another name
-  delete        delete runs or experiments; gc frees their disk space
-  restore       bring deleted ones back
+  delete        mark runs or experiments as deleted; gc frees their disk space
+  restore       bring deleted runs or experiments back
 
-look after:
+maintain:
   check         test the database, its files and their digests
-  gc            free the disk space of what was deleted
+  gc            free the disk space of what was deleted and of unused files
   backup        copy the database and its files while runs go on
 
 move:
   export        write runs or experiments into a zip file
-  import        read such a file, another database, or MLflow's mlruns folder
+  import        copy runs from a zip file, another database or MLflow's mlruns folder
 """
 EPILOG: Final = """\
-A run is named by its id or its name, or by the start of one that fits no other run.
-`VERB --help` explains one verb.
+Name a run by its id, its name, or a start of either that fits no other run.
+`VERB --help` explains a verb.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code."""
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: Without the program's name (default: those of this process).
+    """
     prepare_streams()
     try:
         parser = build_parser()
@@ -67,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(options) if options.verb else _explain(parser)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader, `head` for one, has what it wanted: nothing more is to be written.
+        # The reader (`head`, for one) has closed the pipe: write nothing more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except KeyboardInterrupt:

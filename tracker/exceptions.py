@@ -18,6 +18,7 @@
         * DeletedExperimentError the experiment is to be renamed while it is deleted
     * ArtifactError              a file of a run cannot be read or written
         * UnsafePathError        a path or link that leaves the run's artifacts
+            * OutsideRootsError  the artifacts lie outside the folders that may be read
     * UnsupportedError           MLflow has it, the tracker does not       (also an AttributeError)
 """
 
@@ -144,6 +145,10 @@ class ArtifactError(TrackerError):
 
 class UnsafePathError(ArtifactError):
     """A path or link leads out of the run's artifacts."""
+
+
+class OutsideRootsError(UnsafePathError):
+    """The artifacts lie outside the database's folder, in one that was not allowed."""
 
 
 class UnsupportedError(TrackerError, AttributeError):

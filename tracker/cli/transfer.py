@@ -1,4 +1,4 @@
-"""`export` and `import`: runs on their way to another machine and back."""
+"""`export` and `import`: move runs to another machine and back."""
 
 from __future__ import annotations
 
@@ -25,13 +25,18 @@ _EXPORT_EXAMPLES: Final = """\
 """
 _IMPORT_EXAMPLES: Final = """\
   import ../old-project/mlruns             MLflow's file store
-  import ../colleague/tracking.db          another database, ours or MLflow's
-  import mnist.zip                         what export has written
+  import ../colleague/tracking.db          another database, also MLflow's
+  import mnist.zip                         a zip file written by export
 """
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verbs."""
+    """Add `export` and `import`."""
+    _add_export(verbs)
+    _add_import(verbs)
+
+
+def _add_export(verbs: Verbs) -> None:
     parser = verbs.add(
         "export",
         "Write runs or experiments, with their files, into a zip file: a folder with a tracking "
@@ -44,11 +49,14 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, help="the zip file (default: NAME.zip here)"
     )
-    parser.add_argument("--force", action="store_true", help="replace an older file")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+
+
+def _add_import(verbs: Verbs) -> None:
     parser = verbs.add(
         "import",
-        "Bring runs in from elsewhere. Run ids stay, experiments are matched by name, files come "
-        "along; doing it again adds only what is new.",
+        "Copy runs with their files from elsewhere. Run ids are kept, experiments are matched by "
+        "name; importing again adds only what is new.",
         import_,
         examples=_IMPORT_EXAMPLES,
     )
@@ -60,17 +68,18 @@ def add_verbs(verbs: Verbs) -> None:
         metavar="ROOT",
         action="append",
         default=[],
-        help="a folder or URL outside of the source's own folder from which artifacts may be "
+        help="a folder or URL outside the source's own folder from which artifacts may be "
         "copied; may be repeated",
     )
-    parser.add_argument("--no-artifacts", action="store_true", help="leave the files behind")
+    parser.add_argument("--no-artifacts", action="store_true", help="do not copy files")
 
 
 def export(session: Session) -> int:
-    """Write the zip file; 1 if a run is missing from it.
+    """Write the zip file; exit code 1 if a run is missing from it.
 
     Raises:
-        InvalidValueError: Nothing is named, or nothing is there.
+        NotFoundError: There is no such run or experiment.
+        InvalidValueError: Nothing is named, or an experiment has no runs.
         AlreadyExistsError: The file exists.
     """
     from tracker.maintenance.bundle import export_bundle  # noqa: PLC0415
@@ -94,11 +103,11 @@ def export(session: Session) -> int:
 
 
 def import_(session: Session) -> int:
-    """Merge a source into the database, which is made where there is none.
+    """Merge a source into the database, which is created if it does not exist.
 
     Raises:
         NotFoundError: There is no such source.
-        InvalidValueError: The source is nothing that can be imported, or the database itself.
+        InvalidValueError: The source cannot be imported, or is the database itself.
     """
     from tracker.maintenance.merge import Merge  # noqa: PLC0415
     from tracker.maintenance.sources import open_source  # noqa: PLC0415
@@ -133,15 +142,15 @@ def _report(session: Session, merged: Merged) -> None:
     )
     if merged.runs_running:
         console.remark(
-            f"{text.plural(merged.runs_running, 'run')} not ended yet: import again afterwards."
+            f"{text.plural(merged.runs_running, 'run')} still running: import again when done."
         )
     if merged.without_files:
         console.remark(
             f"{text.plural(merged.without_files, 'run')} name files that are not on this machine."
         )
     _remark_troubles(session, merged)
-    if any("allow that folder" in trouble for trouble in merged.troubles):
-        console.remark("The option --allow FOLDER allows a folder.")
+    if merged.outside_roots:
+        console.remark("--allow FOLDER allows a folder.")
 
 
 def _remark_troubles(session: Session, merged: Merged) -> None:
@@ -167,7 +176,7 @@ def _chosen(session: Session) -> list[str]:
 
 
 def _file_name(session: Session) -> str:
-    """A file's name from what is exported, of letters and digits only."""
+    """A file name made from what is exported, without characters that a shell would interpret."""
     options = session.options
     name = (
         "-".join(options.experiments)

@@ -1,4 +1,4 @@
-"""`ui`: the dashboard."""
+"""`ui`: serve the dashboard."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 _FIRST_PORT: Final = 8501
-_TRIES: Final = 100
+_MAX_TRIES: Final = 100
 _LAST_PORT: Final = 65_535
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verb."""
-    parser = verbs.add("ui", "Open the dashboard in a browser, on this machine alone.", ui)
+    """Add `ui`."""
+    parser = verbs.add(
+        "ui", "Serve the dashboard to this machine only and open it in a browser.", ui
+    )
     parser.add_argument(
         "--port",
         metavar="N",
@@ -34,7 +36,7 @@ def add_verbs(verbs: Verbs) -> None:
         default=_FIRST_PORT,
         help=f"the first port to try (default: {_FIRST_PORT})",
     )
-    parser.add_argument("--no-browser", action="store_true", help="only serve, open nothing")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
 
 def ui(session: Session) -> int:
@@ -49,7 +51,7 @@ def ui(session: Session) -> int:
     port = free_port(session.options.port)
     console = session.console
     console.line(f"Dashboard of {text.clean(session.path)}: http://{HOST}:{port}")
-    console.line("Ctrl-C ends it.")
+    console.line("Press Ctrl-C to stop it.")
     console.out.flush()
     command = [
         *(sys.executable, "-m", "streamlit", "run", str(app)),
@@ -64,31 +66,33 @@ def ui(session: Session) -> int:
 
 
 def free_port(first: int) -> int:
-    """The first port from here on that nobody listens on.
+    """The first free port from `first` on.
 
     Raises:
-        InvalidValueError: There is no such port.
-        TrackerError: None of a hundred is free.
+        InvalidValueError: `first` is not a port.
+        TrackerError: None of the hundred ports from there on is free.
     """
     if not 0 < first <= _LAST_PORT:
-        raise InvalidValueError(f"{first} is no port: choose from 1 to {_LAST_PORT}.")
-    for port in range(first, min(first + _TRIES, _LAST_PORT + 1)):
+        raise InvalidValueError(f"{first} is not a port: choose one from 1 to {_LAST_PORT}.")
+    for port in range(first, min(first + _MAX_TRIES, _LAST_PORT + 1)):
         with socket.socket() as probe:
-            # As servers bind: a port whose last connection has just closed is free.
+            # Servers bind with this option: a port whose last connection just closed is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))
             except OSError:
                 continue
             return port
-    raise TrackerError(f"None of the {_TRIES} ports from {first} on is free: name another --port.")
+    raise TrackerError(
+        f"None of the {_MAX_TRIES} ports from {first} on is free: choose another one with --port."
+    )
 
 
 def _app() -> Path:
     missing = [name for name in ("streamlit", "altair", "pandas") if not _is_installed(name)]
     if missing:
         raise UnsupportedError(
-            f"The dashboard needs {', '.join(missing)}, not installed here: run "
+            f"The dashboard needs {', '.join(missing)}, which is not installed: run "
             f"`pip install 'ml-tracker[dashboard]'`."
         )
     found = importlib.util.find_spec("dashboard")
@@ -96,8 +100,7 @@ def _app() -> Path:
         if (app := Path(folder, "app.py")).is_file():
             return app
     raise UnsupportedError(
-        "The dashboard is not installed beside the tracker: run "
-        "`pip install 'ml-tracker[dashboard]'`."
+        "The dashboard is not installed: run `pip install 'ml-tracker[dashboard]'`."
     )
 
 
@@ -106,7 +109,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _become(command: list[str]) -> int:
-    """Replace this process, so that whoever stops it stops the server."""
+    """Replace this process by the command, so that stopping it stops the server."""
     if os.name == "posix":
         os.execv(command[0], command)  # noqa: S606
     return subprocess.run(command, check=False).returncode

@@ -1,4 +1,4 @@
-"""`check`, `gc` and `backup`: looking after a database."""
+"""`check`, `gc` and `backup`: look after a database."""
 
 from __future__ import annotations
 
@@ -17,36 +17,40 @@ if TYPE_CHECKING:
     from tracker.maintenance.gc import Garbage
 
 _DAY_MS: Final = 86_400_000
-_MOST_PROBLEMS: Final = 20
+_MAX_PROBLEMS: Final = 20
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verbs."""
+    """Add `check`, `gc` and `backup`."""
     parser = verbs.add(
         "check", "Test the database, the files of its runs and their digests.", check
     )
-    parser.add_argument("--quick", action="store_true", help="do not read every file")
     parser.add_argument(
-        "--repair", action="store_true", help="take the last values of metrics from their histories"
+        "--quick", action="store_true", help="do not compare files with their digests"
+    )
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="restore the last values of metrics from their histories",
     )
     parser = verbs.add(
         "gc",
-        "Free the disk space of deleted runs and experiments, of files that nobody uses, and of "
-        "empty pages in the database. What is freed cannot be restored.",
+        "Free the disk space of deleted runs and experiments, of unused files, and of empty pages "
+        "in the database. This cannot be undone.",
         gc,
     )
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be freed")
+    parser.add_argument("--dry-run", action="store_true", help="only report what would be freed")
     parser.add_argument(
         "--older-than",
         metavar="DAYS",
         type=non_negative_int,
         default=0,
-        help="only what was deleted that long ago (default: 0)",
+        help="only what was deleted at least DAYS ago (default: 0)",
     )
     parser = verbs.add(
         "backup",
         "Copy the database and the files of its runs into a new folder, while runs go on. The "
-        "folder can be used like the original.",
+        "copy can be used like the original.",
         backup,
     )
     parser.add_argument(
@@ -54,12 +58,12 @@ def add_verbs(verbs: Verbs) -> None:
         metavar="FOLDER",
         type=Path,
         nargs="?",
-        help="where to (default: a folder beside the database, named after it and the time)",
+        help="a new or empty folder (default: beside the database, named after it and the time)",
     )
 
 
 def check(session: Session) -> int:
-    """Write one line a test, its problems below; 1 if there is any."""
+    """Write one line per test and its problems below; exit code 1 if there is any."""
     from tracker.maintenance.check import Checkup, repair  # noqa: PLC0415
 
     options, console = session.options, session.console
@@ -72,7 +76,7 @@ def check(session: Session) -> int:
 
 
 def gc(session: Session) -> int:
-    """Free what can be freed; 1 if something had to stay."""
+    """Free what can be freed; exit code 1 if something could not be removed."""
     from tracker.maintenance.gc import Collector  # noqa: PLC0415
 
     options, console = session.options, session.console
@@ -84,14 +88,16 @@ def gc(session: Session) -> int:
     garbage = collector.run()
     _write_garbage(session, garbage)
     if not (garbage.shrunk or options.dry_run):
-        console.remark("The database is in use: it gets smaller with a gc when nobody uses it.")
+        console.remark(
+            "The database is in use: run gc when nothing uses it to make the file smaller."
+        )
     for trouble in garbage.troubles:
         console.remark(f"warning: {trouble}")
     return 1 if garbage.troubles else 0
 
 
 def backup(session: Session) -> int:
-    """Write the copy; 1 if the files of a run are missing from it."""
+    """Write the copy; exit code 1 if files of a run are missing from it."""
     from tracker.maintenance.backup import back_up  # noqa: PLC0415
 
     console, path = session.console, session.path
@@ -109,9 +115,9 @@ def _write_finding(session: Session, finding: Finding) -> int:
     verdict = console.styled("BAD ", "red") if finding.problems else console.styled("ok  ", "green")
     looked_at = f"  ({finding.looked_at})" if finding.looked_at else ""
     console.line(f"{verdict}{finding.test}{looked_at}")
-    for problem in finding.problems[:_MOST_PROBLEMS]:
+    for problem in finding.problems[:_MAX_PROBLEMS]:
         console.line(f"      {text.clean(problem)}")
-    more = len(finding.problems) - _MOST_PROBLEMS
+    more = len(finding.problems) - _MAX_PROBLEMS
     if more > 0:
         console.line(f"      … and {more:,} more")
     return len(finding.problems)
@@ -126,7 +132,7 @@ def _write_garbage(session: Session, garbage: Garbage) -> None:
     )
     freed = garbage.file_bytes + garbage.temporary_bytes
     temporaries = (
-        f" and {text.plural(garbage.temporaries, 'left-over temporary file')}"
+        f" and {text.plural(garbage.temporaries, 'leftover temporary file')}"
         if garbage.temporaries
         else ""
     )
@@ -152,5 +158,5 @@ def _remark_backup(session: Session, result: BackedUp) -> None:
             f"warning: the files of {text.plural(result.elsewhere, 'run')} lie outside the "
             f"database's folder and are not part of the backup."
         )
-    for trouble in result.troubles[:_MOST_PROBLEMS]:
+    for trouble in result.troubles[:_MAX_PROBLEMS]:
         console.remark(f"warning: {trouble}")

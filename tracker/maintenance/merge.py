@@ -18,6 +18,7 @@ from tracker.exceptions import (
     DiskFullError,
     InvalidValueError,
     NotFoundError,
+    OutsideRootsError,
     ReadOnlyError,
     TrackerError,
 )
@@ -50,6 +51,7 @@ class Merged:
         runs_unchanged: Runs that were here as they are there.
         runs_running: Those of them that have not ended.
         without_files: Runs whose files, if they had any, are not on this machine.
+        outside_roots: Runs whose files lie in a folder that was not allowed.
         copied: Their files.
         troubles: Sentences about what had to be left behind.
     """
@@ -60,6 +62,7 @@ class Merged:
     runs_unchanged: int = 0
     runs_running: int = 0
     without_files: int = 0
+    outside_roots: int = 0
     copied: Copied = field(default_factory=Copied)
     troubles: list[str] = field(default_factory=list)
 
@@ -211,6 +214,7 @@ class Merge:
             self.merged.without_files += 1
             return 0
         except TrackerError as error:
+            self.merged.outside_roots += isinstance(error, OutsideRootsError)
             self.merged.troubles.append(f"Files of run {run.info.run_id}: {error}")
             return 0
         self.merged.copied.add(copied)

@@ -17,6 +17,7 @@ from tracker.exceptions import (
     DiskFullError,
     InvalidValueError,
     NotFoundError,
+    OutsideRootsError,
     TrackerError,
     UnsafePathError,
     UnsupportedError,
@@ -149,7 +150,7 @@ class DatabaseSource:
             return error
         if not place.exists():
             return NotFoundError(f"{str(place)!r} is not on this machine.")
-        return UnsafePathError(
+        return OutsideRootsError(
             f"they lie in {str(place)!r}, outside the database's folder; if you trust this "
             f"database, allow that folder or one above it"
         )

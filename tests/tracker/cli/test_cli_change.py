@@ -80,7 +80,7 @@ def test_several_experiments_go_and_come_back_at_once(cli, runs):
     cli("restore", "-e", "digits")
     said = cli("restore", "-e", "digits", "-e", "Default")
     assert said.out.splitlines() == [
-        "Experiment 'digits' was active already.",
+        "Experiment 'digits' is active already.",
         "Restored experiment 'Default' with its runs.",
     ]
 

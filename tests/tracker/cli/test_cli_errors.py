@@ -23,7 +23,7 @@ from tracker.client import TrackingClient
         (["sql", "SELEC 1"], "SQLite cannot run"),
         (["import", "nowhere"], "nothing to import"),
         (["export", "--experiment", "Default"], "no runs"),
-        (["ui", "--port", "70000"], "is no port"),
+        (["ui", "--port", "70000"], "is not a port"),
     ],
 )
 def test_a_mistake_is_one_clear_error(cli, runs, arguments, message):
