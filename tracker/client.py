@@ -1,4 +1,8 @@
-"""The client: every verb with an explicit run id; validates, takes the time, gives out ids."""
+"""The client: every verb with an explicit run id.
+
+It checks what the caller passes, takes the time and makes the ids; the store underneath gets valid
+arguments in stored form.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,9 @@ import os
 import re
 import time
 from math import isfinite
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
-from tracker import context, encoding, liveness, locations, names
+from tracker import context, encoding, frames, liveness, locations, names
 from tracker import validation as check
 from tracker.database import Database, Synchronous
 from tracker.entities import (
@@ -22,9 +25,11 @@ from tracker.entities import (
     InputTag,
     LifecycleStage,
     Metric,
+    PagedList,
     Param,
     Run,
     RunData,
+    RunOperations,
     RunStatus,
     RunTag,
     ViewType,
@@ -40,6 +45,7 @@ from tracker.exceptions import (
 )
 from tracker.file_locks import exclusive
 from tracker.liveness import lock_folder
+from tracker.long_values import as_texts, shorten, shorten_run_name
 from tracker.numbers import (
     now_ms,
     plain_float,
@@ -65,7 +71,7 @@ from tracker.tags import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
 
@@ -74,35 +80,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MlflowClient",
-    "PagedList",
     "TrackingClient",
 ]
 
 ARTIFACT_ROOT: Final = experiments.ARTIFACT_ROOT
 ROOTS_VARIABLE: Final = "TRACKER_ALLOWED_ROOTS"
 REAP_SECONDS: Final = 5.0
-# Beside the lock files of runs; with its dot, no run's id.
+# Beside the lock files of runs; because of its dot it cannot be a run's id.
 TABLES_LOCK: Final = "tables.lock"
 SEARCH_LIMIT: Final = 1_000
-
-Entity = TypeVar("Entity")
-
-
-class PagedList(list[Entity]):
-    """One page of a search, with the token of the next (None at the end)."""
-
-    def __init__(self, items: Iterable[Entity], token: str | None) -> None:
-        super().__init__(items)
-        self.token = token
-
-
-class RunOperations:
-    """MLflow's handle on what is logged in the background; here it is in the file already."""
-
-    def wait(self) -> None:
-        """Return at once."""
-
-
 DONE: Final = RunOperations()
 
 
@@ -110,11 +96,11 @@ class TrackingClient:
     """Reads and writes one tracking database; may be used from several threads.
 
     Args:
-        tracking_uri: `sqlite:///relative.db`, `sqlite:////absolute.db` or a plain path; by
-            default what `set_tracking_uri` named, else the environment variable `TRACKER_URI`,
-            else `tracking.db` in the working directory.
-        registry_uri: For MLflow's sake; there is no model registry.
-        synchronous: `FULL` makes every call survive a power loss too, at some five times the
+        tracking_uri: `sqlite:///relative.db`, `sqlite:////absolute.db` or a plain path. Default:
+            what `set_tracking_uri` named, else the environment variable `TRACKER_URI`, else
+            `tracking.db` in the working directory.
+        registry_uri: Accepted for MLflow's sake and ignored.
+        synchronous: "FULL" makes every call survive a power loss too, at about five times the
             cost.
         read_only: Refuse every write.
         artifact_root: Where artifacts of new experiments go, relative to the database's folder.
@@ -124,7 +110,14 @@ class TrackingClient:
 
     Raises:
         DatabaseError: The database cannot be opened; the message says why.
-        InvalidValueError: The URI names no local file.
+        InvalidValueError: The URI does not name a local file.
+
+    Example::
+
+        client = TrackingClient("tracking.db")
+        run = client.create_run(experiment_id="0")
+        client.log_metric(run.info.run_id, "loss", 0.3, step=1)
+        client.set_terminated(run.info.run_id)
     """
 
     def __init__(
@@ -141,64 +134,10 @@ class TrackingClient:
         path = locations.database_path(self.tracking_uri)
         self.store = Store(Database(path, synchronous=synchronous, read_only=read_only))
         self._artifact_root = artifact_root.rstrip("/") or ARTIFACT_ROOT
-        # The colon of "s3://" separates nothing.
+        # The colon of "s3://" does not separate.
         extra = re.split(rf"{os.pathsep}(?!//)", os.environ.get(ROOTS_VARIABLE, ""))
         self.allowed_roots = [os.fspath(root) for root in (*allowed_roots, *filter(None, extra))]
         self._next_reap = 0.0
-
-    def artifacts(self, run_id: str) -> ArtifactStore:
-        """The files of one run.
-
-        Raises:
-            UnsafePathError: The run's location leads out of the database's folder.
-        """
-        return self.open_location(self.store.get_run_info(run_id).artifact_uri)
-
-    def open_location(self, artifact_uri: str) -> ArtifactStore:
-        """The files below an artifact location."""
-        from tracker.files import open_artifacts  # noqa: PLC0415  Costs `import tracker` 8 ms.
-
-        folder = self.store.database.folder
-        return open_artifacts(artifact_uri, folder, allowed_roots=self.allowed_roots)
-
-    def allow_root(self, location: str) -> None:
-        """Let this client use artifacts at an absolute path or URL outside the folder."""
-        if is_root(location):
-            self.allowed_roots.append(location)
-
-    def check_location(self, location: str) -> None:
-        """See to it that the user's location can hold the artifacts of an experiment.
-
-        Raises:
-            InvalidValueError: It cannot; says why.
-        """
-        from tracker.files import check_location  # noqa: PLC0415
-
-        roots = [*self.allowed_roots, *([location] if is_root(location) else [])]
-        try:
-            check_location(location, self.store.database.folder, allowed_roots=roots)
-        except TrackerError as error:
-            raise InvalidValueError(
-                f"The artifact location {location!r} cannot be used: {error}."
-            ) from error
-
-    def _keep_long_texts(self, run_id: str, texts: Mapping[str, str]) -> None:
-        if not texts:
-            return
-        try:
-            contents = {name: encoding.from_text(text) for name, text in texts.items()}
-            self.artifacts(run_id).log_contents(contents)
-        except TrackerError as error:  # The run goes on without them.
-            names = ", ".join(texts)
-            warn(f"{names} cannot be kept: {error}")
-
-    def reap(self) -> None:
-        """Look for abandoned runs, at most once in a few seconds."""
-        if time.monotonic() >= self._next_reap:
-            # On a full disk, or beside a long transaction, reading goes on.
-            with contextlib.suppress(DatabaseError):
-                liveness.reap(self.store)
-            self._next_reap = time.monotonic() + REAP_SECONDS
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -207,6 +146,14 @@ class TrackingClient:
             f"The tracker's client has no {name!r}: it keeps experiments, runs, metrics, "
             f"parameters, tags, data sets and artifacts, not models, traces or registries."
         )
+
+    def reap(self) -> None:
+        """Mark the runs of dead processes FAILED; looks at most once every five seconds."""
+        if time.monotonic() >= self._next_reap:
+            # On a full disk, or beside a long transaction, reading goes on.
+            with contextlib.suppress(DatabaseError):
+                liveness.reap(self.store)
+            self._next_reap = time.monotonic() + REAP_SECONDS
 
     # Experiments
 
@@ -219,10 +166,10 @@ class TrackingClient:
         """Create an experiment and return its id.
 
         Args:
-            name: Unique, deleted experiments included.
+            name: Unique among all experiments, deleted ones included.
             artifact_location: Where its runs' artifacts go: relative to the database's folder, or
-                an absolute path or URL, which is then an allowed root of this client. None and ""
-                are the usual place.
+                an absolute path or URL, which then becomes an allowed root of this client.
+                Default: `<artifact_root>/<experiment_id>`.
             tags: Its first tags.
 
         Raises:
@@ -235,19 +182,19 @@ class TrackingClient:
             location = os.fspath(artifact_location)
             self.check_location(location)
             self.allow_root(location)
-        texts = cut_all("tag", texts_of("tag", tags or {}), check.MAX_EXPERIMENT_TAG_VALUE)
+        texts = shorten("tag", as_texts("tag", tags or {}), check.MAX_EXPERIMENT_TAG_VALUE).stored
         return self.store.create_experiment(name, location, texts, now_ms(), self._artifact_root)
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """The experiment with this id.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such experiment.
         """
         return self.store.get_experiment(experiment_id)
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
-        """The experiment with this name, deleted ones included, or None."""
+        """The experiment with this name, also a deleted one; None if there is none."""
         return self.store.get_experiment_by_name(name)
 
     def search_experiments(
@@ -260,14 +207,21 @@ class TrackingClient:
     ) -> PagedList[Experiment]:
         """One page of the experiments that match.
 
+        Args:
+            view_type: ACTIVE_ONLY, DELETED_ONLY or ALL.
+            max_results: Length of a page, at least 1.
+            filter_string: A filter in the search language, such as `"name LIKE 'mnist%'"`.
+            order_by: Such as `["name DESC"]`. Default: the newest first.
+            page_token: `token` of the page before; None for the first page.
+
         Raises:
             FilterError: The filter or the order cannot be read.
-            InvalidValueError: The view, the limit or the token is none.
+            InvalidValueError: An argument is not a valid view, limit or token.
         """
-        limit, offset = page(max_results, page_token)
+        limit, offset = check.check_page(max_results, page_token, SEARCH_LIMIT)
         view = check.check_view(view_type)
         found = self.store.search_experiments(view, filter_string, order_by, limit + 1, offset)
-        return paged(found, limit, offset)
+        return PagedList.cut(found, limit, offset)
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
         """Give an experiment another name.
@@ -275,6 +229,7 @@ class TrackingClient:
         Raises:
             AlreadyExistsError: The name is taken.
             DeletedExperimentError: The experiment is deleted.
+            InvalidValueError: The name is empty or too long.
         """
         self.store.rename_experiment(experiment_id, check.check_experiment_name(new_name), now_ms())
 
@@ -295,10 +250,15 @@ class TrackingClient:
         self.store.set_experiment_stage(experiment_id, LifecycleStage.ACTIVE, now_ms())
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:
-        """Set or overwrite a tag of an experiment."""
-        check.check_key("tag", key)
-        text = cut("tag", key, str(value), check.MAX_EXPERIMENT_TAG_VALUE)
-        self.store.set_experiment_tag(experiment_id, key, text)
+        """Set or overwrite a tag of an experiment.
+
+        Raises:
+            InvalidValueError: The key breaks a rule.
+            NotFoundError: There is no such experiment.
+        """
+        texts = as_texts("tag", {key: value})
+        stored = shorten("tag", texts, check.MAX_EXPERIMENT_TAG_VALUE).stored
+        self.store.set_experiment_tag(experiment_id, key, stored[key])
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Remove a tag of an experiment.
@@ -317,58 +277,65 @@ class TrackingClient:
         tags: Mapping[str, Any] | None = None,
         run_name: str | None = None,
     ) -> Run:
-        """Create a RUNNING run.
+        """Create a run with the status RUNNING.
 
         Args:
-            experiment_id: Where it belongs.
+            experiment_id: The experiment it belongs to.
             start_time: Milliseconds since the epoch; now by default.
             tags: Its first tags.
-            run_name: Its name; the tag `mlflow.runName` or a random one by default.
+            run_name: Default: the tag `mlflow.runName`, else a random name.
 
         Raises:
             NotFoundError: There is no such experiment.
             InvalidStateError: The experiment is deleted.
-            InvalidValueError: The key of a tag breaks a rule, or the tag says another name.
+            InvalidValueError: The key of a tag breaks a rule, or the name and the tag
+                `mlflow.runName` differ.
         """
-        whole = texts_of("tag", tags or {})
-        tagged = whole.get(MLFLOW_RUN_NAME)
+        given = as_texts("tag", tags or {})
+        tagged = given.pop(MLFLOW_RUN_NAME, None)
         if run_name and tagged and str(run_name) != tagged:
             raise InvalidValueError(
                 f"The run is given two names, {run_name!r} and {tagged!r} (the tag "
                 f"{MLFLOW_RUN_NAME!r}): leave out one of them."
             )
-        texts = cut_all("tag", whole, check.MAX_TAG_VALUE)
         name = str(run_name or tagged or names.random_name())
-        texts[MLFLOW_RUN_NAME] = name = cut("run", "name", name, check.MAX_RUN_NAME)
+        name, whole_name = shorten_run_name(name, check.MAX_RUN_NAME)
+        texts, whole = shorten("tag", given, check.MAX_TAG_VALUE)
+        texts[MLFLOW_RUN_NAME] = name
         user = texts.get(MLFLOW_USER) or context.user_name()
         started = now_ms() if start_time is None else plain_int("start time", start_time)
         run_id = names.random_id()
         with liveness.Taken(self.store.database.path, run_id, is_new=True):
             info = self.store.create_run(str(experiment_id), run_id, name, user, started, texts)
-        self._keep_long_texts(run_id, too_long("tags", whole, check.MAX_TAG_VALUE))
+        self._keep_whole(run_id, whole | whole_name)
         return Run(info, RunData(tags=texts))
 
     def get_run(self, run_id: str) -> Run:
-        """The whole run.
+        """The run with its latest metrics, parameters, tags and data sets.
 
         Raises:
+            InvalidValueError: It cannot be a run id.
             NotFoundError: There is no such run.
         """
         self.reap()
         return self.store.get_run(check.check_run_id(run_id))
 
     def get_parent_run(self, run_id: str) -> Run | None:
-        """The run under which this one was nested."""
+        """The run under which this one was nested; None for a run that is not nested.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
         parent = self.get_run(run_id).data.tags.get(MLFLOW_PARENT_RUN_ID)
         return None if parent is None else self.get_run(parent)
 
     def resume_run(self, run_id: str, *, unless: Collection[str] = ()) -> Run:
-        """Set a run RUNNING again and say that this process works on it.
+        """Set a run RUNNING again and record that this process works on it.
 
         Args:
-            run_id: Which.
-            unless: Statuses in which it is left alone. Of several processes that ask at the same
-                time for one that is not RUNNING, one gets it.
+            run_id: The run to resume.
+            unless: Statuses in which the run is left alone. Of several processes that resume the
+                same run at once with `unless=["RUNNING"]`, one succeeds.
 
         Raises:
             NotFoundError: There is no such run.
@@ -384,15 +351,25 @@ class TrackingClient:
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Set a run's status, its name, or both; a terminal status sets the end time.
 
-        An empty name leaves the name as it is.
+        Args:
+            run_id: The run to change.
+            status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED; None leaves it.
+            name: None and "" leave it.
+
+        Raises:
+            InvalidValueError: There is no such status.
+            NotFoundError: There is no such run.
+            InvalidStateError: The run is deleted.
         """
+        whole: dict[str, str] = {}
         if name is not None:
-            name = cut("run", "name", str(name), check.MAX_RUN_NAME) or None
+            name, whole = shorten_run_name(str(name), check.MAX_RUN_NAME)
         if status is not None:
             status = check.check_status(status)
         ended = status is not None and RunStatus.is_terminated(status)
         stale = None if status is None else TRACKER_FAILURE_REASON
-        self.store.update_run(run_id, status, now_ms() if ended else None, name, stale)
+        self.store.update_run(run_id, status, now_ms() if ended else None, name or None, stale)
+        self._keep_whole(run_id, whole)
         if ended:
             liveness.release(self.store.database.path, run_id)
 
@@ -402,12 +379,12 @@ class TrackingClient:
         """End a run.
 
         Args:
-            run_id: Which.
+            run_id: The run to end.
             status: FINISHED by default.
             end_time: Milliseconds since the epoch; now by default.
 
         Raises:
-            InvalidValueError: There is no such status, or the end is no time.
+            InvalidValueError: There is no such status, or `end_time` is not an integer.
             NotFoundError: There is no such run.
             InvalidStateError: The run is deleted.
         """
@@ -420,11 +397,19 @@ class TrackingClient:
         liveness.release(self.store.database.path, run_id)
 
     def delete_run(self, run_id: str) -> None:
-        """Delete a run; `restore_run` brings it back."""
+        """Delete a run; `restore_run` brings it back.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
         self.store.set_run_stage(run_id, LifecycleStage.DELETED, now_ms())
 
     def restore_run(self, run_id: str) -> None:
-        """Bring a deleted run back."""
+        """Bring a deleted run back.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
         self.store.set_run_stage(run_id, LifecycleStage.ACTIVE, now_ms())
 
     def search_runs(
@@ -438,18 +423,27 @@ class TrackingClient:
     ) -> PagedList[Run]:
         """One page of the runs that match.
 
+        Args:
+            experiment_ids: The experiments to search, one id or several.
+            filter_string: A filter in the search language, such as `"metrics.loss < 0.1"`.
+            run_view_type: ACTIVE_ONLY, DELETED_ONLY or ALL.
+            max_results: Length of a page, at least 1.
+            order_by: Such as `["metrics.loss ASC"]`; runs without the value come last. Default:
+                the newest first.
+            page_token: `token` of the page before; None for the first page.
+
         Raises:
             FilterError: The filter or the order cannot be read.
-            InvalidValueError: The ids, the view, the limit or the token are none.
+            InvalidValueError: An argument is not a valid id, view, limit or token.
         """
         self.reap()
-        limit, offset = page(max_results, page_token)
+        limit, offset = check.check_page(max_results, page_token, SEARCH_LIMIT)
         ids = check.check_experiment_ids(experiment_ids)
         view = check.check_view(run_view_type)
         found = self.store.search_runs(ids, filter_string, view, limit + 1, offset, order_by)
-        return paged(found, limit, offset)
+        return PagedList.cut(found, limit, offset)
 
-    # What a run records
+    # Metrics, parameters, tags
 
     def log_metric(
         self,
@@ -466,19 +460,18 @@ class TrackingClient:
         """Add one point to a metric's history; it survives a killed process when this returns.
 
         Args:
-            run_id: Which run.
+            run_id: The run to log to.
             key: The metric's name.
             value: A Python, numpy or one-element torch number; NaN and ±infinity are kept.
             timestamp: Milliseconds since the epoch; now by default.
-            step: Any whole number; 0 by default.
-            synchronous: False asks for an operation to wait for, which is done already: every
-                verb that takes this argument is synchronous.
-            dataset_name: Refused, as is
-            dataset_digest: and
-            model_id: points belong to runs only.
+            step: Any integer; 0 by default.
+            synchronous: Every call is synchronous; False returns an already completed handle.
+            dataset_name: Not supported; passing one raises.
+            dataset_digest: Not supported; passing one raises.
+            model_id: Not supported; passing one raises.
 
         Raises:
-            InvalidValueError: The key or a number breaks a rule.
+            InvalidValueError: The key breaks a rule, or a value is not a number.
             NotFoundError: There is no such run.
             InvalidStateError: The run is deleted.
             UnsupportedError: A model or a data set is named.
@@ -492,29 +485,6 @@ class TrackingClient:
         self.store.log_points(run_id, [_point(run_id, key, value, timestamp, step)])
         return DONE if synchronous is False else None
 
-    def log_batch(
-        self,
-        run_id: str,
-        metrics: Sequence[Metric] = (),
-        params: Sequence[Param] = (),
-        tags: Sequence[RunTag] = (),
-        synchronous: bool | None = None,  # noqa: FBT001
-    ) -> RunOperations | None:
-        """Write metrics, parameters and tags together or not at all.
-
-        Raises:
-            InvalidValueError: A key or value breaks a rule; nothing is written.
-            ParamConflictError: A parameter was logged before with another value.
-        """
-        points = [_point(run_id, m.key, m.value, m.timestamp, m.step) for m in metrics]
-        self._log(
-            run_id,
-            points,
-            {param.key: param.value for param in _unique_params(params)},
-            {tag.key: tag.value for tag in tags},
-        )
-        return DONE if synchronous is False else None
-
     def log_metrics(
         self,
         run_id: str,
@@ -525,20 +495,27 @@ class TrackingClient:
     ) -> RunOperations | None:
         """Add one point to each of several metrics, in one transaction.
 
+        Args:
+            run_id: The run to log to.
+            metrics: Metric name to number.
+            step: Any integer; 0 by default.
+            timestamp: Milliseconds since the epoch; now by default.
+            synchronous: Every call is synchronous; False returns an already completed handle.
+
         Raises:
-            InvalidValueError: A key or a number breaks a rule; nothing is written.
+            InvalidValueError: A key breaks a rule, or a value is not a number; nothing is written.
             NotFoundError: There is no such run.
             InvalidStateError: The run is deleted.
         """
         if type(run_id) is not str:
             check.check_run_id(run_id)
         check.check_keys("metric", tuple(metrics))
-        moment = now_ms() if timestamp is None else plain_timestamp(timestamp)
-        counter = 0 if step is None else plain_int("step", step)
+        timestamp_ms = now_ms() if timestamp is None else plain_timestamp(timestamp)
+        at_step = 0 if step is None else plain_int("step", step)
         points = [
-            (key, value, moment, counter, 0, run_id)
+            (key, value, timestamp_ms, at_step, 0, run_id)
             if type(value) is float and isfinite(value)
-            else _point(run_id, key, value, moment, counter)
+            else _point(run_id, key, value, timestamp_ms, at_step)
             for key, value in metrics.items()
         ]
         self.store.log_points(run_id, points)
@@ -555,10 +532,10 @@ class TrackingClient:
         """Add many points of one metric in one transaction.
 
         Args:
-            run_id: Which run.
+            run_id: The run to log to.
             key: The metric's name.
             values: (N,) numbers; a list or a numpy array.
-            steps: (N,) whole numbers; 0 … N-1 by default.
+            steps: (N,) integers; 0 … N-1 by default.
             timestamps: (N,) milliseconds since the epoch; now by default.
 
         Raises:
@@ -569,16 +546,48 @@ class TrackingClient:
         check.check_run_id(run_id)
         check.check_key("metric", key)
         numbers = plain_floats(key, values)
-        counted = range(len(numbers)) if steps is None else plain_ints("step", steps)
-        moments = now_ms() if timestamps is None else plain_timestamps(timestamps)
-        given = len(numbers) if isinstance(moments, int) else len(moments)
-        if not len(numbers) == len(counted) == given:
+        at_steps = range(len(numbers)) if steps is None else plain_ints("step", steps)
+        times = now_ms() if timestamps is None else plain_timestamps(timestamps)
+        given = len(numbers) if isinstance(times, int) else len(times)
+        if not len(numbers) == len(at_steps) == given:
             raise InvalidValueError(
-                f"The history of {key!r} has {len(numbers)} values, {len(counted)} steps and "
+                f"The history of {key!r} has {len(numbers)} values, {len(at_steps)} steps and "
                 f"{given} timestamps; give as many of each."
             )
         stored, is_nan = stored_values(numbers)
-        self.store.log_series(run_id, Series(key, stored, moments, counted, is_nan))
+        self.store.log_series(run_id, Series(key, stored, times, at_steps, is_nan))
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[RunTag] = (),
+        synchronous: bool | None = None,  # noqa: FBT001
+    ) -> RunOperations | None:
+        """Write metrics, parameters and tags together or not at all; any number of them.
+
+        Args:
+            run_id: The run to log to.
+            metrics: Points; the timestamp and step of each are its own.
+            params: Each is written once.
+            tags: Each is set or overwritten.
+            synchronous: Every call is synchronous; False returns an already completed handle.
+
+        Raises:
+            InvalidValueError: A key or value breaks a rule; nothing is written.
+            ParamConflictError: A parameter was logged before with another value.
+            NotFoundError: There is no such run.
+            InvalidStateError: The run is deleted.
+        """
+        points = [_point(run_id, m.key, m.value, m.timestamp, m.step) for m in metrics]
+        self._log(
+            run_id,
+            points,
+            {param.key: param.value for param in _unique_params(params)},
+            {tag.key: tag.value for tag in tags},
+        )
+        return DONE if synchronous is False else None
 
     def log_param(
         self,
@@ -587,10 +596,18 @@ class TrackingClient:
         value: Any,
         synchronous: bool | None = None,  # noqa: FBT001
     ) -> Any:
-        """Write a parameter once and return its value.
+        """Write a parameter once and return its value; the same value again is accepted.
+
+        Args:
+            run_id: The run to log to.
+            key: The parameter's name.
+            value: Stored as `str(value)`; cut above 6,000 characters, with the whole kept as an
+                artifact.
+            synchronous: Every call is synchronous; False returns an already completed handle.
 
         Raises:
             ParamConflictError: It was logged before with another value.
+            InvalidValueError: The key breaks a rule.
         """
         self._log(run_id, (), {key: value}, {})
         return DONE if synchronous is False else value
@@ -601,7 +618,12 @@ class TrackingClient:
         params: Mapping[str, Any],
         synchronous: bool | None = None,  # noqa: FBT001
     ) -> RunOperations | None:
-        """Write several parameters once, all or none."""
+        """Write several parameters once, all or none; see `log_param`.
+
+        Raises:
+            ParamConflictError: One was logged before with another value.
+            InvalidValueError: A key breaks a rule.
+        """
         self._log(run_id, (), params, {})
         return DONE if synchronous is False else None
 
@@ -612,7 +634,19 @@ class TrackingClient:
         value: Any,
         synchronous: bool | None = None,  # noqa: FBT001
     ) -> RunOperations | None:
-        """Set or overwrite a tag."""
+        """Set or overwrite a tag.
+
+        Args:
+            run_id: The run to tag.
+            key: The tag's name.
+            value: Stored as `str(value)`; cut above 8,000 characters, with the whole kept as an
+                artifact.
+            synchronous: Every call is synchronous; False returns an already completed handle.
+
+        Raises:
+            InvalidValueError: The key breaks a rule.
+            NotFoundError: There is no such run.
+        """
         self._log(run_id, (), {}, {key: value})
         return DONE if synchronous is False else None
 
@@ -622,7 +656,12 @@ class TrackingClient:
         tags: Mapping[str, Any],
         synchronous: bool | None = None,  # noqa: FBT001
     ) -> RunOperations | None:
-        """Set or overwrite several tags, all or none."""
+        """Set or overwrite several tags, all or none; see `set_tag`.
+
+        Raises:
+            InvalidValueError: A key breaks a rule.
+            NotFoundError: There is no such run.
+        """
         self._log(run_id, (), {}, tags)
         return DONE if synchronous is False else None
 
@@ -634,44 +673,8 @@ class TrackingClient:
         """
         self.store.delete_tag(run_id, key)
 
-    def log_inputs(
-        self,
-        run_id: str,
-        datasets: Sequence[DatasetInput] | None = None,
-        models: Sequence[Any] | None = None,
-    ) -> None:
-        """Say which data sets a run used, all or none.
-
-        Raises:
-            InvalidValueError: One is no data set, or lacks a name, a digest or a source.
-            UnsupportedError: Models are named.
-        """
-        check.refuse(models=models)
-        check.check_run_id(run_id)
-        self.store.log_inputs(run_id, [check.check_dataset_input(used) for used in datasets or ()])
-
-    def log_input(
-        self,
-        run_id: str,
-        dataset: Dataset,
-        context: str | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Say that a run used a data set.
-
-        Args:
-            run_id: Which run.
-            dataset: What it was.
-            context: What for: "train", "validation", "test".
-            tags: More about the use.
-
-        Raises:
-            InvalidValueError: It is no data set, or lacks a name, a digest or a source.
-        """
-        self.log_inputs(run_id, [dataset_input(dataset, context, tags)])
-
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
-        """Every point of one metric by (step, timestamp).
+        """Every point of one metric by (step, timestamp); empty for a metric never logged.
 
         Raises:
             NotFoundError: There is no such run.
@@ -681,65 +684,117 @@ class TrackingClient:
     def best_step(self, run_id: str, key: str, mode: Literal["min", "max"] = "min") -> int | None:
         """The first step at which a metric was lowest or highest; None without a number.
 
+        Args:
+            run_id: The run to look at.
+            key: The metric's name.
+            mode: "min" for the lowest value, "max" for the highest; NaN never wins.
+
         Raises:
             InvalidValueError: `mode` is neither "min" nor "max".
+            NotFoundError: There is no such run.
         """
         if mode not in {"min", "max"}:
             raise InvalidValueError(f"best_step takes mode 'min' or 'max', not {mode!r}.")
         return self.store.best_step(run_id, key, mode)
 
-    def _log(
+    # Data sets
+
+    def log_input(
         self,
         run_id: str,
-        points: Sequence[Point],
-        params: Mapping[str, Any],
-        tags: Mapping[str, Any],
+        dataset: Dataset,
+        context: str | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
+        """Record that a run used a data set.
+
+        Args:
+            run_id: The run that used it.
+            dataset: See `tracker.data.from_numpy` and `from_pandas`.
+            context: What for: "train", "validation", "test".
+            tags: More about the use.
+
+        Raises:
+            InvalidValueError: It is not a data set, or lacks a name, a digest or a source.
+            NotFoundError: There is no such run.
+        """
+        self.log_inputs(run_id, [dataset_input(dataset, context, tags)])
+
+    def log_inputs(
+        self,
+        run_id: str,
+        datasets: Sequence[DatasetInput] | None = None,
+        models: Sequence[Any] | None = None,
+    ) -> None:
+        """Record which data sets a run used, all or none.
+
+        Args:
+            run_id: The run that used them.
+            datasets: Data sets with their tags.
+            models: Not supported; passing one raises.
+
+        Raises:
+            InvalidValueError: One is not a data set, or lacks a name, a digest or a source.
+            UnsupportedError: Models are named.
+        """
+        check.refuse(models=models)
         check.check_run_id(run_id)
-        param_texts, tag_texts = texts_of("parameter", params), texts_of("tag", tags)
-        long = too_long("params", param_texts, check.MAX_PARAM_VALUE)
-        long |= too_long("tags", tag_texts, check.MAX_TAG_VALUE)
-        if MLFLOW_RUN_NAME in tag_texts:
-            name = cut("run", "name", tag_texts.pop(MLFLOW_RUN_NAME), check.MAX_RUN_NAME)
-            tag_texts |= {MLFLOW_RUN_NAME: name} if name else {}
-        self.store.log_batch(
-            run_id,
-            points,
-            cut_all("parameter", param_texts, check.MAX_PARAM_VALUE),
-            cut_all("tag", tag_texts, check.MAX_TAG_VALUE),
-        )
-        self._keep_long_texts(run_id, long)
+        self.store.log_inputs(run_id, [check.check_dataset_input(used) for used in datasets or ()])
 
     # Artifacts
 
     def log_artifact(
         self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
     ) -> None:
-        """Keep a file, or a folder with all it holds, below `artifact_path`."""
+        """Store a file, or a folder with everything in it.
+
+        Args:
+            run_id: The run to log to.
+            local_path: The file or folder.
+            artifact_path: Folder below the run's artifact root; the root itself by default.
+
+        Raises:
+            ArtifactError: It cannot be read or written.
+            UnsafePathError: `artifact_path` leads out of the run's artifacts.
+        """
         self._writable(run_id).log_file(local_path, artifact_path)
 
     def log_artifacts(
         self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
     ) -> None:
-        """Keep all that a folder holds below `artifact_path`."""
+        """Store everything in a folder.
+
+        Args:
+            run_id: The run to log to.
+            local_dir: The folder.
+            artifact_path: Folder below the run's artifact root; the root itself by default.
+
+        Raises:
+            ArtifactError: It cannot be read or written.
+            UnsafePathError: `artifact_path` leads out of the run's artifacts.
+        """
         self._writable(run_id).log_folder(local_dir, artifact_path)
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
-        """Keep a text as a file.
+        """Store a text as a UTF-8 file.
 
         Raises:
-            InvalidValueError: It is no text, or not valid Unicode.
+            InvalidValueError: It is not a text, or not valid Unicode.
         """
         self._writable(run_id).log_bytes(encoding.from_text(text), artifact_file)
 
     def log_stream(self, run_id: str, stream: IO[bytes], artifact_file: str) -> None:
-        """Keep what a binary stream still holds as a file."""
+        """Store the rest of a binary stream as a file."""
         self._writable(run_id).log_bytes(stream.read(), artifact_file)
 
     def log_dict(
         self, run_id: str, dictionary: Mapping[str, Any] | list[Any], artifact_file: str
     ) -> None:
-        """Keep a dictionary as JSON, or as YAML where the name ends in `.yaml` or `.yml`."""
+        """Store a dictionary or list as JSON, or as YAML if the name ends in `.yaml` or `.yml`.
+
+        Raises:
+            InvalidValueError: It holds something that JSON cannot express.
+        """
         content = encoding.from_dict(dictionary, artifact_file)
         self._writable(run_id).log_bytes(content, artifact_file)
 
@@ -753,28 +808,34 @@ class TrackingClient:
         timestamp: int | None = None,
         synchronous: bool | None = None,  # noqa: ARG002, FBT001
     ) -> None:
-        """Keep an image under a name of its own, or as one of a series of `key` by step.
+        """Store an image as a file, or as one image of a series over steps.
 
         Args:
-            run_id: Which run.
-            image: A PIL image or an array (H, W[, 1|3|4]): integers in [0, 255] or floats in
-                [0, 1].
-            artifact_file: Its name; or
-            key: the name of the series, with `step` and `timestamp` (ms).
-            step: The caller's counter.
-            timestamp: Milliseconds since the epoch; now by default.
-            synchronous: For MLflow's sake.
+            run_id: The run to log to.
+            image: A PIL image or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): integers in
+                [0, 255] or floats in [0, 1].
+            artifact_file: Its file name; give this or `key`.
+            key: The name of the series.
+            step: Position in the series; 0 by default.
+            timestamp: Milliseconds since the epoch; now by default. For a series only.
+            synchronous: Accepted for MLflow's sake; every call is synchronous.
 
         Raises:
-            InvalidValueError: Not exactly one of `artifact_file` and `key` is given.
+            InvalidValueError: Not exactly one of `artifact_file` and `key` is given, or the image
+                has another shape or range.
+            UnsupportedError: Pillow is not installed.
         """
         if (artifact_file is None) == (key is None):
             raise InvalidValueError("log_image takes either artifact_file or key.")
-        if key is not None:
-            self._log_image_of_series(run_id, image, key, step or 0, timestamp)
+        if key is None:
+            name = str(artifact_file)
+            self._writable(run_id).log_bytes(encoding.from_image(image, name), name)
             return
-        name = str(artifact_file)
-        self._writable(run_id).log_bytes(encoding.from_image(image, name), name)
+        check.check_key("image", key)
+        timestamp_ms = now_ms() if timestamp is None else timestamp
+        files = encoding.image_of_series(image, key, step or 0, timestamp_ms, names.random_id())
+        self._writable(run_id).log_contents(files)
+        self.store.log_batch(run_id, (), {}, {MLFLOW_LOGGED_IMAGES: "True"})
 
     def log_figure(
         self,
@@ -784,34 +845,44 @@ class TrackingClient:
         *,
         save_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep a matplotlib or plotly figure as a picture."""
+        """Store a matplotlib or plotly figure in the format that the file name says.
+
+        Args:
+            run_id: The run to log to.
+            figure: A matplotlib or plotly figure.
+            artifact_file: Such as `roc.png`, `roc.svg` or, for plotly, `roc.html`.
+            save_kwargs: Passed to `figure.savefig`, `to_html` or `to_image`.
+
+        Raises:
+            InvalidValueError: The figure cannot be drawn in this format.
+        """
         content = encoding.from_figure(figure, artifact_file, save_kwargs or {})
         self._writable(run_id).log_bytes(content, artifact_file)
 
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
-        """Keep a table as JSON; rows logged again under the same name are appended.
+        """Store a table as JSON; rows logged again under the same name are appended.
 
-        Of several processes and threads that log to one table, each row stays.
+        Rows logged to one table by several processes and threads are all kept.
 
         Args:
-            run_id: Which run.
+            run_id: The run to log to.
             data: A dict of columns or a DataFrame.
             artifact_file: A name that ends in `.json`.
 
         Raises:
-            InvalidValueError: Another ending, or the data or the file is no table.
+            InvalidValueError: The name ends otherwise, or the data or the file is not a table.
         """
         if not artifact_file.endswith(".json"):
             raise InvalidValueError(f"A table is kept as JSON: end {artifact_file!r} with '.json'.")
-        store = self._writable(run_id)
+        files = self._writable(run_id)
         with exclusive(lock_folder(self.store.database.path) / TABLES_LOCK):
             try:
-                with store.open(artifact_file) as file:
+                with files.open(artifact_file) as file:
                     earlier = file.read()
             except NotFoundError:
                 earlier = None
-            store.log_bytes(encoding.from_table(data, earlier), artifact_file)
-            self._remember_table(run_id, artifact_file)
+            files.log_bytes(encoding.from_table(data, earlier), artifact_file)
+            self._tag_table(run_id, artifact_file)
 
     def load_table(
         self,
@@ -823,47 +894,99 @@ class TrackingClient:
         """The rows that runs logged by `log_table` under one name, one below the other.
 
         Args:
-            experiment_id: Whose active runs to look at, where no `run_ids` are given.
+            experiment_id: Its active runs are read if no `run_ids` are given.
             artifact_file: The table's name.
-            run_ids: Which runs; each must have the table.
-            extra_columns: What to add of the run: "run_id", "status", "params.lr", …
+            run_ids: The runs to read; each must have the table.
+            extra_columns: Columns to add about the run: "run_id", "status", "params.lr", …
 
         Raises:
             NotFoundError: There is no such table.
+            InvalidValueError: A file is not a table, or a run has no such column.
         """
-        import pandas as pd  # noqa: PLC0415
-
-        runs = [self.store.get_run(check.check_run_id(run_id)) for run_id in run_ids or ()]
-        found = runs or self.store.search_runs(
+        chosen = [self.store.get_run(check.check_run_id(run_id)) for run_id in run_ids or ()]
+        runs = chosen or self.store.search_runs(
             [experiment_id], None, ViewType.ACTIVE_ONLY, -1, 0, ["start_time"]
         )
-        tables = []
-        for run in found:
+        tables: list[tuple[Run, bytes]] = []
+        for run in runs:
             try:
                 path = self.artifacts(run.info.run_id).local_path(artifact_file)
             except NotFoundError:
-                if runs:
+                if chosen:
                     raise
                 continue
-            columns = {name: _run_field(run, name) for name in extra_columns or ()}
-            tables.append(encoding.read_table(path.read_bytes()).assign(**columns))
+            tables.append((run, path.read_bytes()))
         if not tables:
             raise NotFoundError(f"No run of experiment {experiment_id} has {artifact_file!r}.")
-        return pd.concat(tables, ignore_index=True)
+        return frames.tables(tables, extra_columns or ())
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
-        """The files and folders directly below `path`, by name."""
-        return self.artifacts(run_id).list(_named(path))
+        """The files and folders directly below `path`, sorted by name; the root by default.
+
+        Raises:
+            NotFoundError: There is no such run.
+            UnsafePathError: `path` leads out of the run's artifacts.
+        """
+        return self.artifacts(run_id).list(_without_slash(path))
 
     def download_artifacts(
         self, run_id: str, path: str, dst_path: str | os.PathLike[str] | None = None
     ) -> str:
-        """The path of an artifact, of all for "": where it lies, or of a copy below `dst_path`.
+        """The local path of an artifact.
+
+        Args:
+            run_id: The run it belongs to.
+            path: The file or folder; "" for all of the run's artifacts.
+            dst_path: Folder to copy it to. Default: no copy, the path where it is stored.
 
         Raises:
             NotFoundError: There is no such artifact.
         """
-        return str(self.artifacts(run_id).download(_named(path), dst_path))
+        return str(self.artifacts(run_id).download(_without_slash(path), dst_path))
+
+    # Where artifacts are
+
+    def artifacts(self, run_id: str) -> ArtifactStore:
+        """The files of one run.
+
+        Raises:
+            NotFoundError: There is no such run.
+            UnsafePathError: The run's location leads out of the database's folder.
+        """
+        return self.open_location(self.store.get_run_info(run_id).artifact_uri)
+
+    def open_location(self, artifact_uri: str) -> ArtifactStore:
+        """The files below an artifact location.
+
+        Raises:
+            UnsafePathError: It leads out of the database's folder and the allowed roots.
+        """
+        from tracker.files import open_artifacts  # noqa: PLC0415  Costs `import tracker` 8 ms.
+
+        folder = self.store.database.folder
+        return open_artifacts(artifact_uri, folder, allowed_roots=self.allowed_roots)
+
+    def allow_root(self, location: str) -> None:
+        """Let this client use artifacts at an absolute path or URL outside the folder."""
+        if locations.is_absolute(location):
+            self.allowed_roots.append(location)
+
+    def check_location(self, location: str) -> None:
+        """Check that a location can hold the artifacts of an experiment.
+
+        Raises:
+            InvalidValueError: It cannot; says why.
+        """
+        from tracker.files import check_location  # noqa: PLC0415
+
+        own = [location] if locations.is_absolute(location) else []
+        folder = self.store.database.folder
+        try:
+            check_location(location, folder, allowed_roots=[*self.allowed_roots, *own])
+        except TrackerError as error:
+            raise InvalidValueError(
+                f"The artifact location {location!r} cannot be used: {error}."
+            ) from error
 
     def _writable(self, run_id: str) -> ArtifactStore:
         """The files of a run that may be written.
@@ -883,26 +1006,42 @@ class TrackingClient:
             info = require_active(connection, check.check_run_id(run_id))
         return self.open_location(info.artifact_uri)
 
-    def _log_image_of_series(
-        self, run_id: str, image: Any, key: str, step: int, timestamp: int | None
+    def _log(
+        self,
+        run_id: str,
+        points: Sequence[Point],
+        params: Mapping[str, Any],
+        tags: Mapping[str, Any],
     ) -> None:
-        """The names and the tag by which MLflow's pages find the images of a series."""
-        series = check.check_key("image", key).replace("/", "~")
-        moment = now_ms() if timestamp is None else timestamp
-        name = f"images/{series}+step+{step}+timestamp+{moment}+{names.random_id()}"
-        picture = encoding.from_image(image, f"{name}.png")
-        store = self._writable(run_id)
-        thumbnail = encoding.thumbnail(picture)
-        store.log_contents({f"{name}.png": picture, f"{name}+compressed.webp": thumbnail})
-        self.store.log_batch(run_id, (), {}, {MLFLOW_LOGGED_IMAGES: "True"})
+        check.check_run_id(run_id)
+        param_texts = as_texts("parameter", params)
+        tag_texts = as_texts("tag", tags)
+        whole: dict[str, str] = {}
+        if MLFLOW_RUN_NAME in tag_texts:
+            name, whole = shorten_run_name(tag_texts.pop(MLFLOW_RUN_NAME), check.MAX_RUN_NAME)
+            tag_texts |= {MLFLOW_RUN_NAME: name} if name else {}
+        short_params, whole_params = shorten("parameter", param_texts, check.MAX_PARAM_VALUE)
+        short_tags, whole_tags = shorten("tag", tag_texts, check.MAX_TAG_VALUE)
+        self.store.log_batch(run_id, points, short_params, short_tags)
+        self._keep_whole(run_id, whole | whole_params | whole_tags)
 
-    def _remember_table(self, run_id: str, artifact_file: str) -> None:
-        """MLflow's pages find tables through a tag; it has room for some two hundred."""
+    def _keep_whole(self, run_id: str, texts: Mapping[str, str]) -> None:
+        """Store the whole of texts that were cut; where that fails, the run goes on without."""
+        if not texts:
+            return
+        try:
+            contents = {name: encoding.from_text(text) for name, text in texts.items()}
+            self.artifacts(run_id).log_contents(contents)
+        except TrackerError as error:
+            warn(f"{', '.join(texts)} cannot be kept: {error}")
+
+    def _tag_table(self, run_id: str, artifact_file: str) -> None:
+        """Add a table to the tag in which MLflow's pages look for tables; it holds about 200."""
         try:
             known = json.loads(
                 self.store.get_run(run_id).data.tags.get(MLFLOW_LOGGED_ARTIFACTS, "[]")
             )
-        except ValueError:  # Not for us to mend.
+        except ValueError:  # Another program's tag is left as it is.
             return
         entry = {"path": artifact_file, "type": "table"}
         longer = json.dumps([*known, entry])
@@ -914,79 +1053,23 @@ class TrackingClient:
 MlflowClient = TrackingClient
 
 
-def is_root(location: str) -> bool:
-    """Whether a location is an absolute path or a URL."""
-    return ":/" in location or Path(location).is_absolute()
-
-
-def page(max_results: int | None, token: str | None) -> tuple[int, int]:
-    """How many rows a page shows, and the first of them."""
-    limit = SEARCH_LIMIT if max_results is None else check.check_max_results(max_results)
-    offset = str(token or 0)  # MLflow takes an empty token for none.
-    if not offset.isdecimal() or int(offset) > check.MAX_RESULTS:
-        raise InvalidValueError(f"{token!r} is no page token: pass the `token` of the last page.")
-    return limit, int(offset)
-
-
-def paged(found: list[Entity], limit: int, offset: int) -> PagedList[Entity]:
-    """A page of what was found with a limit one greater: whether more follows."""
-    more = len(found) > limit
-    return PagedList(found[:limit], str(offset + limit) if more else None)
-
-
-def texts_of(kind: str, values: Mapping[str, Any]) -> dict[str, str]:
-    """Parameters or tags as text.
-
-    Raises:
-        InvalidValueError: A key breaks a rule.
-    """
-    return {check.check_key(kind, key): str(value) for key, value in values.items()}
-
-
-def too_long(folder: str, texts: Mapping[str, str], limit: int) -> dict[str, str]:
-    """The texts that are cut, by the names under which they are kept whole."""
-    if max(map(len, texts.values()), default=0) <= limit:
-        return {}
-    return {
-        f"long_values/{folder}/{key}.txt": text for key, text in texts.items() if len(text) > limit
-    }
-
-
-def cut_all(kind: str, texts: Mapping[str, str], limit: int) -> dict[str, str]:
-    """The texts, each cut to `limit` characters with a warning."""
-    if max(map(len, texts.values()), default=0) <= limit:
-        return dict(texts)
-    return {key: cut(kind, key, text, limit) for key, text in texts.items()}
-
-
-def cut(kind: str, key: str, text: str, limit: int) -> str:
-    """The text, cut to `limit` characters with a warning."""
-    if len(text) <= limit:
-        return text
-    warn(
-        f"The {kind} {key!r} has {len(text)} characters and is cut to {limit}; where it belongs to "
-        f"a run, the whole text is kept among its artifacts under long_values/.",
-    )
-    return text[:limit]
-
-
 def dataset_input(
     dataset: Dataset, context: str | None, tags: Mapping[str, Any] | None
 ) -> DatasetInput:
     """A data set with the tags that say what it is used for."""
-    marks = dict(tags or {})
+    texts = {key: str(value) for key, value in (tags or {}).items()}
     if context is not None:
-        marks[MLFLOW_DATASET_CONTEXT] = context
-    return DatasetInput(dataset, [InputTag(key, str(value)) for key, value in marks.items()])
+        texts[MLFLOW_DATASET_CONTEXT] = context
+    return DatasetInput(dataset, [InputTag(key, text) for key, text in texts.items()])
 
 
 def _point(run_id: str, key: str, value: Any, timestamp: int | None, step: int | None) -> Point:
     check.check_key("metric", key)
     number = value if type(value) is float else plain_float(key, value)
     stored, is_nan = stored_value(number)
-    moment = now_ms() if timestamp is None else plain_timestamp(timestamp)
-    counter = 0 if step is None else plain_int("step", step)
-    return key, stored, moment, counter, is_nan, run_id
+    timestamp_ms = now_ms() if timestamp is None else plain_timestamp(timestamp)
+    at_step = 0 if step is None else plain_int("step", step)
+    return key, stored, timestamp_ms, at_step, is_nan, run_id
 
 
 def _unique_params(params: Sequence[Param]) -> Sequence[Param]:
@@ -1000,16 +1083,6 @@ def _unique_params(params: Sequence[Param]) -> Sequence[Param]:
     return params
 
 
-def _named(path: str | None) -> str | None:
-    """What a path names; MLflow lets that of a folder end in a slash."""
+def _without_slash(path: str | None) -> str | None:
+    """An artifact's path; MLflow accepts a slash at the end of a folder's."""
     return path and (path.rstrip("/") or path)
-
-
-def _run_field(run: Run, name: str) -> Any:
-    """What `search_runs` shows in the column of this name."""
-    group, dot, key = name.partition(".")
-    if dot and group in {"metrics", "params", "tags"}:
-        return getattr(run.data, group).get(key)
-    if not hasattr(run.info, name):
-        raise InvalidValueError(f"A run has no {name!r}; take 'run_id', 'status', 'params.lr', …")
-    return getattr(run.info, name)

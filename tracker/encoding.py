@@ -85,6 +85,15 @@ def from_image(image: Any, artifact_file: str) -> bytes:
     return stream.getvalue()
 
 
+def image_of_series(
+    image: Any, key: str, step: int, timestamp_ms: int, image_id: str
+) -> dict[str, bytes]:
+    """An image and its thumbnail, under the names by which MLflow's pages find a series."""
+    name = f"images/{key.replace('/', '~')}+step+{step}+timestamp+{timestamp_ms}+{image_id}"
+    picture = from_image(image, f"{name}.png")
+    return {f"{name}.png": picture, f"{name}+compressed.webp": thumbnail(picture)}
+
+
 def thumbnail(picture: bytes) -> bytes:
     """A small WebP of an encoded image, which MLflow's pages show in place of it."""
     from PIL import Image  # noqa: PLC0415

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "Dataset",
@@ -18,6 +18,7 @@ __all__ = [
     "InputTag",
     "LifecycleStage",
     "Metric",
+    "PagedList",
     "Param",
     "Run",
     "RunData",
@@ -286,3 +287,32 @@ class FileInfo(_Record):
     path: str
     is_dir: bool
     file_size: int | None = None
+
+
+Entity = TypeVar("Entity")
+
+
+class PagedList(list[Entity]):
+    """One page of a search.
+
+    Args:
+        items: The entities on this page.
+        token: `page_token` of the next page; None on the last one.
+    """
+
+    def __init__(self, items: Iterable[Entity], token: str | None) -> None:
+        super().__init__(items)
+        self.token = token
+
+    @classmethod
+    def cut(cls, found: list[Entity], limit: int, offset: int) -> PagedList[Entity]:
+        """A page of `limit` entities, from a search that asked for one more."""
+        more = len(found) > limit
+        return cls(found[:limit], str(offset + limit) if more else None)
+
+
+class RunOperations:
+    """The already completed handle for `synchronous=False`: every call is synchronous."""
+
+    def wait(self) -> None:
+        """Return at once."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tracker.client import RunOperations, TrackingClient
-    from tracker.entities import Dataset, FileInfo, Metric
+    from tracker.client import TrackingClient
+    from tracker.entities import Dataset, FileInfo, Metric, RunOperations
 
 __all__ = [
     "best_step",

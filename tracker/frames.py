@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from tracker import encoding
+from tracker.exceptions import InvalidValueError
 from tracker.numbers import read_int, read_value
 from tracker.store import metrics, runs
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tracker.entities import RunInfo, ViewType
+    from tracker.entities import Run, RunInfo, ViewType
     from tracker.store import Store
 
 
@@ -84,6 +86,37 @@ def search_runs(
         columns = _attributes(infos)
         columns |= _logged(connection, infos)
     return pd.DataFrame(columns)
+
+
+def tables(logged: Iterable[tuple[Run, bytes]], extra_columns: Sequence[str]) -> pd.DataFrame:
+    """The rows of several logged tables, one below the other.
+
+    Args:
+        logged: Runs with the content of a file that `log_table` wrote.
+        extra_columns: Columns to add about the run: "run_id", "status", "params.lr", …
+
+    Raises:
+        InvalidValueError: A file is not a table, or a run has no such column.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    parts = [
+        encoding.read_table(content).assign(
+            **{name: _run_field(run, name) for name in extra_columns}
+        )
+        for run, content in logged
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _run_field(run: Run, name: str) -> Any:
+    """What `search_runs` shows in the column of this name."""
+    group, dot, key = name.partition(".")
+    if dot and group in {"metrics", "params", "tags"}:
+        return getattr(run.data, group).get(key)
+    if not hasattr(run.info, name):
+        raise InvalidValueError(f"A run has no {name!r}; take 'run_id', 'status', 'params.lr', …")
+    return getattr(run.info, name)
 
 
 def _attributes(infos: Sequence[RunInfo]) -> dict[str, Any]:

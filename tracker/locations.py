@@ -17,6 +17,11 @@ NETWORK_TYPES: Final = frozenset(
 )
 
 
+def is_absolute(location: str) -> bool:
+    """Whether an artifact location is an absolute path or a URL."""
+    return ":/" in location or Path(location).is_absolute()
+
+
 def default_uri() -> str:
     """The environment's tracking URI, else a file in the working directory."""
     return os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT

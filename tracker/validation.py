@@ -184,6 +184,26 @@ def check_max_results(max_results: object) -> int:
     return min(limit, MAX_RESULTS)
 
 
+def check_page(max_results: object, page_token: str | None, default: int) -> tuple[int, int]:
+    """The length of a page, and the number of results before it.
+
+    Args:
+        max_results: None for the default.
+        page_token: None or "" for the first page.
+        default: Length of a page.
+
+    Raises:
+        InvalidValueError: An argument is not a valid limit or token.
+    """
+    limit = default if max_results is None else check_max_results(max_results)
+    offset = str(page_token or 0)
+    if not offset.isdecimal() or int(offset) > MAX_RESULTS:
+        raise InvalidValueError(
+            f"{page_token!r} is not a page token: pass the `token` of the page before."
+        )
+    return limit, int(offset)
+
+
 def refuse(**arguments: object) -> None:
     """Refuse arguments that MLflow takes and the tracker has no counterpart to.
 

@@ -81,7 +81,7 @@ def test_mlflows_numbers_of_the_views_are_understood(client, run_id, view, found
         ({"experiment_ids": None}, r"a list, such as \['0'\], not None"),
         ({"experiment_ids": 1.0}, "a list, such as"),
         ({"max_results": 0}, "at least 1"),
-        ({"page_token": "9" * 30}, "no page token"),
+        ({"page_token": "9" * 30}, "not a page token"),
     ],
 )
 def test_a_search_with_a_senseless_argument_says_which(client, arguments, message):
