@@ -1,4 +1,4 @@
-"""What a study can be told: the sections of config.yaml and the rules their values keep."""
+"""The sections of config.yaml and the rules for their values."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pydantic import (
 
 from tracker.locations import database_path
 
-LONGEST_NAME_BYTES = 255
-"""Of a file, on the file systems in use."""
+MAX_NAME_BYTES = 255
+"""The longest file name on common file systems."""
 LARGEST_SEED = 2**63 - 1
 EFFECTIVE_CONFIG = "config/effective_config.yaml"
 """The artifact that holds the configuration of a run; one without it cannot be resumed."""
-OWN_FILES = {"split.pt"}
-"""What a run itself keeps beside its images."""
+RESERVED_FILES = {"split.pt"}
+"""Names of a run's other artifacts next to its images."""
 
 
 def _number(value: object) -> object:
@@ -51,25 +51,25 @@ def _text(value: str) -> str:
 
 def _name(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("a name is made of characters that can be seen")
+        raise ValueError("a name must consist of printable characters")
     return value
 
 
 def _path(value: str) -> str:
-    if any(len(part.encode()) > LONGEST_NAME_BYTES for part in Path(value).parts):
-        raise ValueError(f"a name in it is longer than {LONGEST_NAME_BYTES} bytes")
-    return os.path.expanduser(value)  # noqa: PTH111 -- Path's takes an unknown user for an error
+    if any(len(part.encode()) > MAX_NAME_BYTES for part in Path(value).parts):
+        raise ValueError(f"a name in it is longer than {MAX_NAME_BYTES} bytes")
+    return os.path.expanduser(value)  # noqa: PTH111 -- Path's raises for an unknown user
 
 
 def _database(value: str) -> str:
-    database_path(value, Path("/"))  # refuses what names no file
+    database_path(value, Path("/"))  # raises if it names no file
     return value
 
 
 def _image_file(value: str) -> str:
     plain = re.fullmatch(r"[^/\\:%]+\.pt", value) and value.isprintable()
-    if not plain or value.startswith(".") or value.lower() in OWN_FILES:
-        raise ValueError("the name of a file inside paths.root must stand here, such as 'a.pt'")
+    if not plain or value.startswith(".") or value.lower() in RESERVED_FILES:
+        raise ValueError("it must be the name of a file inside paths.root, such as 'a.pt'")
     return value
 
 
@@ -88,19 +88,19 @@ MetricName = Literal["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
 
 
 class Section(BaseModel):
-    """A part of the configuration: no unknown key, no silent conversion."""
+    """A section of the configuration: no unknown keys, no silent conversions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @model_validator(mode="before")
     @classmethod
     def _without_keys(cls, value: Any) -> Any:
-        """A section whose keys are all commented out is null to YAML."""
+        """Treat a section whose keys are all commented out, null in YAML, as empty."""
         return {} if value is None else value
 
 
 class Paths(Section):
-    """Where the images lie. `root` is absolute once loaded; the files lie inside it."""
+    """Where the images are. `root` is absolute once loaded; the files are inside it."""
 
     root: PathText = "data"
     train_data: ImageFile = "mnist_train.pt"
@@ -109,8 +109,8 @@ class Paths(Section):
     test_data_blurred: ImageFile = "mnist_test_blurred.pt"
 
     @model_validator(mode="after")
-    def _apart(self) -> Paths:
-        """No file may take the place of another, nor of its substitute, nor by its case alone."""
+    def _distinct(self) -> Paths:
+        """No two files, substitutes included, may have names that are equal but for their case."""
         taken: dict[str, str] = {}
         for key in IMAGE_FILES:
             name = getattr(self, key)
@@ -140,7 +140,7 @@ def substitute_name(name: str) -> str:
 
 
 class DataPrep(Section):
-    """How the images are made. The `stroke_*` keys concern the substitute only."""
+    """How the images are made. The `stroke_*` keys are for the substitute only."""
 
     blur_sigma: Annotated[Number, Field(gt=0, le=14)] = 2.0
     download: bool = True
@@ -152,13 +152,13 @@ class DataPrep(Section):
     stroke_test_samples: Annotated[int, Field(ge=10, le=10_000_000)] = 10_000
 
     @property
-    def drawn_from(self) -> int:
+    def image_seed(self) -> int:
         """The seed of the substitute's images."""
         return self.seed if self.stroke_seed is None else self.stroke_seed
 
 
 class ModelConfig(Section):
-    """One configuration: a network, its training images and how it is trained."""
+    """One configuration: a network, its training images, and how it is trained."""
 
     description: Text = ""
     on_request: bool = False
@@ -185,12 +185,12 @@ class ModelConfig(Section):
 
     @field_validator("best_mode")
     @classmethod
-    def _as_the_metric_asks(cls, mode: str | None, info: ValidationInfo) -> str:
-        """The other way round, the worst epoch would be tested and exported."""
+    def _matches_the_metric(cls, mode: str | None, info: ValidationInfo) -> str:
+        """`best_mode` must match the metric, or the worst epoch would win."""
         metric = info.data.get("best_metric", "val_loss")
         natural = "max" if metric.endswith("accuracy") else "min"
         if mode not in {None, natural}:
-            raise ValueError(f"the best {metric} is the {natural}; leave it out")
+            raise ValueError(f"the best {metric} is its {natural}; leave best_mode out")
         return natural
 
 
@@ -219,8 +219,8 @@ class Config(Section):
     testing: Testing = Testing()
     tracking: Tracking = Tracking()
 
-    def located_in(self, folder: Path) -> Config:
-        """The same study with its paths resolved against `folder`."""
+    def resolved_against(self, folder: Path) -> Config:
+        """The same study with relative paths resolved against `folder`."""
         paths = self.paths.model_copy(update={"root": str(folder / self.paths.root)})
         database = database_path(self.tracking.database, folder)
         tracking = self.tracking.model_copy(update={"database": str(database)})
@@ -233,11 +233,11 @@ class Config(Section):
         return self.model_copy(update={"paths": paths})
 
     def with_seed(self, seed: int) -> Config:
-        """The same study on the same images from another seed."""
-        update = {"seed": seed, "stroke_seed": self.data_prep.drawn_from}
+        """The same study on the same images, trained from another seed."""
+        update = {"seed": seed, "stroke_seed": self.data_prep.image_seed}
         return self.model_copy(update={"data_prep": self.data_prep.model_copy(update=update)})
 
-    def settled(self, source: str) -> Config:
-        """The same study with images of `source`, whatever a machine has at hand."""
-        update = {"source": source, "stroke_seed": self.data_prep.drawn_from}
+    def with_source(self, source: str) -> Config:
+        """The same study on images of `source`, whatever is available."""
+        update = {"source": source, "stroke_seed": self.data_prep.image_seed}
         return self.model_copy(update={"data_prep": self.data_prep.model_copy(update=update)})

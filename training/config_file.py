@@ -1,4 +1,4 @@
-"""config.yaml and `--set` -> a checked `Config`; every complaint names its line."""
+"""From config.yaml and `--set` to a validated `Config`; error messages name the line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 from yaml import MappingNode, MarkedYAMLError, Node, SafeLoader, YAMLError
 from yaml.constructor import ConstructorError
 
+from tracker.text import did_you_mean
 from training.config import Config, ModelConfig
-from training.errors import ConfigError, UsageError, did_you_mean
+from training.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,23 +25,27 @@ Location = tuple[str, ...]
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """The study that `path` describes, changed by `overrides` such as 'data_prep.seed=3'.
+    """Load a study from a YAML file.
+
+    Args:
+        path: The file.
+        overrides: Changes such as 'data_prep.seed=3', as `--set` takes them.
 
     Raises:
-        ConfigError: The file cannot be read, is no YAML, or breaks a rule.
+        ConfigError: The file cannot be read, is not YAML, or breaks a rule.
         UsageError: An override is not of the form key=value.
     """
     document, origins = _read(path)
     for override in overrides:
         _apply(override, document, origins)
-    return _validated(document, origins, path.name).located_in(path.parent.absolute())
+    return _validated(document, origins, path.name).resolved_against(path.parent.absolute())
 
 
 def _validated(document: dict[str, Any], origins: dict[Location, str], default: str) -> Config:
     try:
         return Config.model_validate(document)
     except ValidationError as error:
-        # A misspelt section is missing as well as unknown: only the latter tells how it is spelt.
+        # A misspelled section is both missing and unknown; only the latter error hints at it.
         first = min(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
         raise ConfigError(_sentence(first, origins, default)) from error
 
@@ -53,7 +58,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
     except FileNotFoundError as error:
         message = f"there is no configuration file {str(path)!r}; name one with --config FILE"
         raise ConfigError(message) from error
-    except (OSError, ValueError) as error:  # of the path, or of bytes that are no UTF-8
+    except (OSError, ValueError) as error:  # invalid path, or not UTF-8
         raise ConfigError(f"the configuration {str(path)!r} cannot be read: {error}") from error
     except YAMLError as error:
         problem = problem_of(error)
@@ -64,24 +69,27 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
 
 
 def _lines(root: Node | None, name: str) -> dict[Location, str]:
-    """The line of every key; a key that stands twice is refused.
+    """The line of every key.
 
-    What aliases repeat is walked once: it may be large, or hold itself.
+    What YAML aliases repeat is visited once: it may be large, or contain itself.
+
+    Raises:
+        ConfigError: A key occurs twice.
     """
     origins: dict[Location, str] = {}
-    walked: set[int] = set()
-    waiting: list[tuple[Location, Node | None]] = [((), root)]
-    for location, node in waiting:  # grows on the way
-        if not isinstance(node, MappingNode) or id(node) in walked:
+    visited: set[int] = set()
+    queue: list[tuple[Location, Node | None]] = [((), root)]
+    for location, node in queue:  # grows while it is iterated
+        if not isinstance(node, MappingNode) or id(node) in visited:
             continue
-        walked.add(id(node))
+        visited.add(id(node))
         for key, value in node.value:
             below = (*location, str(key.value))
             origin = f"{name}:{key.start_mark.line + 1}"
             if below in origins:
-                raise ConfigError(f"{origin}: {'.'.join(below)} already stands at {origins[below]}")
+                raise ConfigError(f"{origin}: {'.'.join(below)} is already at {origins[below]}")
             origins[below] = origin
-            waiting.append((below, value))
+            queue.append((below, value))
     return origins
 
 
@@ -106,15 +114,15 @@ def _apply(override: str, document: dict[str, Any], origins: dict[Location, str]
 
 
 def _check_section(location: Location, document: dict[str, Any]) -> None:
-    """A misspelt configuration name must not become a new configuration."""
+    """Check that a misspelled configuration does not become a new one."""
     names = document.get("model_configs")
     if location[0] != "model_configs" or not isinstance(names, dict):
         return
     if len(location) < 3:  # noqa: PLR2004 -- section, name, key
         raise UsageError(f"--set {'.'.join(location)} names no key of a configuration")
     if location[1] not in names:
-        hint = did_you_mean(location[1], names)
-        raise UsageError(f"--set: there is no configuration {location[1]!r}; {hint}")
+        hint = did_you_mean(location[1], names, list_all=True)
+        raise UsageError(f"--set: there is no configuration {location[1]!r}{hint}")
 
 
 def _value(text: str, override: str) -> Any:
@@ -130,8 +138,8 @@ def _sentence(error: ErrorDetails, origins: dict[Location, str], default: str) -
     origin = _origin(location, origins, default)
     dotted = ".".join(location)
     if error["type"] == "extra_forbidden":
-        hint = did_you_mean(location[-1], _known_keys(location[:-1]))
-        return f"{origin}: unknown key {dotted!r}; {hint}"
+        hint = did_you_mean(location[-1], _known_keys(location[:-1]), list_all=True)
+        return f"{origin}: unknown key {dotted!r}{hint}"
     if error["type"] == "missing":
         return f"{origin}: {dotted!r} is missing"
     shown, message = shortened(error["input"]), _message(error)
@@ -142,10 +150,10 @@ def _sentence(error: ErrorDetails, origins: dict[Location, str], default: str) -
 
 def _message(error: ErrorDetails) -> str:
     if error["type"] in {"model_type", "dict_type"}:
-        return "a section must stand here, which is a list of `key: value`"
+        return "it must be a section: lines of `key: value`"
     if error["type"] == "too_short":
         return "it may not be empty"
-    cause = error.get("ctx", {}).get("error")  # of a rule of our own
+    cause = error.get("ctx", {}).get("error")  # an error of our own validators
     text = str(cause or error["msg"])
     return text[0].lower() + text[1:]
 
@@ -159,7 +167,7 @@ def _origin(location: Location, origins: dict[Location, str], default: str) -> s
 
 
 def _known_keys(section: Location) -> list[str]:
-    """The keys that a section of the configuration may have."""
+    """The keys that a section may have."""
     if section and section[0] == "model_configs":
         return list(ModelConfig.model_fields)
     model: type[BaseModel] = Config
@@ -175,7 +183,7 @@ _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
 class _Loader(SafeLoader):
-    """Any value that is not what its tag or its look promises is an error with a place."""
+    """Makes any value that cannot be read as its tag an error with a line number."""
 
     def construct_object(self, node: Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002
         try:
@@ -186,7 +194,7 @@ class _Loader(SafeLoader):
             raise ConstructorError(None, None, problem, node.start_mark) from error
 
 
-# No key takes a date: what looks like one is a text.
+# No key takes a date: what looks like one is text.
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
     for first, resolvers in SafeLoader.yaml_implicit_resolvers.items()
@@ -194,10 +202,10 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def compose(text: str) -> Node | None:
-    """The nodes of the one document in a text, which know their lines; None where it is empty.
+    """Parse a YAML document into nodes, which know their lines; None if it is empty.
 
     Raises:
-        YAMLError: The text is no YAML, or is nested too deeply.
+        YAMLError: The text is not YAML, or is nested too deeply.
     """
     loader = _Loader(text)
     try:
@@ -209,7 +217,7 @@ def compose(text: str) -> Node | None:
 
 
 def value_of(node: Node | None) -> Any:
-    """The value that a node and all below it describe. The nodes are of no use afterwards.
+    """The value of a node. The nodes cannot be used afterwards.
 
     Raises:
         YAMLError: A part of it cannot be read.
@@ -221,7 +229,7 @@ def value_of(node: Node | None) -> Any:
 
 
 def problem_of(error: YAMLError) -> str:
-    """What is wrong and where, in one line."""
+    """The problem and its place in one line."""
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         return " ".join(str(error).split())
     mark = error.problem_mark
@@ -229,7 +237,7 @@ def problem_of(error: YAMLError) -> str:
 
 
 def shortened(value: Any) -> str:
-    """A value as a message shows it, shortened.
+    """A value as error messages show it, shortened.
 
     Examples:
         >>> shortened("mpl")
@@ -239,5 +247,5 @@ def shortened(value: Any) -> str:
     short.maxstring = short.maxother = short.maxlong = 100
     try:
         return short.repr(value)
-    except ValueError:  # Python writes no number of more than 4,300 digits
-        return "a number of thousands of digits"
+    except ValueError:  # Python prints no number of more than 4,300 digits
+        return "a number with thousands of digits"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from training import mnist
 from training.blur import blur_bytes
 from training.errors import ConfigError, DataError
-from training.image_sets import ImageSet, Label, Shelf
+from training.image_sets import ImageFiles, ImageSet, SetInfo
 from training.split import split_sizes
 from training.stroke_digits import stroke_digits
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from training.config import Config, ModelConfig
-    from training.mnist import Split
+    from training.mnist import SplitName
 
     Say = Callable[[str], None]
     Maker = Callable[[], tuple[Tensor, Tensor]]
 
 STROKE_DIGITS = "stroke-digits"
 MNIST = "mnist"
-SPLITS: tuple[Split, Split] = ("train", "test")
+SPLITS: tuple[SplitName, SplitName] = ("train", "test")
 
 
 @dataclass(frozen=True)
 class StudyData:
-    """The sets of one source. A blurred set has the labels of its sharp one, image by image."""
+    """The sets of one source. Blurred sets have the images of the sharp ones, in the same order."""
 
     train: ImageSet
     test: ImageSet
@@ -47,8 +47,17 @@ class StudyData:
         """'mnist' or 'stroke-digits'."""
         return self.train.source
 
+    def training_sets(self, train_on: str) -> list[ImageSet]:
+        """The sets that a configuration trains on.
+
+        Args:
+            train_on: 'sharp', 'blurred' or 'both'.
+        """
+        sets = {"sharp": [self.train], "blurred": [self.train_blurred]}
+        return sets.get(train_on, [self.train, self.train_blurred])
+
     def check(self, configs: Mapping[str, ModelConfig]) -> None:
-        """Refuse configurations that ask for more images than there are, or for too few.
+        """Check that configurations ask for neither too many images nor too few.
 
         Raises:
             ConfigError: `max_samples` of a configuration exceeds the training set, or nothing is
@@ -67,31 +76,31 @@ class StudyData:
 
 
 def prepare(config: Config, folder: Path, say: Say = print) -> StudyData:
-    """The study's images, from the files kept in the data root where they are whole and fit.
+    """Load the study's images from the data root, or make those that are missing or damaged.
 
     Args:
-        config: Where MNIST lies, the blur, the substitute's size.
-        folder: Where new files are written; the data root, if that can be written.
-        say: Told, in a sentence each, what a user should know.
+        config: The data root, the blur, the substitute's size.
+        folder: Where new files are written: the data root, if it is writable.
+        say: Called with each sentence the user should read.
 
     Raises:
-        DataError: Images can be neither found nor made, or not be written.
+        DataError: Images can be neither found nor made, or cannot be written.
     """
     root = Path(config.paths.root)
-    maker = _Maker(config, folder, Shelf(list(dict.fromkeys((root, folder)))), say)
+    maker = _Maker(config, folder, ImageFiles(list(dict.fromkeys((root, folder)))), say)
     train, test = maker.sharp()
     data = StudyData(train, test, maker.blurred(train), maker.blurred(test))
     if any(part.path.parent != root for part in vars(data).values()):
-        say(f"The data root {root} cannot be written: what was made is kept for this start only.")
+        say(f"The data root {root} is read-only: prepared images are kept for this run only.")
     return data
 
 
 @contextmanager
 def writable_folder(config: Config) -> Iterator[Path]:
-    """The data root, or a passing folder where the root can be read but not written.
+    """The data root, or a temporary folder if the root is read-only.
 
     Raises:
-        DataError: The root can be neither made nor read, or no folder can be written.
+        DataError: The root can be neither created nor read, or no folder can be written.
     """
     root = Path(config.paths.root)
     try:
@@ -105,10 +114,10 @@ def writable_folder(config: Config) -> Iterator[Path]:
         yield root
         return
     try:
-        passing = tempfile.TemporaryDirectory(prefix="study-images-")
+        temporary = tempfile.TemporaryDirectory(prefix="study-images-")
     except OSError as error:
-        raise DataError(f"neither {root} nor a passing folder can be written: {error}") from error
-    with passing as folder:
+        raise DataError(f"neither {root} nor a temporary folder can be written: {error}") from error
+    with temporary as folder:
         yield Path(folder)
 
 
@@ -120,25 +129,25 @@ def _can_be_listed(folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class _Maker:
-    """Finds images, makes those that are missing, and keeps them."""
+    """Finds images, and makes and saves those that are missing."""
 
     config: Config
     folder: Path
-    shelf: Shelf
+    files: ImageFiles
     say: Say
 
     def sharp(self) -> list[ImageSet]:
-        """Training and test images: MNIST, or the substitute if asked for or nothing else is had.
+        """Training and test images: MNIST, or the substitute if asked for or if MNIST is missing.
 
         Raises:
-            DataError: MNIST is damaged, or it is demanded and missing.
+            DataError: MNIST is damaged, or it is required and missing.
         """
         reason = "the configuration asks for them"
         if self.config.data_prep.source != STROKE_DIGITS:
             try:
                 return [self._mnist(split) for split in SPLITS]
             except mnist.MissingFilesError as error:
-                reason = "; ".join([*self.shelf.damage.values(), str(error)])
+                reason = "; ".join([*self.files.damage.values(), str(error)])
                 if self.config.data_prep.source == MNIST:
                     raise mnist.MissingFilesError(reason) from error
         self.say(
@@ -147,51 +156,51 @@ class _Maker:
         )
         return [self._drawn(split) for split in SPLITS]
 
-    def _mnist(self, split: Split) -> ImageSet:
-        label = Label(MNIST, split, 0.0, f"mnist {split}")
-        return self._obtain(label, partial(self._raw, split))
+    def _mnist(self, split: SplitName) -> ImageSet:
+        info = SetInfo(MNIST, split, 0.0, f"mnist {split}")
+        return self._obtain(info, partial(self._raw, split))
 
-    def _drawn(self, split: Split) -> ImageSet:
+    def _drawn(self, split: SplitName) -> ImageSet:
         prep = self.config.data_prep
         count = prep.stroke_train_samples if split == "train" else prep.stroke_test_samples
-        seed = prep.drawn_from
+        seed = prep.image_seed
         recipe = f"stroke-digits {split} n={count} seed={seed} jitter={prep.stroke_jitter}"
         return self._obtain(
-            Label(STROKE_DIGITS, split, 0.0, recipe),
+            SetInfo(STROKE_DIGITS, split, 0.0, recipe),
             lambda: stroke_digits(count, seed, split, prep.stroke_jitter),
         )
 
     def blurred(self, sharp: ImageSet) -> ImageSet:
         """The blurred counterpart of a set."""
         sigma = self.config.data_prep.blur_sigma
-        label = Label(sharp.source, sharp.split, sigma, f"blur sigma={sigma} of {sharp.digest}")
-        return self._obtain(label, lambda: (blur_bytes(sharp.images, sigma), sharp.labels))
+        info = SetInfo(sharp.source, sharp.split, sigma, f"blur sigma={sigma} of {sharp.digest}")
+        return self._obtain(info, lambda: (blur_bytes(sharp.images, sigma), sharp.labels))
 
-    def _obtain(self, label: Label, make: Maker) -> ImageSet:
+    def _obtain(self, info: SetInfo, make: Maker) -> ImageSet:
         name = self.config.paths.file_name(
-            label.split, blurred=label.blur_sigma > 0, substitute=label.source != MNIST
+            info.split, blurred=info.blur_sigma > 0, substitute=info.source != MNIST
         )
-        found = self.shelf.find(name, label)
+        found = self.files.find(name, info)
         if found is not None:
             return found
-        made = self.shelf.keep(name, label, *make())
-        if name in self.shelf.damage:
-            self.say(f"{self.shelf.damage[name]}; it was made again.")
+        made = self.files.save(name, info, *make())
+        if name in self.files.damage:
+            self.say(f"{self.files.damage[name]}; it was made again.")
         return made
 
-    def _raw(self, split: Split) -> tuple[Tensor, Tensor]:
-        """One split of MNIST from its raw files, fetched where one is missing or damaged."""
+    def _raw(self, split: SplitName) -> tuple[Tensor, Tensor]:
+        """One split of MNIST from its raw files, downloaded if one is missing or damaged."""
         root = Path(self.config.paths.root)
         try:
-            # Into the other folder they may have been fetched for the other split.
+            # The other split may have downloaded them into the temporary folder.
             is_fetched = mnist.raw_folder(self.folder).is_dir()
             return mnist.load_split(self.folder if is_fetched else root, split)
         except (mnist.DamagedFilesError, mnist.MissingFilesError) as error:
-            self._fetch(error)
+            self._download(error)
         return mnist.load_split(self.folder, split)
 
-    def _fetch(self, reason: DataError) -> None:
-        """Download MNIST if that is allowed and possible; raise the reason for it otherwise."""
+    def _download(self, reason: DataError) -> None:
+        """Download MNIST, or raise `reason` if that is not allowed or fails."""
         root, is_damaged = self.config.paths.root, isinstance(reason, mnist.DamagedFilesError)
         if not self.config.data_prep.download:
             if is_damaged:
@@ -200,7 +209,7 @@ class _Maker:
             raise mnist.MissingFilesError(message) from reason
         self.say(f"Downloading MNIST (11 MB) to {mnist.raw_folder(self.folder)} ...")
         try:
-            mnist.fetch(self.folder)
+            mnist.download(self.folder)
         except mnist.MissingFilesError:
             if is_damaged:
                 raise reason from None

@@ -1,8 +1,8 @@
 """The processes that train together: one, or as many as torchrun starts.
 
-Every process holds the whole set and draws the same order; of each batch it takes every n-th image.
-DistributedDataParallel averages the gradients, so that a step is the one that a single process
-would have made, to rounding. Only the process of rank 0 tracks, prints and keeps files.
+Every process holds the whole training set and draws the same order; of each batch, it computes
+every n-th image. DistributedDataParallel averages the gradients, so a step is the one a single
+process would have made, up to rounding. Only rank 0 tracks, prints and writes files.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import distributed
 
-from training.errors import DeviceError, ElsewhereError
+from training.errors import DeviceError, PeerFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,99 +27,99 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class World:
-    """This process among those that train together."""
+    """This process's place among those that train together.
+
+    Examples:
+        >>> World(rank=1, size=2).shard(torch.arange(5)).tolist()
+        [1, 3]
+    """
 
     rank: int = 0
     size: int = 1
 
     @property
     def is_main(self) -> bool:
-        """Whether this process tracks and prints."""
+        """Whether this is rank 0, the process that tracks and prints."""
         return self.rank == 0
 
-    def share(self, batch: Tensor) -> Tensor:
+    def shard(self, batch: Tensor) -> Tensor:
         """The rows of a batch that this process computes."""
         return batch if self.size == 1 else batch[self.rank :: self.size]
 
-    def sum(self, values: Tensor) -> Tensor:
-        """The sum of all processes' values."""
+    def all_reduce(self, values: Tensor) -> Tensor:
+        """Add up `values` over all processes, in place."""
         if self.size > 1:
             distributed.all_reduce(values, distributed.ReduceOp.SUM)
         return values
 
     def minimum(self, values: Tensor) -> Tensor:
-        """The smallest of all processes' values."""
+        """Take the smallest of `values` over all processes, in place."""
         if self.size > 1:
             distributed.all_reduce(values, distributed.ReduceOp.MIN)
         return values
 
-    def all(self, holds: bool) -> bool:  # noqa: FBT001 -- reads as the builtin does
-        """Whether something holds in every process.
+    def all_true(self, condition: bool) -> bool:  # noqa: FBT001 -- reads like the builtin `all`
+        """Whether `condition` is true in every process.
 
         Raises:
-            ElsewhereError: A process is gone.
+            PeerFailedError: Another process is gone.
         """
-        with reaching_others():
-            return bool(self.minimum(torch.tensor(int(holds))))
+        with peer_errors_translated():
+            return bool(self.minimum(torch.tensor(int(condition))))
 
-    def told(self, find: Callable[[], T]) -> T:
-        """What `find` finds in the process of rank 0, which alone calls it.
+    def broadcast(self, compute: Callable[[], T]) -> T:
+        """Return rank 0's result of `compute`, which only rank 0 calls.
 
         Raises:
-            ElsewhereError: A process is gone.
+            PeerFailedError: Another process is gone.
         """
         if self.size == 1:
-            return find()
-        box: list[Any] = [find() if self.is_main else None]
-        with reaching_others():
+            return compute()
+        box: list[Any] = [compute() if self.is_main else None]
+        with peer_errors_translated():
             distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))
-        found: T = box[0]
-        return found
+        result: T = box[0]
+        return result
 
 
 @contextmanager
-def reaching_others() -> Iterator[None]:
-    """A block that can only fail because another process is gone.
+def peer_errors_translated() -> Iterator[None]:
+    """Turn an error of a collective operation into `PeerFailedError`.
 
     Raises:
-        ElsewhereError: It has failed.
+        PeerFailedError: Another process is gone.
     """
     try:
         yield
-    except RuntimeError as error:  # of every kind that torch's backends have for it
-        raise ElsewhereError(f"another process is gone: {first_line(error)}") from error
+    except RuntimeError as error:  # every backend of torch raises a subclass of its own
+        raise PeerFailedError(f"another process is gone: {first_line(error)}") from error
 
 
 def first_line(error: BaseException) -> str:
-    """The sentence of an error of torch, without the stack of C++ below it."""
+    """The message of a torch error without the C++ stack below it."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def launched_world() -> World:
-    """The world that torchrun's environment describes; a single process without it.
-
-    Examples:
-        >>> World(rank=1, size=2).share(torch.arange(5)).tolist()
-        [1, 3]
-    """
+def world_from_environment() -> World:
+    """The world that torchrun's variables describe; a single process without them."""
     return World(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
 @contextmanager
-def joined(world: World, device: torch.device) -> Iterator[World]:
-    """Meet the other processes, and part from them at the end.
+def process_group(world: World, device: torch.device) -> Iterator[None]:
+    """Join the other processes for the length of a block.
 
     Raises:
-        DeviceError: The processes cannot find each other.
+        DeviceError: The processes cannot connect to each other.
     """
     if world.size == 1:
-        yield world
+        yield
         return
     try:
         distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     except (RuntimeError, ValueError) as error:
-        raise DeviceError(f"the {world.size} processes cannot meet: {error}") from error
+        raise DeviceError(f"the {world.size} processes cannot connect: {error}") from error
     try:
-        yield world
+        yield
     finally:
         distributed.destroy_process_group()

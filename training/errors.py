@@ -1,4 +1,4 @@
-"""The errors a user of the trainer can meet.
+"""The errors that the trainer raises on purpose.
 
 * TrainingError              exit code 1
     * UsageError             wrong command line, exit code 2
@@ -7,18 +7,15 @@
     * DeviceError            the machine lacks what was asked for
     * CheckpointError        a checkpoint is missing, damaged or of another shape
     * NonFiniteLossError     the loss became NaN or infinite
-    * RunFailedError         a run ended FAILED; says how far it came
-    * ElsewhereError         another process met an error, and tells it
+    * RunFailedError         a run ended FAILED; holds its outcome
+    * PeerFailedError        another process failed, and reports why
 """
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from training.outcome import Outcome
 
 
@@ -50,8 +47,8 @@ class CheckpointError(TrainingError):
     """A checkpoint is missing, damaged, of another shape, or cannot be written."""
 
 
-class ElsewhereError(TrainingError):
-    """Another process of those that train together met an error, and tells it."""
+class PeerFailedError(TrainingError):
+    """Another process of this training failed, and reports why."""
 
 
 class NonFiniteLossError(TrainingError):
@@ -59,7 +56,7 @@ class NonFiniteLossError(TrainingError):
 
     Args:
         epoch: Counts from 1.
-        step: Optimiser step within the whole training, counts from 1.
+        step: Optimizer step over all epochs, counts from 1.
     """
 
     def __init__(self, epoch: int, step: int) -> None:
@@ -75,27 +72,13 @@ class NonFiniteLossError(TrainingError):
 
 
 class RunFailedError(TrainingError):
-    """A run ended FAILED, with its reason among its tags; others can go on.
+    """A run ended FAILED, with the reason among its tags; the study continues with the others.
 
     Args:
-        outcome: How it ended.
+        outcome: How the run ended.
         reason: Why, in a sentence.
     """
 
     def __init__(self, outcome: Outcome, reason: str) -> None:
         super().__init__(reason)
         self.outcome = outcome
-
-
-def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """A clause that names the closest known word, or all of them when none is close.
-
-    Examples:
-        >>> did_you_mean("defualt", ["default", "small_hidden"])
-        "did you mean 'default'?"
-        >>> did_you_mean("zebra", ["default", "small_hidden"])
-        'known are: default, small_hidden'
-    """
-    words = list(known)
-    close = get_close_matches(wrong, words, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(words)}"

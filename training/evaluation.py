@@ -1,4 +1,4 @@
-"""How well a network reads a test set, and where it goes wrong."""
+"""Logits, losses and accuracies of a network, and its evaluation on a test set."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network says about each image of a test set, (N,) each, on the CPU.
+    """A network's predictions for a test set; each field is (N,) on the CPU.
 
     Args:
         labels: The true digits, int64.
-        predicted: The digits it reads, int64.
-        confidence: The probability it gives to what it reads, float32.
+        predicted: The digits it predicts, int64.
+        confidence: The probability it assigns to its prediction, float32.
         losses: Cross-entropy in nats, float32.
     """
 
@@ -40,19 +40,19 @@ class Predictions:
     losses: Tensor
 
     @property
-    def right(self) -> Tensor:
-        """(N,) bool."""
+    def correct(self) -> Tensor:
+        """Whether each prediction is correct: (N,) bool."""
         return self.predicted == self.labels
 
     def means(self) -> tuple[float, float]:
-        """The mean loss, and the share of images read right."""
-        return Scores(self.losses, self.right).means()
+        """The mean loss and the accuracy (fraction of 1)."""
+        return Scores(self.losses, self.correct).means()
 
 
 def predict(
     model: nn.Module, images: ImageSet, batch_size: int, device: torch.device
 ) -> Predictions:
-    """What `model` says about every image of a test set."""
+    """Predict every image of a test set, `batch_size` images per forward pass."""
     logits = predict_logits(model, images.images.to(device), batch_size).cpu()
     confidence, predicted = logits.softmax(dim=1).max(dim=1)
     losses = score(logits, images.labels).losses
@@ -71,7 +71,7 @@ def summary(predictions: Predictions) -> dict[str, Any]:
 
 
 def confusion_counts(predictions: Predictions) -> list[list[int]]:
-    """How often digit r was read as digit c: row r, column c."""
+    """The confusion matrix: row r, column c counts images of digit r predicted as c."""
     cells = predictions.labels * CLASSES + predictions.predicted
     counts = torch.bincount(cells, minlength=CLASSES * CLASSES)
     table: list[list[int]] = counts.view(CLASSES, CLASSES).tolist()
@@ -79,7 +79,7 @@ def confusion_counts(predictions: Predictions) -> list[list[int]]:
 
 
 def per_class_scores(confusion: list[list[int]]) -> list[dict[str, float]]:
-    """Precision, recall and F1 of each digit; 0 where a digit was never read or never shown."""
+    """Precision, recall and F1 of each digit; 0 if a digit was never predicted or never occurs."""
     scores = []
     for label in range(CLASSES):
         hits = confusion[label][label]
@@ -98,7 +98,7 @@ def per_class_scores(confusion: list[list[int]]) -> list[dict[str, float]]:
 
 
 def calibration(predictions: Predictions) -> dict[str, Any]:
-    """Whether a confidence of 0.8 means right in 80 % of cases.
+    """Whether predictions made with a confidence of 0.8 are correct in 80 % of cases.
 
     Returns:
         `bins`, equally wide, and `ece`, the expected calibration error: the mean gap between
@@ -113,7 +113,7 @@ def calibration(predictions: Predictions) -> dict[str, Any]:
 def _calibration_bin(predictions: Predictions, inside: Tensor, index: int) -> dict[str, Any]:
     count = int(inside.sum())
     confidence = predictions.confidence[inside].double().mean().item() if count else None
-    accuracy = predictions.right[inside].double().mean().item() if count else None
+    accuracy = predictions.correct[inside].double().mean().item() if count else None
     return {
         "low": index / BINS,
         "high": (index + 1) / BINS,
@@ -141,14 +141,14 @@ def predictions_table(predictions: Predictions) -> bytes:
 
 
 def extremes(predictions: Predictions, count: int = 20) -> list[dict[str, Any]]:
-    """The most confident right and the most confident wrong answers, best first.
+    """The most confident correct predictions, then the most confident errors.
 
     Returns:
         Rows of kind ('best' or 'worst'), index, label, prediction, confidence and position, the
-        place of the image in a sprite of 10 columns.
+        index of the image in a sprite of 10 columns.
     """
     rows: list[dict[str, Any]] = []
-    for kind, wanted in (("best", predictions.right), ("worst", ~predictions.right)):
+    for kind, wanted in (("best", predictions.correct), ("worst", ~predictions.correct)):
         candidates = wanted.nonzero().flatten()
         order = predictions.confidence[candidates].argsort(descending=True, stable=True)
         rows += [_row(kind, predictions, int(index)) for index in candidates[order[:count]]]
@@ -167,36 +167,36 @@ def _row(kind: str, predictions: Predictions, index: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Scores:
-    """What came of each image, (N,) each, on one device.
+    """The loss and correctness of each image; each field is (N,) on one device.
 
     Args:
         losses: Cross-entropy in nats, float32.
-        right: Whether the image was read right, bool.
+        correct: Whether the prediction is correct, bool.
     """
 
     losses: Tensor
-    right: Tensor
+    correct: Tensor
 
     def sums(self) -> Tensor:
-        """(2,) float64 on the CPU: all losses, all right answers. Those of processes add up."""
-        losses, right = self.losses.cpu(), self.right.cpu()  # Apple's GPU has no float64
-        return torch.stack([losses.double().sum(), right.double().sum()])
+        """(2,) float64 on the CPU: the summed loss and the number correct; processes add theirs."""
+        losses, correct = self.losses.cpu(), self.correct.cpu()  # Apple's GPU has no float64
+        return torch.stack([losses.double().sum(), correct.double().sum()])
 
     def means(self) -> tuple[float, float]:
-        """The mean loss, and the share of images read right."""
-        loss, accuracy = (self.sums() / len(self.right)).tolist()
+        """The mean loss and the accuracy (fraction of 1)."""
+        loss, accuracy = (self.sums() / len(self.correct)).tolist()
         return loss, accuracy
 
 
 def score(logits: Tensor, labels: Tensor) -> Scores:
-    """What (N, 10) float32 logits are worth against (N,) labels."""
+    """Score (N, 10) float32 logits against (N,) labels."""
     losses = functional.cross_entropy(logits, labels, reduction="none")
     return Scores(losses, logits.argmax(dim=1) == labels)
 
 
 @torch.no_grad()
 def predict_logits(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:
-    """(N, 10) float32 logits of (N, 28, 28) uint8 images."""
+    """The (N, 10) float32 logits of (N, 28, 28) uint8 images, in evaluation mode."""
     model.eval()
     parts = [model(to_input(batch)).float() for batch in torch.split(images, batch_size)]
     return torch.cat(parts)

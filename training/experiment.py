@@ -1,4 +1,4 @@
-"""One configuration on one source of images: what is to be trained, and the training itself."""
+"""One configuration on one source of images: what to train, and the network being trained."""
 
 from __future__ import annotations
 
@@ -11,27 +11,25 @@ import yaml
 
 from training.checkpoint import Checkpoint
 from training.device import describe, versions
-from training.loop import Task, train_epochs
-from training.model import build_model, idle_keys, parameter_count
+from training.loop import Task
+from training.model import build_model, parameter_count, unused_keys
 from training.outcome import EpochResult, best_epoch
-from training.split import Split, examples, split_indices, training_sets
+from training.split import Split, examples, split_indices
 from training.step import build_optimizer, build_step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from training.config import Config, ModelConfig
     from training.data import StudyData
     from training.distributed import World
     from training.report import Report
 
-
 UNTRACKED_KEYS = {"description", "on_request"}
+"""Keys of a configuration that are not parameters of its runs."""
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """Where a study runs."""
+class RunEnvironment:
+    """Where runs take place: the device, the processes, and what shows their progress."""
 
     device: torch.device
     world: World
@@ -40,56 +38,60 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What one run needs to know.
+    """Everything one run needs to know.
 
     Args:
-        has_siblings: Whether the same configuration is trained from other seeds, too.
+        name: The configuration to train.
+        config: The study that holds it.
+        data: The images.
+        environment: Where it is trained.
+        has_siblings: Whether the same configuration is trained from other seeds as well.
     """
 
     name: str
     config: Config
     data: StudyData
-    around: Surroundings
+    environment: RunEnvironment
     has_siblings: bool = False
 
     @property
     def device(self) -> torch.device:
-        """Where it is trained."""
-        return self.around.device
+        """The device it is trained on."""
+        return self.environment.device
 
     @property
     def world(self) -> World:
         """The processes that train it together."""
-        return self.around.world
+        return self.environment.world
 
     @property
     def report(self) -> Report:
-        """What a person is told meanwhile."""
-        return self.around.report
+        """What shows its progress."""
+        return self.environment.report
 
     @property
     def settings(self) -> ModelConfig:
-        """The configuration of this run."""
+        """The configuration itself."""
         return self.config.model_configs[self.name]
 
     @property
     def seed(self) -> int:
-        """What governs subset, split, initialisation and shuffling."""
+        """The seed of subset, split, initialization and shuffling."""
         return self.config.data_prep.seed
 
     def with_seed(self, seed: int) -> Experiment:
-        """The same experiment on the same images from a seed, one of several."""
+        """The same experiment on the same images, as one of several seeds."""
         return replace(self, config=self.config.with_seed(seed), has_siblings=True)
 
     def split(self) -> Split:
-        """The rows of the training set that are trained on and validated on."""
+        """The rows of the training set to train on and to validate on."""
         return split_indices(len(self.data.train), self.settings, self.seed)
 
     def params(self) -> dict[str, Any]:
-        """Everything that was decided for the run, under flat names."""
+        """The run's parameters under flat names, without those that have no effect."""
         split = self.split()
         return {
-            **self.settings.model_dump(exclude=UNTRACKED_KEYS | idle_keys(self.settings).keys()),
+            **self.settings.model_dump(exclude=UNTRACKED_KEYS | unused_keys(self.settings).keys()),
             "max_samples": self.settings.max_samples or len(self.data.train),
             "train_samples": len(split.train),
             "val_samples": len(split.validation),
@@ -100,35 +102,38 @@ class Experiment:
         }
 
     def _parameter_count(self) -> int:
-        with torch.device("meta"):  # a network without numbers, which needs no memory
+        with torch.device("meta"):  # shapes without numbers, which take no memory
             return parameter_count(build_model(self.settings, self.seed))
 
-    def environment(self) -> dict[str, Any]:
-        """Where the run takes place; may change when it is resumed."""
-        names = {f"{name}_version": version for name, version in versions().items()}
-        return {"device": describe(self.device), "processes": self.world.size, **names}
+    def environment_params(self) -> dict[str, Any]:
+        """Parameters of the place, which may differ after a run is resumed."""
+        package_versions = {f"{name}_version": version for name, version in versions().items()}
+        return {
+            "device": describe(self.device),
+            "processes": self.world.size,
+            **package_versions,
+        }
 
     def effective_config(self) -> str:
-        """The configuration of this run alone, as YAML that `--config` takes.
+        """The configuration of this run alone, as YAML that `--config` accepts.
 
-        It names the images that were used, where the study left it to what was at hand.
+        It names the images that were used where the study left the choice open.
         """
-        only = {"model_configs": {self.name: self.settings}}
-        idle = {"model_configs": {self.name: set(idle_keys(self.settings))}}
-        settled = self.config.settled(self.data.source).model_copy(update=only)
-        content = settled.model_dump(exclude=idle)
-        return yaml.safe_dump(content, sort_keys=False)
+        this_model = {"model_configs": {self.name: self.settings}}
+        unused = {"model_configs": {self.name: set(unused_keys(self.settings))}}
+        config = self.config.with_source(self.data.source).model_copy(update=this_model)
+        return yaml.safe_dump(config.model_dump(exclude=unused), sort_keys=False)
 
 
 class Training:
-    """A network on its way, epoch by epoch.
+    """The network and the optimizer of an experiment, between two epochs.
 
     Args:
-        experiment: What is trained on what.
-        resumed: The state to go on from; the beginning by default.
+        experiment: What to train.
+        resumed: The state to continue from; by default, training starts from the beginning.
 
     Raises:
-        CheckpointError: The state is of another network or another optimiser.
+        CheckpointError: The state is of another network or another optimizer.
     """
 
     def __init__(self, experiment: Experiment, resumed: Checkpoint | None = None) -> None:
@@ -141,19 +146,10 @@ class Training:
         if resumed:
             resumed.restore(self.model, self.optimizer)
 
-    def epochs(self) -> Iterator[EpochResult]:
-        """Train what is left of the epochs.
-
-        Raises:
-            NonFiniteLossError: The loss became NaN or infinite.
-        """
-        for result in train_epochs(self._task(), after=len(self.history)):
-            self.history.append(result)
-            yield result
-
-    def _task(self) -> Task:
+    def task(self) -> Task:
+        """What the training loop takes."""
         experiment, settings = self.experiment, self.experiment.settings
-        split, sets = experiment.split(), training_sets(experiment.data, settings)
+        split, sets = experiment.split(), experiment.data.training_sets(settings.train_on)
         return Task(
             model=self.model,
             step=build_step(self.model, self.optimizer, settings, experiment.world),
@@ -166,7 +162,7 @@ class Training:
         )
 
     def state(self) -> Checkpoint:
-        """A copy of all that is needed to go on from here."""
+        """A copy of everything that is needed to continue from here."""
         settings = self.experiment.settings
         weights = {
             key: value.detach().cpu().clone() for key, value in self.model.state_dict().items()
@@ -179,5 +175,5 @@ class Training:
             history=list(self.history),
             best_epoch=best_epoch(self.history, settings),
             seed=self.experiment.seed,
-            settings=settings.model_dump(exclude=set(idle_keys(settings))),
+            settings=settings.model_dump(exclude=set(unused_keys(settings))),
         )

@@ -1,17 +1,19 @@
-"""A set of labelled images, and the file that keeps it between two starts."""
+"""Sets of labeled images, and the files that keep them for the next start."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor
 
+from tracker.files import write_file
 from training import torch_files
 from training.errors import DataError
-from training.torch_files import UnreadableFileError, atomic_write
+from training.torch_files import UnreadableFileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +26,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Labelled images and where they come from.
+    """Labeled images and where they come from.
 
     Args:
         images: (N, 28, 28) uint8.
@@ -32,7 +34,7 @@ class ImageSet:
         source: 'mnist' or 'stroke-digits'.
         split: 'train' or 'test'.
         blur_sigma: Pixels; 0 for sharp images.
-        recipe: How the images were made; a kept file of another recipe is not used.
+        recipe: How the images were made; a file with another recipe is not used.
         digest: 32 hexadecimal digits of a SHA-256 over images and labels.
         path: The file that holds the set.
     """
@@ -62,8 +64,8 @@ def digest_of(images: Tensor, labels: Tensor) -> str:
     return content.hexdigest()[:32]
 
 
-class Label(NamedTuple):
-    """What a set is, before its images are there; see `ImageSet`."""
+class SetInfo(NamedTuple):
+    """The properties of a set that are known before its images; see `ImageSet`."""
 
     source: str
     split: str
@@ -71,27 +73,27 @@ class Label(NamedTuple):
     recipe: str
 
 
-class Shelf:
-    """The files that keep sets between two starts.
+class ImageFiles:
+    """The files that keep image sets for the next start.
 
     Args:
-        folders: Where sets are looked for, in this order; new ones are written to the last.
+        folders: Searched in this order; new files are written to the last one.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
         self.damage: dict[str, str] = {}
-        """What is wrong with files that cannot be used, by their names."""
+        """Why a file cannot be used, by its name."""
 
-    def find(self, name: str, label: Label) -> ImageSet | None:
-        """The set kept under a name; None where it is missing, damaged, or of another recipe."""
+    def find(self, name: str, info: SetInfo) -> ImageSet | None:
+        """Load a set; None if its file is missing, damaged, or of another recipe."""
         for folder in self._folders:
             path = folder / name
             try:
                 content = torch_files.load(path)
-                if found := _images_in(content, label.recipe):
+                if found := _images_in(content, info.recipe):
                     images, labels = found
-                    return ImageSet(images, labels, *label, content["digest"], path)
+                    return ImageSet(images, labels, *info, content["digest"], path)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -100,7 +102,7 @@ class Shelf:
                 self.damage[name] = f"{path} is damaged ({error})"
         return None
 
-    def keep(self, name: str, label: Label, images: Tensor, labels: Tensor) -> ImageSet:
+    def save(self, name: str, info: SetInfo, images: Tensor, labels: Tensor) -> ImageSet:
         """Write a new set.
 
         Raises:
@@ -109,41 +111,40 @@ class Shelf:
         path, digest = self._folders[-1] / name, digest_of(images, labels)
         content = {
             "format": FORMAT,
-            "recipe": label.recipe,
+            "recipe": info.recipe,
             "digest": digest,
             "images": images.clone(),  # a slice would bring its whole storage along
             "labels": labels.clone(),
         }
         try:
-            with atomic_write(path) as file:
-                file.write(torch_files.dump(content))
+            write_file(io.BytesIO(torch_files.dump(content)), path, mode=0o644)
         except OSError as error:
             raise DataError(f"the images cannot be written to {path}: {error.strerror}") from error
-        return ImageSet(images, labels, *label, digest, path)
+        return ImageSet(images, labels, *info, digest, path)
 
 
 def _images_in(content: dict[str, Any], recipe: str) -> tuple[Tensor, Tensor] | None:
-    """The images and labels in the content of a file; None where it is of another recipe.
+    """The images and labels in the content of a file; None if it is of another recipe.
 
     Raises:
-        UnreadableFileError: They are not what was written.
+        UnreadableFileError: They are not as they were written.
     """
     if not isinstance(found := content.get("recipe"), str) or "digest" not in content:
-        raise UnreadableFileError("it is no file of images")
+        raise UnreadableFileError("it is not a file of images")
     if (content.get("format"), found) != (FORMAT, recipe):
         return None
     images, labels = content.get("images"), content.get("labels")
     if not (_is_plain(images, torch.uint8) and _is_plain(labels, torch.int64)):
-        raise UnreadableFileError("its images or labels are of another kind")
+        raise UnreadableFileError("its images or labels are not plain tensors")
     if images.shape != (*labels.shape[:1], SIZE, SIZE) or labels.dim() != 1:
-        raise UnreadableFileError("its images or labels are of another shape")
+        raise UnreadableFileError("its images or labels have another shape")
     if digest_of(images, labels) != content["digest"]:
         raise UnreadableFileError("its checksum is wrong")
     return images, labels
 
 
 def _is_plain(value: object, dtype: torch.dtype) -> TypeGuard[Tensor]:
-    """Whether it is a tensor in memory, all of whose numbers are there."""
+    """Whether it is a dense tensor of the type, on the CPU."""
     if not isinstance(value, Tensor) or value.dtype != dtype:
         return False
     return value.layout == torch.strided and value.device.type == "cpu"

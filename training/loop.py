@@ -1,8 +1,10 @@
-"""The training loop: epochs as permutations of one tensor, nothing copied inside an epoch.
+"""The training loop.
 
-A DataLoader collates every batch from single images and hands it over through Python; here the
-whole set is one uint8 tensor, put in a new order once an epoch, and a batch is a slice of it. The
-logits of an epoch are looked at once, at its end, so that an accelerator is never waited for.
+The whole training set is one uint8 tensor on the device. An epoch is a permutation of its rows and
+a batch is a slice of it: no DataLoader collates single images, and nothing is copied to the host
+inside an epoch.
+
+Shapes: N images in the set, B in a batch, b of those in this process (B without torchrun).
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
     from training.split import Examples
     from training.step import Step
 
-
 VALIDATION_BATCH = 10_000
+PROGRESS_EVERY = 50
+"""Steps between two calls of `on_batch`."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Task:
     """What is trained, on what, and how.
 
     Args:
-        on_batch: Called now and then within an epoch with (epoch, steps done, steps in all).
+        on_batch: Called every 50 steps with (epoch, steps done, steps per epoch).
     """
 
     model: nn.Module
@@ -53,75 +56,91 @@ class Task:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimiser steps in one epoch; the last batch may be smaller."""
+        """Optimizer steps in an epoch; the last batch may be smaller than the others."""
         return -(-len(self.train) // self.config.batch_size)
 
 
 def train_epochs(task: Task, after: int = 0) -> Iterator[EpochResult]:
-    """Train epoch by epoch, from the one after `after`; the caller looks in between.
+    """Train one epoch per iteration; the caller records and saves between two of them.
+
+    Args:
+        task: What to train.
+        after: Epochs done already, in a resumed run.
 
     Raises:
         NonFiniteLossError: The loss became NaN or infinite.
     """
-    for epoch in range(after + 1, task.config.max_epochs + 1):
+    config, world, steps = task.config, task.world, task.steps_per_epoch
+    for epoch in range(after + 1, config.max_epochs + 1):
         start = time.perf_counter()
-        train_loss, train_accuracy = train_epoch(task, epoch)
+
+        # The order depends on the seed and the epoch alone, so that a resumed run draws the one it
+        # would have drawn. It is drawn on the CPU: every device then sees the same order.
+        order = torch.randperm(len(task.train), generator=generator(task.seed, "shuffle", epoch))
+        order = order.to(task.train.labels.device)  # (N,) int64
+        # One gather for the whole epoch; a batch is then a view of its rows.
+        images = task.train.images[order]  # (N, 28, 28) uint8
+        labels = task.train.labels[order]  # (N,) int64
+
+        task.model.train()
+        epoch_logits: list[Tensor] = []  # of each step: (b, 10) float32
+        epoch_labels: list[Tensor] = []  # of each step: (b,) int64
+        image_batches = torch.split(images, config.batch_size)
+        label_batches = torch.split(labels, config.batch_size)
+        batches = zip(image_batches, label_batches, strict=True)
+        for done, (batch_images, batch_labels) in enumerate(batches):
+            # The rate is a function of the step: a resumed run has no scheduler to restore.
+            lr = learning_rate(config, (epoch - 1) * steps + done, steps * config.max_epochs)
+            shard_images = world.shard(batch_images)  # (b, 28, 28) uint8
+            shard_labels = world.shard(batch_labels)  # (b,) int64
+            logits = task.step(shard_images, shard_labels, lr, len(batch_labels))  # (b, 10) float32
+            epoch_logits.append(logits)
+            epoch_labels.append(shard_labels)
+            if task.on_batch and done % PROGRESS_EVERY == 0:
+                task.on_batch(epoch, done, steps)
+
+        # The logits are looked at only here: reading a loss at every step would make the host wait
+        # for an accelerator at every step.
+        train_loss, train_accuracy = _epoch_metrics(epoch_logits, epoch_labels, task, epoch)
         seconds = time.perf_counter() - start
         val_loss, val_accuracy = validate(task.model, task.validation)
-        if not task.world.all(math.isfinite(val_loss)):  # the last steps may have broken it
-            raise NonFiniteLossError(epoch, epoch * task.steps_per_epoch)
+        # Each train logit is from before its step's update, so only validation sees the last one.
+        if not world.all_true(math.isfinite(val_loss)):
+            raise NonFiniteLossError(epoch, epoch * steps)
         speed = len(task.train) / seconds
         yield EpochResult(epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds, speed)
 
 
-def train_epoch(task: Task, epoch: int) -> tuple[float, float]:
-    """One pass over the training images in a new order; mean loss and accuracy on the way.
+def _epoch_metrics(
+    logits: list[Tensor], labels: list[Tensor], task: Task, epoch: int
+) -> tuple[float, float]:
+    """Mean loss and accuracy over an epoch, of all processes.
 
     Raises:
-        NonFiniteLossError: The loss became NaN or infinite.
+        NonFiniteLossError: A loss is NaN or infinite.
     """
-    order = torch.randperm(len(task.train), generator=generator(task.seed, "shuffle", epoch))
-    order = order.to(task.train.labels.device)
-    images, labels = task.train.images[order], task.train.labels[order]
-    size, per_epoch = task.config.batch_size, task.steps_per_epoch
-    task.model.train()
-    logits, targets = [], []
-    for done, (batch, answers) in enumerate(
-        zip(torch.split(images, size), torch.split(labels, size), strict=True)
-    ):
-        step = (epoch - 1) * per_epoch + done
-        rate = learning_rate(task.config, step, per_epoch * task.config.max_epochs)
-        targets.append(task.world.share(answers))
-        logits.append(task.step(task.world.share(batch), targets[-1], rate, len(answers)))
-        if task.on_batch and done % 50 == 0:
-            task.on_batch(epoch, done, per_epoch)
-    return _judged(logits, targets, task, epoch)
-
-
-def _judged(
-    logits: list[Tensor], targets: list[Tensor], task: Task, epoch: int
-) -> tuple[float, float]:
-    """Mean loss and accuracy of an epoch's logits, each from before its step's update."""
-    scores = score(torch.cat(logits).float(), torch.cat(targets))
-    loss, accuracy = (task.world.sum(scores.sums()) / len(task.train)).tolist()
+    scores = score(torch.cat(logits).float(), torch.cat(labels))  # this process's N / size images
+    loss, accuracy = (task.world.all_reduce(scores.sums()) / len(task.train)).tolist()
     if not math.isfinite(loss):
-        steps = torch.repeat_interleave(torch.tensor([len(part) for part in targets]))
+        # (images,) int64: the step within the epoch that each image was in
+        steps = torch.repeat_interleave(torch.tensor([len(part) for part in labels]))
         raise NonFiniteLossError(epoch, _first_broken_step(scores.losses.cpu(), steps, task, epoch))
     return loss, accuracy
 
 
 def _first_broken_step(losses: Tensor, steps: Tensor, task: Task, epoch: int) -> int:
-    """The first step at which any process lost the loss; `steps` are those within the epoch."""
-    never = torch.tensor([task.steps_per_epoch])
-    within = int(task.world.minimum(torch.cat([steps[~losses.isfinite()], never]).min()))
+    """The first step, counted from 1 over all epochs, at which any process lost its loss."""
+    none_here = torch.tensor([task.steps_per_epoch])
+    within = int(task.world.minimum(torch.cat([steps[~losses.isfinite()], none_here]).min()))
     return (epoch - 1) * task.steps_per_epoch + within + 1
 
 
 @torch.no_grad()
 def validate(model: nn.Module, examples: Examples) -> tuple[float, float]:
     """Mean loss and accuracy on images that are not trained on."""
-    scores = score(predict_logits(model, examples.images, VALIDATION_BATCH), examples.labels)
+    logits = predict_logits(model, examples.images, VALIDATION_BATCH)  # (n, 10) float32
+    scores = score(logits, examples.labels)
     _, accuracy = scores.means()
-    # In float32, unlike other means: a resumed run compares it with those of its earlier epochs,
-    # and has to find the same one the best.
+    # A float32 mean, unlike the others: a resumed run compares it with those of its earlier epochs
+    # to find the best one, and those were computed this way.
     return scores.losses.mean().item(), accuracy

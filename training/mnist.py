@@ -1,4 +1,4 @@
-"""MNIST's four files: found or fetched by torchvision's addresses, checked, decoded."""
+"""MNIST's four files: found or downloaded from torchvision's mirrors, checked and decoded."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-Split = Literal["train", "test"]
+SplitName = Literal["train", "test"]
 
-FILES: dict[Split, tuple[str, str]] = {
+FILES: dict[SplitName, tuple[str, str]] = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
@@ -36,27 +36,27 @@ SHA256 = {  # of the decompressed files, so that a file unpacked by hand is chec
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-PATIENCE_SECONDS = 5.0
-"""How long a silent server is waited for."""
+TIMEOUT_SECONDS = 5.0
+"""How long to wait for a server that does not answer."""
 
 
 class MissingFilesError(DataError):
-    """MNIST is not here, which is no mistake: it may be fetched or replaced."""
+    """MNIST is not there, which is not an error: it can be downloaded or replaced."""
 
 
 class DamagedFilesError(DataError):
-    """A file of MNIST is not what was published."""
+    """A file of MNIST differs from the published one."""
 
 
 def raw_folder(root: Path) -> Path:
-    """Where the raw files lie: as torchvision keeps them, or in the data root itself."""
+    """The folder of the raw files: torchvision's, or the data root itself."""
     name = FILES["train"][0]
     if any(os.access(root / file, os.F_OK) for file in (name, f"{name}.gz")):
         return root
     return root / "MNIST" / "raw"
 
 
-def load_split(root: Path, split: Split) -> tuple[Tensor, Tensor]:
+def load_split(root: Path, split: SplitName) -> tuple[Tensor, Tensor]:
     """The images (N, 28, 28) uint8 and labels (N,) int64 of one split.
 
     Raises:
@@ -68,22 +68,22 @@ def load_split(root: Path, split: Split) -> tuple[Tensor, Tensor]:
     return decode_idx(images), decode_idx(labels).long()
 
 
-def fetch(root: Path, mirrors: Sequence[str] | None = None) -> None:
+def download(root: Path, mirrors: Sequence[str] | None = None) -> None:
     """Download the four files (11 MB) into torchvision's folder layout.
 
     Args:
         root: The data root.
-        mirrors: Addresses that end in a slash; torchvision's by default.
+        mirrors: URLs that end in a slash; by default, torchvision's.
 
     Raises:
-        MissingFilesError: No server gave the files that were published.
+        MissingFilesError: No mirror has the published files.
         DeviceError: torchvision cannot be imported.
     """
     source = _source()
     reason = "no mirror is known"
     for mirror in source.mirrors if mirrors is None else mirrors:
         try:
-            _fetch_from(mirror, source.resources, raw_folder(root))
+            _download_from(mirror, source.resources, raw_folder(root))
         except (OSError, RuntimeError) as error:
             reason = str(error)
         else:
@@ -91,24 +91,24 @@ def fetch(root: Path, mirrors: Sequence[str] | None = None) -> None:
     raise MissingFilesError(f"MNIST could not be downloaded ({reason})")
 
 
-def _fetch_from(mirror: str, resources: list[tuple[str, str]], folder: Path) -> None:
+def _download_from(mirror: str, resources: list[tuple[str, str]], folder: Path) -> None:
     """Download and check all files before any is put in its place."""
     from torchvision.datasets.utils import download_url  # noqa: PLC0415 -- seconds to import
 
     folder.mkdir(parents=True, exist_ok=True)
-    with _impatient_sockets(), tempfile.TemporaryDirectory(dir=folder) as passing:
+    with _socket_timeout(), tempfile.TemporaryDirectory(dir=folder) as temporary:
         urllib.request.urlopen(mirror + resources[-1][0]).close()  # noqa: S310 -- fail early
         for name, md5 in resources:
-            download_url(mirror + name, root=passing, filename=name, md5=md5)
+            download_url(mirror + name, root=temporary, filename=name, md5=md5)
         for name, _ in resources:
-            (Path(passing) / name).replace(folder / name)
+            (Path(temporary) / name).replace(folder / name)
 
 
 @contextmanager
-def _impatient_sockets() -> Iterator[None]:
-    """Torchvision sets no timeout; behind a silent firewall it would wait for minutes."""
+def _socket_timeout() -> Iterator[None]:
+    """Limit the wait: torchvision sets no timeout, and some firewalls never answer."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE_SECONDS)
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:
         yield
     finally:
@@ -116,7 +116,7 @@ def _impatient_sockets() -> Iterator[None]:
 
 
 def _source() -> Any:
-    """Torchvision's MNIST: its mirrors, and its files with their MD5."""
+    """Torchvision's MNIST class, which knows the mirrors and the files' MD5."""
     try:
         from torchvision.datasets import MNIST  # noqa: PLC0415 -- seconds to import
     except (ImportError, RuntimeError, OSError) as error:
@@ -128,7 +128,7 @@ def _source() -> Any:
 
 
 def _content(folder: Path, name: str) -> bytes:
-    """The decompressed bytes of one file, as they were published."""
+    """The decompressed content of one file, checked."""
     path = folder / name
     packed = folder / f"{name}.gz"
     try:

@@ -1,4 +1,4 @@
-"""The networks a configuration can name. Adding one is adding one decorated function."""
+"""The networks that a configuration can name, and their export. Add one by a decorated function."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from training.errors import ConfigError, did_you_mean
+from tracker.text import did_you_mean
+from training.errors import ConfigError
 from training.image_sets import CLASSES, SIZE
 from training.seeds import derived_seed
 
@@ -26,25 +27,25 @@ if TYPE_CHECKING:
 PIXELS = SIZE * SIZE
 
 MODELS: dict[str, Builder] = {}
-"""Builders by name. Networks take (N, 1, 28, 28) float32 in [0, 1] and give (N, 10) logits."""
-SHAPED_BY: dict[str, set[str]] = {}
-"""The keys of a configuration that only some networks look at, by the name of the network."""
+"""Builders by name. Networks map (N, 1, 28, 28) float32 in [0, 1] to (N, 10) logits."""
+MODEL_KEYS: dict[str, set[str]] = {}
+"""For each network, the keys of a configuration that only some networks use."""
 
 
 def register(name: str, *keys: str) -> Callable[[Builder], Builder]:
-    """Make a builder known under `name`, and the keys that shape its network."""
+    """Register a builder under `name`, with the keys of the configuration that it uses."""
 
-    def keep(builder: Builder) -> Builder:
+    def add(builder: Builder) -> Builder:
         MODELS[name] = builder
-        SHAPED_BY[name] = set(keys)
+        MODEL_KEYS[name] = set(keys)
         return builder
 
-    return keep
+    return add
 
 
 @register("mlp", "hidden_size")
 def multilayer_perceptron(config: ModelConfig) -> nn.Module:
-    """One hidden layer of `hidden_size` rectified units."""
+    """One hidden layer of `hidden_size` rectified linear units."""
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(PIXELS, config.hidden_size),
@@ -57,7 +58,7 @@ def multilayer_perceptron(config: ModelConfig) -> nn.Module:
 def convolutional_network(config: ModelConfig) -> nn.Module:
     """Strided convolutions of `channels`, each halving the image, then one linear layer.
 
-    A stride costs a quarter of what pooling after a full convolution does.
+    A stride costs a quarter of a full convolution followed by pooling.
     """
     layers: list[nn.Module] = []
     before, size = 1, SIZE
@@ -69,39 +70,39 @@ def convolutional_network(config: ModelConfig) -> nn.Module:
 
 
 def check_model(name: str) -> None:
-    """Refuse a network that does not exist.
+    """Check that a network exists.
 
     Raises:
         ConfigError: No builder is registered under the name.
     """
     if name not in MODELS:
-        raise ConfigError(f"there is no model {name!r}; {did_you_mean(name, MODELS)}")
+        raise ConfigError(f"there is no model {name!r}{did_you_mean(name, MODELS, list_all=True)}")
 
 
-def idle_keys(config: ModelConfig) -> dict[str, str]:
-    """The keys that have no effect in a configuration, each with what takes it away."""
-    shaping = set().union(*SHAPED_BY.values()) - SHAPED_BY[config.model]
-    idle = dict.fromkeys(sorted(shaping), f"model: {config.model}")
+def unused_keys(config: ModelConfig) -> dict[str, str]:
+    """The keys that have no effect in a configuration, each with the choice that causes it."""
+    model_keys = set().union(*MODEL_KEYS.values()) - MODEL_KEYS[config.model]
+    unused = dict.fromkeys(sorted(model_keys), f"model: {config.model}")
     if config.optimizer != "sgd":
-        idle["momentum"] = f"optimizer: {config.optimizer}"
-    return idle
+        unused["momentum"] = f"optimizer: {config.optimizer}"
+    return unused
 
 
-def check_choice(name: str, config: ModelConfig) -> None:
-    """Refuse a configuration of an unknown network, or with a choice that has no effect.
+def check_model_config(name: str, config: ModelConfig) -> None:
+    """Check that a configuration names a known network and sets no key that has no effect.
 
     Raises:
-        ConfigError: It is such a one.
+        ConfigError: It does not.
     """
     check_model(config.model)
-    for key, reason in idle_keys(config).items():
+    for key, reason in unused_keys(config).items():
         if (value := getattr(config, key)) != type(config).model_fields[key].default:
             message = f"model_configs.{name}.{key} is {value}, which has no effect with {reason}"
             raise ConfigError(message)
 
 
 def build_model(config: ModelConfig, seed: int) -> nn.Module:
-    """The network of a configuration, initialised from the seed, on the CPU.
+    """Build the network of a configuration on the CPU, initialized from the seed.
 
     Raises:
         ConfigError: The configuration names no known network.
@@ -113,17 +114,20 @@ def build_model(config: ModelConfig, seed: int) -> nn.Module:
 
 
 def parameter_count(model: nn.Module) -> int:
-    """How many numbers the network learns."""
+    """The number of values in all parameters of a network."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def exported_program(model: nn.Module) -> bytes:
-    """The content of a .pt2 file: (N, 1, 28, 28) float32 in [0, 1] -> (N, 10) logits, any N."""
+    """The content of a .pt2 file that maps (N, 1, 28, 28) to (N, 10) logits for any N.
+
+    It loads with torch alone, without this project's code.
+    """
     network = copy.deepcopy(model).cpu().eval()
     example = (torch.zeros(2, 1, 28, 28),)
     program = torch.export.export(network, example, dynamic_shapes=({0: Dim("images")},))
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # one about pytrees from torch's own code
+        warnings.simplefilter("ignore", UserWarning)  # about pytrees, from torch's own code
         torch.export.save(program, buffer)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Where runs are recorded: checked before any work, opened when it is to be recorded."""
+"""Checks of the database and the artifact store before any work is done."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ if TYPE_CHECKING:
     from tracker.files import ArtifactStore
     from training.config import Config, Tracking
 
-ANY_RUN = f"{0:032x}/artifacts"
+SAMPLE_RUN = f"{0:032x}/artifacts"
+"""The artifact folder of some run, to check the location with."""
 
 
 def check_tracking(config: Config, say: Callable[[str], None]) -> None:
-    """Refuse a database or files that could not be written; nothing is left behind.
+    """Check that the database and the artifacts can be written; nothing is left behind.
 
     Args:
-        config: Names the database, the experiment and the place of its files.
-        say: Told, in a sentence, what a user should know.
+        config: Names the database, the experiment and the artifact location.
+        say: Called with a sentence the user should read.
 
     Raises:
-        ConfigError: The place of the files is none.
+        ConfigError: The artifact location is not valid.
         TrainingError: A folder cannot be written.
-        TrackerError: The database that is there cannot be used.
+        TrackerError: The existing database cannot be used.
     """
     tracking, database = config.tracking, Path(config.tracking.database)
     _check_writable(database.parent, "the database's folder")
-    _check_files_writable(database)
-    files = _files_in_use(tracking, say) if database.exists() else None
-    if files is None:
-        files = _files_to_come(tracking, database)
-    if isinstance(files, LocalArtifacts):
-        _check_writable(files.root.parents[1], "the folder of the runs' files")
+    _check_database_writable(database)
+    artifacts = _existing_store(tracking, say) if database.exists() else None
+    if artifacts is None:
+        artifacts = _future_store(tracking, database)
+    if isinstance(artifacts, LocalArtifacts):
+        _check_writable(artifacts.root.parents[1], "the artifact folder")
 
 
 def open_database(config: Config) -> None:
@@ -48,16 +49,16 @@ def open_database(config: Config) -> None:
     Raises:
         TrackerError: The database cannot be used.
     """
-    _choose(config.tracking)
+    _set_tracking_uri(config.tracking)
     tracker.set_experiment(config.tracking.experiment_name)
 
 
-def _files_in_use(tracking: Tracking, say: Callable[[str], None]) -> ArtifactStore | None:
-    """Where a run of the experiment would keep its files; None where there is no such experiment.
+def _existing_store(tracking: Tracking, say: Callable[[str], None]) -> ArtifactStore | None:
+    """The artifact store of a run in the existing experiment; None if there is no such experiment.
 
-    An experiment keeps its place, whatever the configuration says later.
+    An experiment keeps its artifact location, whatever the configuration says later.
     """
-    _choose(tracking)
+    _set_tracking_uri(tracking)
     client = tracker.get_client()
     if client.get_experiment_by_name(tracking.experiment_name) is None:
         return None
@@ -66,48 +67,50 @@ def _files_in_use(tracking: Tracking, say: Callable[[str], None]) -> ArtifactSto
     location = experiment.artifact_location or usual
     if location != usual:
         say(
-            f"The experiment {experiment.name!r} keeps its files in {location!r}, as it began; "
+            f"The experiment {experiment.name!r} keeps its artifacts in {location!r}; "
             f"tracking.artifact_location ({tracking.artifact_location!r}) is for new experiments."
         )
-    return client.open_location(f"{location}/{ANY_RUN}")
+    return client.open_location(f"{location}/{SAMPLE_RUN}")
 
 
-def _files_to_come(tracking: Tracking, database: Path) -> ArtifactStore:
-    """Where a run of a new experiment would keep its files."""
+def _future_store(tracking: Tracking, database: Path) -> ArtifactStore:
+    """The artifact store of a run in an experiment that does not exist yet."""
     location = tracking.artifact_location
     folder = next(place for place in database.parents if place.is_dir())
     try:
-        return open_artifacts(f"{location}/{ANY_RUN}", folder, allowed_roots=_roots(tracking))
+        return open_artifacts(
+            f"{location}/{SAMPLE_RUN}", folder, allowed_roots=_allowed_roots(tracking)
+        )
     except tracker.TrackerError as error:
-        reason = str(error).replace(f"/{ANY_RUN}", "")
+        reason = str(error).replace(f"/{SAMPLE_RUN}", "")
         raise ConfigError(f"tracking.artifact_location is {location!r}: {reason}") from error
 
 
-def _choose(tracking: Tracking) -> None:
+def _set_tracking_uri(tracking: Tracking) -> None:
     tracker.set_tracking_uri(
         tracking.database,
         artifact_root=tracking.artifact_location,
-        allowed_roots=_roots(tracking),
+        allowed_roots=_allowed_roots(tracking),
     )
 
 
-def _roots(tracking: Tracking) -> list[str]:
-    """The place of the files, where it may lie outside the database's folder."""
+def _allowed_roots(tracking: Tracking) -> list[str]:
+    """The artifact location, if it may lie outside the database's folder."""
     location = tracking.artifact_location
     return [location] if Path(location).is_absolute() or ":/" in location else []
 
 
-def _check_files_writable(database: Path) -> None:
-    """Refuse a database that can only be read; SQLite would tell at the first write."""
+def _check_database_writable(database: Path) -> None:
+    """Check a database's permissions; SQLite would fail only at the first write."""
     effective = os.access in os.supports_effective_ids
     for name in (str(database), f"{database}-wal", f"{database}-shm"):
         is_there = os.access(name, os.F_OK, effective_ids=effective)
         if is_there and not os.access(name, os.W_OK, effective_ids=effective):
-            raise TrainingError(f"the database's file {name} cannot be written: Permission denied")
+            raise TrainingError(f"the database file {name} cannot be written: Permission denied")
 
 
 def _check_writable(folder: Path, what: str) -> None:
-    """Refuse a folder that can be neither written nor made; nothing is left in it."""
+    """Check that a folder can be written, or created; nothing is left in it."""
     for place in (folder, *folder.parents):
         try:
             with tempfile.TemporaryFile(dir=place):

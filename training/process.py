@@ -1,4 +1,4 @@
-"""Ctrl-C and its like: a run that can go on, and the command that goes on with it."""
+"""The process: Ctrl-C and SIGTERM, the command that resumes, and an output that may break."""
 
 from __future__ import annotations
 
@@ -19,33 +19,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-PLACES = {"paths", "tracking"}
-"""Sections that a run does not keep: all else is as it was when it began."""
+LOCATION_SECTIONS = {"paths", "tracking"}
+"""Sections that a resumed run takes from the command line; all others stay as they were."""
 
 
-def is_first() -> bool:
-    """Whether this process is the one that tracks and prints; torchrun may have started others."""
+def is_main_process() -> bool:
+    """Whether this process tracks and prints; torchrun may have started others."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """A block that Ctrl-C and SIGTERM end alike, once, so that a run is closed in peace.
+def interruptible() -> Iterator[None]:
+    """A block that SIGINT and SIGTERM end in the same way, once, so that runs are closed properly.
 
-    Under torchrun each process gets both, one after the other. Those that follow the process of
-    rank 0 wait for it to end: without them, it could not tell an interruption from a failure.
+    Under torchrun, each process gets both signals, one after the other. The other ranks wait for
+    rank 0 to end: without them, it could not tell an interruption from a failure.
 
     Raises:
-        KeyboardInterrupt: A signal came.
+        KeyboardInterrupt: A signal arrived.
     """
-    is_main, before = is_first(), [signal.getsignal(each) for each in SIGNALS]
-    came: list[int] = []
+    is_main, before = is_main_process(), [signal.getsignal(each) for each in SIGNALS]
+    received: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-        if is_main and len(came) == 1:
+        received.append(number)
+        if is_main and len(received) == 1:
             raise KeyboardInterrupt
 
     for each in SIGNALS:
@@ -53,7 +52,7 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     except TrainingError as error:
-        if came:
+        if received:
             raise KeyboardInterrupt from error
         raise
     finally:
@@ -61,8 +60,8 @@ def stoppable() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def how_to_go_on(options: argparse.Namespace) -> str | None:
-    """The command that goes on with the run that was interrupted, None where none can go on."""
+def resume_command(options: argparse.Namespace) -> str | None:
+    """The shell command that resumes the interrupted run; None if there is none to resume."""
     from training.config import EFFECTIVE_CONFIG  # noqa: PLC0415 -- loads pydantic
 
     try:
@@ -72,11 +71,11 @@ def how_to_go_on(options: argparse.Namespace) -> str | None:
         tracker.get_client().artifacts(run.info.run_id).local_path(EFFECTIVE_CONFIG)
     except tracker.TrackerError:
         return None
-    return shlex.join([*_program(), "--resume", run.info.run_id, *_places(options)])
+    return shlex.join([*_program(), "--resume", run.info.run_id, *_location_options(options)])
 
 
 def _program() -> list[str]:
-    """How this program was started, less its options."""
+    """How this program was started, without its options."""
     python, processes = sys.orig_argv[0], os.environ.get("LOCAL_WORLD_SIZE")
     if processes is None:
         return [python, "-m", "training"]
@@ -84,23 +83,23 @@ def _program() -> list[str]:
     return [python, *launcher, "-m", "training"]
 
 
-def _places(options: argparse.Namespace) -> Iterator[str]:
+def _location_options(options: argparse.Namespace) -> Iterator[str]:
     """The options that say where things are."""
     if str(options.config) != "config.yaml":
         yield from ("--config", str(options.config))
     if options.data_root:
         yield from ("--data-root", options.data_root)
     for override in options.overrides:
-        if override.partition("=")[0].split(".")[0].strip() in PLACES:
+        if override.partition("=")[0].split(".")[0].strip() in LOCATION_SECTIONS:
             yield from ("--set", override)
     if options.device != "auto":
         yield from ("--device", options.device)
 
 
-class Output(io.TextIOBase):
-    """A stream of text; once it cannot be written (a full disk), what follows is dropped.
+class TolerantOutput(io.TextIOBase):
+    """A text stream that drops what follows once it cannot be written, on a full disk for one.
 
-    A reader that leaves, `head` for one, is no such case: it ends the program.
+    A reader that closes the pipe, such as `head`, still ends the program.
 
     Args:
         stream: Where the text goes.
@@ -113,32 +112,32 @@ class Output(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Of the stream."""
+        """The encoding of the stream."""
         return self._stream.encoding
 
     def isatty(self) -> bool:
-        """Whether a person may be watching."""
+        """Whether the stream is a terminal."""
         return self._stream.isatty()
 
     def fileno(self) -> int:
-        """Of the stream."""
+        """The file descriptor of the stream."""
         return self._stream.fileno()
 
     def write(self, text: str) -> int:
-        """Write, or drop, the text."""
-        with self._outlived():
+        """Write the text, or drop it."""
+        with self._failure_kept():
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Send what is buffered on its way; nothing once the stream is closed."""
+        """Flush the stream, unless it is closed."""
         if self._stream.closed:
             return
-        with self._outlived():
+        with self._failure_kept():
             self._stream.flush()
 
     @contextmanager
-    def _outlived(self) -> Iterator[None]:
+    def _failure_kept(self) -> Iterator[None]:
         try:
             yield
         except BrokenPipeError:
@@ -149,14 +148,14 @@ class Output(io.TextIOBase):
 
 
 def silence(stream: TextIO) -> None:
-    """Send to nowhere what a stream that cannot be written holds, and all that follows."""
-    with suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
-        os.dup2(nowhere.fileno(), stream.fileno())
+    """Send everything that a broken stream holds, and all that follows, to the null device."""
+    with suppress(OSError), open(os.devnull, "w") as null:  # noqa: PTH123
+        os.dup2(null.fileno(), stream.fileno())
 
 
 @contextmanager
-def outlived_output() -> Iterator[Output]:
-    """Standard output that does not end the program when it is full, or was closed at the start."""
+def tolerant_stdout() -> Iterator[TolerantOutput]:
+    """Standard output that does not end the program if it is full, or was closed at the start."""
     prepare_streams()
-    with redirect_stdout(Output(sys.stdout)) as output:
+    with redirect_stdout(TolerantOutput(sys.stdout)) as output:
         yield output

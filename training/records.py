@@ -1,4 +1,4 @@
-"""Files of the active run, many at a time."""
+"""What a run keeps of its data sets, its evaluation and its model: inputs and artifacts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from training.evaluation import (
 )
 from training.image_sets import CLASSES, SIZE
 from training.model import exported_program, parameter_count
-from training.split import Split, training_sets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,6 +38,10 @@ if TYPE_CHECKING:
     from training.config import ModelConfig
     from training.data import StudyData
     from training.image_sets import ImageSet
+    from training.split import Split
+
+SAMPLES_PER_DIGIT = 4
+SPRITE_COLUMNS = 10
 
 
 def active_run_id() -> str:
@@ -49,38 +52,41 @@ def active_run_id() -> str:
 
 
 def log_files(files: Mapping[str, bytes]) -> None:
-    """Store files under their paths.
+    """Store the content of files as artifacts, by artifact path.
 
     Raises:
-        ArtifactError: One cannot be written; others may have been.
+        ArtifactError: A file cannot be written; others may have been.
     """
     tracker.get_client().artifacts(active_run_id()).log_contents(files)
 
 
 def log_copies(paths: Iterable[Path], folder: str) -> None:
-    """Store files of the disk under their own names in one folder.
+    """Store copies of files under their own names in one artifact folder.
 
     Raises:
-        ArtifactError: One cannot be read or written; others may have been.
+        ArtifactError: A file cannot be read or written; others may have been.
     """
     tracker.get_client().artifacts(active_run_id()).log_files(paths, folder)
 
 
 def as_json(content: Any) -> bytes:
-    """The text of a JSON file that people can read too.
+    """The content of an indented JSON file.
 
     Raises:
-        ValueError: A number is not finite, for which JSON has no word.
+        ValueError: A number is NaN or infinite, which JSON cannot express.
     """
     return json.dumps(content, indent=2, allow_nan=False).encode()
 
 
-SAMPLES_PER_DIGIT = 4
-
-
 @dataclass(frozen=True)
 class UsedSet:
-    """A set as a run uses it: all of it, or the rows `indices`, for the purpose `context`."""
+    """An image set as a run uses it.
+
+    Args:
+        images: The set.
+        context: 'train', 'validation' or 'test'.
+        indices: The rows that are used; all by default.
+    """
 
     images: ImageSet
     context: str
@@ -88,14 +94,14 @@ class UsedSet:
 
     @property
     def name(self) -> str:
-        """The name in the database: validation images are not called training images."""
+        """The name in the database; validation images are not called training images."""
         if self.context == "validation":
             return self.images.name.replace("-train", "-validation", 1)
         return self.images.name
 
     @property
     def digest(self) -> str:
-        """The set's digest, changed by the choice of rows."""
+        """The set's digest, which depends on the rows that are used."""
         if self.indices is None:
             return self.images.digest
         content = hashlib.sha256(self.images.digest.encode())
@@ -103,7 +109,7 @@ class UsedSet:
         return content.hexdigest()[:32]
 
     def describe(self) -> dict[str, Any]:
-        """The set in plain values, for JSON."""
+        """Its properties as plain values, for JSON."""
         labels = self.images.labels if self.indices is None else self.images.labels[self.indices]
         return {
             "name": self.name,
@@ -122,18 +128,18 @@ class UsedSet:
 
 
 def used_sets(data: StudyData, split: Split, config: ModelConfig) -> list[UsedSet]:
-    """All sets that a run of this configuration touches."""
-    learning = training_sets(data, config)
+    """All sets that a run of this configuration uses."""
+    trained_on = data.training_sets(config.train_on)
     return [
-        *(UsedSet(images, "train", split.train) for images in learning),
-        *(UsedSet(images, "validation", split.validation) for images in learning),
+        *(UsedSet(images, "train", split.train) for images in trained_on),
+        *(UsedSet(images, "validation", split.validation) for images in trained_on),
         UsedSet(data.test, "test"),
         UsedSet(data.test_blurred, "test"),
     ]
 
 
 def record_datasets(data: StudyData, split: Split, config: ModelConfig) -> None:
-    """Attach the images to the active run: inputs, files, metadata, samples."""
+    """Log the images to the active run: data set inputs, files, metadata and samples."""
     used = used_sets(data, split, config)
     for part in used:
         tracker.log_input(_as_input(part), context=part.context)
@@ -148,21 +154,21 @@ def record_datasets(data: StudyData, split: Split, config: ModelConfig) -> None:
 
 
 def _as_input(part: UsedSet) -> tracker.Dataset:
-    facts = part.describe()
-    uri = f"datasets/{facts['file']}"
+    properties = part.describe()
+    uri = f"datasets/{properties['file']}"
     schema = {"images": {"type": "uint8", "shape": [-1, SIZE, SIZE]}, "labels": {"type": "int64"}}
     return tracker.Dataset(
         name=part.name,
         digest=part.digest,
-        source_type="code" if facts["source"] == "stroke-digits" else "local",
-        source=json.dumps({"uri": uri, "recipe": facts["recipe"]}),
+        source_type="code" if properties["source"] == "stroke-digits" else "local",
+        source=json.dumps({"uri": uri, "recipe": properties["recipe"]}),
         schema=json.dumps(schema),
-        profile=json.dumps(facts),
+        profile=json.dumps(properties),
     )
 
 
 def _metadata(used: list[UsedSet], split: Split) -> dict[str, Any]:
-    """What holds for all sets together, and each set described."""
+    """The properties of all sets together, and of each."""
     source = used[0].images.source
     content = hashlib.sha256("".join(part.digest for part in used).encode())
     blur_sigmas: dict[str, list[float]] = {part.context: [] for part in used}
@@ -185,7 +191,7 @@ def _split_file(split: Split) -> bytes:
 
 
 def _sample_files(data: StudyData) -> dict[str, bytes]:
-    """The same test images sharp and blurred, a column a digit."""
+    """The same test images, sharp and blurred, one column per digit."""
     rows = sample_rows(data.test.labels)
     labels = data.test.labels[rows].tolist()
     return {
@@ -196,7 +202,7 @@ def _sample_files(data: StudyData) -> dict[str, bytes]:
 
 
 def sample_rows(labels: Tensor) -> Tensor:
-    """Row numbers of 40 images: the first four of each digit, in columns 0 to 9."""
+    """The rows of 40 images: the first four of each digit, one column per digit."""
     columns = []
     for digit in range(CLASSES):
         found = (labels == digit).nonzero().flatten()
@@ -208,7 +214,7 @@ def sample_rows(labels: Tensor) -> Tensor:
 def record_evaluation(
     model: nn.Module, data: StudyData, batch_size: int, device: torch.device
 ) -> dict[str, float]:
-    """Evaluate a network on both test sets into the active run.
+    """Evaluate a network on both test sets and log the results to the active run.
 
     Returns:
         test_loss, test_accuracy, test_blurred_loss, test_blurred_accuracy.
@@ -248,13 +254,13 @@ def _prediction_files(name: str, predictions: Predictions, images: ImageSet) -> 
 def record_model(
     model: nn.Module, best: Checkpoint, used: list[UsedSet], tested: dict[str, float]
 ) -> None:
-    """Keep the best network in forms that load without this project, and its card.
+    """Log the best network in formats that load without this project, and its model card.
 
     Args:
         model: The network.
-        best: The state it is in.
-        used: The images that it learnt from and was judged by.
-        tested: What it was found to be worth on the test sets.
+        best: The checkpoint it was restored from.
+        used: The images it was trained, validated and tested on.
+        tested: Its metrics on the test sets.
     """
     log_files(
         {
@@ -275,7 +281,7 @@ def _arrays(model: nn.Module) -> bytes:
 def model_card(
     model: nn.Module, best: Checkpoint, used: list[UsedSet], tested: dict[str, float]
 ) -> dict[str, Any]:
-    """What someone who finds the model needs to know, in plain values."""
+    """The model card as plain values: everything needed to use the model elsewhere."""
     return {
         "model": best.model,
         "parameters": parameter_count(model),
@@ -289,7 +295,7 @@ def model_card(
             "shape": ["N", 1, 28, 28],
             "dtype": "float32",
             "range": [0.0, 1.0],
-            "meaning": "grey levels, white ink on black, as in MNIST",
+            "meaning": "gray levels, white ink on black, as in MNIST",
         },
         "output": {"shape": ["N", 10], "dtype": "float32", "meaning": "logits of the digits 0-9"},
         "data": [part.describe() for part in used],
@@ -302,17 +308,14 @@ def model_card(
     }
 
 
-COLUMNS = 10
-
-
 def sprite(images: Tensor) -> bytes:
-    """A PNG of (N, H, W) uint8 images in rows of ten without gaps, the last row filled up black."""
+    """A PNG of (N, H, W) uint8 images in rows of ten without gaps, padded with black."""
     count, height, width = images.shape
-    rows = max(1, -(-count // COLUMNS))
-    canvas = torch.zeros(rows * COLUMNS, height, width, dtype=torch.uint8)
+    rows = max(1, -(-count // SPRITE_COLUMNS))
+    canvas = torch.zeros(rows * SPRITE_COLUMNS, height, width, dtype=torch.uint8)
     canvas[:count] = images
-    grid = canvas.view(rows, COLUMNS, height, width).transpose(1, 2)
-    pixels = grid.reshape(rows * height, COLUMNS * width).numpy()
+    grid = canvas.view(rows, SPRITE_COLUMNS, height, width).transpose(1, 2)
+    pixels = grid.reshape(rows * height, SPRITE_COLUMNS * width).numpy()
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: bars on a terminal, plain lines elsewhere."""
+"""Progress of a study: bars on a terminal, plain lines elsewhere, and the summary at the end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from training.outcome import EpochResult, Outcome
 
 HEADINGS = ("run", "status", "sharp", "blurred", "seconds")
-WIDTH_OF_FILES = 110
+FILE_WIDTH = 110
 WIDTH_OF_NAME = 16
 WIDTH_OF_COUNT = len("10/10 epochs")
 WIDTH_OF_NUMBERS = len("train 2.3026 0.1000  val 2.3026 0.1000")
@@ -35,15 +35,15 @@ SHORTEST_BAR, LONGEST_BAR = 5, 40
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """A run that begins, or goes on, as a person is told of it.
+class RunHeader:
+    """What is shown of a run that starts, or is resumed.
 
     Args:
-        name: Of the configuration.
-        seed: None where the configuration is not trained from several.
-        run_name: What `--resume` takes.
-        epochs: In all.
-        done: Epochs before now, in a run that goes on.
+        name: The configuration.
+        seed: The seed, if the configuration is trained from several.
+        run_name: The run's name, which `--resume` accepts.
+        epochs: All epochs of the run.
+        done: Epochs that a resumed run has done already.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Beginning:
 
     @property
     def label(self) -> str:
-        """What tells it from the other runs of a study."""
+        """The configuration, and the seed if there are several."""
         return self.name if self.seed is None else f"{self.name}, seed {self.seed}"
 
     def __str__(self) -> str:
@@ -64,13 +64,13 @@ class Beginning:
 
 
 class Report(Protocol):
-    """What a training tells while it goes on."""
+    """Receives the progress of a training."""
 
     def say(self, sentence: str) -> None:
-        """Something the user should know."""
+        """Show a sentence the user should read."""
 
-    def run_started(self, run: Beginning) -> None:
-        """A run begins."""
+    def run_started(self, run: RunHeader) -> None:
+        """A run starts or is resumed."""
 
     def batch_done(self, epoch: int, done: int, total: int) -> None:
         """Some steps of an epoch are done."""
@@ -83,7 +83,7 @@ class Report(Protocol):
 
 
 class PlainReport:
-    """One line an epoch, for logs and pipes."""
+    """One line per epoch, for logs and pipes."""
 
     def __init__(self) -> None:
         self._label = ""
@@ -92,24 +92,24 @@ class PlainReport:
         """Print the sentence."""
         print(sentence, flush=True)  # noqa: T201
 
-    def run_started(self, run: Beginning) -> None:
-        """Print the run's name and what is to be done."""
+    def run_started(self, run: RunHeader) -> None:
+        """Print the run's name and its epochs."""
         self._label = run.label
         self.say(str(run))
 
     def batch_done(self, epoch: int, done: int, total: int) -> None:
-        """Nothing: a log wants no bars."""
+        """Print nothing."""
 
     def epoch_done(self, result: EpochResult) -> None:
         """Print the epoch's numbers."""
         self.say(f"{self._label}: {epoch_line(result)}")
 
     def run_ended(self) -> None:
-        """Nothing."""
+        """Show nothing."""
 
 
 class TerminalReport:
-    """A bar a run."""
+    """One progress bar per run."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -119,8 +119,8 @@ class TerminalReport:
         """Print the sentence above the bar."""
         self._console.print(sentence)
 
-    def run_started(self, run: Beginning) -> None:
-        """Show a bar as far as the run has come, and the run's name."""
+    def run_started(self, run: RunHeader) -> None:
+        """Show a bar and the run's name."""
         columns = _bar_columns(self._console.width, run)
         self._bar = Progress(*columns, console=self._console, auto_refresh=False)
         name = clean(run.run_name)
@@ -143,14 +143,14 @@ class TerminalReport:
             self._bar.refresh()
 
     def run_ended(self) -> None:
-        """Leave the bar as it stands."""
+        """Leave the bar as it is."""
         if self._bar:
             self._bar.stop()
             self._bar = None
 
 
-def _bar_columns(width: int, run: Beginning) -> list[ProgressColumn]:
-    """Name, seed, bar, epochs, time, numbers; where there is no room, no time, and then no bar."""
+def _bar_columns(width: int, run: RunHeader) -> list[ProgressColumn]:
+    """Name, seed, bar, epochs, time, numbers; a narrow terminal has no time, or no bar either."""
     seed = "" if run.seed is None else f" seed {run.seed}"
     name_width = WIDTH_OF_NAME + len(seed)
     count_width = max(WIDTH_OF_COUNT, len(f"{run.epochs}/{run.epochs} epochs"))
@@ -167,32 +167,32 @@ def _bar_columns(width: int, run: Beginning) -> list[ProgressColumn]:
 
 
 def _fixed(text: str, width: int) -> TextColumn:
-    """A column that others make room for."""
+    """A column that keeps its width; the others shrink."""
     column = Column(min_width=width, no_wrap=True)
     return TextColumn(text, markup=False, table_column=column)
 
 
 class SilentReport:
-    """Nothing, for processes that assist another."""
+    """Shows nothing, for ranks other than 0."""
 
     def say(self, sentence: str) -> None:
-        """Nothing."""
+        """Show nothing."""
 
-    def run_started(self, run: Beginning) -> None:
-        """Nothing."""
+    def run_started(self, run: RunHeader) -> None:
+        """Show nothing."""
 
     def batch_done(self, epoch: int, done: int, total: int) -> None:
-        """Nothing."""
+        """Show nothing."""
 
     def epoch_done(self, result: EpochResult) -> None:
-        """Nothing."""
+        """Show nothing."""
 
     def run_ended(self) -> None:
-        """Nothing."""
+        """Show nothing."""
 
 
 def make_report(world: World) -> Report:
-    """Bars where a person watches, lines elsewhere, nothing beside the process that tracks."""
+    """Bars on a terminal, lines elsewhere, and nothing in ranks other than 0."""
     if not world.is_main:
         return SilentReport()
     console = plain_console()
@@ -200,7 +200,7 @@ def make_report(world: World) -> Report:
 
 
 def epoch_line(result: EpochResult) -> str:
-    """An epoch in one line."""
+    """The results of an epoch in one line."""
     return (
         f"epoch {result.epoch:3d}  {_numbers(result)}  "
         f"{result.epoch_seconds:.2f} s  {result.images_per_second:,.0f} images/s"
@@ -215,8 +215,8 @@ def _numbers(result: EpochResult) -> str:
 
 
 def print_summary(outcomes: list[Outcome], source: str, database: Path) -> None:
-    """The table at the end, and what to type next."""
-    console = plain_console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+    """Print the results and the command that opens the dashboard."""
+    console = plain_console(width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(summary_table(outcomes, source, console))
     path = os.path.relpath(database) if database.is_relative_to(Path.cwd()) else str(database)
     python = shlex.quote(sys.orig_argv[0])
@@ -225,12 +225,12 @@ def print_summary(outcomes: list[Outcome], source: str, database: Path) -> None:
 
 
 def plain_console(width: int | None = None) -> Console:
-    """A terminal that shows text as text: names may look like markup or like an emoji's."""
+    """A console that interprets no markup or emoji codes: names may look like them."""
     return Console(width=width, markup=False, emoji=False, highlight=False)
 
 
 def summary_table(outcomes: list[Outcome], source: str, console: Console) -> Table:
-    """A row a run, or a line a number where such rows have no room."""
+    """A table with one row per run, or with one line per number on a narrow terminal."""
     title = f"Accuracy in % on the {source} test set"
     table = _wide_table(outcomes, title)
     needed = console.measure(table, options=console.options.update(width=1_000)).maximum
@@ -258,7 +258,7 @@ def _tall_table(outcomes: list[Outcome], title: str) -> Table:
 
 
 def summary_cells(outcome: Outcome) -> list[str]:
-    """One row of the table."""
+    """The cells of a run's row."""
     shown = [_percent(outcome, key) for key in ("test_accuracy", "test_blurred_accuracy")]
     return [clean(outcome.run_name), outcome.status, *shown, f"{outcome.seconds:.1f}"]
 

@@ -1,4 +1,10 @@
-"""One run: an experiment trained, evaluated and written into the tracking database."""
+"""One run: an experiment trained, evaluated and recorded in the tracking database.
+
+Under torchrun only rank 0 does all of this. It alone decides what is trained, records it, and may
+give up on a run; it broadcasts each training as a `Job` before it starts, and the other ranks make
+the same steps and nothing else. So the processes never have to come to the same decision on their
+own, which they could only while nothing fails.
+"""
 
 from __future__ import annotations
 
@@ -11,45 +17,37 @@ from typing import TYPE_CHECKING, Any
 import tracker
 from tracker.exceptions import InvalidStateError
 from tracker.tags import TRACKER_FAILURE_REASON
-from training.checkpoint import CheckpointKeeper
+from training.checkpoint import Checkpoint, CheckpointKeeper
 from training.config import EFFECTIVE_CONFIG
-from training.device import shortage_told
+from training.device import out_of_memory_as_error
 from training.distributed import first_line
 from training.errors import (
-    ElsewhereError,
     NonFiniteLossError,
+    PeerFailedError,
     RunFailedError,
     TrainingError,
     UsageError,
 )
 from training.experiment import Experiment, Training
+from training.loop import train_epochs
 from training.outcome import Outcome
-from training.records import (
-    record_datasets,
-    record_evaluation,
-    record_model,
-    used_sets,
-)
-from training.report import Beginning
+from training.records import record_datasets, record_evaluation, record_model, used_sets
+from training.report import RunHeader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from training.checkpoint import Checkpoint
     from training.config import Config
     from training.data import StudyData
-    from training.distributed import World
-    from training.experiment import Surroundings
-    from training.outcome import EpochResult
+    from training.experiment import RunEnvironment
+
+NOT_RESUMABLE = {"RUNNING": "still running in another process", "FINISHED": "finished"}
 
 
-NOT_TO_RESUME = {"RUNNING": "still running in another process", "FINISHED": "finished"}
+class RunRecord:
+    """What is written of the active run.
 
-
-class Record:
-    """What is written of one run while it is the active one.
-
-    A run that goes on has some of it already, and every point of a metric is there once.
+    A resumed run has some of it already; no point of a metric is logged twice.
     """
 
     def __init__(self, run: tracker.ActiveRun) -> None:
@@ -62,22 +60,73 @@ class Record:
         }
         self._params = run.data.params.keys()
 
-    def setup(self, experiment: Experiment) -> None:
+    def log_setup(self, experiment: Experiment) -> None:
         """Log the configuration, without which a run cannot be resumed, and the parameters.
 
         Raises:
-            TrackerError: A parameter is not what it was when the run began.
+            TrackerError: A parameter is not what it was when the run started.
         """
         tracker.log_text(experiment.effective_config(), EFFECTIVE_CONFIG)
         tracker.log_params(experiment.params())
-        environment = experiment.environment()  # may be another one when a run goes on
+        environment = experiment.environment_params()  # may have changed since the run started
         tracker.log_params({k: v for k, v in environment.items() if k not in self._params})
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Log metrics, but for those that have a point at this step."""
+    def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Log metrics, except those that have a point at this step."""
         new = {key: value for key, value in values.items() if (key, step) not in self._points}
         if new:
             tracker.log_metrics(new, step=step)
+
+
+def run_experiment(experiment: Experiment, *, nested: bool = False) -> Outcome:
+    """Train one configuration in a new run.
+
+    Raises:
+        RunFailedError: The training cannot continue; the run is FAILED and keeps what it had.
+        KeyboardInterrupt: Ctrl-C; the run is KILLED and keeps what it had.
+    """
+    with recorded(experiment, nested=nested) as record:
+        return train_and_record(Training(experiment), CheckpointKeeper(record.info.run_id), record)
+
+
+def train_and_record(training: Training, keeper: CheckpointKeeper, record: RunRecord) -> Outcome:
+    """Train the epochs that are left and evaluate the best one, all in the active run."""
+    start = time.perf_counter()
+    experiment, info = training.experiment, record.info
+    settings, done = experiment.settings, len(training.history)
+    seed = experiment.seed if experiment.has_siblings else None
+    header = RunHeader(experiment.name, seed, info.run_name, settings.max_epochs, done)
+    experiment.report.run_started(header)
+    try:
+        record_datasets(experiment.data, experiment.split(), settings)
+        for (
+            result
+        ) in training.history:  # a killed process may have saved an epoch but not logged it
+            record.log_metrics(result.metrics(), result.epoch)
+        with _job_broadcast(training), keeper.written_at_the_end():
+            for result in train_epochs(training.task(), after=done):
+                training.history.append(result)
+                record.log_metrics(result.metrics(), result.epoch)
+                keeper.note(training.state())
+                experiment.report.epoch_done(result)
+        metrics = _record_best(training, keeper.best_state(), record)
+    finally:
+        experiment.report.run_ended()
+    seconds = time.perf_counter() - start
+    return Outcome(experiment.name, info.run_id, info.run_name, "FINISHED", metrics, {}, seconds)
+
+
+def _record_best(training: Training, best: Checkpoint, record: RunRecord) -> dict[str, float]:
+    """Evaluate and keep the network of the best epoch; return its test metrics."""
+    experiment, settings = training.experiment, training.experiment.settings
+    best.restore(training.model)
+    batch_size = experiment.config.testing.batch_size
+    metrics = record_evaluation(training.model, experiment.data, batch_size, experiment.device)
+    final = {**metrics, "best_epoch": float(best.epoch)}
+    record.log_metrics(final, settings.max_epochs)
+    used = used_sets(experiment.data, experiment.split(), settings)
+    record_model(training.model, best, used, metrics)
+    return metrics
 
 
 @contextmanager
@@ -87,24 +136,31 @@ def recorded(
     run_id: str | None = None,
     nested: bool = False,
     tags: Mapping[str, str] | None = None,
-) -> Iterator[Record]:
-    """A run around a block: a new one, or the one of `run_id`, which nobody else may work on.
+) -> Iterator[RunRecord]:
+    """A run around a block.
+
+    Args:
+        experiment: What is trained.
+        run_id: The run to resume; by default, a new one is created.
+        nested: Make it a child of the active run.
+        tags: Of a new run, beside the configuration's name and the source of its images.
 
     Raises:
-        RunFailedError: The block cannot go on; the run is FAILED, says why and keeps what it had.
-        UsageError: The run is running or finished by now.
-        ElsewhereError: Another process is gone, so that other runs cannot go on either.
+        RunFailedError: The block cannot continue; the run is FAILED, says why and keeps what it
+            had.
+        UsageError: The run to resume is running or finished by now.
+        PeerFailedError: Another process is gone, so other runs cannot be trained either.
         TrackerError: Nothing can be recorded any more.
     """
     which = _claimed(run_id) if run_id else _new(experiment, tags or {})
     start = time.perf_counter()
     with tracker.start_run(**which, nested=nested) as run:
         try:
-            with _reason_kept(run.info.run_id), shortage_told():
-                record = Record(run)
-                record.setup(experiment)
+            with _reason_kept(run.info.run_id), out_of_memory_as_error():
+                record = RunRecord(run)
+                record.log_setup(experiment)
                 yield record
-        except ElsewhereError:
+        except PeerFailedError:
             raise
         except TrainingError as error:
             info, seconds = run.info, time.perf_counter() - start
@@ -122,139 +178,76 @@ def _new(experiment: Experiment, tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _claimed(run_id: str) -> dict[str, Any]:
-    """Set a run RUNNING unless another process did so since it was looked at."""
+    """Set a run RUNNING, unless another process did so since it was looked at."""
     try:
-        run = tracker.get_client().resume_run(run_id, unless=NOT_TO_RESUME)
+        run = tracker.get_client().resume_run(run_id, unless=NOT_RESUMABLE)
     except InvalidStateError as error:
         raise UsageError(f"{error} Another process was faster.") from error
-    tracker.set_experiment(experiment_id=run.info.experiment_id)  # whatever is configured today
+    tracker.set_experiment(experiment_id=run.info.experiment_id)  # whatever is configured now
     return {"run_id": run_id}
 
 
 @contextmanager
 def _reason_kept(run_id: str) -> Iterator[None]:
-    """Keep among a run's tags why it fails."""
+    """Keep the reason of a failure among the run's tags."""
     try:
         yield
     except (TrainingError, tracker.TrackerError) as error:
-        with suppress(tracker.TrackerError):  # the first error is the one to tell
+        with suppress(tracker.TrackerError):  # the first error is the one to report
             tracker.get_client().set_tag(run_id, TRACKER_FAILURE_REASON, str(error))
         raise
 
 
-def run_experiment(experiment: Experiment, *, nested: bool = False) -> Outcome:
-    """Train one configuration in a run of its own.
-
-    Raises:
-        RunFailedError: The training cannot go on; the run is FAILED and keeps what it had.
-        KeyboardInterrupt: Ctrl-C; the run is KILLED and keeps what it had.
-    """
-    with recorded(experiment, nested=nested) as record:
-        return train_and_record(Training(experiment), CheckpointKeeper(), record)
-
-
-def train_and_record(training: Training, keeper: CheckpointKeeper, record: Record) -> Outcome:
-    """Train what is left and evaluate it, all recorded in the active run."""
-    start = time.perf_counter()
-    experiment, info = training.experiment, record.info
-    settings, done = experiment.settings, len(training.history)
-    seed = experiment.seed if experiment.has_siblings else None
-    beginning = Beginning(experiment.name, seed, info.run_name, settings.max_epochs, done)
-    experiment.report.run_started(beginning)
-    try:
-        record_datasets(experiment.data, experiment.split(), settings)
-        best = _train(training, keeper, record)
-        best.restore(training.model)
-        metrics = _record_best(training, best, record)
-    finally:
-        experiment.report.run_ended()
-    seconds = time.perf_counter() - start
-    return Outcome(experiment.name, info.run_id, info.run_name, "FINISHED", metrics, {}, seconds)
-
-
-def _train(training: Training, keeper: CheckpointKeeper, record: Record) -> Checkpoint:
-    """Train to the end, recording each epoch; the best state."""
-    for result in training.history:  # a process killed after its checkpoint may not have got to it
-        record.metrics(result.metrics(), result.epoch)
-    try:
-        for result in train_together(training):
-            record.metrics(result.metrics(), result.epoch)
-            keeper.note(training.state())
-            training.experiment.report.epoch_done(result)
-    except BaseException:
-        with suppress(tracker.TrackerError):  # the first error is the one to tell
-            keeper.write()
-        raise
-    keeper.write()
-    assert keeper.best is not None  # noqa: S101 -- there is at least one epoch
-    return keeper.best
-
-
-def _record_best(training: Training, best: Checkpoint, record: Record) -> dict[str, float]:
-    """Evaluate and keep the best network; the test metrics."""
-    experiment, settings = training.experiment, training.experiment.settings
-    batch_size = experiment.config.testing.batch_size
-    metrics = record_evaluation(training.model, experiment.data, batch_size, experiment.device)
-    final = {**metrics, "best_epoch": float(best.epoch)}
-    record.metrics(final, settings.max_epochs)
-    used = used_sets(experiment.data, experiment.split(), settings)
-    record_model(training.model, best, used, metrics)
-    return metrics
-
-
 @dataclass(frozen=True)
-class Order:
-    """What is trained next: a configuration from a seed, from the beginning or from a state."""
+class Job:
+    """A training that all processes do together: a configuration, a seed, a state to start from."""
 
     name: str
     seed: int
     state: Checkpoint | None
 
 
-def train_together(training: Training) -> Iterator[EpochResult]:
-    """Train what is left of the epochs, with all processes, as the one of rank 0.
+@contextmanager
+def _job_broadcast(training: Training) -> Iterator[None]:
+    """Have the other processes train along within the block.
 
     Raises:
-        NonFiniteLossError: The loss became NaN or infinite, as it did in the other processes.
-        ElsewhereError: A process cannot go on, and those that wait for it can do nothing else.
+        PeerFailedError: A process cannot continue; those that wait for it can do nothing else.
     """
     experiment = training.experiment
     if experiment.world.size == 1:
-        yield from training.epochs()
+        yield
         return
-    experiment.world.told(lambda: Order(experiment.name, experiment.seed, training.resumed))
+    experiment.world.broadcast(lambda: Job(experiment.name, experiment.seed, training.resumed))
     try:
-        yield from training.epochs()
+        yield
     except (MemoryError, RuntimeError) as error:
-        raise ElsewhereError(
+        raise PeerFailedError(
             f"the processes cannot train together any more: {first_line(error)}"
         ) from error
 
 
-def follow(config: Config, data: StudyData, around: Surroundings) -> None:
-    """Train along with the process of rank 0 until it has nothing left to train.
+def follow_jobs(config: Config, data: StudyData, environment: RunEnvironment) -> None:
+    """Train along with rank 0 until it has no job left.
 
     Raises:
-        ElsewhereError: Another process is gone.
-        TrainingError: This process cannot go on.
+        PeerFailedError: Another process is gone.
+        TrainingError: This process cannot continue.
     """
-    while (order := around.world.told(no_order)) is not None:
-        experiment = Experiment(order.name, config.with_seed(order.seed), data, around)
+    while (job := environment.world.broadcast(no_job)) is not None:
+        training = Training(
+            Experiment(job.name, config.with_seed(job.seed), data, environment), job.state
+        )
         try:
-            with suppress(NonFiniteLossError), shortage_told():  # rank 0 meets it, and says so
-                for _ in Training(experiment, order.state).epochs():
-                    pass
+            with suppress(NonFiniteLossError), out_of_memory_as_error():  # rank 0 reports it
+                for result in train_epochs(training.task(), after=len(training.history)):
+                    training.history.append(result)
         except RuntimeError as error:
-            rank = around.world.rank
+            rank = environment.world.rank
             message = f"process {rank} cannot train along: {first_line(error)}"
             raise TrainingError(message) from error
 
 
-def dismiss(world: World) -> None:
-    """Tell the other processes that there is nothing left to train."""
-    world.told(no_order)
-
-
-def no_order() -> Order | None:
-    """Nothing."""
+def no_job() -> Job | None:
+    """What rank 0 broadcasts when there is nothing left to train."""
     return None

@@ -1,4 +1,4 @@
-"""One seed, many independent streams of chance."""
+"""One seed, many independent random generators."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 
 
 def derived_seed(seed: int, *purpose: str | int) -> int:
-    """A seed in [0, 2**63) of its own for each purpose.
+    """Derive an independent seed in [0, 2**63) for each purpose.
 
-    Drawing everything from one generator would let a change of the batch size change the split.
+    With one generator for everything, a change of the batch size would change the split.
 
     Examples:
         >>> derived_seed(42, "split") == derived_seed(42, "split")
@@ -23,5 +23,5 @@ def derived_seed(seed: int, *purpose: str | int) -> int:
 
 
 def generator(seed: int, *purpose: str | int) -> torch.Generator:
-    """A CPU generator for one purpose; the same on every device, so that a split is too."""
+    """A CPU generator for one purpose: on the CPU, so that every device draws the same."""
     return torch.Generator().manual_seed(derived_seed(seed, *purpose))

@@ -1,4 +1,4 @@
-"""Which images a configuration trains on, and which it is validated on."""
+"""The rows a configuration is trained on, and those it is validated on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from training.config import ModelConfig
-    from training.data import StudyData
     from training.image_sets import ImageSet
 
 
@@ -35,7 +34,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers in the training set, (n,) int64 each."""
+    """Rows of the training set, (n,) int64 each."""
 
     train: Tensor
     validation: Tensor
@@ -53,7 +52,7 @@ def split_indices(total: int, config: ModelConfig, seed: int) -> Split:
 
 
 def split_sizes(total: int, config: ModelConfig) -> tuple[int, int]:
-    """How many of `total` images are trained on, and how many are used at all.
+    """How many of `total` images are trained on, and how many are used in all.
 
     Raises:
         ConfigError: One of the two parts would be empty.
@@ -66,12 +65,6 @@ def split_sizes(total: int, config: ModelConfig) -> tuple[int, int]:
             f"validate with among {used} images"
         )
     return cut, used
-
-
-def training_sets(data: StudyData, config: ModelConfig) -> list[ImageSet]:
-    """The sharp set, the blurred one, or both, as `train_on` says."""
-    sets = {"sharp": [data.train], "blurred": [data.train_blurred]}
-    return sets.get(config.train_on, [data.train, data.train_blurred])
 
 
 def examples(sets: list[ImageSet], indices: Tensor) -> Examples:

@@ -1,7 +1,7 @@
-"""Stroke digits: drawn stand-ins for MNIST, for machines that cannot download it.
+"""Stroke digits: a drawn substitute for MNIST, for machines that cannot download it.
 
 A template's points are jittered, joined by a smooth line, slanted, bent, fitted into MNIST's
-20x20 box with the centre of mass in the middle of 28x28, and inked. A dot of ink is a Gaussian,
+20x20 box with the center of mass in the middle of 28x28, and inked. A dot of ink is a Gaussian,
 which is a product of a function of x and one of y: the ink of a whole line is one matrix product
 of its points' rows and columns, so that 70,000 images take a few seconds of one core.
 """
@@ -21,12 +21,12 @@ BOX = 20.0
 POINTS = 64
 CHUNK = 2_000
 
-# What jitter 1 does, as standard deviations. Tuned to make models that read MNIST.
-KNOTS = 0.09  # of a template's points, in parts of the digit's size
+# The effect of jitter 1, as standard deviations. Tuned so that models trained on it read MNIST.
+KNOTS = 0.09  # of a template's points, as a fraction of the digit's size
 TURN = 0.19  # radians
 SLANT = 0.45  # shear
 STRETCH = 0.32  # of width against height, natural logarithm
-BEND = 0.065  # amplitude of the waves, in parts of the digit's size
+BEND = 0.065  # amplitude of the waves, as a fraction of the digit's size
 SHIFT = 1.1  # pixels
 WIDTH = 0.9  # standard deviation of a line's cross-section, in pixels
 WIDTH_SPREAD = 0.3  # natural logarithm
@@ -41,46 +41,46 @@ def stroke_digits(
         count: Images.
         seed: The same seed gives the same images.
         split: Part of the seed, so that test images are not training images.
-        jitter: 0 draws all alike; 0.6 is about as hard as MNIST; 1.2 about as varied.
+        jitter: 0 to 3; 0 draws all alike, 0.6 is about as hard as MNIST, 1.2 about as varied.
 
     Returns:
         (count, 28, 28) uint8 and (count,) int64 in 0..9.
     """
-    chance = generator(seed, "stroke-digits", split)
-    labels = torch.randint(0, 10, (count,), generator=chance)
+    rng = generator(seed, "stroke-digits", split)
+    labels = torch.randint(0, 10, (count,), generator=rng)
     images = torch.empty(count, SIZE, SIZE, dtype=torch.uint8)
     for digit, templates in TEMPLATES.items():
         places = (labels == digit).nonzero().flatten()
         for template, part in zip(templates, places.tensor_split(len(templates)), strict=True):
             for chunk in torch.split(part, CHUNK):
-                images[chunk] = _draw(template, len(chunk), jitter, chance)
-    order = torch.randperm(count, generator=chance)
+                images[chunk] = _draw(template, len(chunk), jitter, rng)
+    order = torch.randperm(count, generator=rng)
     return images[order], labels[order]
 
 
-def _draw(template: Template, count: int, jitter: float, chance: torch.Generator) -> Tensor:
-    points, ends = _written(template, count, jitter, chance)
-    points = _bent(_slanted(points, jitter, chance), jitter, chance)
-    spread = WIDTH_SPREAD * min(jitter, 1.2) * _normal(count, 1, chance=chance)
+def _draw(template: Template, count: int, jitter: float, rng: torch.Generator) -> Tensor:
+    points, ends = _written(template, count, jitter, rng)
+    points = _bent(_slanted(points, jitter, rng), jitter, rng)
+    spread = WIDTH_SPREAD * min(jitter, 1.2) * _normal(count, 1, rng=rng)
     width = WIDTH * torch.exp(spread)
     points = _fitted(points, ends, width)
-    points = points + SHIFT * jitter * _normal(count, 1, 2, chance=chance)
-    return _inked(points, ends, width, chance)
+    points = points + SHIFT * jitter * _normal(count, 1, 2, rng=rng)
+    return _inked(points, ends, width, rng)
 
 
-def _normal(*shape: int, chance: torch.Generator) -> Tensor:
-    return torch.randn(*shape, generator=chance)
+def _normal(*shape: int, rng: torch.Generator) -> Tensor:
+    return torch.randn(*shape, generator=rng)
 
 
 def _written(
-    template: Template, count: int, jitter: float, chance: torch.Generator
+    template: Template, count: int, jitter: float, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Points along jittered strokes (count, P, 2), and 0 where a stroke begins, else 1 (P,)."""
     lengths = torch.tensor([_length(stroke) for stroke in template])
     shares = (POINTS * lengths / lengths.sum()).round().int().clamp(min=4).tolist()
     parts = []
     for stroke, share in zip(template, shares, strict=True):
-        noise = KNOTS * jitter * _normal(count, len(stroke), 2, chance=chance)
+        noise = KNOTS * jitter * _normal(count, len(stroke), 2, rng=rng)
         parts.append(spline_matrix(len(stroke), share) @ (torch.tensor(stroke) + noise))
     ends = torch.cat([(torch.arange(share) > 0).float() for share in shares])
     return torch.cat(parts, dim=1), ends
@@ -108,9 +108,9 @@ def spline_matrix(knots: int, samples: int) -> Tensor:
     return torch.zeros(samples, knots).scatter_add_(1, columns, basis)
 
 
-def _slanted(points: Tensor, jitter: float, chance: torch.Generator) -> Tensor:
+def _slanted(points: Tensor, jitter: float, rng: torch.Generator) -> Tensor:
     """A random affine map of each image: turned, slanted, stretched."""
-    turn, slant, stretch = _normal(3, len(points), chance=chance) * jitter
+    turn, slant, stretch = _normal(3, len(points), rng=rng) * jitter
     turn, slant, stretch = TURN * turn, SLANT * (slant + 0.4), torch.exp(STRETCH * stretch)
     cos, sin = turn.cos(), turn.sin()
     across = torch.stack([cos * stretch, -sin - slant * cos], dim=1)
@@ -118,12 +118,12 @@ def _slanted(points: Tensor, jitter: float, chance: torch.Generator) -> Tensor:
     return (points - 0.5) @ torch.stack([across, down], dim=1).mT
 
 
-def _bent(points: Tensor, jitter: float, chance: torch.Generator) -> Tensor:
+def _bent(points: Tensor, jitter: float, rng: torch.Generator) -> Tensor:
     """A smooth displacement of each image: two sine waves in random directions."""
     count = len(points)
     for _ in range(2):
-        waves = 2.5 * _normal(count, 2, 2, chance=chance)
-        phase = 2 * math.pi * torch.rand(count, 1, 2, generator=chance)
+        waves = 2.5 * _normal(count, 2, 2, rng=rng)
+        phase = 2 * math.pi * torch.rand(count, 1, 2, generator=rng)
         points = points + BEND * jitter * torch.sin(points @ waves + phase)
     return points
 
@@ -136,23 +136,23 @@ def _steps(points: Tensor, ends: Tensor) -> Tensor:
 
 
 def _fitted(points: Tensor, ends: Tensor, width: Tensor) -> Tensor:
-    """Points in pixels: MNIST's box of 20 pixels, the centre of mass in the middle."""
+    """Points in pixels: MNIST's box of 20 pixels, the center of mass in the middle."""
     low, high = points.amin(dim=1, keepdim=True), points.amax(dim=1, keepdim=True)
     extent = (high - low).amax(dim=2, keepdim=True).clamp(min=0.1)
     points = (points - low) * ((BOX - 2 * width[:, :, None]) / extent)
     mass = _steps(points, ends)[:, :, None]
-    centre = (points * mass).sum(dim=1, keepdim=True) / mass.sum(dim=1, keepdim=True)
-    return points - centre + (SIZE - 1) / 2
+    center = (points * mass).sum(dim=1, keepdim=True) / mass.sum(dim=1, keepdim=True)
+    return points - center + (SIZE - 1) / 2
 
 
-def _inked(points: Tensor, ends: Tensor, width: Tensor, chance: torch.Generator) -> Tensor:
-    """Grey levels (count, 28, 28) of lines through the points, `width` pixels wide."""
+def _inked(points: Tensor, ends: Tensor, width: Tensor, rng: torch.Generator) -> Tensor:
+    """Gray levels (count, 28, 28) of lines through the points, `width` pixels wide."""
     dots = _steps(points, ends) / (width * math.sqrt(2 * math.pi))
     pixels = torch.arange(SIZE, dtype=torch.float32)[:, None]
     spread = -0.5 / width[:, :, None] ** 2
     columns = torch.exp((pixels - points[:, None, :, 0]) ** 2 * spread)
     rows = torch.exp((pixels - points[:, None, :, 1]) ** 2 * spread) * dots[:, None, :]
-    pressure = 1.7 + 0.3 * torch.rand(len(points), 1, 1, generator=chance)
+    pressure = 1.7 + 0.3 * torch.rand(len(points), 1, 1, generator=rng)
     ink = (rows @ columns.mT - 0.12) * pressure
     return (255 * ink.clamp_(0, 1)).round_().to(torch.uint8)
 

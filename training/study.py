@@ -1,28 +1,22 @@
-"""All runs of a study: which, on what, and in which order."""
+"""The runs of a study: which configurations, from which seeds, on which images, in which order."""
 
 from __future__ import annotations
 
-import statistics
 import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 import tracker
+from tracker.text import did_you_mean
 from training.config import LARGEST_SEED
 from training.data import prepare, writable_folder
-from training.errors import (
-    ElsewhereError,
-    RunFailedError,
-    TrainingError,
-    UsageError,
-    did_you_mean,
-)
+from training.errors import PeerFailedError, RunFailedError, TrainingError, UsageError
 from training.experiment import Experiment
-from training.model import check_choice
-from training.outcome import Outcome
+from training.model import check_model_config
+from training.outcome import Outcome, mean_and_spread
 from training.preflight import check_tracking, open_database
-from training.run import dismiss, follow, recorded, run_experiment
+from training.run import follow_jobs, no_job, recorded, run_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,110 +24,116 @@ if TYPE_CHECKING:
     from training.config import Config
     from training.data import StudyData
     from training.distributed import World
-    from training.experiment import Surroundings
-    from training.run import Record
+    from training.experiment import RunEnvironment
+    from training.run import RunRecord
 
+    Train = Callable[[Experiment], Outcome]
     Work = Callable[[], Outcome]
+
+SEEDS_TAG = "seeds"
+"""The tag of a parent run that lists the seeds of its child runs."""
 
 
 def chosen_configurations(config: Config, only: Sequence[str]) -> list[str]:
-    """The configurations to run: those named, else all that are not on request.
+    """The configurations to train: those named, else all that are not on request.
 
     Raises:
         UsageError: There is no configuration of a name.
     """
     for name in only:
         if name not in config.model_configs:
-            hint = did_you_mean(name, config.model_configs)
-            raise UsageError(f"there is no configuration {name!r}; {hint}")
+            hint = did_you_mean(name, config.model_configs, list_all=True)
+            raise UsageError(f"there is no configuration {name!r}{hint}")
     default = [name for name, model in config.model_configs.items() if not model.on_request]
     return list(dict.fromkeys(only)) or default
 
 
 def run_study(
-    config: Config, names: Sequence[str], around: Surroundings, seeds: int = 1
+    config: Config, names: Sequence[str], environment: RunEnvironment, seeds: int = 1
 ) -> tuple[list[Outcome], str]:
-    """Train the configurations `names`; how each ended, and the source of the images.
+    """Train configurations, each in a run of its own.
+
+    Args:
+        config: The study.
+        names: The configurations to train, in this order.
+        environment: Where.
+        seeds: Train each from this many seeds in a row, as child runs of one run.
+
+    Returns:
+        How each run ended, and the source of the images.
 
     Raises:
-        TrainingError: The images, the configuration or the seeds are unfit; nothing was recorded.
+        TrainingError: The images, the configuration or the seeds are invalid; nothing was recorded.
         TrackerError: The database cannot be used.
     """
-    chosen = seeds_in_a_row(config.data_prep.seed, seeds)
-
-    def train(experiment: Experiment) -> Outcome:
-        return run_seeds(experiment, chosen) if seeds > 1 else run_experiment(experiment)
-
-    return directed(config, names, around, train)
+    chosen = consecutive_seeds(config.data_prep.seed, seeds)
+    train: Train = run_experiment if seeds == 1 else partial(run_seeds, seeds=chosen)
+    return run_all(config, names, environment, train)
 
 
-def directed(
-    config: Config,
-    names: Sequence[str],
-    around: Surroundings,
-    train: Callable[[Experiment], Outcome],
+def run_all(
+    config: Config, names: Sequence[str], environment: RunEnvironment, train: Train
 ) -> tuple[list[Outcome], str]:
-    """Train configurations in the process of rank 0, the others following it.
+    """Train configurations one after the other by `train`, with all processes.
 
-    A training that fails is reported and does not end the study.
+    A run that fails is reported and does not end the study.
 
     Raises:
-        TrainingError: The images or the configuration are unfit; nothing was recorded.
+        TrainingError: The images or the configuration are invalid; nothing was recorded.
         TrackerError: The database cannot be used.
     """
-    with prepared(config, names, around) as data:
-        if not around.world.is_main:
-            follow(config, data, around)
-            return [], data.source
+    outcomes: list[Outcome] = []
+    with load_data(config, names, environment) as data:
+        if not environment.world.is_main:
+            follow_jobs(config, data, environment)
+            return outcomes, data.source
         open_database(config)
-        outcomes = _outcomes_of(train, [Experiment(name, config, data, around) for name in names])
-        dismiss(around.world)
+        with _names_of_the_rest(names, outcomes, environment):
+            for name in names:
+                try:
+                    outcomes.append(train(Experiment(name, config, data, environment)))
+                except RunFailedError as failure:
+                    environment.report.say(f"error: {name}: {failure}")
+                    outcomes.append(failure.outcome)
+        environment.world.broadcast(no_job)
         return outcomes, data.source
 
 
-def _outcomes_of(
-    train: Callable[[Experiment], Outcome], experiments: list[Experiment]
-) -> list[Outcome]:
-    """How each ended; where Ctrl-C ends one, a person is told which are left."""
-    outcomes, left = [], list(experiments)
+@contextmanager
+def _names_of_the_rest(
+    names: Sequence[str], outcomes: list[Outcome], environment: RunEnvironment
+) -> Iterator[None]:
+    """On Ctrl-C, name the configurations that were not started."""
     try:
-        while left:
-            outcomes.append(_outcome_of(train, left.pop(0)))
+        yield
     except KeyboardInterrupt:
-        if left:
-            names = ", ".join(experiment.name for experiment in left)
-            left[0].report.say(f"Did not begin: {names}. Train them with --only.")
+        if rest := names[len(outcomes) + 1 :]:
+            environment.report.say(f"Not started: {', '.join(rest)}. Train them with --only.")
         raise
-    return outcomes
-
-
-def _outcome_of(train: Callable[[Experiment], Outcome], experiment: Experiment) -> Outcome:
-    try:
-        return train(experiment)
-    except RunFailedError as failure:
-        experiment.report.say(f"error: {experiment.name}: {failure}")
-        return failure.outcome
 
 
 @contextmanager
-def prepared(config: Config, names: Sequence[str], around: Surroundings) -> Iterator[StudyData]:
-    """The images of a study, after everything that can be checked before a run has been.
+def load_data(
+    config: Config, names: Sequence[str], environment: RunEnvironment
+) -> Iterator[StudyData]:
+    """The images of a study, after everything that can be checked before a run was checked.
 
-    The checks that need no images come first: making those takes a while.
+    The checks that need no images come first: preparing those takes a while.
 
     Raises:
-        TrainingError: The images, the configuration or a folder are unfit.
-        TrackerError: The database that is there cannot be used.
+        TrainingError: The images, the configuration or a folder are invalid.
+        TrackerError: The existing database cannot be used.
     """
+    world, report = environment.world, environment.report
     for name in names:
-        check_choice(name, config.model_configs[name])
-    if not around.world.is_main and not around.world.all(holds=True):
-        raise ElsewhereError("another process tells why there are no images")
-    with _told_to_the_others(around.world), ExitStack() as stack:
-        if around.world.is_main:
-            check_tracking(config, around.report.say)
+        check_model_config(name, config.model_configs[name])
+    if not world.is_main and not world.all_true(True):  # noqa: FBT003 -- waits for rank 0
+        raise PeerFailedError("rank 0 reports why there are no images")
+    with _others_waiting(world), ExitStack() as stack:
+        if world.is_main:
+            check_tracking(config, report.say)
         folder = stack.enter_context(writable_folder(config))
-        data = prepare(config, folder, around.report.say)
+        data = prepare(config, folder, report.say)
         kept = stack.pop_all()
     with kept:
         data.check({name: config.model_configs[name] for name in names})
@@ -141,56 +141,53 @@ def prepared(config: Config, names: Sequence[str], around: Surroundings) -> Iter
 
 
 @contextmanager
-def _told_to_the_others(world: World) -> Iterator[None]:
-    """The main process goes first; the others, which wait, learn whether they may follow."""
+def _others_waiting(world: World) -> Iterator[None]:
+    """Rank 0 goes first; the others wait to learn whether they may follow."""
     try:
         yield
     except (TrainingError, tracker.TrackerError):
         if world.is_main:
-            world.all(holds=False)
+            world.all_true(False)  # noqa: FBT003
         raise
     if world.is_main:
-        world.all(holds=True)
+        world.all_true(True)  # noqa: FBT003
 
 
-SEEDS_TAG = "seeds"
-
-
-def seeds_in_a_row(first: int, count: int) -> list[int]:
-    """The seeds to train from.
+def consecutive_seeds(first: int, count: int) -> list[int]:
+    """`count` seeds from `first` on.
 
     Raises:
-        UsageError: The last of them would be none.
+        UsageError: The last of them would be too large.
     """
     last = first + count - 1
     if last > LARGEST_SEED:
         raise UsageError(
-            f"the last of {count} seeds would be {last}, the largest is {LARGEST_SEED}"
+            f"the last of {count} seeds would be {last}; the largest is {LARGEST_SEED}"
         )
     return list(range(first, last + 1))
 
 
-def run_seeds(experiment: Experiment, chosen: list[int]) -> Outcome:
-    """Train from each of the seeds, a child run each; mean and deviation in the parent.
+def run_seeds(experiment: Experiment, seeds: list[int]) -> Outcome:
+    """Train from each seed in a child run; the parent gets mean and standard deviation.
 
-    The images are the same for all: with the substitute too, only the training varies.
+    The images are the same for all seeds: only the training varies, with the substitute too.
 
     Raises:
-        RunFailedError: A training cannot go on; its run and the parent are FAILED.
+        RunFailedError: A training cannot continue; its run and the parent are FAILED.
         KeyboardInterrupt: Ctrl-C; the running child and the parent are KILLED.
     """
-    work = {seed: new_child(experiment.with_seed(seed)) for seed in chosen}
-    with recorded(experiment, tags={SEEDS_TAG: " ".join(map(str, chosen))}) as record:
-        return sum_up(experiment, work, record)
+    work = {seed: new_child(experiment.with_seed(seed)) for seed in seeds}
+    with recorded(experiment, tags={SEEDS_TAG: " ".join(map(str, seeds))}) as record:
+        return summarize_seeds(experiment, work, record)
 
 
 def new_child(experiment: Experiment) -> Work:
-    """The work of training a child run for one seed."""
+    """The training of one seed in a new child run."""
     return partial(run_experiment, experiment, nested=True)
 
 
-def sum_up(experiment: Experiment, work: dict[int, Work], record: Record) -> Outcome:
-    """Do the work for each seed; mean and deviation of what came of it, in the active run."""
+def summarize_seeds(experiment: Experiment, work: dict[int, Work], record: RunRecord) -> Outcome:
+    """Do the work of each seed; log the mean and deviation of the results in the active run."""
     start = time.perf_counter()
     results = []
     for seed, train in work.items():
@@ -199,19 +196,7 @@ def sum_up(experiment: Experiment, work: dict[int, Work], record: Record) -> Out
         except RunFailedError as failure:
             raise TrainingError(f"seed {seed}: {failure}") from failure
     means, spread = mean_and_spread(results)
-    record.metrics({f"{key}_mean": value for key, value in means.items()})
-    record.metrics({f"{key}_std": value for key, value in spread.items()})
+    record.log_metrics({f"{key}_mean": value for key, value in means.items()})
+    record.log_metrics({f"{key}_std": value for key, value in spread.items()})
     info, seconds = record.info, time.perf_counter() - start
     return Outcome(experiment.name, info.run_id, info.run_name, "FINISHED", means, spread, seconds)
-
-
-def mean_and_spread(rows: list[dict[str, float]]) -> tuple[dict[str, float], dict[str, float]]:
-    """The mean and the sample standard deviation (n - 1) of each metric.
-
-    Examples:
-        >>> mean_and_spread([{"a": 1.0}, {"a": 3.0}])
-        ({'a': 2.0}, {'a': 1.4142135623730951})
-    """
-    columns = {key: [row[key] for row in rows] for key in rows[0]}
-    means = {key: statistics.fmean(values) for key, values in columns.items()}
-    return means, {key: statistics.stdev(values) for key, values in columns.items()}

@@ -1,24 +1,19 @@
-"""Files of tensors and plain values: written from equal content as equal bytes, read safely."""
+"""Files of tensors and plain values: equal content gives equal bytes; reading runs no code."""
 
 from __future__ import annotations
 
 import errno
 import io
-import os
 import pickle
 import struct
-import tempfile
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-
-# What an unpickler raises for bytes that are no pickle depends on the bytes.
+# What an unpickler raises for bytes that are not a pickle depends on the bytes.
 _UNREADABLE = (
     AttributeError,
     EOFError,
@@ -36,9 +31,9 @@ class UnreadableFileError(Exception):
 
 
 def dump(content: dict[str, Any]) -> bytes:
-    """The content of a file.
+    """The content of a file as bytes.
 
-    Through memory, because torch would make the name of a file part of its bytes.
+    Saved to memory, because torch would make the name of a file part of its bytes.
     """
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -46,7 +41,7 @@ def dump(content: dict[str, Any]) -> bytes:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """What `path` holds, on the CPU; nothing in the file is executed.
+    """Read a file onto the CPU; nothing in it is executed.
 
     Raises:
         UnreadableFileError: The file holds anything but a dictionary of tensors and plain values.
@@ -54,33 +49,12 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:  # torch's own words are advice to its developers
+    except _UNREADABLE as error:  # torch's own messages advise its developers
         raise UnreadableFileError("torch cannot read it") from error
     except OSError as error:
-        if error.errno == errno.EINVAL:  # a damaged file may send its reader to before its start
+        if error.errno == errno.EINVAL:  # a damaged file makes its reader seek to before its start
             raise UnreadableFileError("torch cannot read it") from error
         raise
     if not isinstance(content, dict):
         raise UnreadableFileError(f"it holds a {type(content).__name__}")
     return content
-
-
-@contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path` when the block ends without an error.
-
-    Raises:
-        OSError: The folder cannot be written or the disk is full; `path` is untouched.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -43,7 +43,7 @@ from training.__main__ import main as train
 from training.config import Config, DataPrep, ModelConfig, Paths
 from training.data import prepare, writable_folder
 from training.distributed import World
-from training.loop import Task, train_epoch
+from training.loop import Task, train_epochs
 from training.model import build_model
 from training.split import examples, split_indices
 from training.step import build_optimizer, build_step
@@ -92,8 +92,9 @@ def our_epoch(data: StudyData) -> Callable[[], object]:
     step = build_step(model, build_optimizer(model, config), config, World())
     split = split_indices(len(data.train), config, seed=1)
     rows = examples([data.train], split.train)
-    task = Task(model, step, rows, rows, config, 1, World())
-    return lambda: train_epoch(task, 1)
+    one_image = examples([data.train], split.validation[:1])  # the others validate nothing
+    task = Task(model, step, rows, one_image, config, 1, World())
+    return lambda: next(train_epochs(task))
 
 
 def tensor_loader_epoch(data: StudyData) -> Callable[[], object]:

@@ -15,7 +15,7 @@ import tracker
 from training.config_file import load_config
 from training.data import prepare
 from training.distributed import World
-from training.experiment import Experiment, Surroundings
+from training.experiment import Experiment, RunEnvironment
 from training.report import SilentReport
 from training.split import Examples
 
@@ -172,7 +172,7 @@ def experiment(study_file: Path):
     """The small study's `default`, to be trained in this process."""
     config = load_config(study_file)
     data = prepare(config, study_file.parent, lambda _: None)
-    return Experiment("default", config, data, Surroundings(CPU, World(), SilentReport()))
+    return Experiment("default", config, data, RunEnvironment(CPU, World(), SilentReport()))
 
 
 @pytest.fixture

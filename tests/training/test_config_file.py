@@ -96,29 +96,29 @@ def test_a_number_that_yaml_takes_for_text_is_a_number(study_file):
         ("    data_split_ratio: 1.0", r"config.yaml:4: .*data_split_ratio is 1.0: .*less than 1"),
         ("    learning_rate: .nan", r"config.yaml:4: .*learning_rate is nan"),
         ("    train_on: dark", r"config.yaml:4: .*train_on is 'dark': .*'sharp'"),
-        ("    hidden_size: 8", r"config.yaml:4: .*hidden_size already stands at config.yaml:3"),
+        ("    hidden_size: 8", r"config.yaml:4: .*hidden_size is already at config.yaml:3"),
         ("    batch_size: [", r"config.yaml is not valid YAML: .*line 5"),
         ("    batch_size: !!int many", r"not valid YAML: 'many' cannot be read as int, line 4"),
         ("    batch_size: !!float ''", r"not valid YAML: '' cannot be read as float, line 4"),
         ("    batch_size: !!bool 64", r"not valid YAML: '64' cannot be read as bool, line 4"),
         ("    batch_size: " + "9" * 5000, r"not valid YAML: '999+\.\.\.9+' cannot be read as int"),
-        ("    batch_size: 0x" + "f" * 5000, r"batch_size is a number of thousands of digits: "),
+        ("    batch_size: 0x" + "f" * 5000, r"batch_size is a number with thousands of digits: "),
         ("    weight_decay: .inf", r"config.yaml:4: .*weight_decay is inf: .*finite"),
         ('    description: "a\\0b"', r"config.yaml:4: .*description is .*: it holds a NUL"),
         ('    description: "\\ud800"', r"config.yaml:4: .*description is .*: .* not valid Unicode"),
         ("    channels: &a [*a]", r"config.yaml:4: model_configs.default.channels.0 is \[\["),
         ("data_prep: &a {seed: *a}", r"config.yaml:4: data_prep.seed is \{'seed': "),
         ("    channels: []", r"config.yaml:4: .*channels is \[\]: it may not be empty"),
-        ("data_prep: 3", r"config.yaml:4: data_prep is 3: a section must stand here"),
+        ("data_prep: 3", r"config.yaml:4: data_prep is 3: it must be a section"),
         ("x: " + "[" * 3000, r"config.yaml is not valid YAML: it is nested too deeply"),
         ("  '': {}", r"config.yaml:4: a name in model_configs is '': .*at least 1 character"),
-        ('  "a\\nb": {}', r"config.yaml:4: a name in model_configs is 'a\\nb': .* can be seen"),
+        ('  "a\\nb": {}', r"config.yaml:4: a name in model_configs is 'a\\nb': .* printable characters"),
         ("  1: {}", r"config.yaml:4: a name in model_configs is 1: .*string"),
         ("paths: {root: ''}", r"config.yaml:4: paths.root is '': .*at least 1 character"),
-        ("paths: {train_data: ''}", r"config.yaml:4: paths.train_data is '': the name of a file"),
-        ("paths: {train_data: ../a.pt}", r"config.yaml:4: paths.train_data is '../a.pt': the name"),
-        ("paths: {train_data: /a.pt}", r"config.yaml:4: paths.train_data is '/a.pt': the name of"),
-        ("paths: {train_data: split.pt}", r"config.yaml:4: paths.train_data is 'split.pt': the"),
+        ("paths: {train_data: ''}", r"config.yaml:4: paths.train_data is '': it must be the name"),
+        ("paths: {train_data: ../a.pt}", r"config.yaml:4: paths.train_data is '../a.pt': it must be"),
+        ("paths: {train_data: /a.pt}", r"config.yaml:4: paths.train_data is '/a.pt': it must be the"),
+        ("paths: {train_data: split.pt}", r"config.yaml:4: paths.train_data is 'split.pt': it"),
         ("paths: {test_data: mnist_train.pt}", r"train_data and test_data would share the file"),
         ("paths: {test_data: MNIST_Train.pt}", r"train_data and test_data would share the file"),
         (
@@ -189,5 +189,5 @@ def test_the_best_epoch_is_the_one_with_the_least_loss_or_the_greatest_accuracy(
     chosen = f"model_configs.default.best_metric={metric}"
     assert load_config(study_file, [chosen]).model_configs["default"].best_mode == mode
     worst = f"model_configs.default.best_mode={'max' if mode == 'min' else 'min'}"
-    with pytest.raises(ConfigError, match=f"the best {metric} is the {mode}; leave it out"):
+    with pytest.raises(ConfigError, match=f"the best {metric} is its {mode}; leave best_mode out"):
         load_config(study_file, [chosen, worst])

@@ -17,7 +17,7 @@ from training import mnist, torch_files
 from training.config import Config, DataPrep, ModelConfig, Paths
 from training.data import prepare, writable_folder
 from training.errors import DataError
-from training.image_sets import Label, Shelf, digest_of
+from training.image_sets import ImageFiles, SetInfo, digest_of
 
 STROKES = DataPrep(
     source="stroke-digits", stroke_train_samples=60, stroke_test_samples=30, download=False
@@ -75,12 +75,12 @@ def test_a_damaged_file_is_made_again_and_named(tmp_path, damage):
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"recipe": None}, "it is no file of images"),
-        ({"images": None}, "its images or labels are of another kind"),
-        ({"images": [0]}, "its images or labels are of another kind"),
-        ({"labels": LABELS.float()}, "its images or labels are of another kind"),
-        ({"images": IMAGES.view(9, 784)}, "its images or labels are of another shape"),
-        ({"labels": LABELS[:5]}, "its images or labels are of another shape"),
+        ({"recipe": None}, "it is not a file of images"),
+        ({"images": None}, "its images or labels are not plain tensors"),
+        ({"images": [0]}, "its images or labels are not plain tensors"),
+        ({"labels": LABELS.float()}, "its images or labels are not plain tensors"),
+        ({"images": IMAGES.view(9, 784)}, "its images or labels have another shape"),
+        ({"labels": LABELS[:5]}, "its images or labels have another shape"),
         ({"labels": LABELS.flip(0)}, "its checksum is wrong"),
         ({"digest": None}, "its checksum is wrong"),
     ],
@@ -89,16 +89,16 @@ def test_a_file_that_lacks_what_it_should_hold_is_no_set(tmp_path, changed, reas
     content = {"format": 1, "recipe": "r", "images": IMAGES, "labels": LABELS}
     content = {"digest": digest_of(IMAGES, LABELS), **content, **changed}
     (tmp_path / "a.pt").write_bytes(torch_files.dump(content))
-    shelf = Shelf([tmp_path])
-    assert shelf.find("a.pt", Label("mnist", "test", 0.0, "r")) is None
+    shelf = ImageFiles([tmp_path])
+    assert shelf.find("a.pt", SetInfo("mnist", "test", 0.0, "r")) is None
     assert shelf.damage["a.pt"] == f"{tmp_path / 'a.pt'} is damaged ({reason})"
 
 
 def keep_mnist(root, *splits):
     """Puts prepared files of MNIST there, so to speak, whose raw files are gone."""
     for split in splits:
-        label = Label("mnist", split, 0.0, f"mnist {split}")
-        Shelf([root]).keep(f"mnist_{split}.pt", label, IMAGES, LABELS)
+        label = SetInfo("mnist", split, 0.0, f"mnist {split}")
+        ImageFiles([root]).save(f"mnist_{split}.pt", label, IMAGES, LABELS)
 
 
 def test_prepared_files_of_mnist_serve_without_its_raw_files(tmp_path):
@@ -144,8 +144,8 @@ def test_a_blurred_set_has_the_labels_of_its_sharp_one(tmp_path):
 def test_a_kept_file_holds_its_own_rows_only(tmp_path):
     images = torch.zeros(10_000, 28, 28, dtype=torch.uint8)
     labels = torch.zeros(10_000, dtype=torch.int64)
-    label = Label("mnist", "test", 0.0, "r")
-    kept = Shelf([tmp_path]).keep("few.pt", label, images[:3], labels[:3])
+    label = SetInfo("mnist", "test", 0.0, "r")
+    kept = ImageFiles([tmp_path]).save("few.pt", label, images[:3], labels[:3])
     assert kept.path.stat().st_size < 10_000
 
 
@@ -204,7 +204,7 @@ def test_what_a_root_that_cannot_be_written_lacks_is_made_elsewhere(locked):
     lock()
     paths, said = prepared_in_locked(root, STROKES.model_copy(update={"blur_sigma": 1.0}))
     assert [path.parent == root for path in paths] == [True, True, False, False]
-    assert "cannot be written: what was made is kept for this start only" in said[1]
+    assert "is read-only: prepared images are kept for this run only" in said[1]
     assert not paths[3].exists()
 
 
@@ -273,14 +273,14 @@ def test_a_server_that_gives_something_else_leaves_nothing_behind(tmp_path):
         serving(tmp_path / "server") as address,
         pytest.raises(mnist.MissingFilesError, match="could not be downloaded"),
     ):
-        mnist.fetch(tmp_path, [address])
+        mnist.download(tmp_path, [address])
     assert list(mnist.raw_folder(tmp_path).iterdir()) == []
 
 
 @pytest.mark.slow
 def test_what_a_mirror_gives_is_mnist(mnist_root, tmp_path):
     with serving(mnist.raw_folder(mnist_root)) as address:
-        mnist.fetch(tmp_path, ["http://127.0.0.1:9/", address])
+        mnist.download(tmp_path, ["http://127.0.0.1:9/", address])
     images, labels = mnist.load_split(tmp_path, "test")
     assert images.shape == (10_000, 28, 28)
     assert torch.bincount(labels).tolist()[:3] == [980, 1135, 1032]

@@ -35,7 +35,7 @@ def launched(study_file, processes, *arguments):
 @given(st.integers(0, 200), st.integers(1, 8))
 def test_the_shares_of_all_processes_are_the_batch(count, processes):
     batch = torch.arange(count)
-    shares = [World(rank, processes).share(batch) for rank in range(processes)]
+    shares = [World(rank, processes).shard(batch) for rank in range(processes)]
     assert sorted(torch.cat(shares).tolist()) == batch.tolist()
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 

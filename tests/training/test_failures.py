@@ -14,7 +14,7 @@ from tracker import TrackingClient
 from tracker.exceptions import ArtifactError
 from training import checkpoint
 from training.__main__ import main
-from training.checkpoint import Checkpoint, CheckpointKeeper, matching, saved_in
+from training.checkpoint import Checkpoint, CheckpointKeeper, matching_states, saved_states
 from training.config import ModelConfig
 from training.distributed import World
 from training.errors import ConfigError, NonFiniteLossError, RunFailedError, TrainingError
@@ -101,7 +101,7 @@ def state_after(epoch, best=None):
 
 def test_a_full_disk_during_a_checkpoint_keeps_the_one_before(tracked):
     with tracked.start_run() as run:
-        keeper = CheckpointKeeper()
+        keeper = CheckpointKeeper(run.info.run_id)
         keeper.note(state_after(1))
         keeper.write()
         keeper.note(state_after(2))
@@ -163,12 +163,12 @@ def test_a_network_too_large_for_the_memory_fails_alone(study_file, python):
     ],
 )
 def test_a_training_goes_on_from_the_latest_state_whose_best_one_is_there(states, last, best):
-    saved = matching(states)
+    saved = matching_states(states)
     assert (saved.last.epoch, saved.best.epoch) == (last, best)
 
 
 def test_a_last_state_whose_best_one_is_lost_is_of_no_use():
-    assert matching([state_after(3, best=2)]) is None
+    assert matching_states([state_after(3, best=2)]) is None
 
 
 @pytest.fixture
@@ -186,8 +186,8 @@ def put_in_place():
 
 
 def test_the_best_state_is_put_in_its_place_before_the_last_one(tracked, put_in_place):
-    with tracked.start_run():
-        keeper = CheckpointKeeper()
+    with tracked.start_run() as run:
+        keeper = CheckpointKeeper(run.info.run_id)
         keeper.note(state_after(1))
         keeper.write()
     assert [name for name in put_in_place if name.endswith(".pt")] == ["best.pt", "last.pt"]
@@ -195,9 +195,9 @@ def test_the_best_state_is_put_in_its_place_before_the_last_one(tracked, put_in_
 
 def test_checkpoints_wait_until_writing_is_worth_it_and_the_end_is_never_missed(tracked):
     with tracked.start_run() as run:
-        keeper = CheckpointKeeper(pause_seconds=1_000)
+        keeper = CheckpointKeeper(run.info.run_id, pause_seconds=1_000)
         keeper.note(state_after(1))
         keeper.note(state_after(2))
-        assert saved_in(run.info.run_id) is None
+        assert saved_states(run.info.run_id) is None
         keeper.write()
-    assert saved_in(run.info.run_id).last.epoch == 2
+    assert saved_states(run.info.run_id).last.epoch == 2

@@ -13,18 +13,18 @@ import torch
 from training.__main__ import build_parser
 from training.config_file import load_config
 from training.distributed import World
-from training.errors import ElsewhereError
-from training.experiment import Surroundings
-from training.process import how_to_go_on, stoppable
+from training.errors import PeerFailedError
+from training.experiment import RunEnvironment
+from training.process import interruptible, resume_command
 from training.report import PlainReport
-from training.study import directed
+from training.study import run_all
 
 HERE = build_parser().parse_args([])
 
 
 def command_after(*arguments):
     """What is printed after the program itself and the run."""
-    command = how_to_go_on(build_parser().parse_args(arguments))
+    command = resume_command(build_parser().parse_args(arguments))
     return shlex.split(command.partition("--resume ")[2])[1:]
 
 
@@ -41,7 +41,7 @@ def test_the_command_says_where_things_are_and_no_more(killed):
     places = ["--config", "my study.yaml", "--data-root", "/images", "--device", "cpu"]
     sets = ["--set", "tracking.database=a.db", "--set", "paths.root=b"]
     others = ["--only", "x", "--seed", "3", "--seeds", "2", "--set", "model_configs.x.threads=2"]
-    assert killed in how_to_go_on(HERE)
+    assert killed in resume_command(HERE)
     expected = [*places[:4], *sets, *places[4:]]
     assert command_after(*others, *places, *sets) == expected
 
@@ -49,16 +49,16 @@ def test_the_command_says_where_things_are_and_no_more(killed):
 @pytest.mark.usefixtures("killed")
 def test_the_command_starts_the_python_and_the_processes_that_were_interrupted(monkeypatch):
     monkeypatch.setattr(sys, "orig_argv", ["my env/bin/python", "-m", "training"])
-    assert how_to_go_on(HERE).startswith("'my env/bin/python' -m training --resume ")
+    assert resume_command(HERE).startswith("'my env/bin/python' -m training --resume ")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
     launcher = "-m torch.distributed.run --standalone --nproc-per-node 3 -m training --resume "
-    assert how_to_go_on(HERE).startswith(f"'my env/bin/python' {launcher}")
+    assert resume_command(HERE).startswith(f"'my env/bin/python' {launcher}")
 
 
 def test_a_run_that_kept_no_configuration_is_not_offered(tracked):
     with pytest.raises(KeyboardInterrupt), tracked.start_run():
         raise KeyboardInterrupt
-    assert how_to_go_on(HERE) is None
+    assert resume_command(HERE) is None
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
@@ -74,7 +74,7 @@ def test_a_second_signal_does_not_disturb_what_the_first_one_ends(sent):
             signal.raise_signal(signal.SIGTERM)
             closed.append("in peace")
 
-    with pytest.raises(KeyboardInterrupt), stoppable():
+    with pytest.raises(KeyboardInterrupt), interruptible():
         work()
     assert closed == ["in peace"]
     assert signal.getsignal(sent) is before
@@ -83,27 +83,27 @@ def test_a_second_signal_does_not_disturb_what_the_first_one_ends(sent):
 def test_a_process_that_follows_leaves_it_to_the_first_one_to_end(monkeypatch):
     monkeypatch.setenv("RANK", "1")
     went_on = []
-    with pytest.raises(KeyboardInterrupt), stoppable():
+    with pytest.raises(KeyboardInterrupt), interruptible():
         signal.raise_signal(signal.SIGINT)
         went_on.append(True)
-        raise ElsewhereError("another process is gone")
+        raise PeerFailedError("another process is gone")
     assert went_on
 
 
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["default", "extra"], ["Did not begin: extra. Train them with --only."]),
+        (["default", "extra"], ["Not started: extra. Train them with --only."]),
         (["default"], []),
     ],
 )
-def test_what_did_not_begin_is_told(study_file, capsys, names, said):
+def test_configurations_that_did_not_start_are_named(study_file, capsys, names, said):
     def interrupted(_experiment):
         raise KeyboardInterrupt
 
-    around = Surroundings(torch.device("cpu"), World(), PlainReport())
+    around = RunEnvironment(torch.device("cpu"), World(), PlainReport())
     with pytest.raises(KeyboardInterrupt):
-        directed(load_config(study_file), names, around, interrupted)
+        run_all(load_config(study_file), names, around, interrupted)
     assert capsys.readouterr().out.splitlines()[1:] == said  # after one about the substitute
 
 

@@ -12,10 +12,10 @@ from training.errors import CheckpointError, ConfigError
 from training.model import (
     MODELS,
     build_model,
-    check_choice,
+    check_model_config,
     exported_program,
-    idle_keys,
     parameter_count,
+    unused_keys,
 )
 from training.outcome import EpochResult
 from training.step import build_optimizer
@@ -70,8 +70,8 @@ def test_a_network_that_does_not_exist_is_named():
         ({"model": "cnn", "optimizer": "adam"}, {"hidden_size", "momentum"}),
     ],
 )
-def test_keys_of_other_networks_and_optimisers_have_no_effect(keys, idle):
-    assert set(idle_keys(ModelConfig(**keys))) == idle
+def test_keys_of_other_networks_and_optimizers_have_no_effect(keys, idle):
+    assert set(unused_keys(ModelConfig(**keys))) == idle
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,13 @@ def test_keys_of_other_networks_and_optimisers_have_no_effect(keys, idle):
 )
 def test_a_choice_without_effect_is_refused(keys, message):
     with pytest.raises(ConfigError, match=message):
-        check_choice("a", ModelConfig(**keys))
+        check_model_config("a", ModelConfig(**keys))
 
 
 def test_a_key_without_effect_may_stand_at_its_default():
-    check_choice("a", ModelConfig(model="cnn", hidden_size=128, momentum=0.0, optimizer="adam"))
+    check_model_config(
+        "a", ModelConfig(model="cnn", hidden_size=128, momentum=0.0, optimizer="adam")
+    )
 
 
 @pytest.mark.slow
@@ -115,7 +117,7 @@ def test_equal_checkpoints_are_equal_bytes():
     assert checkpoint.dump(state_of(first)) == checkpoint.dump(state_of(second))
 
 
-def test_an_optimiser_s_memory_comes_back(tmp_path):
+def test_an_optimizer_s_state_is_restored(tmp_path):
     config = ModelConfig(hidden_size=8, optimizer="adam")
     model = build_model(config, seed=1)
     optimizer = build_optimizer(model, config)
@@ -157,7 +159,7 @@ def test_a_checkpoint_that_carries_code_is_refused_and_the_code_not_run(tmp_path
 def test_any_other_file_of_torch_is_no_checkpoint(tmp_path):
     path = tmp_path / "last.pt"
     torch.save({"weights": torch.zeros(3)}, path)
-    with pytest.raises(CheckpointError, match="is no checkpoint of this release"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint of this release"):
         checkpoint.load(path)
 
 
@@ -166,9 +168,9 @@ def test_any_other_file_of_torch_is_no_checkpoint(tmp_path):
     [
         ({"history": None}, "it holds no history"),
         ({"model_state": {"1.weight": "heavy"}}, "model_state holds more than tensors"),
-        ({"history": [{"epoch": 1}]}, "its history is none"),
-        ({"epoch": 2}, "its history is not that of 2 epochs"),
-        ({"best_epoch": 5}, "its history is not that of 1 epochs"),
+        ({"history": [{"epoch": 1}]}, "its history is not a list of epochs"),
+        ({"epoch": 2}, "its history does not have 2 epochs"),
+        ({"best_epoch": 5}, "its history does not have 1 epochs"),
         ({"colour": "red"}, "it holds 'colour' too"),
     ],
 )
@@ -185,10 +187,10 @@ def test_a_checkpoint_whose_parts_do_not_belong_together_is_told(tmp_path, chang
     [
         ("sgd", "adam", "not of this Adam: betas does not fit"),
         ("adam", "sgd", "not of this SGD: dampening does not fit"),
-        (None, "adam", "memory of the optimiser cannot be read"),
+        (None, "adam", "optimizer state cannot be read"),
     ],
 )
-def test_the_memory_of_another_optimiser_is_refused(kept, wanted, message):
+def test_the_state_of_another_optimizer_is_refused(kept, wanted, message):
     config = ModelConfig(hidden_size=8, optimizer=wanted)
     model = build_model(config, seed=1)
     other = build_optimizer(model, ModelConfig(optimizer=kept)) if kept else None

@@ -15,8 +15,8 @@ from rich.console import Console
 from tracker import TrackingClient
 from training.__main__ import main
 from training.outcome import EpochResult, Outcome
-from training.process import Output
-from training.report import HEADINGS, Beginning, TerminalReport, print_summary, summary_table
+from training.process import TolerantOutput
+from training.report import HEADINGS, RunHeader, TerminalReport, print_summary, summary_table
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
@@ -80,7 +80,7 @@ def bar_on(width, run):
 @pytest.mark.parametrize("seed", [None, 42])
 @pytest.mark.parametrize("width", [40, 80, 82, 90, 120])
 def test_a_bar_shows_whole_what_a_terminal_of_any_width_has_room_for(width, seed):
-    _, shown = bar_on(width, Beginning("blurred_dataset", seed, "blurred_dataset_1", 12))
+    _, shown = bar_on(width, RunHeader("blurred_dataset", seed, "blurred_dataset_1", 12))
     assert "12/12 epochs" in shown
     assert "…" not in shown
     assert "val 2.3026 0.1000" in shown or width == 40
@@ -88,7 +88,7 @@ def test_a_bar_shows_whole_what_a_terminal_of_any_width_has_room_for(width, seed
 
 
 def test_a_run_says_its_seed_where_there_are_several():
-    run = Beginning("default", 43, "default_3f2a91bc", 10)
+    run = RunHeader("default", 43, "default_3f2a91bc", 10)
     assert str(run) == "default, seed 43: run default_3f2a91bc, 10 epochs"
     begun, shown = bar_on(100, run)
     assert "seed 43" in shown
@@ -96,16 +96,16 @@ def test_a_run_says_its_seed_where_there_are_several():
 
 
 def test_a_run_that_goes_on_says_how_much_is_left():
-    run = Beginning("default", None, "default_3f2a91bc", 10, done=4)
+    run = RunHeader("default", None, "default_3f2a91bc", 10, done=4)
     assert str(run) == "default: run default_3f2a91bc, 6 of 10 epochs left"
     assert " 4/10 epochs" in bar_on(100, run)[0]
-    assert str(Beginning("default", None, "a", 1)) == "default: run a, 1 epoch"
+    assert str(RunHeader("default", None, "a", 1)) == "default: run a, 1 epoch"
 
 
 def test_a_bar_counts_whole_epochs():
     console = Console(width=80, file=io.StringIO(), force_terminal=True, color_system=None)
     report = TerminalReport(console)
-    report.run_started(Beginning("default", None, "default_3f2a91bc", 5))
+    report.run_started(RunHeader("default", None, "default_3f2a91bc", 5))
     report.batch_done(1, 90, 100)
     report.run_ended()
     assert "0/5 epochs" in console.file.getvalue()
@@ -114,15 +114,15 @@ def test_a_bar_counts_whole_epochs():
 
 def test_the_name_of_a_run_cannot_steer_the_terminal():
     """It may have been renamed before it went on."""
-    assert "\x1b" not in str(Beginning("default", None, "a\x1b[2J", 10))
-    assert "\x1b[2J" not in bar_on(100, Beginning("default", None, "a\x1b[2J", 10))[0]
+    assert "\x1b" not in str(RunHeader("default", None, "a\x1b[2J", 10))
+    assert "\x1b[2J" not in bar_on(100, RunHeader("default", None, "a\x1b[2J", 10))[0]
     assert "\x1b" not in shown_on(100, "a\x1b[2J")
 
 
 @needs_full
 def test_what_is_written_to_a_full_disk_is_dropped():
     with FULL.open("w") as stream:
-        output = Output(stream)
+        output = TolerantOutput(stream)
         print("first", file=output, flush=True)
         assert output.failure.strerror == "No space left on device"
         print("second", file=output, flush=True)
@@ -149,7 +149,7 @@ def statuses(study_file):
 @needs_full
 def test_a_study_whose_output_is_full_is_trained_to_its_end(study_file):
     result = in_shell(study_file, "> /dev/full")
-    assert result.stderr == "error: not all that was to be printed could be: {}\n".format(
+    assert result.stderr == "error: not all output could be written: {}\n".format(
         "No space left on device"
     )
     assert result.returncode == 1
@@ -201,7 +201,7 @@ def test_of_two_processes_one_tells_why_there_is_no_study(study_file, mistake):
 
 def test_output_over_a_stream_that_is_closed_already_can_be_closed():
     stream = io.StringIO()
-    output = Output(stream)
+    output = TolerantOutput(stream)
     stream.close()
     output.close()
     assert output.failure is None

@@ -16,6 +16,7 @@ from training.__main__ import main
 from training.checkpoint import CheckpointKeeper
 from training.errors import CheckpointError, UsageError
 from training.experiment import Training
+from training.loop import train_epochs
 from training.resume import continuation, find_run
 from training.run import recorded
 
@@ -135,12 +136,14 @@ def test_a_checkpoint_of_another_training_is_refused_and_the_run_stays_killed(
 
 
 def test_a_best_state_of_another_network_is_refused_before_the_run_goes_on(experiment, tracked):
-    training, keeper = Training(experiment), CheckpointKeeper()
-    for result in training.epochs():
-        state = replace(training.state(), best_epoch=1)
-        other = {**state.model_state, "1.weight": torch.zeros(8, 784)}
-        keeper.note(state if result.epoch > 1 else replace(state, model_state=other))
+    training = Training(experiment)
     with tracked.start_run() as run:
+        keeper = CheckpointKeeper(run.info.run_id)
+        for result in train_epochs(training.task()):
+            training.history.append(result)
+            state = replace(training.state(), best_epoch=1)
+            other = {**state.model_state, "1.weight": torch.zeros(8, 784)}
+            keeper.note(state if result.epoch > 1 else replace(state, model_state=other))
         keeper.write()
     with pytest.raises(CheckpointError, match=re.escape(SHAPE)):
         continuation(experiment, tracked.get_run(run.info.run_id))
@@ -233,7 +236,7 @@ def test_a_tag_that_does_not_name_several_seeds_is_told(experiment, study_file, 
     client.log_text(run_id, experiment.effective_config(), "config/effective_config.yaml")
     client.set_terminated(run_id, "KILLED")
     assert main(["--config", str(study_file), "--resume", run_id]) == 1
-    assert "the tag 'seeds' of the run does not name several seeds" in capsys.readouterr().err
+    assert "the tag 'seeds' of the run does not list several seeds" in capsys.readouterr().err
     assert client.get_run(run_id).info.status == "KILLED"
 
 

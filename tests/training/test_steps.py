@@ -12,10 +12,10 @@ from training.loop import Task, train_epochs, validate
 from training.model import build_model
 from training.split import Examples
 from training.step import (
-    applies_to,
     autograd_step,
     build_optimizer,
     build_step,
+    is_two_layer_sgd,
     learning_rate,
     two_layer_step,
 )
@@ -63,10 +63,10 @@ def test_an_autograd_step_is_the_step_of_torch(make_examples, model):
 
 
 def test_the_step_by_hand_is_taken_for_plain_descent_on_one_hidden_layer_only():
-    assert applies_to(ModelConfig())
+    assert is_two_layer_sgd(ModelConfig())
     others = {"model": "cnn", "optimizer": "adam", "momentum": 0.9, "weight_decay": 0.1}
     others["mixed_precision"] = True
-    assert not any(applies_to(ModelConfig(**{key: value})) for key, value in others.items())
+    assert not any(is_two_layer_sgd(ModelConfig(**{key: value})) for key, value in others.items())
 
 
 @pytest.mark.parametrize("settings", [{}, {"model": "cnn"}, {"optimizer": "adam"}])

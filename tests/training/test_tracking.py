@@ -53,7 +53,7 @@ def test_a_folder_of_files_that_cannot_be_written_is_refused(locked):
     config = config_for(folder.parent / "a.db", artifact_location=str(folder / "files"))
     folder.parent.chmod(0o777)
     lock()
-    with pytest.raises(TrainingError, match=r"runs' files, .*folder/files, cannot be written"):
+    with pytest.raises(TrainingError, match=r"artifact folder, .*folder/files, cannot be written"):
         said_of(config)
 
 
@@ -75,7 +75,7 @@ def test_a_link_that_leads_the_files_elsewhere_is_found_before_the_first_run(tmp
 def test_an_experiment_that_keeps_its_place_says_so(tmp_path):
     open_database(config_for(tmp_path / "a.db"))
     (sentence,) = said_of(config_for(tmp_path / "a.db", artifact_location="elsewhere"))
-    assert "keeps its files in 'artifacts/1'" in sentence
+    assert "keeps its artifacts in 'artifacts/1'" in sentence
     assert said_of(config_for(tmp_path / "a.db")) == []
 
 

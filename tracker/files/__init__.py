@@ -4,8 +4,9 @@
 client; this is what the client stands on.
 """
 
+from tracker.files.atomic import write_file
 from tracker.files.local import LocalArtifacts
 from tracker.files.opening import check_location, open_artifacts
 from tracker.files.store import ArtifactStore
 
-__all__ = ["ArtifactStore", "LocalArtifacts", "check_location", "open_artifacts"]
+__all__ = ["ArtifactStore", "LocalArtifacts", "check_location", "open_artifacts", "write_file"]
