@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import tracker
 from tracker import lookup
 from tracker.exceptions import InvalidValueError, NotFoundError
+from tracker.tags import MLFLOW_PARENT_RUN_ID
 from training.checkpoint import CheckpointKeeper, check_shapes, saved_states
 from training.config import EFFECTIVE_CONFIG
 from training.config_file import load_config
@@ -222,9 +223,9 @@ def _resume_seeds(experiment: Experiment, parent: tracker.Run) -> Outcome:
 
 def _rest_of_child(experiment: Experiment, parent: tracker.Run) -> Work:
     """What is left to do for one seed: nothing, the rest of its run, or all of it."""
+    is_child = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'"
     found = tracker.get_client().search_runs(
-        [parent.info.experiment_id],
-        f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}' AND params.seed = '{experiment.seed}'",
+        [parent.info.experiment_id], f"{is_child} AND params.seed = '{experiment.seed}'"
     )
     for run in found:
         if run.info.status == "FINISHED":
