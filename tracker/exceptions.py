@@ -19,6 +19,8 @@
     * ArtifactError              a file of a run cannot be read or written
         * UnsafePathError        a path or link that leaves the run's artifacts
             * OutsideRootsError  the artifacts lie outside the folders that may be read
+    * ServerError                an MLflow server refuses what it is asked for
+        * ServerUnreachableError it does not answer
     * UnsupportedError           MLflow has it, the tracker does not       (also an AttributeError)
 """
 
@@ -149,6 +151,34 @@ class UnsafePathError(ArtifactError):
 
 class OutsideRootsError(UnsafePathError):
     """The artifacts lie outside the database's folder, in one that was not allowed."""
+
+
+class ServerError(TrackerError):
+    """An MLflow server refuses what it is asked for.
+
+    Args:
+        message: What happened and what to do.
+        status: The HTTP status, 0 where there was none.
+        error_code: MLflow's word for its kind, "" where something else has answered.
+        retry_after_seconds: How long the server asks to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        error_code: str = "",
+        retry_after_seconds: float = 0.0,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error_code = error_code
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ServerUnreachableError(ServerError):
+    """An MLflow server does not answer."""
 
 
 class UnsupportedError(TrackerError, AttributeError):

@@ -1,0 +1,210 @@
+"""Starts the servers of a team: PostgreSQL, an S3 store, MLflow. Each ends with its block.
+
+Needs the environments `server` and `store` that `tests/interop/environments.py` makes.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+START_SECONDS = 120
+BUCKET = "team"
+STORE_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+def free_port():
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def group(command, log, **how):
+    """A process with all that it starts, ended together: MLflow's server leaves children behind."""
+    with Path(log).open("ab") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, **how
+        )
+    try:
+        yield process
+    finally:
+        end_group(process)
+
+
+def end_group(process, number=signal.SIGKILL):
+    """Send a signal to a process and all that it has started, and wait for it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+    process.wait(60)
+
+
+def wait_for(url, process, log):
+    """Wait until a URL answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"{url} does not answer:\n{Path(log).read_text()[-3000:]}")
+
+
+class MlflowServer:
+    """An MLflow server that can be stopped and started again on the same port.
+
+    Args:
+        environments: The folder that `environments.py` filled.
+        folder: Where its log and, by default, its database and files are.
+        backend: The URI of its database.
+        artifacts: Where the proxy keeps files.
+        workers: How many processes answer.
+        variables: More for its environment.
+    """
+
+    def __init__(
+        self, environments, folder, *, backend=None, artifacts=None, workers=1, variables=None
+    ):
+        self.interpreter = Path(environments, "server", "bin", "python")
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._options = [
+            f"--backend-store-uri={backend or f'sqlite:///{folder}/server.db'}",
+            f"--artifacts-destination={artifacts or folder / 'server-files'}",
+            f"--workers={workers}",
+        ]
+        self._variables = variables or {}
+        self.process = None
+
+    def start(self):
+        """Start, and wait until it answers."""
+        log = self.folder / "server.log"
+        command = [self.interpreter, "-m", "mlflow", "server", "--serve-artifacts"]
+        command += ["--host=127.0.0.1", f"--port={self.port}", *self._options]
+        path = f"{self.interpreter.parent}{os.pathsep}{os.environ['PATH']}"
+        # The first start creates the tables, by one of its processes.
+        environment = os.environ | self._variables | {
+            "PATH": path,
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "PYTHONPATH": "",
+        }
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=environment,
+                cwd=self.folder,
+            )
+        wait_for(f"{self.url}/health", self.process, log)
+
+    def stop(self):
+        """End it with all of its processes, at once."""
+        if self.process is not None:
+            end_group(self.process)
+            self.process = None
+
+    def ask(self, script, *arguments):
+        """What a script prints that uses MLflow's own client of this server."""
+        environment = os.environ | {"MLFLOW_TRACKING_URI": self.url, "PYTHONPATH": ""}
+        done = subprocess.run(
+            [self.interpreter, "-W", "ignore", script, *map(str, arguments)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@contextmanager
+def mlflow_server(environments, folder, **how):
+    """A started MLflow server."""
+    server = MlflowServer(environments, folder, **how)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def postgresql(folder):
+    """The URI of an empty PostgreSQL database; its server is Debian's, run by `postgres`."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
+    data = folder / "postgresql"
+    data.mkdir()
+    as_user = []
+    if os.geteuid() == 0:  # initdb refuses root.
+        shutil.chown(data, "postgres")
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    subprocess.run(
+        [*as_user, programs / "initdb", "-D", data, "-A", "trust", "-U", "mlflow", "--no-sync"],
+        check=True,
+        capture_output=True,
+        cwd="/",
+    )
+    port = free_port()
+    settings = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]
+    command = [*as_user, programs / "postgres", "-D", data, "-p", str(port), "-k", "", *settings]
+    address = ["-h", "127.0.0.1", "-p", str(port), "-U", "mlflow"]
+    with group(command, folder / "postgresql.log", cwd="/"):
+        deadline = time.monotonic() + START_SECONDS
+        while subprocess.run([programs / "pg_isready", *address], check=False,
+                             capture_output=True).returncode:
+            assert time.monotonic() < deadline, (folder / "postgresql.log").read_text()
+            time.sleep(0.1)
+        subprocess.run([programs / "createdb", *address, "mlflow"], check=True)
+        yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/mlflow"
+
+
+@contextmanager
+def s3_store(environments, folder):
+    """The URL of an S3 store with an empty bucket."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    interpreter = Path(environments, "store", "bin", "python")
+    log = folder / "store.log"
+    command = [interpreter, "-m", "moto.server", "-p", str(port)]
+    with group(command, log, env=os.environ | {"PYTHONPATH": ""}) as process:
+        wait_for(url, process, log)
+        urllib.request.urlopen(
+            urllib.request.Request(f"{url}/{BUCKET}", method="PUT"), timeout=30
+        ).close()
+        yield url
+
+
+if __name__ == "__main__":
+    # python tests/team/servers.py ENVIRONMENTS FOLDER: a whole team server, until Ctrl-C.
+    environments_, folder_ = map(Path, sys.argv[1:])
+    with postgresql(folder_) as backend_, s3_store(environments_, folder_) as store_:
+        variables_ = STORE_CREDENTIALS | {"MLFLOW_S3_ENDPOINT_URL": store_}
+        with mlflow_server(
+            environments_,
+            folder_,
+            backend=backend_,
+            artifacts=f"s3://{BUCKET}/mlflow",
+            variables=variables_,
+        ) as server_:
+            print(server_.url, flush=True)  # noqa: T201
+            signal.pause()

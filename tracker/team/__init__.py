@@ -1,0 +1,1 @@
+"""The road to a team's MLflow server and back, over its REST API."""

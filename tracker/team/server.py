@@ -1,0 +1,411 @@
+"""An MLflow server's routes as functions, and its answers as the tracker's entities.
+
+What a server answers is not trusted: a field may be missing or of another type.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from tracker.entities import (
+    Dataset,
+    DatasetInput,
+    Experiment,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    Run,
+    RunData,
+    RunInfo,
+    RunInputs,
+    RunStatus,
+)
+from tracker.exceptions import ArtifactError, NotFoundError, ServerError
+from tracker.files import open_artifacts
+from tracker.team.artifacts import ServerArtifacts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from tracker.files import ArtifactStore
+    from tracker.team.rest import RestClient
+
+API: Final = "/api/2.0/mlflow"
+# MLflow's own limits for one request.
+METRICS_A_BATCH: Final = 1_000
+TEXTS_A_BATCH: Final = 100
+BATCH_BYTES: Final = 900_000
+POINTS_A_PAGE: Final = 25_000
+RUNS_A_PAGE: Final = 1_000
+IDS_A_SEARCH: Final = 100
+_NOT_FOUND: Final = 404
+
+
+class Server:
+    """One MLflow server.
+
+    Args:
+        rest: The way to it.
+    """
+
+    def __init__(self, rest: RestClient) -> None:
+        self.rest = rest
+
+    def check(self) -> None:
+        """Ask for the newest experiment: the server is there, is MLflow and knows the caller.
+
+        Raises:
+            ServerError: It is none, or refuses.
+            ServerUnreachableError: It does not answer.
+        """
+        try:
+            answer = self.rest.get(f"{API}/experiments/search", {"max_results": 1})
+        except ServerError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            answer = None
+        if answer is None or not set(answer) <= {"experiments", "next_page_token"}:
+            raise ServerError(
+                f"The server at {self.rest.access.address} is no MLflow server, or one older than "
+                f"MLflow 1.29: its address is the one at which a browser shows MLflow's pages."
+            )
+
+    # Experiments
+
+    def experiments(self) -> Iterator[Experiment]:
+        """All experiments, deleted ones included."""
+        for page in self._pages("experiments/search", {"view_type": "ALL", "max_results": 1000}):
+            yield from map(_experiment, _list(page, "experiments"))
+
+    def experiment_named(self, name: str) -> Experiment | None:
+        """The experiment with this name, deleted ones included, or None."""
+        try:
+            found = self.rest.get(f"{API}/experiments/get-by-name", {"experiment_name": name})
+        except ServerError as error:
+            if error.error_code == NotFoundError.error_code:
+                return None
+            raise
+        return _experiment(found.get("experiment"))
+
+    def create_experiment(self, name: str, tags: Mapping[str, str]) -> Experiment:
+        """Create an experiment; the one of this name where somebody was faster."""
+
+        def known() -> dict[str, Any] | None:
+            found = self.experiment_named(name)
+            return None if found is None else {"experiment_id": found.experiment_id}
+
+        arguments = {"name": name, "tags": _pairs(tags)}
+        try:
+            found = self.rest.post(f"{API}/experiments/create", arguments, known)
+        except ServerError as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or (found_again := known()) is None:
+                raise
+            found = found_again
+        answer = self.rest.get(
+            f"{API}/experiments/get", {"experiment_id": found.get("experiment_id")}
+        )
+        return _experiment(answer.get("experiment"))
+
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """Set or overwrite a tag of an experiment."""
+        arguments = {"experiment_id": experiment_id, "key": key, "value": value}
+        self.rest.post(f"{API}/experiments/set-experiment-tag", arguments)
+
+    # Runs
+
+    def get_run(self, run_id: str) -> Run:
+        """The whole run.
+
+        Raises:
+            ServerError: There is no such run.
+        """
+        return _run(self.rest.get(f"{API}/runs/get", {"run_id": run_id}).get("run"))
+
+    def search_runs(self, experiment_ids: Sequence[str], filter_string: str) -> Iterator[Run]:
+        """The runs that match, deleted ones included, oldest first."""
+        arguments = {
+            "experiment_ids": list(experiment_ids),
+            "filter": filter_string,
+            "run_view_type": "ALL",
+            "max_results": RUNS_A_PAGE,
+            "order_by": ["attributes.start_time ASC"],
+        }
+        for page in self._pages("runs/search", arguments, self.rest.post):
+            yield from map(_run, _list(page, "runs"))
+
+    def runs_with_ids(self, experiment_id: str, run_ids: Iterable[str]) -> Iterator[Run]:
+        """Those of some runs that are in an experiment."""
+        ids = iter(run_ids)
+        while some := list(islice(ids, IDS_A_SEARCH)):
+            among = ", ".join(f"'{run_id}'" for run_id in some)
+            yield from self.search_runs([experiment_id], f"attributes.run_id IN ({among})")
+
+    def create_run(
+        self,
+        experiment_id: str,
+        info: RunInfo,
+        tags: Mapping[str, str],
+        recover: Callable[[], Run | None],
+    ) -> Run:
+        """Create a RUNNING run with the name, user and start time of `info`.
+
+        Args:
+            experiment_id: Where it belongs.
+            info: What it is a copy of.
+            tags: Its first tags.
+            recover: Finds the run that an earlier try has created, whose answer was lost.
+        """
+        found: list[Run] = []
+
+        def known() -> dict[str, Any] | None:
+            run = recover()
+            if run is None:
+                return None
+            found.append(run)
+            return {}
+
+        arguments = {
+            "experiment_id": experiment_id,
+            "start_time": info.start_time,
+            "run_name": info.run_name,
+            "user_id": info.user_id,
+            "tags": _pairs(tags),
+        }
+        answer = self.rest.post(f"{API}/runs/create", arguments, known)
+        return found[0] if found else _run(answer.get("run"))
+
+    def update_run(self, run_id: str, status: str, end_time: int | None, name: str | None) -> None:
+        """Set a run's status, its end time in ms, and its name where one is given."""
+        arguments = {"run_id": run_id, "status": status, "end_time": end_time, "run_name": name}
+        self.rest.post(f"{API}/runs/update", arguments)
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run, as MLflow deletes: it can be restored."""
+        self.rest.post(f"{API}/runs/delete", {"run_id": run_id})
+
+    def log_metrics(self, run_id: str, key: str, points: Sequence[Sequence[Any]]) -> None:
+        """Add points (value, timestamp, step) of one metric; those that are there change nothing.
+
+        Raises:
+            ServerError: The server refuses even a single point.
+        """
+        metrics = [
+            {"key": key, "value": _sent(value), "timestamp": timestamp, "step": step}
+            for value, timestamp, step in points
+        ]
+        self._log(run_id, "metrics", metrics)
+
+    def log_texts(self, run_id: str, kind: str, texts: Mapping[str, str]) -> None:
+        """Write parameters or tags in as few requests as the limits allow.
+
+        Args:
+            run_id: Which run.
+            kind: "params" or "tags".
+            texts: At most of the length that the server takes.
+        """
+        for batch in batches(_pairs(texts), TEXTS_A_BATCH):
+            self._log(run_id, kind, batch)
+
+    def log_inputs(self, run_id: str, used: Sequence[DatasetInput]) -> None:
+        """Say which data sets a run used."""
+        datasets = [
+            {
+                "dataset": {key: value for key, value in each.dataset if value is not None},
+                "tags": [{"key": tag.key, "value": tag.value} for tag in each.tags],
+            }
+            for each in used
+        ]
+        self.rest.post(f"{API}/runs/log-inputs", {"run_id": run_id, "datasets": datasets})
+
+    def history(self, run_id: str, key: str) -> Iterator[Metric]:
+        """Every point of one metric."""
+        arguments = {"run_id": run_id, "metric_key": key, "max_results": POINTS_A_PAGE}
+        for page in self._pages("metrics/get-history", arguments):
+            for point in _list(page, "metrics"):
+                yield _metric(key, point)
+
+    # Files
+
+    def artifacts(self, run: Run, folder: Path, allowed_roots: Sequence[str]) -> ArtifactStore:
+        """The files of a run: through the server's proxy, or in the store that it names.
+
+        Args:
+            run: Whose.
+            folder: Where relative paths would start; none is taken.
+            allowed_roots: URLs of stores that may be used without the server's proxy.
+
+        Raises:
+            ArtifactError: They are kept where this machine cannot reach them, or may not.
+        """
+        uri = run.info.artifact_uri
+        parts = urlsplit(uri)
+        address = self.rest.access.address
+        if parts.scheme == "mlflow-artifacts" and parts.hostname in {None, address.host}:
+            return ServerArtifacts(self.rest, parts.path.strip("/"))
+        if parts.scheme in {"", "file", "mlflow-artifacts", "http", "https", "dbfs"}:
+            raise ArtifactError(
+                f"The server keeps files at {uri!r}, which only it can reach: start it with "
+                f"`--serve-artifacts`, in a new experiment."
+            )
+        if not any(uri.startswith(f"{root.rstrip('/')}/") for root in allowed_roots):
+            raise ArtifactError(
+                f"The server keeps files at {uri!r}: allow that with `--allow "
+                f"{parts.scheme}://{parts.netloc}`, and have the store's own credentials ready."
+            )
+        return open_artifacts(uri, folder, allowed_roots=allowed_roots)
+
+    def _log(self, run_id: str, kind: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Send one batch, in halves where the server finds it too large."""
+        try:
+            self.rest.post(f"{API}/runs/log-batch", {"run_id": run_id, kind: entries})
+        except ServerError as error:
+            if error.status != 413 or len(entries) == 1:  # noqa: PLR2004
+                raise
+            middle = len(entries) // 2
+            self._log(run_id, kind, entries[:middle])
+            self._log(run_id, kind, entries[middle:])
+
+    def _pages(
+        self,
+        route: str,
+        arguments: Mapping[str, Any],
+        ask: Callable[[str, Mapping[str, Any]], dict[str, Any]] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        token = None
+        while True:
+            page = (ask or self.rest.get)(f"{API}/{route}", {**arguments, "page_token": token})
+            yield page
+            before, token = token, page.get("next_page_token")
+            if not token or token == before:
+                return
+
+
+def batches(entries: Iterable[Mapping[str, str]], most: int) -> Iterator[list[Mapping[str, str]]]:
+    """Entries in lists of at most `most` and of less than a megabyte.
+
+    >>> [len(batch) for batch in batches([{"value": "x" * 400_000}] * 5, 100)]
+    [2, 2, 1]
+    """
+    batch: list[Mapping[str, str]] = []
+    size = 0
+    for entry in entries:
+        weight = sum(len(text.encode(errors="replace")) + 20 for text in entry.values())
+        if batch and (len(batch) == most or size + weight > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += weight
+    if batch:
+        yield batch
+
+
+def _sent(value: float) -> float | str:
+    """A number as MLflow's JSON has it."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
+
+
+def _pairs(texts: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in texts.items()]
+
+
+def _list(answer: object, name: str) -> list[Any]:
+    found = answer.get(name) if isinstance(answer, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _texts(answer: object, name: str) -> dict[str, str]:
+    return {
+        str(pair.get("key")): str(pair.get("value", ""))
+        for pair in _list(answer, name)
+        if isinstance(pair, dict)
+    }
+
+
+def _whole(value: object) -> int:
+    """An integer, which JSON may carry as a text."""
+    try:
+        return int(value)  # type: ignore[call-overload, no-any-return]
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def _number(value: object) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return math.nan
+    return number
+
+
+def _metric(key: str, point: object) -> Metric:
+    found = point if isinstance(point, dict) else {}
+    value = _number(found.get("value"))
+    return Metric(key, value, _whole(found.get("timestamp")), _whole(found.get("step")))
+
+
+def _experiment(answer: object) -> Experiment:
+    found = answer if isinstance(answer, dict) else {}
+    return Experiment(
+        experiment_id=str(found.get("experiment_id", "")),
+        name=str(found.get("name", "")),
+        artifact_location=str(found.get("artifact_location", "")),
+        lifecycle_stage=str(found.get("lifecycle_stage", LifecycleStage.ACTIVE)),
+        tags=_texts(found, "tags"),
+        creation_time=_whole(found.get("creation_time")) or None,
+        last_update_time=_whole(found.get("last_update_time")) or None,
+    )
+
+
+def _run(answer: object) -> Run:
+    found = answer if isinstance(answer, dict) else {}
+    info, data = _dict(found, "info"), _dict(found, "data")
+    end_time = info.get("end_time")
+    metrics = [_metric("", point) for point in _list(data, "metrics")]
+    keys = [str(_dict({"point": point}, "point").get("key")) for point in _list(data, "metrics")]
+    return Run(
+        RunInfo(
+            run_id=str(info.get("run_id", "")),
+            run_name=str(info.get("run_name", "")),
+            experiment_id=str(info.get("experiment_id", "")),
+            user_id=str(info.get("user_id", "")),
+            status=str(info.get("status", RunStatus.RUNNING)),
+            start_time=_whole(info.get("start_time")),
+            end_time=None if end_time is None else _whole(end_time),
+            lifecycle_stage=str(info.get("lifecycle_stage", LifecycleStage.ACTIVE)),
+            artifact_uri=str(info.get("artifact_uri", "")),
+        ),
+        RunData(
+            {key: metric.value for key, metric in zip(keys, metrics, strict=True)},
+            _texts(data, "params"),
+            _texts(data, "tags"),
+        ),
+        RunInputs(list(map(_dataset_input, _list(_dict(found, "inputs"), "dataset_inputs")))),
+    )
+
+
+def _dict(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = answer.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _dataset_input(answer: object) -> DatasetInput:
+    found = answer if isinstance(answer, dict) else {}
+    dataset = _dict(found, "dataset")
+    tags = [InputTag(key, value) for key, value in _texts(found, "tags").items()]
+    return DatasetInput(
+        Dataset(
+            name=str(dataset.get("name", "")),
+            digest=str(dataset.get("digest", "")),
+            source_type=str(dataset.get("source_type", "")),
+            source=str(dataset.get("source", "")),
+            schema=dataset.get("schema"),
+            profile=dataset.get("profile"),
+        ),
+        tags,
+    )
