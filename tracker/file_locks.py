@@ -43,16 +43,17 @@ _process = _PerProcess()
 
 
 @contextlib.contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def exclusive(path: Path, *, otherwise: str | None = None) -> Iterator[None]:
     """Waits until no other process or thread is in a block of this lock file.
 
     Args:
         path: The lock file. It is made where it does not exist, its folder too, and stays: who
             waits for a removed one would not see who made it anew.
+        otherwise: Do not wait: what to say where another one is in such a block.
 
     Raises:
         InvalidStateError: A signal handler has interrupted such a block of its own thread, and
-            would wait for ever.
+            would wait for ever; or somebody else is in one and `otherwise` is given.
     """
     if path in _thread.held:
         raise InvalidStateError(
@@ -62,22 +63,27 @@ def exclusive(path: Path) -> Iterator[None]:
     _thread.held.add(path)
     try:
         with contextlib.ExitStack() as locks:
-            _lock(path, locks)
+            _lock(path, locks, otherwise)
             yield
     finally:
         _thread.held.discard(path)
 
 
-def _lock(path: Path, locks: contextlib.ExitStack) -> None:
+def _lock(path: Path, locks: contextlib.ExitStack, otherwise: str | None) -> None:
     if fcntl is not None and not path.parent.is_symlink():
         with contextlib.suppress(OSError):  # A read-only folder, or a file system without locks.
             path.parent.mkdir(exist_ok=True)
             file = locks.enter_context(os.fdopen(os.open(path, _FLAGS, 0o644), "rb"))
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if otherwise else 0))
+            except BlockingIOError:
+                raise InvalidStateError(otherwise) from None
             # Closing is not enough: a child forked meanwhile has the file open too.
             locks.callback(fcntl.flock, file, fcntl.LOCK_UN)
             return
-    locks.enter_context(_process.lock)
+    if not _process.lock.acquire(blocking=otherwise is None):
+        raise InvalidStateError(otherwise)
+    locks.callback(_process.lock.release)
 
 
 if hasattr(os, "register_at_fork"):

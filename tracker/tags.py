@@ -21,6 +21,7 @@ MLFLOW_GIT_REPO_URL: Final = "mlflow.source.git.repoURL"
 MLFLOW_PROJECT_ENTRY_POINT: Final = "mlflow.project.entryPoint"
 MLFLOW_LOGGED_ARTIFACTS: Final = "mlflow.loggedArtifacts"
 MLFLOW_LOGGED_IMAGES: Final = "mlflow.loggedImages"
+MLFLOW_LOGGED_MODELS: Final = "mlflow.log-model.history"
 
 # Of an experiment
 MLFLOW_EXPERIMENT_NOTE: Final = "mlflow.note.content"
@@ -30,8 +31,11 @@ MLFLOW_DATASET_CONTEXT: Final = "mlflow.data.context"
 
 # The tracker's own, of a run
 TRACKER_COMMAND: Final = "tracker.command"
+# What a run on an MLflow server was pushed from: the digest of all that was sent, the run's id.
+TRACKER_DIGEST: Final = "tracker.digest"
 TRACKER_FAILURE_REASON: Final = "tracker.failure_reason"
 TRACKER_GIT_DIRTY: Final = "tracker.git.dirty"
 TRACKER_HOST: Final = "tracker.host"
 TRACKER_PID: Final = "tracker.pid"
 TRACKER_PYTHON: Final = "tracker.python"
+TRACKER_RUN_ID: Final = "tracker.run_id"

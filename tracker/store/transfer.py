@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracker.entities import LifecycleStage
 from tracker.numbers import LARGEST, plain_float, plain_int, stored_value
@@ -49,13 +49,52 @@ def points(connection: sqlite3.Connection, run_id: str) -> Iterator[Point]:
         """,
         (run_id,),
     )
-    for row in rows:
-        key, value, timestamp, step, is_nan, _ = row
-        types = (type(key), type(value), type(timestamp), type(step))
-        if types == _POINT_TYPES and is_nan in _BOOLEANS and abs(value) <= LARGEST:
-            yield row
-        else:
-            yield _point(row)
+    yield from map(_checked, rows)
+
+
+def points_behind(
+    connection: sqlite3.Connection, run_id: str, rowid: int, limit: int
+) -> list[tuple[int, Point]]:
+    """The next points of a run in the order in which they came, each with its rowid.
+
+    Args:
+        connection: Of the database.
+        run_id: Which run.
+        rowid: Of the last point that is known; 0 for the start.
+        limit: How many at most.
+
+    Raises:
+        InvalidValueError: A number is none.
+    """
+    rows = connection.execute(
+        """
+        SELECT rowid, key, value, timestamp, step, is_nan, run_uuid
+        FROM metrics
+        WHERE run_uuid = ? AND rowid > ?
+        ORDER BY rowid
+        LIMIT ?
+        """,
+        (run_id, rowid, limit),
+    )
+    return [(row[0], _checked(row[1:])) for row in rows]
+
+
+def point_at(connection: sqlite3.Connection, run_id: str, rowid: int) -> tuple[int, object]:
+    """The schema version, which VACUUM and migrations change, and the run's point at a rowid."""
+    (schema,) = connection.execute("PRAGMA schema_version").fetchone()
+    row = connection.execute(
+        "SELECT key, value, timestamp, step, is_nan FROM metrics WHERE run_uuid = ? AND rowid = ?",
+        (run_id, rowid),
+    ).fetchone()
+    return schema, row
+
+
+def count_points(connection: sqlite3.Connection, run_id: str) -> int:
+    """How many points a run has."""
+    row = connection.execute(
+        "SELECT COUNT(*) FROM metrics WHERE run_uuid = ?", (run_id,)
+    ).fetchone()
+    return int(row[0])
 
 
 def deleted_time(connection: sqlite3.Connection, run_id: str) -> int | None:
@@ -120,6 +159,13 @@ def add_texts(
             """,
             _rows(run_id, texts.items()),
         )
+
+
+def _checked(row: Any) -> Point:
+    key, value, timestamp, step, is_nan, _ = row
+    types = (type(key), type(value), type(timestamp), type(step))
+    is_stored = types == _POINT_TYPES and is_nan in _BOOLEANS and abs(value) <= LARGEST
+    return row if is_stored else _point(row)
 
 
 def _point(row: tuple[object, ...]) -> Point:

@@ -6,6 +6,7 @@ import contextlib
 import email.utils
 import http.client
 import json
+import socket
 import ssl
 import threading
 import time
@@ -23,7 +24,6 @@ from tracker.team.credentials import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
     from contextlib import AbstractContextManager
 
     from tracker.team.credentials import Access, Address
@@ -96,7 +96,6 @@ class RestClient:
         access: Where the server is, and what it is told of the caller.
         patience_seconds: How long to try again while the server is silent or busy.
         on_wait: Called with the reason and the pause in seconds before a request is tried again.
-        stopped: Set from another thread to end all waiting.
     """
 
     def __init__(
@@ -105,12 +104,11 @@ class RestClient:
         *,
         patience_seconds: float,
         on_wait: Callable[[ServerError, float], None] = lambda _problem, _pause: None,
-        stopped: threading.Event | None = None,
     ) -> None:
         self.access = access
         self.patience_seconds = patience_seconds
         self._on_wait = on_wait
-        self._stopped = stopped or threading.Event()
+        self._stopped = threading.Event()
         self._local = threading.local()
         self._connections: list[http.client.HTTPConnection] = []
         self._tls: ssl.SSLContext | None = None
@@ -206,9 +204,12 @@ class RestClient:
         raise AssertionError  # The pauses never end.
 
     def close(self) -> None:
-        """Close the connections of all threads."""
-        for connection in self._connections:
-            connection.close()
+        """End all requests and waiting, in every thread."""
+        self._stopped.set()
+        for connection in list(self._connections):
+            if connection.sock is not None:
+                with contextlib.suppress(OSError):
+                    connection.sock.shutdown(socket.SHUT_RDWR)
 
     # One try
 

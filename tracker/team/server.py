@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.files import ArtifactStore
+    from tracker.team.points import PlainPoint
     from tracker.team.rest import RestClient
 
 API: Final = "/api/2.0/mlflow"
@@ -178,7 +179,9 @@ class Server:
         answer = self.rest.post(f"{API}/runs/create", arguments, known)
         return found[0] if found else _run(answer.get("run"))
 
-    def update_run(self, run_id: str, status: str, end_time: int | None, name: str | None) -> None:
+    def update_run(
+        self, run_id: str, status: str, end_time: int | None = None, name: str | None = None
+    ) -> None:
         """Set a run's status, its end time in ms, and its name where one is given."""
         arguments = {"run_id": run_id, "status": status, "end_time": end_time, "run_name": name}
         self.rest.post(f"{API}/runs/update", arguments)
@@ -187,15 +190,11 @@ class Server:
         """Delete a run, as MLflow deletes: it can be restored."""
         self.rest.post(f"{API}/runs/delete", {"run_id": run_id})
 
-    def log_metrics(self, run_id: str, key: str, points: Sequence[Sequence[Any]]) -> None:
-        """Add points (value, timestamp, step) of one metric; those that are there change nothing.
-
-        Raises:
-            ServerError: The server refuses even a single point.
-        """
+    def log_points(self, run_id: str, points: Sequence[tuple[str, PlainPoint]]) -> None:
+        """Add points (key, (value, timestamp, step)); those that are there change nothing."""
         metrics = [
             {"key": key, "value": _sent(value), "timestamp": timestamp, "step": step}
-            for value, timestamp, step in points
+            for key, (value, timestamp, step) in points
         ]
         self._log(run_id, "metrics", metrics)
 

@@ -1,0 +1,327 @@
+"""Brings runs to an MLflow server, and goes on with those that are still running.
+
+No state is kept on this side: a copy on the server carries the id of its run in a tag, a copy that
+has not ended is an unfinished push, and a copy with the run's digest lacks nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import defaultdict
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from tracker import tags
+from tracker.entities import LifecycleStage, RunStatus
+from tracker.exceptions import NotFoundError, ServerError, ServerUnreachableError, TrackerError
+from tracker.file_locks import exclusive
+from tracker.liveness import lock_folder
+from tracker.team.replay import Copy, Replay, local_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
+    from contextlib import AbstractContextManager
+
+    from tracker.client import TrackingClient
+    from tracker.entities import Experiment, Run
+    from tracker.files import ArtifactStore
+    from tracker.team.server import Server
+    from tracker.team.tally import Tally
+
+WORKERS: Final = 4
+FOLLOW_SECONDS: Final = 2.0
+_UNAUTHORIZED: Final = 401
+
+
+class Push:
+    """A push of runs; called again and again, it goes on with those that were running.
+
+    Args:
+        client: The database.
+        server: Where to.
+        tally: Counts what is done.
+        allowed_roots: URLs of stores in which the server keeps files without a proxy of its own.
+        workers: How many runs are sent at the same time.
+    """
+
+    def __init__(
+        self,
+        client: TrackingClient,
+        server: Server,
+        tally: Tally,
+        *,
+        allowed_roots: Sequence[str] = (),
+        workers: int = WORKERS,
+    ) -> None:
+        self._client = client
+        self._server = server
+        self._tally = tally
+        self._allowed_roots = allowed_roots
+        self._workers = workers
+        # Experiments on the server by ids here; None for one that is deleted there.
+        self._targets: dict[str, Experiment | None] = {}
+        self._copy_ids: dict[str, str] = {}
+        self._replays: dict[str, Replay] = {}
+        self._done: set[str] = set()
+
+    @property
+    def copy_ids(self) -> dict[str, str]:
+        """Ids of copies by the ids of their runs."""
+        return self._copy_ids
+
+    def run(self, run_ids: Iterable[str]) -> None:
+        """Send runs, and the runs below which they are nested.
+
+        Raises:
+            ServerUnreachableError: The server does not answer any more; what was sent stays.
+            ServerError: It does not know the caller.
+            TrackerError: The database cannot be read.
+        """
+        runs = with_parents(self._client, [each for each in run_ids if each not in self._done])
+        copies = self._find_copies([run for run in runs if run.info.run_id not in self._replays])
+        room = threading.Semaphore(2 * self._workers)
+        sent: list[Future[None]] = []
+        with ThreadPoolExecutor(self._workers) as pool:
+            try:
+                for run in runs:
+                    # A copy is created shortly before it is filled, and after its parent's.
+                    replay = self._replay_of(run, copies[run.info.run_id])
+                    if replay is not None:
+                        room.acquire()
+                        sent.append(pool.submit(self._send, run, replay))
+                        sent[-1].add_done_callback(lambda _: room.release())
+                    _raise_failure(sent)
+                wait(sent, return_when=FIRST_EXCEPTION)
+                _raise_failure(sent)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self._server.rest.close()
+                raise
+
+    def follow(self, choose: Callable[[], Iterable[str]]) -> None:
+        """Send runs as they go on, every few seconds, until all have ended.
+
+        Args:
+            choose: The ids of the runs to send, asked anew each time.
+        """
+        stopped = threading.Event()
+        while True:
+            self._tally.runs_running = 0
+            self.run(choose())
+            if not self._tally.runs_running:
+                return
+            stopped.wait(FOLLOW_SECONDS)
+
+    # One run
+
+    def _send(self, run: Run, replay: Replay) -> None:
+        """Send what a run's copy lacks, and complete it when the run has ended."""
+        run_id = run.info.run_id
+        with self._as_trouble(run):
+            if self._is_complete(run, replay.copy.run):
+                self._done.add(run_id)
+                return
+            sent = replay.advance()
+            if RunStatus.is_terminated(sent.info.status):
+                self._complete(replay, sent)
+                self._done.add(run_id)
+                self._replays.pop(run_id, None)
+            else:
+                self._tally.add(runs_running=1)
+                self._replays[run_id] = replay
+
+    def _is_complete(self, run: Run, copy: Run) -> bool:
+        """Whether a copy lacks nothing; its digest was set when all of it was there."""
+        known = copy.data.tags.get(tags.TRACKER_DIGEST)
+        if known is None or copy.info.status != run.info.status:
+            return False
+        local = local_digest(self._client, run.info.run_id)
+        if local.text != known:
+            return False
+        self._tally.add(
+            runs=1,
+            runs_unchanged=1,
+            points=local.points,
+            files=local.files,
+            size_bytes=local.size_bytes,
+        )
+        return True
+
+    def _complete(self, replay: Replay, run: Run) -> None:
+        """Complete a copy, unless somebody else has created another one at the same time."""
+        copy = replay.copy.run
+        known = self._known(copy.info.experiment_id, run.info.run_id)
+        if known and known[0].info.run_id != copy.info.run_id:
+            self._server.delete_run(copy.info.run_id)
+            self._tally.note(
+                f"Run {run.info.run_name!r} is being pushed from elsewhere, too: it goes on there."
+            )
+        else:
+            replay.complete(run)
+
+    @contextmanager
+    def _as_trouble(self, run: Run) -> Iterator[None]:
+        """What keeps one run from being sent is a sentence; what keeps all of them is raised."""
+        try:
+            yield
+        except TrackerError as error:
+            self._replays.pop(run.info.run_id, None)
+            if isinstance(error, ServerUnreachableError):
+                raise
+            if isinstance(error, ServerError) and error.status == _UNAUTHORIZED:
+                raise
+            self._tally.trouble(f"Run {run.info.run_name!r}: {error}")
+
+    # Finding the copies
+
+    def _find_copies(self, runs: Sequence[Run]) -> defaultdict[str, list[Run]]:
+        found: defaultdict[str, list[Run]] = defaultdict(list)
+        for experiment_id, some in by_experiment(runs).items():
+            target = self._target(experiment_id)
+            if target is not None:
+                found.update(copies_of(self._server, target, some))
+        return found
+
+    def _target(self, experiment_id: str) -> Experiment | None:
+        """The experiment of this name on the server; None, with a sentence, if it is deleted."""
+        if experiment_id not in self._targets:
+            experiment = self._client.get_experiment(experiment_id)
+            target = self._server.experiment_named(experiment.name)
+            if target is None:
+                target = self._server.create_experiment(experiment.name, experiment.tags)
+            if target.lifecycle_stage == LifecycleStage.DELETED:
+                self._tally.trouble(deleted_experiment(experiment.name))
+                target = None
+            else:
+                for key, text in experiment.tags.items():
+                    if target.tags.get(key) != text:
+                        self._server.set_experiment_tag(target.experiment_id, key, text)
+            self._targets[experiment_id] = target
+        return self._targets[experiment_id]
+
+    def _replay_of(self, run: Run, found: Sequence[Run]) -> Replay | None:
+        """What sends a run to its copy, which is created where there is none.
+
+        None where nothing can be sent: the copy is deleted on the server, or its experiment is.
+        """
+        run_id = run.info.run_id
+        target = self._target(run.info.experiment_id)
+        if run_id in self._replays or target is None:
+            return self._replays.get(run_id)
+        active = [copy for copy in found if is_active(copy)]
+        if found and not active:
+            self._tally.trouble(deleted_copy(run, found[0]))
+            return None
+        with self._as_trouble(run):
+            copy = active[0] if active else self._create(run, target)
+            self._copy_ids[run_id] = copy.info.run_id
+            made = Copy(self._server, copy, run_id, not active, self._tally, self._open_files)
+            return Replay(self._client, made, self._copy_ids)
+        return None
+
+    def _create(self, run: Run, target: Experiment) -> Run:
+        def known() -> Run | None:
+            return next(iter(self._known(target.experiment_id, run.info.run_id)), None)
+
+        tag = {tags.TRACKER_RUN_ID: run.info.run_id}
+        return known() or self._server.create_run(target.experiment_id, run.info, tag, known)
+
+    def _known(self, target_id: str, run_id: str) -> list[Run]:
+        """The active copies of a run, the one that is to stay first."""
+        search = f"tags.`{tags.TRACKER_RUN_ID}` = '{run_id}'"
+        found = filter(is_active, self._server.search_runs([target_id], search))
+        return sorted(found, key=lambda copy: copy.info.run_id)
+
+    def _open_files(self, copy: Run) -> ArtifactStore:
+        folder = self._client.store.database.folder
+        return self._server.artifacts(copy, folder, self._allowed_roots)
+
+
+def push_lock(client: TrackingClient, server: Server) -> AbstractContextManager[None]:
+    """Keeps a second push of a database to the same server out.
+
+    Raises:
+        InvalidStateError: Another process is at it.
+    """
+    address = str(server.rest.access.address)
+    name = hashlib.sha256(address.encode()).hexdigest()[:16]
+    return exclusive(
+        lock_folder(client.store.database.path) / f"push.{name}.lock",
+        otherwise=f"Another process is pushing to {address} from this database: wait for its end, "
+        f"then push again.",
+    )
+
+
+def with_parents(client: TrackingClient, run_ids: Iterable[str]) -> list[Run]:
+    """Runs with the runs below which they are nested, parents first, each once."""
+    found: dict[str, Run] = {}
+    for run_id in run_ids:
+        line: list[Run] = []
+        wanted: str | None = run_id
+        while wanted is not None and wanted not in found and len(line) < 100:  # noqa: PLR2004
+            try:
+                run = client.get_run(wanted)
+            except TrackerError as error:
+                if line and isinstance(error, NotFoundError | ValueError):
+                    break  # A parent that is gone.
+                raise
+            line.append(run)
+            wanted = run.data.tags.get(tags.MLFLOW_PARENT_RUN_ID)
+        found.update({run.info.run_id: run for run in reversed(line) if is_active(run)})
+    return list(found.values())
+
+
+def by_experiment(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """Runs by their experiments' ids."""
+    found: defaultdict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        found[run.info.experiment_id].append(run)
+    return found
+
+
+def copies_of(server: Server, target: Experiment, runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The copies that runs have in an experiment on the server, by the ids of the runs.
+
+    A run that has come from there is its own copy.
+    """
+    copies: defaultdict[str, list[Run]] = defaultdict(list)
+    ids = {run.info.run_id for run in runs}
+    search = f"tags.`{tags.TRACKER_RUN_ID}` != ''"
+    for copy in server.search_runs([target.experiment_id], search):
+        run_id = copy.data.tags.get(tags.TRACKER_RUN_ID, "")
+        if run_id in ids:
+            copies[run_id].append(copy)
+    missing = [run_id for run_id in ids if run_id not in copies]
+    for copy in server.runs_with_ids(target.experiment_id, missing):
+        copies[copy.info.run_id].append(copy)
+    return {key: sorted(found, key=lambda copy: copy.info.run_id) for key, found in copies.items()}
+
+
+def is_active(run: Run) -> bool:
+    """Whether a run is not deleted."""
+    return run.info.lifecycle_stage != LifecycleStage.DELETED
+
+
+def deleted_experiment(name: str) -> str:
+    """Why the runs of an experiment cannot be sent."""
+    return (
+        f"The experiment {name!r} is deleted on the server: restore it there (`mlflow experiments "
+        f"restore`), or rename this one, then push again."
+    )
+
+
+def deleted_copy(run: Run, copy: Run) -> str:
+    """Why a run is not sent."""
+    return (
+        f"Run {run.info.run_name!r} is deleted on the server: restore it there (`mlflow runs "
+        f"restore --run-id {copy.info.run_id}`), then push again."
+    )
+
+
+def _raise_failure(sent: Iterable[Future[None]]) -> None:
+    for future in sent:
+        if future.done() and not future.cancelled():
+            future.result()
