@@ -92,9 +92,7 @@ class Copy:
 
     def differs(self, what: str) -> IncompleteError:
         """The error of a copy that is not complete."""
-        return IncompleteError(
-            f"Run {self.run.info.run_name!r} is not complete on the server: {what}; push it again."
-        )
+        return IncompleteError(f"its copy on the server is not complete ({what}): push it again.")
 
 
 class Replay:

@@ -25,6 +25,7 @@ from tracker.entities import (
 )
 from tracker.exceptions import ArtifactError, NotFoundError, ServerError
 from tracker.files import open_artifacts
+from tracker.numbers import read_value
 from tracker.team.artifacts import ServerArtifacts
 
 if TYPE_CHECKING:
@@ -335,11 +336,11 @@ def _whole(value: object) -> int:
 
 
 def _number(value: object) -> float:
+    """A float; servers with an SQL database answer with the largest ones for infinities."""
     try:
-        number = float(value)  # type: ignore[arg-type]
+        return read_value(float(value), 0)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return math.nan
-    return number
 
 
 def _metric(key: str, point: object) -> Metric:
@@ -365,8 +366,7 @@ def _run(answer: object) -> Run:
     found = answer if isinstance(answer, dict) else {}
     info, data = _dict(found, "info"), _dict(found, "data")
     end_time = info.get("end_time")
-    metrics = [_metric("", point) for point in _list(data, "metrics")]
-    keys = [str(_dict({"point": point}, "point").get("key")) for point in _list(data, "metrics")]
+    latest = [point for point in _list(data, "metrics") if isinstance(point, dict)]
     return Run(
         RunInfo(
             run_id=str(info.get("run_id", "")),
@@ -380,7 +380,7 @@ def _run(answer: object) -> Run:
             artifact_uri=str(info.get("artifact_uri", "")),
         ),
         RunData(
-            {key: metric.value for key, metric in zip(keys, metrics, strict=True)},
+            {str(point.get("key")): _number(point.get("value")) for point in latest},
             _texts(data, "params"),
             _texts(data, "tags"),
         ),
