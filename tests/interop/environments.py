@@ -1,4 +1,5 @@
-"""Makes the environments of the interop tests: one a release of MLflow, one of its users.
+"""Makes the environments of the interop tests: one a release of MLflow, one of its users,
+and those of a team server.
 
     python tests/interop/environments.py FOLDER
     MLFLOW_ENVIRONMENTS=FOLDER pytest -m interop
@@ -35,6 +36,12 @@ RELEASES = {
     NEWEST: ["mlflow-skinny", "sqlalchemy", "alembic", "pandas", "scipy", "pillow"],
 }
 
+# A team's server with its stores; no test of ours imports them.
+SERVERS = {
+    "server": ["mlflow", "psycopg2-binary", "boto3"],
+    "store": ["moto[server]"],
+}
+
 # Put on the path of the interpreter that runs the tests, which has torch: no second copy of it.
 LOGGERS = [
     "pytorch-lightning",
@@ -57,7 +64,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder.absolute()
     uv = install_uv(folder / "uv")
-    for name, requirements in RELEASES.items():
+    for name, requirements in (RELEASES | SERVERS).items():
         print(name, make_environment(uv, folder / name, requirements))  # noqa: T201
     print("loggers", add_packages(uv, folder / "loggers", LOGGERS))  # noqa: T201
 

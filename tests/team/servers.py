@@ -3,15 +3,15 @@
 Needs the environments `server` and `store` that `tests/interop/environments.py` makes.
 """
 
+import http.client
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-import urllib.error
-import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -51,19 +51,25 @@ def end_group(process, number=signal.SIGKILL):
     process.wait(60)
 
 
-def wait_for(url, process, log):
-    """Wait until a URL answers."""
+def request(port, method, path):
+    """The status of an answer; None where nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path)
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+def wait_for(port, path, process, log):
+    """Wait until a server answers."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"{url} does not answer:\n{Path(log).read_text()[-3000:]}")
+    while request(port, "GET", path) is None:
+        if time.monotonic() > deadline or process.poll() is not None:
+            raise AssertionError(f"{path} does not answer:\n{Path(log).read_text()[-3000:]}")
+        time.sleep(0.1)
 
 
 class MlflowServer:
@@ -100,11 +106,15 @@ class MlflowServer:
         command += ["--host=127.0.0.1", f"--port={self.port}", *self._options]
         path = f"{self.interpreter.parent}{os.pathsep}{os.environ['PATH']}"
         # The first start creates the tables, by one of its processes.
-        environment = os.environ | self._variables | {
-            "PATH": path,
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "PYTHONPATH": "",
-        }
+        environment = (
+            os.environ
+            | self._variables
+            | {
+                "PATH": path,
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                "PYTHONPATH": "",
+            }
+        )
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 command,
@@ -114,7 +124,7 @@ class MlflowServer:
                 env=environment,
                 cwd=self.folder,
             )
-        wait_for(f"{self.url}/health", self.process, log)
+        wait_for(self.port, "/health", self.process, log)
 
     def stop(self):
         """End it with all of its processes, at once."""
@@ -149,11 +159,20 @@ def mlflow_server(environments, folder, **how):
 
 
 @contextmanager
+def removed(folder):
+    """Removes a folder at the end."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def postgresql(folder):
     """The URI of an empty PostgreSQL database; its server is Debian's, run by `postgres`."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
-    data = folder / "postgresql"
-    data.mkdir()
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    # Not below `folder`, into which nobody else may look.
+    data = Path(tempfile.mkdtemp(prefix="postgresql-"))
     as_user = []
     if os.geteuid() == 0:  # initdb refuses root.
         shutil.chown(data, "postgres")
@@ -168,13 +187,15 @@ def postgresql(folder):
     settings = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]
     command = [*as_user, programs / "postgres", "-D", data, "-p", str(port), "-k", "", *settings]
     address = ["-h", "127.0.0.1", "-p", str(port), "-U", "mlflow"]
-    with group(command, folder / "postgresql.log", cwd="/"):
+    with removed(data), group(command, folder / "postgresql.log", cwd="/"):
         deadline = time.monotonic() + START_SECONDS
-        while subprocess.run([programs / "pg_isready", *address], check=False,
-                             capture_output=True).returncode:
+        while subprocess.run(
+            [programs / "pg_isready", *address], check=False, capture_output=True
+        ).returncode:
             assert time.monotonic() < deadline, (folder / "postgresql.log").read_text()
             time.sleep(0.1)
         subprocess.run([programs / "createdb", *address, "mlflow"], check=True)
+        # The driver is named: SQLAlchemy 2.1 takes psycopg 3 without.
         yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/mlflow"
 
 
@@ -187,10 +208,8 @@ def s3_store(environments, folder):
     log = folder / "store.log"
     command = [interpreter, "-m", "moto.server", "-p", str(port)]
     with group(command, log, env=os.environ | {"PYTHONPATH": ""}) as process:
-        wait_for(url, process, log)
-        urllib.request.urlopen(
-            urllib.request.Request(f"{url}/{BUCKET}", method="PUT"), timeout=30
-        ).close()
+        wait_for(port, "/", process, log)
+        assert request(port, "PUT", f"/{BUCKET}") == 200
         yield url
 
 

@@ -14,6 +14,9 @@ from tracker.exceptions import AlreadyExistsError, InvalidValueError
 from tracker.lookup import find_experiments, find_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.cli.console import Console
     from tracker.cli.parser import Verbs
     from tracker.cli.session import Session
     from tracker.maintenance.merge import Merged
@@ -98,7 +101,7 @@ def export(session: Session) -> int:
         f"{text.plural(merged.runs, 'run')}, {text.plural(merged.copied.files, 'file')}, "
         f"{text.size(target.stat().st_size)}"
     )
-    _remark_troubles(session, merged)
+    remark_troubles(console, merged.troubles)
     return 1 if merged.troubles else 0
 
 
@@ -127,11 +130,12 @@ def import_(session: Session) -> int:
                 with_artifacts=not options.no_artifacts,
                 progress=steps.done,
             ).run()
-    _report(session, merged)
+    report_merge(session, merged, "import")
     return 1 if merged.troubles else 0
 
 
-def _report(session: Session, merged: Merged) -> None:
+def report_merge(session: Session, merged: Merged, verb: str) -> None:
+    """Say what a merge did."""
     console = session.console
     console.line(
         f"{text.plural(merged.runs_new, 'run')} new, {merged.runs_completed:,} completed, "
@@ -142,23 +146,23 @@ def _report(session: Session, merged: Merged) -> None:
     )
     if merged.runs_running:
         console.remark(
-            f"{text.plural(merged.runs_running, 'run')} still running: import again when done."
+            f"{text.plural(merged.runs_running, 'run')} still running: {verb} again when done."
         )
     if merged.without_files:
         console.remark(
             f"{text.plural(merged.without_files, 'run')} name files that are not on this machine."
         )
-    _remark_troubles(session, merged)
+    remark_troubles(console, merged.troubles)
     if merged.outside_roots:
         console.remark("--allow FOLDER allows a folder.")
 
 
-def _remark_troubles(session: Session, merged: Merged) -> None:
-    console = session.console
-    for trouble in merged.troubles[:_MOST_TROUBLES]:
+def remark_troubles(console: Console, troubles: Sequence[str]) -> None:
+    """Say what had to be left behind."""
+    for trouble in troubles[:_MOST_TROUBLES]:
         console.remark(f"warning: {trouble}")
-    if len(merged.troubles) > _MOST_TROUBLES:
-        console.remark(f"… and {len(merged.troubles) - _MOST_TROUBLES:,} more warnings")
+    if len(troubles) > _MOST_TROUBLES:
+        console.remark(f"… and {len(troubles) - _MOST_TROUBLES:,} more warnings")
 
 
 def _chosen(session: Session) -> list[str]:

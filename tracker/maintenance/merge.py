@@ -20,6 +20,7 @@ from tracker.exceptions import (
     NotFoundError,
     OutsideRootsError,
     ReadOnlyError,
+    ServerUnreachableError,
     TrackerError,
 )
 from tracker.maintenance.run_files import Copied, copy_files
@@ -145,7 +146,7 @@ class Merge:
     def _run_or_trouble(self, run_id: str, experiment_id: int) -> None:
         try:
             self._one(self._source.get_run(run_id), experiment_id)
-        except (DiskFullError, ReadOnlyError):
+        except (DiskFullError, ReadOnlyError, ServerUnreachableError):
             raise
         # In a received database any column may hold a value of any type.
         except (TrackerError, TypeError, ValueError) as error:
@@ -213,6 +214,8 @@ class Merge:
         except NotFoundError:
             self.merged.without_files += 1
             return 0
+        except ServerUnreachableError:
+            raise
         except TrackerError as error:
             self.merged.outside_roots += isinstance(error, OutsideRootsError)
             self.merged.troubles.append(f"Files of run {run.info.run_id}: {error}")

@@ -102,7 +102,8 @@ class ServerArtifacts(ArtifactStore):
         if not path:
             return None
         folder, _, _ = path.rpartition("/")
-        return next((info for info in self.list(folder) if info.path == path), None)
+        infos = self.list(folder or None)
+        return next((info for info in infos if info.path == path and not info.is_dir), None)
 
     def _key(self, path: str | None) -> str:
         return f"{self._root}/{safe_path(path)}" if path else self._root

@@ -23,7 +23,7 @@ from tracker.entities import (
     RunInputs,
     RunStatus,
 )
-from tracker.exceptions import ArtifactError, NotFoundError, ServerError
+from tracker.exceptions import ArtifactError, NotFoundError, OutsideRootsError, ServerError
 from tracker.files import open_artifacts
 from tracker.numbers import read_value
 from tracker.team.artifacts import ServerArtifacts
@@ -252,7 +252,7 @@ class Server:
                 f"`--serve-artifacts`, in a new experiment."
             )
         if not any(uri.startswith(f"{root.rstrip('/')}/") for root in allowed_roots):
-            raise ArtifactError(
+            raise OutsideRootsError(
                 f"The server keeps files at {uri!r}: allow that with `--allow "
                 f"{parts.scheme}://{parts.netloc}`, and have the store's own credentials ready."
             )
