@@ -55,6 +55,15 @@ def create(connection: sqlite3.Connection) -> None:
     )
 
 
+def create_meta(connection: sqlite3.Connection) -> None:
+    """Create the tracker's own table where MLflow made the database."""
+    if _columns(connection, "tracker_meta"):
+        return
+    for statement in _statements(_schema_text()):
+        if "TABLE tracker_meta" in statement or "INTO tracker_meta" in statement:
+            connection.execute(statement)
+
+
 def check(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a database that the tracker could not read or write.
 

@@ -77,7 +77,8 @@ class LocalArtifacts(ArtifactStore):
         with explained(f"delete {str(self.root)!r}"):
             freed = sum(_unlink(path, inodes) for path in _names_below(self.root))
             for folder, _, _ in os.walk(self.root, topdown=False):
-                Path(folder).rmdir()
+                with suppress(FileNotFoundError):  # Another process may be deleting, too.
+                    Path(folder).rmdir()
             with suppress(OSError):
                 self.root.parent.rmdir()
             return freed + (self.blobs.discard(inodes) if self.blobs else 0)
@@ -122,7 +123,10 @@ def _names_below(root: Path) -> list[Path]:
 
 def _unlink(path: Path, inodes: set[int]) -> int:
     """Removes one name of a file and notes its inode; bytes freed, 0 if it has other names."""
-    status = path.lstat()
-    path.unlink()
+    try:
+        status = path.lstat()
+        path.unlink()
+    except FileNotFoundError:  # Another process may be deleting, too.
+        return 0
     inodes.add(status.st_ino)
     return status.st_size if status.st_nlink == 1 else 0

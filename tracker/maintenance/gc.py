@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracker.entities import LifecycleStage
 from tracker.exceptions import DatabaseLockedError, TrackerError, UnsafePathError
 from tracker.files.atomic import leftovers
 from tracker.files.local import LocalArtifacts
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 # A younger temporary file may belong to a process that is writing it.
 LEFTOVER_SECONDS: Final = 3_600.0
-_RUNS_A_TRANSACTION: Final = 50
+_RUNS_PER_TRANSACTION: Final = 50
 
 
 @dataclass(slots=True)
@@ -61,13 +60,13 @@ class Garbage:
 
 
 class Collector:
-    """One collection.
+    """One collection of garbage.
 
     Args:
         client: The database.
-        deleted_before: Only what was deleted up to this moment, in ms since the epoch.
-        dry_run: Count only.
-        now: Seconds since the epoch, for the age of temporary files; the clock's by default.
+        deleted_before: Only what was deleted up to this time, in ms since the epoch.
+        dry_run: Only count.
+        now: In seconds since the epoch, for the age of temporary files (default: the clock's).
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class Collector:
         self.garbage = Garbage()
 
     def run(self) -> Garbage:
-        """Do it. Interrupted, it can be done again.
+        """Free what can be freed. An interrupted collection is completed by the next one.
 
         Raises:
             DatabaseError: The database cannot be read or written.
@@ -95,45 +94,77 @@ class Collector:
         self.garbage.database_before = _size_on_disk(self._database.path)
         with self._database.read() as connection:
             found = upkeep.deleted_runs(connection, self._deleted_before)
-        shared = blob_stores(self._client, [info.artifact_uri for info in found])
+            interrupted = upkeep.removed_runs(connection)
+        uris = [*(info.artifact_uri for info in found), *(uri for _, uri in interrupted)]
+        shared = blob_stores(self._client, uris)
         self.garbage.files_before = sum(_size_below(blobs.folder.parent) for blobs in shared)
-        removed = [info.run_id for info in found if self._remove_files_of(info)]
-        self._remove_rows(removed)
+        removable = [info for info in found if self._can_be_removed(info)]
+        self.garbage.runs = len(removable) if self._dry_run else 0
+        self._remove_all_files(interrupted)
+        for start in range(0, len(removable), _RUNS_PER_TRANSACTION):
+            self._remove(removable[start : start + _RUNS_PER_TRANSACTION])
         for blobs in shared:
             self._sweep(blobs)
-        self._remove_experiments(set(removed))
+        self._remove_experiments({info.run_id for info in removable})
         self._shrink()
         return self.garbage
 
-    def _remove_files_of(self, info: RunInfo) -> bool:
-        """Free one run's files; its rows go afterwards, and stay where the files do."""
-        if self._client.store.get_run_info(info.run_id).lifecycle_stage != LifecycleStage.DELETED:
-            return False  # Restored since the list was made.
+    def _can_be_removed(self, info: RunInfo) -> bool:
+        """Whether the run's files can be found and are its own; if not, its rows stay too."""
         try:
-            self._remove_files(info, self._client.open_location(info.artifact_uri))
+            self._store_of(info.run_id, info.artifact_uri)
         except TrackerError as error:
             self.garbage.troubles.append(f"Run {info.run_id} stays: {error}")
             return False
-        self.garbage.runs += 1
         return True
 
-    def _remove_rows(self, run_ids: list[str]) -> None:
-        if self._dry_run:
-            return
-        for start in range(0, len(run_ids), _RUNS_A_TRANSACTION):
+    def _remove(self, infos: list[RunInfo]) -> None:
+        """Remove the rows of those that are still deleted; then the files, which nobody needs."""
+        removed = infos
+        if not self._dry_run:
             with self._database.write() as connection:
-                for run_id in run_ids[start : start + _RUNS_A_TRANSACTION]:
-                    upkeep.remove_run(connection, run_id)
+                removed = [
+                    info
+                    for info in infos
+                    if upkeep.remove_run(connection, info, self._deleted_before)
+                ]
+            self.garbage.runs += len(removed)
+        self._remove_all_files([(info.run_id, info.artifact_uri) for info in removed])
 
-    def _remove_files(self, info: RunInfo, store: ArtifactStore) -> None:
-        if not _belongs_to(info, store):
+    def _remove_all_files(self, runs: list[tuple[str, str]]) -> None:
+        gone = []
+        for run_id, artifact_uri in runs:
+            try:
+                self._remove_files(self._store_of(run_id, artifact_uri))
+            except TrackerError as error:
+                self.garbage.troubles.append(
+                    f"Files of removed run {run_id}: {error}; the next gc tries again"
+                )
+            else:
+                gone.append(run_id)
+        if gone and not self._dry_run:
+            with self._database.write() as connection:
+                upkeep.files_are_removed(connection, gone)
+
+    def _store_of(self, run_id: str, artifact_uri: str) -> ArtifactStore:
+        """The run's files, if their folder is named after it: a URI may name another run's.
+
+        Raises:
+            TrackerError: It is not, or the files cannot be reached.
+        """
+        store = self._client.open_location(artifact_uri)
+        root = store.root.as_posix() if isinstance(store, LocalArtifacts) else artifact_uri
+        if not root.rstrip("/").endswith(f"/{run_id}/artifacts"):
             raise UnsafePathError(
-                f"its files lie in {info.artifact_uri!r}, which may be another run's folder"
+                f"its files lie in {artifact_uri!r}, which may be another run's folder"
             )
+        return store
+
+    def _remove_files(self, store: ArtifactStore) -> None:
         if isinstance(store, LocalArtifacts):
             for path in _files_below(store.root):
                 self._count_name(path)
-            # Blobs are swept once at the end, not once a run.
+            # Blobs are swept once at the end, not once per run.
             store = LocalArtifacts(store.root)
         else:
             sizes = [info.file_size or 0 for info in store.walk()]
@@ -143,7 +174,10 @@ class Collector:
             store.delete()
 
     def _count_name(self, path: Path) -> None:
-        status = path.lstat()
+        with suppress(FileNotFoundError):  # Another collection may be at work.
+            self._count(path.lstat())
+
+    def _count(self, status: os.stat_result) -> None:
         self._names[status.st_ino] += 1
         # A blob has one name more than its artifacts, and is counted by `_sweep`.
         if status.st_nlink == (self._names[status.st_ino] if self._dry_run else 1):
@@ -155,10 +189,11 @@ class Collector:
         self.garbage.files += len(unused)
         self.garbage.file_bytes += sum(blob.size for blob in unused)
         for path in leftovers(blobs.folder.parent, LEFTOVER_SECONDS, self._now):
-            self.garbage.temporaries += 1
-            self.garbage.temporary_bytes += path.lstat().st_size
-            if not self._dry_run:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                self.garbage.temporary_bytes += path.lstat().st_size
+                self.garbage.temporaries += 1
+                if not self._dry_run:
+                    path.unlink()
         if not self._dry_run:
             blobs.delete_unreferenced()
 
@@ -166,13 +201,14 @@ class Collector:
         return blob.links == 1 + (self._names[blob.inode] if self._dry_run else 0)
 
     def _remove_experiments(self, removed: set[str]) -> None:
-        with self._database.read() as connection:
-            found = upkeep.empty_deleted_experiments(connection, self._deleted_before, removed)
         if self._dry_run:
+            with self._database.read() as connection:
+                found = upkeep.empty_deleted_experiments(connection, self._deleted_before, removed)
             self.garbage.experiments = len(found)
             return
         with self._database.write() as connection:
             upkeep.remove_unused_datasets(connection)
+            found = upkeep.empty_deleted_experiments(connection, self._deleted_before, set())
             for experiment_id, _ in found:
                 self.garbage.experiments += upkeep.remove_experiment(connection, experiment_id)
 
@@ -192,12 +228,6 @@ def _files_below(root: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(root):
         yield from (Path(parent, name) for name in names)
         yield from (path for name in folders if (path := Path(parent, name)).is_symlink())
-
-
-def _belongs_to(info: RunInfo, store: ArtifactStore) -> bool:
-    """Whether the folder is named after the run: a database may name any folder, another run's."""
-    root = store.root.as_posix() if isinstance(store, LocalArtifacts) else info.artifact_uri
-    return root.rstrip("/").endswith(f"/{info.run_id}/artifacts")
 
 
 def _size_below(folder: Path) -> int:

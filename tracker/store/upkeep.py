@@ -7,10 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tracker import schema
 from tracker.sqlite_errors import translate
 from tracker.store.runs import COLUMNS, info_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tracker.database import Database
@@ -27,6 +29,8 @@ _KINDS: Final = {
     ("runs", "start_time"): ("integer", "null"),
     ("runs", "end_time"): ("integer", "null"),
 }
+# Key of a row in tracker_meta: a run whose rows are gone and whose files are still to go.
+_REMOVAL: Final = "files of removed run "
 _PAGES_A_STEP: Final = 4_096
 _VACUUM_PATIENCE_MS: Final = 10_000
 _CHECKPOINT_PATIENCE_MS: Final = 1_000
@@ -117,8 +121,30 @@ def all_runs(connection: sqlite3.Connection) -> list[RunInfo]:
     return [info_of(row) for row in connection.execute(f"SELECT {COLUMNS} FROM runs")]
 
 
-def remove_run(connection: sqlite3.Connection, run_id: str) -> None:
-    """Remove a deleted run with every row that belongs to it, a newer MLflow's tables included."""
+def remove_run(connection: sqlite3.Connection, info: RunInfo, deleted_before: int) -> bool:
+    """Remove a run's rows, a newer MLflow's included, and note that its files are to follow.
+
+    Whether the run goes is decided here, in the caller's write transaction.
+
+    Args:
+        connection: In a write transaction.
+        info: The run as it was found.
+        deleted_before: In ms since the epoch.
+
+    Returns:
+        False if the run was restored, deleted again later, or removed by someone else meanwhile.
+    """
+    run_id = info.run_id
+    found = connection.execute(
+        """
+        SELECT 1
+        FROM runs
+        WHERE run_uuid = ? AND lifecycle_stage = 'deleted' AND COALESCE(deleted_time, 0) <= ?
+        """,
+        (run_id, deleted_before),
+    ).fetchone()
+    if found is None:
+        return False
     for table, column in _referring(connection, "runs", "run_uuid"):
         connection.execute(f"DELETE FROM {_quoted(table)} WHERE {_quoted(column)} = ?", (run_id,))
     connection.execute(
@@ -133,8 +159,41 @@ def remove_run(connection: sqlite3.Connection, run_id: str) -> None:
     connection.execute(
         "DELETE FROM inputs WHERE destination_type = 'RUN' AND destination_id = ?", (run_id,)
     )
+    connection.execute("DELETE FROM runs WHERE run_uuid = ?", (run_id,))
+    schema.create_meta(connection)
     connection.execute(
-        "DELETE FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'deleted'", (run_id,)
+        "INSERT OR REPLACE INTO tracker_meta (key, value) VALUES (?, ?)",
+        (f"{_REMOVAL}{run_id}", info.artifact_uri),
+    )
+    return True
+
+
+def removed_runs(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Id and artifact URI of runs whose rows are gone and whose files are still to go."""
+    if not connection.execute("SELECT 1 FROM pragma_table_info('tracker_meta')").fetchone():
+        return []
+    rows = connection.execute(
+        """
+        SELECT substr(key, length(:prefix) + 1), value
+        FROM tracker_meta
+        WHERE substr(key, 1, length(:prefix)) = :prefix
+          AND typeof(value) = 'text'
+          AND NOT EXISTS (
+              SELECT 1
+              FROM runs
+              WHERE run_uuid = substr(key, length(:prefix) + 1) OR artifact_uri = value
+          )
+        """,
+        {"prefix": _REMOVAL},
+    )
+    return rows.fetchall()
+
+
+def files_are_removed(connection: sqlite3.Connection, run_ids: Iterable[str]) -> None:
+    """Note that the files of removed runs are gone too."""
+    connection.executemany(
+        "DELETE FROM tracker_meta WHERE key = ?",
+        [(f"{_REMOVAL}{run_id}",) for run_id in run_ids],
     )
 
 

@@ -33,18 +33,18 @@ def test_what_stands_above_a_column_names_it(cli):
 
 
 @pytest.mark.parametrize(
-    ("mixed", "parted"),
+    ("mixed", "separate"),
     [
         (["metrics", "wide_1a", "-n", 2, "loss"], ["metrics", "-n", 2, "wide_1a", "loss"]),
         (["compare", "wide_1a", "--different", "broken"], ["compare", "wide_1a", "broken"]),
         (["artifacts", "wide_1a", "--format", "csv", "model"], ["artifacts", "wide_1a", "model"]),
     ],
 )
-def test_an_option_may_stand_between_a_run_and_what_follows_it(cli, runs, mixed, parted):
+def test_an_option_may_stand_between_a_run_and_what_follows_it(cli, runs, mixed, separate):
     assert runs
-    options = [argument for argument in mixed if argument not in parted]
+    options = [argument for argument in mixed if argument not in separate]
     said = cli(*mixed)
-    assert (said.code, said.out) == (0, cli(*parted, *options).out)
+    assert (said.code, said.out) == (0, cli(*separate, *options).out)
 
 
 def test_runs_are_filtered_and_ordered(cli, runs):
@@ -80,7 +80,7 @@ def test_a_table_is_short_and_csv_is_exact(cli, runs):
     }
 
 
-def test_columns_are_parted_by_commas_or_repeated(cli, runs):
+def test_columns_are_comma_separated_or_repeated(cli, runs):
     assert runs
     said = cli("runs", "-c", "run_name, status", "-c", "params.batch_size", "--format", "csv")
     assert said.out.splitlines()[0] == "run_name,status,params.batch_size"

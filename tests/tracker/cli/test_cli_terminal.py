@@ -72,7 +72,7 @@ def test_no_text_of_a_database_commands_the_terminal(hostile, tmp_path, argument
     assert "red" in written or "31m" in written or "2J" in written
 
 
-def test_colours_are_for_terminals_that_want_them(hostile, tmp_path):
+def test_colors_are_for_terminals_that_want_them(hostile, tmp_path):
     assert hostile
     assert "\x1b[32mFINISHED" in on_terminal(tmp_path, "runs")
     assert "\x1b" not in on_terminal(tmp_path, "runs", NO_COLOR="1")

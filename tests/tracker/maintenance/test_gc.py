@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
+from tracker.entities import ViewType
+from tracker.exceptions import NotFoundError
 from tracker.files.atomic import temporary_name
 from tracker.maintenance.gc import LEFTOVER_SECONDS, Collector
+from tracker.store import upkeep
 
 LATER = 2**53
 
@@ -134,3 +139,119 @@ def test_a_run_whose_files_cannot_be_deleted_stays(client, trained):
     finally:
         folder.chmod(0o700)
     assert client.get_run(run_id)
+
+
+def deleted_runs(client, number):
+    experiment_id = client.create_experiment("many")
+    run_ids = [client.create_run(experiment_id).info.run_id for _ in range(number)]
+    for run_id in run_ids:
+        client.log_param(run_id, "lr", 0.1)
+        client.log_metric(run_id, "loss", 0.5)
+        client.log_text(run_id, f"of {run_id}", "note.txt")
+        client.set_terminated(run_id)
+        client.delete_run(run_id)
+    return run_ids
+
+
+def start_gc(client):
+    command = [sys.executable, "-m", "tracker", "--db", client.store.database.path, "gc"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+
+
+def is_whole(client, run_id):
+    data = client.get_run(run_id).data
+    text = client.artifacts(run_id).local_path("note.txt").read_text()
+    return (data.params, data.metrics, text) == ({"lr": "0.1"}, {"loss": 0.5}, f"of {run_id}")
+
+
+def test_a_run_restored_while_gc_is_at_work_keeps_everything_or_is_gone(client):
+    run_ids = deleted_runs(client, 200)
+    collecting = start_gc(client)
+    restored, gone = [], []
+    for run_id in reversed(run_ids):
+        try:
+            client.restore_run(run_id)
+            restored.append(run_id)
+        except NotFoundError:
+            gone.append(run_id)
+    finish(collecting)
+    assert all(is_whole(client, run_id) for run_id in restored)
+    assert not any(run_id in name for name in files(client) for run_id in gone)
+    assert {run.info.run_id for run in client.search_runs(["1"])} == set(restored)
+
+
+def test_a_run_restored_after_gc_has_listed_it_keeps_everything(client):
+    run_id, other = deleted_runs(client, 2)
+    collector = Collector(client, deleted_before=LATER)
+    with client.store.database.read() as connection:
+        listed = upkeep.deleted_runs(connection, LATER)
+    client.restore_run(run_id)
+    collector._remove(listed)
+    assert is_whole(client, run_id)
+    with pytest.raises(NotFoundError):
+        client.get_run(other)
+
+
+def test_two_collections_at_once_both_end_well(client):
+    deleted_runs(client, 100)
+    both = [start_gc(client), start_gc(client)]
+    for process in both:
+        finish(process)
+    assert files(client) == []
+    assert client.search_runs(["1"], run_view_type=ViewType.ALL) == []
+
+
+def test_what_a_killed_collection_left_is_freed_by_the_next(client):
+    run_ids = deleted_runs(client, 60)
+    for _ in range(3):
+        killed = start_gc(client)
+        first = client.store.database.folder / f"artifacts/1/{run_ids[0]}"
+        while first.exists() and killed.poll() is None:
+            pass
+        killed.kill()
+        killed.communicate()
+    collect(client)
+    assert files(client) == []
+    with client.store.database.read() as connection:
+        assert upkeep.removed_runs(connection) == []
+
+
+def test_files_whose_rows_are_gone_are_freed(client, trained):
+    run_id = trained(client)
+    client.delete_run(run_id)
+    info = client.get_run(run_id).info
+    with client.store.database.write() as connection:
+        assert upkeep.remove_run(connection, info, LATER)
+    assert files(client)
+    collect(client)
+    assert files(client) == []
+
+
+@pytest.mark.parametrize("names", ["its id", "its files"])
+def test_a_note_in_a_hostile_database_removes_no_files_of_a_run_that_is_there(
+    client, trained, names
+):
+    info = client.get_run(trained(client)).info
+    run_id = info.run_id if names == "its id" else "0" * 32
+    before = files(client)
+    with client.store.database.write() as connection:
+        connection.execute(
+            "INSERT INTO tracker_meta VALUES (?, ?)",
+            (f"files of removed run {run_id}", info.artifact_uri),
+        )
+    collect(client)
+    assert files(client) == before
+
+
+def test_a_database_that_mlflow_made_is_collected_too(client, trained):
+    run_id = trained(client)
+    client.delete_run(run_id)
+    with client.store.database.write() as connection:
+        connection.execute("DROP TABLE tracker_meta")
+    assert collect(client).runs == 1
+    assert files(client) == []
