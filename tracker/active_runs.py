@@ -1,12 +1,12 @@
-"""The active run: started, resumed, nested, ended.
+"""The active runs of each thread: started, resumed, nested, ended.
 
-The active run belongs to a thread. Runs left open when the interpreter ends are closed: FINISHED,
-or FAILED after an uncaught exception, KILLED after Ctrl-C. A process that is killed closes
-nothing; whoever looks at the database next marks its runs FAILED.
+Runs still open when the interpreter ends are closed: FINISHED, or FAILED after an uncaught
+exception, KILLED after Ctrl-C. A process that is killed closes nothing; whoever opens the database
+next marks its runs FAILED.
 
-A forked child logs to the run that was active in its parent and may nest runs of its own in it,
-but only the process that started a run ends it: where the child leaves the block or calls
-`end_run`, it merely lets go.
+A forked child logs to the run that was active in its parent and may nest runs of its own in it.
+Only the process that started a run ends it: where the child leaves the block or calls `end_run`,
+the run just stops being active in the child.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ RUN_VARIABLE = "TRACKER_RUN_ID"
 
 
 class ActiveRun(Run):
-    """A run that ends with the `with` block it heads.
+    """A run that ends with its `with` block.
 
-    FINISHED at the end of the block, KILLED by Ctrl-C, FAILED by any other exception; the
-    exception goes on to the caller.
+    FINISHED at the end of the block, KILLED by Ctrl-C, FAILED by any other exception, which goes
+    on to the caller.
     """
 
     def __enter__(self) -> Self:
@@ -65,7 +65,7 @@ class ActiveRun(Run):
 
 @dataclass(slots=True, eq=False)
 class _OpenRun:
-    """A run that this process is to end, in its own database whatever URI is set by then."""
+    """A run that this process will end, through the client that started it."""
 
     run_id: str
     run: ActiveRun
@@ -81,7 +81,7 @@ class _PerThread(threading.local):
         self.last_run_id: str | None = None
 
 
-# Of all threads, in the order of their start.
+# The open runs of all threads, in the order in which they were started.
 _open_runs: list[_OpenRun] = []
 _local = _PerThread()
 
@@ -96,26 +96,32 @@ def start_run(
     description: str | None = None,
     log_system_metrics: bool | None = None,  # noqa: FBT001
 ) -> ActiveRun:
-    """Start a run, or resume one by its id, and make it the active one.
+    """Start a run, or resume one by its id, and make it the active run of this thread.
 
     Args:
-        run_id: The run to go on with.
-        experiment_id: Where a new run belongs; the current experiment by default.
-        run_name: Its name; random by default.
-        nested: Start it below the active run.
-        parent_run_id: Start it below this run, which must be the active one if there is one.
+        run_id: The run to resume.
+        experiment_id: The experiment of a new run; the current experiment by default.
+        run_name: A random name by default.
+        nested: Start the run below the active one.
+        parent_run_id: Start the run below this one, which must be the active run if there is one.
         tags: Its first tags.
-        description: A note, Markdown.
-        log_system_metrics: Sample CPU, memory and GPU use into the run; see
-            `enable_system_metrics_logging`.
+        description: A note in Markdown.
+        log_system_metrics: Sample CPU, memory and GPU use into the run; None follows
+            `enable_system_metrics_logging`, which is off by default.
 
     Raises:
-        InvalidStateError: A run is active and `nested` is not set, or `parent_run_id` is another;
-            or the run, its parent or its experiment is deleted; or the run to go on with belongs
-            to another experiment than `set_experiment` chose.
+        InvalidStateError: A run is active and `nested` is not set, or `parent_run_id` is another
+            run; or the run, its parent or its experiment is deleted; or the run to resume belongs
+            to another experiment than the one `set_experiment` chose.
         InvalidValueError: The note is given twice, or the key of a tag breaks a rule.
         NotFoundError: There is no such run or experiment.
-        UnsupportedError: It is to sample the system, and psutil is not installed.
+        UnsupportedError: System metrics are asked for and psutil is not installed.
+
+    Example::
+
+        with tracker.start_run(run_name="baseline") as run:
+            tracker.log_metric("loss", 0.3)
+        print(run.info.run_id)
     """
     stack = _local.stack
     if stack and not nested:
@@ -125,15 +131,15 @@ def start_run(
         )
     client = get_client()
     wanted = run_id or os.environ.pop(RUN_VARIABLE, None)
-    marks = _first_tags(tags, description)
+    first_tags = _first_tags(tags, description)
     samples = system_metrics.is_wanted() if log_system_metrics is None else log_system_metrics
     sampler = system_metrics.sampler(client) if samples else None
     if wanted:
-        run = _resume(client, wanted, run_name, marks)
+        run = _resume(client, wanted, run_name, first_tags)
     else:
         parent = _parent(client, parent_run_id)
-        where = current_experiment_id() if experiment_id is None else experiment_id
-        run = _create(client, where, parent, marks, run_name)
+        home = current_experiment_id() if experiment_id is None else experiment_id
+        run = _create(client, home, parent, first_tags, run_name)
     opened = _open(client, run, sampler)
     if sampler is not None:
         _start_or_fail(sampler, opened)
@@ -141,7 +147,12 @@ def start_run(
 
 
 def end_run(status: str = RunStatus.FINISHED) -> None:
-    """End the active run, if there is one; a forked child lets go of its parent's.
+    """End the active run of this thread, if there is one.
+
+    In a forked child a run of the parent only stops being active.
+
+    Args:
+        status: FINISHED, FAILED or KILLED; "FINISHED" by default.
 
     Raises:
         InvalidValueError: There is no such status; the run goes on.
@@ -151,18 +162,18 @@ def end_run(status: str = RunStatus.FINISHED) -> None:
 
 
 def active_run() -> ActiveRun | None:
-    """The active run of this thread, as it was when it started."""
+    """The active run of this thread as it was when it started; None if there is none."""
     return _local.stack[-1].run if _local.stack else None
 
 
 def last_active_run() -> Run | None:
-    """The active run of this thread, or the one that was active last, as it stands now."""
+    """The active run of this thread, or the one that was active last, with its present data."""
     run_id = _local.last_run_id
     return None if run_id is None else get_client().get_run(run_id)
 
 
 def active_run_id() -> str:
-    """The id of the active run, which is started where there is none."""
+    """The id of the active run; starts a run if there is none."""
     stack = _local.stack
     return stack[-1].run_id if stack else start_run().info.run_id
 
@@ -185,18 +196,18 @@ def _start_or_fail(sampler: SystemMetrics, opened: _OpenRun) -> None:
 
 
 def _first_tags(tags: Mapping[str, Any] | None, description: str | None) -> dict[str, Any]:
-    marks = dict(tags or {})
+    first = dict(tags or {})
     if description is None:
-        return marks
-    if MLFLOW_RUN_NOTE in marks:
+        return first
+    if MLFLOW_RUN_NOTE in first:
         raise InvalidValueError(
             f"The note is given twice: leave out description, or the tag {MLFLOW_RUN_NOTE!r}."
         )
-    return marks | {MLFLOW_RUN_NOTE: description}
+    return first | {MLFLOW_RUN_NOTE: description}
 
 
 def _parent(client: TrackingClient, wanted: str | None) -> str | None:
-    """The run below which a new one goes: the active one, or the one wanted where none is."""
+    """The parent of a new run: the active run, or the one asked for if none is active."""
     active = _local.stack[-1].run_id if _local.stack else None
     parent = wanted or active
     if parent is None:
@@ -209,7 +220,7 @@ def _parent(client: TrackingClient, wanted: str | None) -> str | None:
     info = client.store.get_run_info(parent)
     if wanted and info.lifecycle_stage == LifecycleStage.DELETED:
         raise InvalidStateError(
-            f"The run {parent!r} is deleted and can be no parent: restore it with "
+            f"The run {parent!r} is deleted and cannot be a parent: restore it with "
             f"`restore_run({parent!r})` first."
         )
     return parent
@@ -235,7 +246,7 @@ def _create(
 def _capture_files(client: TrackingClient, run_id: str) -> None:
     try:
         client.artifacts(run_id).log_contents(context.run_files())
-    except TrackerError as error:  # A run is worth more than the list of its packages.
+    except TrackerError as error:  # The run goes on without the list of its packages.
         warn(f"The run's environment is not kept: {error}")
 
 
@@ -271,7 +282,7 @@ def _end(ended: _OpenRun, status: str) -> None:
 
 
 def _end_through(run_id: str, status: RunStatus) -> None:
-    """End a run together with the runs left open inside it."""
+    """End a run, and before it the runs left open inside it."""
     while any(entry.run_id == run_id for entry in _local.stack):
         is_innermost = _local.stack[-1].run_id == run_id
         _end_last(status)
@@ -281,7 +292,7 @@ def _end_through(run_id: str, status: RunStatus) -> None:
 
 @atexit.register
 def _end_open_runs() -> None:
-    """Close what is open when the interpreter ends."""
+    """Close the open runs when the interpreter ends."""
     error = _uncaught_error()
     for entry in reversed(_open_runs.copy()):
         with contextlib.suppress(TrackerError):
@@ -289,5 +300,5 @@ def _end_open_runs() -> None:
 
 
 def _uncaught_error() -> BaseException | None:
-    """What ends the interpreter; in an interactive one, the last error of whatever was typed."""
+    """The exception that ends the interpreter; in an interactive one, the last one shown."""
     return getattr(sys, "last_value", None)

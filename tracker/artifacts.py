@@ -29,15 +29,16 @@ def download_artifacts(
     tracking_uri: str | None = None,
     registry_uri: str | None = None,
 ) -> str:
-    """The path of an artifact: where it lies, or of a copy below `dst_path`.
+    """The local path of an artifact.
 
     Args:
-        artifact_uri: `runs:/<run_id>/<path>`, or a path below a run's artifact URI; or
-        run_id: the run, with `artifact_path` below its root.
-        artifact_path: All of the run's files by default.
-        dst_path: Where to put a copy.
-        tracking_uri: Another database.
-        registry_uri: MLflow's; refused.
+        artifact_uri: `runs:/<run_id>/<path>`, or a path below a run's artifact URI; give this or
+            `run_id`.
+        run_id: The run it belongs to.
+        artifact_path: Path below the run's artifact root; all of its artifacts by default.
+        dst_path: Folder to copy it to. Default: no copy, the path where it is stored.
+        tracking_uri: The database; the current one by default.
+        registry_uri: Not supported; passing one raises.
 
     Raises:
         NotFoundError: There is no such run or artifact.
@@ -55,7 +56,13 @@ def list_artifacts(
     artifact_path: str | None = None,
     tracking_uri: str | None = None,
 ) -> list[FileInfo]:
-    """The files and folders directly below an artifact folder, by name.
+    """The files and folders directly below an artifact folder, sorted by name.
+
+    Args:
+        artifact_uri: As for `download_artifacts`; give this or `run_id`.
+        run_id: The run to look at.
+        artifact_path: Folder below the run's artifact root; the root itself by default.
+        tracking_uri: The database; the current one by default.
 
     Raises:
         NotFoundError: There is no such run.
@@ -76,16 +83,16 @@ def load_text(artifact_uri: str) -> str:
 
 
 def load_dict(artifact_uri: str) -> Any:
-    """What a JSON artifact holds.
+    """The content of a JSON artifact.
 
     Raises:
         NotFoundError: There is no such artifact.
-        InvalidValueError: It is no JSON.
+        InvalidValueError: It is not JSON.
     """
     try:
         return json.loads(load_text(artifact_uri))
     except json.JSONDecodeError as error:
-        raise InvalidValueError(f"{artifact_uri!r} is no JSON: {error}.") from error
+        raise InvalidValueError(f"{artifact_uri!r} is not JSON: {error}.") from error
 
 
 def load_image(artifact_uri: str) -> Any:
@@ -111,7 +118,7 @@ def _locate(
 ) -> tuple[str, str | None]:
     """The run and the path below its root."""
     if (artifact_uri is None) == (run_id is None):
-        raise InvalidValueError("Name the artifact by artifact_uri or by run_id, one of the two.")
+        raise InvalidValueError("Name the artifact either by artifact_uri or by run_id.")
     if run_id is not None:
         return run_id, path
     uri = str(artifact_uri).rstrip("/")
@@ -120,13 +127,13 @@ def _locate(
     match = _RUN_LOCATION.fullmatch(uri)
     if match is None or not _is_root(client, match[2], match[1]):
         raise NotFoundError(
-            f"{uri!r} is no artifact of a run: write 'runs:/<run_id>/<path>', or give run_id and "
-            f"artifact_path."
+            f"{uri!r} is not an artifact of a run: write 'runs:/<run_id>/<path>', or pass run_id "
+            f"and artifact_path."
         )
     return match[2], match[3]
 
 
 def _is_root(client: TrackingClient, run_id: str, root: str) -> bool:
     known = client.store.get_run_info(run_id).artifact_uri
-    # A received row may hold no text.
+    # A row from elsewhere may hold something else than text.
     return root in {known, str(client.store.database.folder / str(known))}

@@ -1,6 +1,6 @@
-"""What a run captures by itself: who started it, from which source, at which commit, on what.
+"""What a run records by itself: user, source, command, git commit, host, installed packages.
 
-Everything but the active run's own tags is the same for the whole process and taken once.
+It is the same for the whole process and read once.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def user_name() -> str:
 
 
 def run_tags() -> dict[str, str]:
-    """The tags of a run that this process starts; MLflow's names where it has one."""
+    """The tags of a run that this process starts, under MLflow's names as far as it has one."""
     name, kind = _source()
     folder = _source_folder()
     tags = {
@@ -71,12 +71,12 @@ def run_tags() -> dict[str, str]:
 
 
 def enabled() -> bool:
-    """Whether what takes more than reading a file is captured: the diff and the packages."""
+    """Whether the diff and the list of packages are recorded, which take some milliseconds."""
     return os.environ.get(CAPTURE_VARIABLE, "1") != "0"
 
 
 def run_files() -> dict[str, bytes]:
-    """The artifacts of a run that this process starts: packages, and the diff if there is one."""
+    """The artifacts of a run that this process starts: the packages, and the diff if any."""
     found = {PACKAGES_FILE: packages()}
     folder = _source_folder()
     diff = uncommitted(folder) if git_commit(folder) else None
@@ -107,10 +107,10 @@ def git_branch(folder: Path) -> str | None:
 def uncommitted(folder: Path) -> bytes | None:
     """What differs from the commit around `folder`, as a diff of at most 1 MiB.
 
-    None where git cannot tell: it is not installed, takes too long, or refuses a repository that
-    belongs to somebody else.
+    None if git is not installed, takes too long, or refuses a repository that belongs to somebody
+    else.
     """
-    # External diff and text conversion programs of the repository are not run.
+    # The repository's external diff and text conversion programs are not run.
     options = ["HEAD", "--no-ext-diff", "--no-textconv", "--no-color"]
     try:
         done = subprocess.run(
@@ -130,10 +130,10 @@ def uncommitted(folder: Path) -> bytes | None:
 
 @lru_cache(maxsize=1)
 def packages() -> bytes:
-    """The installed packages, one `name==version` a line.
+    """The installed packages, one `name==version` per line.
 
-    Read off the names of their `.dist-info` folders: opening each one's metadata takes 50 times as
-    long.
+    Read from the names of their `.dist-info` folders: opening each one's metadata takes 50 times
+    as long.
     """
     found = set()
     for folder in map(Path, dict.fromkeys(sys.path)):
@@ -145,7 +145,7 @@ def packages() -> bytes:
 
 
 def _readable(text: str) -> str:
-    """A text for the database; file names that are not UTF-8 reach Python as no valid Unicode."""
+    """A text that the database can store; the name of a file may not be valid Unicode."""
     return text.encode(errors="replace").decode()
 
 
@@ -162,7 +162,7 @@ def _source() -> tuple[str, SourceType]:
 
 
 def _script() -> str:
-    """The script that runs, empty in an interactive or embedded interpreter."""
+    """The script that runs; empty in an interactive or embedded interpreter."""
     return sys.argv[0] if sys.argv else ""
 
 

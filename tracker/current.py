@@ -1,4 +1,4 @@
-"""Where the fluent verbs read and write: one database for the whole process."""
+"""The database, the client and the experiment of this process, which the fluent verbs use."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ __all__ = [
 
 DEFAULT_EXPERIMENT_ID = "0"
 EXPERIMENT_VARIABLE = "TRACKER_EXPERIMENT_NAME"
-# Each keeps three files open in every thread that uses it.
-MOST_CLIENTS = 8
+# Each client keeps three files open in every thread that uses it.
+MAX_CLIENTS = 8
 
 
 class _Settings:
-    """What `set_tracking_uri` and `set_experiment` said, for the whole process."""
+    """What `set_tracking_uri` and `set_experiment` chose, for the whole process."""
 
     def __init__(self) -> None:
         self.uri: str | None = None
@@ -42,8 +42,8 @@ class _Settings:
         self.options: dict[str, Any] = {}
         self.experiment_id: str | None = None
         self.clients: dict[Path, TrackingClient] = {}
-        # Environment variables by name: what was there before, and what is handed down.
-        self.handed_down: dict[str, tuple[str | None, str]] = {}
+        # Environment variables by name: the value before, and the one set for child processes.
+        self.exported: dict[str, tuple[str | None, str]] = {}
         self.lock = threading.RLock()
 
 
@@ -51,7 +51,7 @@ settings = _Settings()
 
 
 def _renew_lock() -> None:
-    """Another thread of the parent may have held it, and is not there to release it."""
+    """In a forked child: another thread of the parent may have held the lock for ever."""
     settings.lock = threading.RLock()
 
 
@@ -66,17 +66,29 @@ def set_tracking_uri(
     artifact_root: str = ARTIFACT_ROOT,
     allowed_roots: Sequence[str | os.PathLike[str]] = (),
 ) -> None:
-    """Name the database of all that follows; see `TrackingClient` for the arguments.
+    """Choose the database for everything that follows.
 
-    As in MLflow, that is also the one of processes started from now on, and of clients that name
-    none, through the environment variable `TRACKER_URI`. "" goes back to what was there before.
+    Child processes and clients without a URI use it too, through the environment variable
+    `TRACKER_URI`.
+
+    Args:
+        uri: `sqlite:///relative.db`, `sqlite:////absolute.db` or a plain path; "" goes back to
+            the default.
+        synchronous: "FULL" makes every call survive a power loss too; see `TrackingClient`.
+        artifact_root: Where artifacts of new experiments go, relative to the database's folder.
+        allowed_roots: Folders and URL prefixes outside the database's folder whose artifacts may
+            be read and written.
 
     Raises:
-        InvalidValueError: The URI names no local file.
+        InvalidValueError: The URI does not name a local file.
+
+    Example::
+
+        tracker.set_tracking_uri("sqlite:///runs/tracking.db")
     """
     text = os.fspath(uri)
     if not text:
-        hand_down(locations.ENVIRONMENT_VARIABLE, None)
+        export_variable(locations.ENVIRONMENT_VARIABLE, None)
     path = locations.database_path(text or locations.default_uri())
     options = {
         "synchronous": synchronous,
@@ -84,59 +96,59 @@ def set_tracking_uri(
         "allowed_roots": allowed_roots,
     }
     with settings.lock:
-        # Libraries name the same database again and again, in the middle of a run too.
+        # Libraries set the same URI again and again, in the middle of a run too.
         wanted = (text or None, path if text else None, options)
         if wanted == (settings.uri, settings.path, settings.options) and path.exists():
             return
         settings.uri, settings.path, settings.options = wanted
         settings.experiment_id = None
         settings.clients.pop(path, None)
-        hand_down(EXPERIMENT_VARIABLE, None)
-        hand_down(locations.ENVIRONMENT_VARIABLE, str(path) if text else None)
+        export_variable(EXPERIMENT_VARIABLE, None)
+        export_variable(locations.ENVIRONMENT_VARIABLE, str(path) if text else None)
 
 
-def hand_down(name: str, value: str | None) -> None:
-    """Let processes started from now on find a value in their environment; None takes it back.
+def export_variable(name: str, value: str | None) -> None:
+    """Set an environment variable for child processes; None restores what was there before.
 
-    What the user wrote there meanwhile stays.
+    A value that the user has set meanwhile is left alone.
     """
     with settings.lock:
-        before, told = settings.handed_down.pop(name, (None, None))
-        if told is not None and os.environ.get(name) == told:
+        before, exported = settings.exported.pop(name, (None, None))
+        if exported is not None and os.environ.get(name) == exported:
             del os.environ[name]
             if before is not None:
                 os.environ[name] = before
         if value is not None:
-            settings.handed_down[name] = (os.environ.get(name), value)
-            with contextlib.suppress(ValueError):  # No environment holds NUL, say.
+            settings.exported[name] = (os.environ.get(name), value)
+            with contextlib.suppress(ValueError):  # The environment cannot hold a NUL, for example.
                 os.environ[name] = value
 
 
 def is_tracking_uri_set() -> bool:
-    """Whether the database was named, by `set_tracking_uri` or the environment variable."""
+    """Whether the database was chosen, by `set_tracking_uri` or an environment variable."""
     return bool(settings.uri or os.environ.get(locations.ENVIRONMENT_VARIABLE))
 
 
 def get_tracking_uri() -> str:
-    """The tracking URI in force: the one set, else `TRACKER_URI`, else `tracking.db` here."""
+    """The URI set, else the environment variable `TRACKER_URI`, else `sqlite:///tracking.db`."""
     return settings.uri or locations.default_uri()
 
 
 def get_client() -> TrackingClient:
-    """The client behind the fluent verbs."""
+    """The client that the fluent verbs use."""
     path = settings.path or locations.database_path(locations.default_uri())
     return settings.clients.get(path) or _open_client()
 
 
 def _open_client() -> TrackingClient:
     with settings.lock:
-        # Another thread may have named another database since.
+        # Another thread may have set another URI since.
         path = settings.path or locations.database_path(locations.default_uri())
         found = settings.clients.get(path)
         if found is None:
             found = TrackingClient(path, **settings.options)
             found.tracking_uri = get_tracking_uri()
-            if len(settings.clients) >= MOST_CLIENTS:
+            if len(settings.clients) >= MAX_CLIENTS:
                 del settings.clients[next(iter(settings.clients))]
             settings.clients[path] = found
     return found
@@ -149,14 +161,22 @@ def set_experiment(
 ) -> Experiment:
     """Choose the experiment of the runs that follow; a new name creates it.
 
-    Processes started from now on begin in it too, by the environment variable
-    `TRACKER_EXPERIMENT_NAME`.
+    Child processes use it too, through the environment variable `TRACKER_EXPERIMENT_NAME`.
+
+    Args:
+        experiment_name: Give this or `experiment_id`.
+        experiment_id: An existing experiment.
+        trace_location: Not supported; passing one raises.
 
     Raises:
-        UnsupportedError: `trace_location` is given.
         InvalidValueError: Not exactly one of name and id is given.
         InvalidStateError: The experiment is deleted.
         NotFoundError: There is no experiment with this id.
+        UnsupportedError: `trace_location` is given.
+
+    Example::
+
+        tracker.set_experiment("mnist")
     """
     refuse(trace_location=trace_location)
     if (experiment_name is None) == (experiment_id is None):
@@ -168,12 +188,12 @@ def set_experiment(
         experiment = _get_or_create(client, str(experiment_name))
     _require_active(experiment)
     settings.experiment_id = experiment.experiment_id
-    hand_down(EXPERIMENT_VARIABLE, experiment.name)
+    export_variable(EXPERIMENT_VARIABLE, experiment.name)
     return experiment
 
 
 def current_experiment_id() -> str:
-    """Where a new run belongs, and where a search looks by default."""
+    """The experiment of new runs, and the one that a search looks in by default."""
     if settings.experiment_id is not None:
         return settings.experiment_id
     name = os.environ.get(EXPERIMENT_VARIABLE)
@@ -185,7 +205,7 @@ def current_experiment_id() -> str:
 
 
 def check_belongs_here(client: TrackingClient, run_id: str) -> None:
-    """See to it that a run to go on with belongs to the experiment chosen, if one was.
+    """Check that a run to resume belongs to the experiment chosen, if one was.
 
     Raises:
         NotFoundError: There is no such run.

@@ -1,6 +1,7 @@
 """Data sets for `log_input`, described from arrays and tables as MLflow describes them.
 
-The digest is the one that MLflow computes: the same data logged by either side is one data set.
+The digest is the one that MLflow computes, so that the same data logged by MLflow and by the
+tracker is one data set.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Arrays = np.ndarray[Any, Any] | Mapping[str, np.ndarray[Any, Any]]
 
-# The digest sees so many leading rows, or elements of an array, and the whole shape.
+# The digest covers this many leading rows, or elements of an array, and the whole shape.
 HASHED: Final = 10_000
 DEFAULT_NAME: Final = "dataset"
 
@@ -38,8 +39,8 @@ def from_numpy(
     Args:
         features: (N, …) of any shape.
         source: A path or URL; by default the script that runs.
-        targets: (N, …), described beside the features.
-        name: What to call it.
+        targets: (N, …) labels, described beside the features.
+        name: "dataset" by default.
         digest: Its fingerprint, at most 36 characters; by default computed from the data.
     """
     given = {"features": features, "targets": targets}
@@ -72,10 +73,10 @@ def from_pandas(
     Args:
         df: The table.
         source: A path or URL; by default the script that runs.
-        targets: The column to be predicted.
-        name: What to call it.
+        targets: The column to predict.
+        name: "dataset" by default.
         digest: Its fingerprint, at most 36 characters; by default computed from the data.
-        predictions: The column that was predicted.
+        predictions: The column with a model's predictions.
 
     Raises:
         InvalidValueError: There is no such column.
@@ -125,7 +126,7 @@ def _dataset(
 
 
 def _source(source: str | os.PathLike[str] | None) -> tuple[str, dict[str, Any]]:
-    """The kind of a source and what says where it is, in MLflow's words."""
+    """A source's type and its location, as MLflow stores them."""
     if source is None:
         tags = context.run_tags().items()
         return "code", {"tags": {key: tag for key, tag in tags if key.startswith("mlflow.")}}
@@ -139,7 +140,7 @@ def _source(source: str | os.PathLike[str] | None) -> tuple[str, dict[str, Any]]
 
 
 def _named(arrays: Arrays) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays by name; the only one of its kind has none."""
+    """The arrays by name; a single one has the name ""."""
     return dict(arrays) if hasattr(arrays, "keys") else {"": arrays}
 
 
@@ -160,12 +161,12 @@ def _tensors(arrays: Arrays) -> list[dict[str, Any]]:
 
 
 def _element_type(array: np.ndarray[Any, Any]) -> str:
-    """The type's name; texts and bytes without their length."""
+    """The type's name; strings and bytes without their length."""
     return {"U": "str", "S": "bytes"}.get(array.dtype.kind, str(array.dtype.name))
 
 
 def _column_type(column: pd.Series[Any]) -> str | None:
-    """MLflow's name for what a column holds, None where it has none."""
+    """MLflow's name for the type of a column; None if it has none."""
     kind, size = getattr(column.dtype, "kind", "O"), getattr(column.dtype, "itemsize", 8)
     if kind in "iu":
         # The largest type of MLflow is a signed integer of 64 bits.

@@ -1,4 +1,4 @@
-"""Turns what users log (dicts, images, figures, tables) into the bytes of an artifact."""
+"""Encodes what users log (dicts, images, figures, tables) as the bytes of an artifact."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def from_text(text: str) -> bytes:
     """UTF-8.
 
     Raises:
-        InvalidValueError: It is no text, or holds what UTF-8 cannot say.
+        InvalidValueError: It is not a string, or UTF-8 cannot encode it.
     """
     if not isinstance(text, str):
-        raise InvalidValueError(f"log_text takes a text, not {type(text).__name__}.")
+        raise InvalidValueError(f"log_text takes a string, not {type(text).__name__}.")
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -41,7 +41,7 @@ def from_dict(dictionary: Mapping[str, Any] | list[Any], artifact_file: str) -> 
     """YAML for `.yaml` and `.yml`, JSON for every other name.
 
     Raises:
-        InvalidValueError: The dictionary holds something that JSON cannot say.
+        InvalidValueError: The dictionary holds something that JSON cannot express.
         UnsupportedError: PyYAML is not installed.
     """
     writes = _yaml if PurePosixPath(artifact_file).suffix in YAML_SUFFIXES else _json
@@ -52,7 +52,7 @@ def from_dict(dictionary: Mapping[str, Any] | list[Any], artifact_file: str) -> 
 
 
 def from_image(image: Any, artifact_file: str) -> bytes:
-    """The bytes of an image in the format its name says, PNG where it says none.
+    """The bytes of an image in the format that its name says; PNG if it has no suffix.
 
     Args:
         image: A PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): integers and
@@ -60,7 +60,7 @@ def from_image(image: Any, artifact_file: str) -> bytes:
         artifact_file: Its name.
 
     Raises:
-        InvalidValueError: It is no such image.
+        InvalidValueError: The image has another shape, range or mode.
         UnsupportedError: Pillow is not installed.
     """
     try:
@@ -71,7 +71,9 @@ def from_image(image: Any, artifact_file: str) -> bytes:
     suffix = PurePosixPath(artifact_file).suffix.lower() or ".png"
     kind = Image.registered_extensions().get(suffix)
     if kind is None:
-        raise InvalidValueError(f"{artifact_file!r} names no image format: end it with '.png'.")
+        raise InvalidValueError(
+            f"{artifact_file!r} does not name an image format: end it with '.png'."
+        )
     if kind == "JPEG":
         picture = picture.convert("RGB")
     stream = io.BytesIO()
@@ -95,7 +97,7 @@ def image_of_series(
 
 
 def thumbnail(picture: bytes) -> bytes:
-    """A small WebP of an encoded image, which MLflow's pages show in place of it."""
+    """A small WebP of an encoded image, which MLflow's pages show in its place."""
     from PIL import Image  # noqa: PLC0415
 
     stream = io.BytesIO()
@@ -106,7 +108,7 @@ def thumbnail(picture: bytes) -> bytes:
 
 
 def from_figure(figure: Any, artifact_file: str, save_kwargs: Mapping[str, Any]) -> bytes:
-    """The bytes of a matplotlib or plotly figure in the format its name says.
+    """The bytes of a matplotlib or plotly figure in the format that its name says.
 
     Raises:
         InvalidValueError: The figure can neither be saved nor written.
@@ -127,22 +129,21 @@ def _drawn(figure: Any, suffix: str, save_kwargs: Mapping[str, Any]) -> bytes:
         return str(figure.to_html(**save_kwargs)).encode()
     if hasattr(figure, "to_image"):
         return bytes(figure.to_image(**{"format": suffix.lstrip("."), **save_kwargs}))
-    raise TypeError(f"it is no matplotlib or plotly figure but a {type(figure).__name__}.")
+    raise TypeError(f"it is not a matplotlib or plotly figure but a {type(figure).__name__}.")
 
 
 def from_table(data: Any, earlier: bytes | None) -> bytes:
-    """A table as MLflow writes it: JSON with `columns` and `data`, below the rows logged earlier.
+    """A table as MLflow writes it, JSON with `columns` and `data`, appended to the earlier rows.
 
-    Columns are matched by name; what a row has no value for is null, as are NaN and infinities,
-    which JSON lacks. Times are written as MLflow writes them: ISO, to the millisecond, in UTC
-    where they know their zone.
+    Columns are matched by name. A missing value is null, as are NaN and infinities, which JSON
+    lacks. Times are written in ISO format to the millisecond, in UTC if they have a time zone.
 
     Args:
         data: A mapping of columns to values or lists of values, or a pandas DataFrame.
-        earlier: The table as it stands, None for a new one.
+        earlier: The present file; None for a new table.
 
     Raises:
-        InvalidValueError: The data is no table.
+        InvalidValueError: The data is not a table.
     """
     columns, rows = ([], []) if earlier is None else _stored_table(earlier)
     new_columns, new_rows = _table(data)
@@ -178,7 +179,7 @@ def _stored_table(content: bytes) -> tuple[list[str], list[list[Any]]]:
         is_table = False
     if not is_table:
         raise InvalidValueError(
-            "The file of this name holds no table, which log_table writes: choose another name."
+            "The file of this name is not a table that log_table wrote: choose another name."
         )
     return columns, rows
 
@@ -195,7 +196,7 @@ def _table(data: Any) -> tuple[list[str], list[list[Any]]]:
     if len(lengths) > 1:
         raise InvalidValueError("The columns of a table must be of one length.")
     (length,) = lengths
-    # One value stands in every row.
+    # A single value is repeated in every row.
     lists = [columns[str(name)] or [value] * length for name, value in data.items()]
     return list(columns), [list(row) for row in zip(*lists, strict=True)]
 
@@ -210,7 +211,7 @@ def _column(values: Any) -> list[Any] | None:
 
 
 def _cell(value: Any) -> Any:
-    """A value of a table as valid JSON has it."""
+    """A cell of a table as valid JSON."""
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, float):
@@ -219,17 +220,17 @@ def _cell(value: Any) -> Any:
         return {str(key): _cell(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_cell(each) for each in value]
-    own = _pythons_own(value)
+    own = _python_value(value)
     return str(own) if type(own) is type(value) else _cell(own)
 
 
-def _pythons_own(value: Any) -> Any:
-    """A time as a text, what numpy and pandas have as what Python has."""
+def _python_value(value: Any) -> Any:
+    """A time as text; a numpy or pandas value as a Python one."""
     if isinstance(value, date):
-        return _moment(value)
+        return _iso_time(value)
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    if type(value).__name__ == "NAType":  # What pandas has for a missing value.
+    if type(value).__name__ == "NAType":  # pandas' missing value.
         return None
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     if kind == "M":
@@ -239,7 +240,7 @@ def _pythons_own(value: Any) -> Any:
     return _plain(value)
 
 
-def _moment(day: date) -> str | None:
+def _iso_time(day: date) -> str | None:
     if day != day:  # noqa: PLR0124  pandas' NaT
         return None
     if not isinstance(day, datetime):

@@ -1,4 +1,4 @@
-"""What the tracker hands out: plain frozen records, named as in MLflow."""
+"""What the tracker returns: frozen records with MLflow's names and fields."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class _Word(StrEnum):
-    """Compares equal to its text. MLflow has a number for each, and these two ways between them."""
+    """Compares equal to its text; converts from and to it as MLflow's enumerations do."""
 
     @classmethod
     def from_string(cls, text: str) -> Self:
@@ -46,7 +46,7 @@ class _Word(StrEnum):
 
 
 class RunStatus(_Word):
-    """Where a run stands. Compares equal to its text."""
+    """The status of a run. Compares equal to its text."""
 
     RUNNING = "RUNNING"
     SCHEDULED = "SCHEDULED"
@@ -76,7 +76,7 @@ class SourceType(_Word):
 
 
 class ViewType(_Word):
-    """Which lifecycle stages a search returns. MLflow's numbers 1, 2 and 3 are taken too."""
+    """The lifecycle stages that a search returns. MLflow's numbers 1, 2 and 3 work too."""
 
     ACTIVE_ONLY = "ACTIVE_ONLY"
     DELETED_ONLY = "DELETED_ONLY"
@@ -89,12 +89,12 @@ class ViewType(_Word):
 
     @classmethod
     def from_string(cls, text: str) -> ViewType:
-        """The view with this name, which MLflow writes in small letters."""
+        """The view with this name, in lower or upper case."""
         return cls(text.upper())
 
     @classmethod
     def to_string(cls, word: str) -> str:
-        """The name of a view, in small letters."""
+        """The name of a view in lower case."""
         return cls(word).lower()
 
 
@@ -122,7 +122,7 @@ class LifecycleStage(StrEnum):
 
 
 class _Record:
-    """What MLflow's entities can be taken apart into: `dict(run.info)`, `run.to_dictionary()`."""
+    """Fields by name, as MLflow's entities give them: `dict(run.info)`, `run.to_dictionary()`."""
 
     __slots__ = ()
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -152,7 +152,7 @@ class Metric(_Record):
         key: The metric's name.
         value: A float, NaN and ±infinity included.
         timestamp: Milliseconds since the epoch.
-        step: The caller's counter.
+        step: The caller's counter, such as the epoch.
     """
 
     key: str
@@ -210,7 +210,7 @@ class Dataset(_Record):
     profile: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Its fields by name, as the data sets of `mlflow.data` call it."""
+        """Its fields by name; `mlflow.data`'s data sets have this method."""
         return self.to_dictionary()
 
 

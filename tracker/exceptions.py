@@ -39,9 +39,9 @@ __all__ = [
 
 
 class TrackerError(Exception):
-    """The root of every error the tracker raises on purpose.
+    """The base class of every error the tracker raises on purpose.
 
-    `error_code` is the word that MLflow has for its kind.
+    `error_code` is MLflow's name for the kind of error.
     """
 
     error_code = "INTERNAL_ERROR"
@@ -65,7 +65,7 @@ class NotADatabaseError(DatabaseError):
 
 
 class IncompatibleDatabaseError(DatabaseError):
-    """The database has a shape this release cannot write."""
+    """The database has tables that this release cannot write."""
 
 
 class DatabaseLockedError(DatabaseError):
@@ -110,9 +110,9 @@ class FilterError(InvalidValueError):
     """A search filter or order cannot be read.
 
     Args:
-        reason: What is wrong, one sentence.
+        reason: What is wrong, in one sentence.
         text: The whole filter as the user wrote it.
-        position: Index into `text` where the trouble starts.
+        position: Index in `text` at which the mistake starts.
     """
 
     def __init__(self, reason: str, text: str, position: int) -> None:
@@ -132,7 +132,7 @@ class QueryTimeoutError(InvalidValueError):
 class InvalidStateError(TrackerError):
     """The run or experiment is deleted, or another run is active."""
 
-    error_code = "INVALID_PARAMETER_VALUE"  # MLflow's word for logging to what is deleted.
+    error_code = "INVALID_PARAMETER_VALUE"  # As MLflow for logging to a deleted run.
 
 
 class DeletedExperimentError(InvalidStateError):

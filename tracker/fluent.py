@@ -1,4 +1,8 @@
-"""The fluent verbs: read and write the current database, and log to the active run."""
+"""The fluent verbs: read and write the current database, and log to the active run.
+
+A verb that logs starts a run if this thread has none. The client's verbs of the same names
+(`tracker.TrackingClient`) do the same for an explicit run id.
+"""
 
 from __future__ import annotations
 
@@ -68,6 +72,9 @@ __all__ = [
 SEARCH_LIMIT = 100_000
 
 
+# Experiments
+
+
 def create_experiment(
     name: str,
     artifact_location: str | os.PathLike[str] | None = None,
@@ -76,8 +83,16 @@ def create_experiment(
 ) -> str:
     """Create an experiment and return its id.
 
+    Args:
+        name: Unique among all experiments, deleted ones included.
+        artifact_location: Where its runs' artifacts go: a path or URL. Default:
+            `artifacts/<experiment_id>` beside the database.
+        tags: Its first tags.
+        trace_location: Not supported; passing one raises.
+
     Raises:
         AlreadyExistsError: The name is taken.
+        InvalidValueError: The name, the location or a tag breaks a rule.
         UnsupportedError: `trace_location` is given.
     """
     refuse(trace_location=trace_location)
@@ -88,13 +103,13 @@ def get_experiment(experiment_id: str) -> Experiment:
     """The experiment with this id.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: There is no such experiment.
     """
     return get_client().get_experiment(experiment_id)
 
 
 def get_experiment_by_name(name: str) -> Experiment | None:
-    """The experiment with this name, or None."""
+    """The experiment with this name, also a deleted one; None if there is none."""
     return get_client().get_experiment_by_name(name)
 
 
@@ -106,8 +121,15 @@ def search_experiments(
 ) -> list[Experiment]:
     """All experiments that match.
 
+    Args:
+        view_type: ACTIVE_ONLY, DELETED_ONLY or ALL.
+        max_results: 100,000 by default.
+        filter_string: A filter in the search language, such as `"name LIKE 'mnist%'"`.
+        order_by: Such as `["name DESC"]`. Default: the newest first.
+
     Raises:
         FilterError: The filter or the order cannot be read.
+        InvalidValueError: An argument is not a valid view or limit.
     """
     limit = SEARCH_LIMIT if max_results is None else max_results
     return list(get_client().search_experiments(view_type, limit, filter_string, order_by))
@@ -137,47 +159,80 @@ def rename_experiment(experiment_id: str, new_name: str) -> None:
     Raises:
         AlreadyExistsError: The name is taken.
         DeletedExperimentError: The experiment is deleted.
+        InvalidValueError: The name is empty or too long.
     """
     get_client().rename_experiment(experiment_id, new_name)
 
 
 def set_experiment_tag(key: str, value: Any) -> None:
-    """Set a tag of the current experiment."""
+    """Set or overwrite a tag of the current experiment.
+
+    Raises:
+        InvalidValueError: The key breaks a rule.
+    """
     get_client().set_experiment_tag(current_experiment_id(), key, value)
 
 
 def set_experiment_tags(tags: Mapping[str, Any]) -> None:
-    """Set several tags of the current experiment."""
+    """Set or overwrite several tags of the current experiment.
+
+    Raises:
+        InvalidValueError: A key breaks a rule.
+    """
     for key, value in tags.items():
         set_experiment_tag(key, value)
 
 
 def delete_experiment_tag(key: str) -> None:
-    """Remove a tag of the current experiment."""
+    """Remove a tag of the current experiment.
+
+    Raises:
+        NotFoundError: There is no such tag.
+    """
     get_client().delete_experiment_tag(current_experiment_id(), key)
 
 
+# Runs
+
+
 def get_run(run_id: str) -> Run:
-    """The whole run.
+    """The run with its latest metrics, parameters, tags and data sets.
 
     Raises:
         NotFoundError: There is no such run.
+
+    Example::
+
+        run = tracker.get_run(run_id)
+        run.info.status, run.data.metrics["loss"], run.data.params["lr"]
     """
     return get_client().get_run(run_id)
 
 
 def get_parent_run(run_id: str) -> Run | None:
-    """The run under which this one was nested."""
+    """The run under which this one was nested; None for a run that is not nested.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
     return get_client().get_parent_run(run_id)
 
 
 def delete_run(run_id: str) -> None:
-    """Delete a run; `TrackingClient.restore_run` brings it back."""
+    """Delete a run; `restore_run` brings it back.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
     get_client().delete_run(run_id)
 
 
 def restore_run(run_id: str) -> None:
-    """Bring a deleted run back."""
+    """Bring a deleted run back.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
     get_client().restore_run(run_id)
 
 
@@ -194,21 +249,32 @@ def search_runs(
     """The runs that match, as a DataFrame with MLflow's column names or as a list.
 
     Args:
-        experiment_ids: Where to look, one id or several; the current experiment by default.
-        filter_string: See the README for the search language.
-        run_view_type: Active runs, deleted ones, or all.
-        max_results: At most so many.
-        order_by: Such as `["metrics.test_accuracy DESC"]`; missing values come last.
+        experiment_ids: The experiments to search, one id or several; the current experiment by
+            default.
+        filter_string: A filter in the search language; every run by default.
+        run_view_type: ACTIVE_ONLY, DELETED_ONLY or ALL.
+        max_results: 100,000 by default.
+        order_by: Such as `["metrics.test_accuracy DESC"]`; runs without the value come last.
+            Default: the newest first.
         output_format: "pandas" or "list".
-        search_all_experiments: Look everywhere where neither ids nor names are given.
-        experiment_names: Where to look, by name.
+        search_all_experiments: Search everywhere if neither ids nor names are given.
+        experiment_names: The experiments to search, by name; instead of `experiment_ids`.
 
     Raises:
         FilterError: The filter or the order cannot be read.
-        InvalidValueError: The ids, the view, the limit or the format are none.
+        InvalidValueError: An argument is not a valid id, view, limit or format.
+
+    Example::
+
+        best = tracker.search_runs(
+            filter_string="params.optimizer = 'adam' AND metrics.loss < 0.1",
+            order_by=["metrics.test_accuracy DESC"],
+            max_results=10,
+        )
+        best[["run_id", "params.lr", "metrics.test_accuracy"]]
     """
     client = get_client()
-    ids = _where_to_search(
+    ids = _experiments_to_search(
         client, experiment_ids, experiment_names, everywhere=search_all_experiments
     )
     if output_format == "list":
@@ -220,7 +286,7 @@ def search_runs(
     return frames.search_runs(client.store, ids, filter_string, view, limit, order_by)
 
 
-def _where_to_search(
+def _experiments_to_search(
     client: TrackingClient,
     experiment_ids: Sequence[str] | int | None,
     experiment_names: Sequence[str] | str | None,
@@ -243,6 +309,9 @@ def _where_to_search(
     return [current_experiment_id()]
 
 
+# Metrics, parameters, tags
+
+
 def log_metric(
     key: str,
     value: Any,
@@ -255,9 +324,25 @@ def log_metric(
 ) -> RunOperations | None:
     """Add one point to a metric's history; it survives a killed process when this returns.
 
+    Args:
+        key: The metric's name, such as "val/loss".
+        value: A Python, numpy or one-element torch number; NaN and ±infinity are kept.
+        step: Any integer; 0 by default. The caller counts: epochs, batches, samples.
+        synchronous: Every call is synchronous; False returns an already completed handle.
+        timestamp: Milliseconds since the epoch; now by default.
+        run_id: The run to log to; the active run by default.
+        model_id: Not supported; passing one raises.
+        dataset: Not supported; passing one raises.
+
     Raises:
-        InvalidValueError: The key or a number breaks a rule.
+        InvalidValueError: The key breaks a rule, or a value is not a number.
+        InvalidStateError: The run is deleted.
         UnsupportedError: A model or a data set is named; points belong to runs only.
+
+    Example::
+
+        for epoch in range(10):
+            tracker.log_metric("loss", train_one_epoch(), step=epoch)
     """
     if model_id is not None or dataset is not None:
         refuse(model_id=model_id, dataset=dataset)
@@ -274,11 +359,25 @@ def log_metrics(
     model_id: str | None = None,
     dataset: Dataset | None = None,
 ) -> RunOperations | None:
-    """Add one point to each of several metrics, in one transaction.
+    """Add one point to each of several metrics, all or none.
+
+    Args:
+        metrics: Metric name to number.
+        step: Any integer; 0 by default.
+        synchronous: Every call is synchronous; False returns an already completed handle.
+        run_id: The run to log to; the active run by default.
+        timestamp: Milliseconds since the epoch; now by default.
+        model_id: Not supported; passing one raises.
+        dataset: Not supported; passing one raises.
 
     Raises:
-        InvalidValueError: A key or a number breaks a rule; nothing is written.
+        InvalidValueError: A key breaks a rule, or a value is not a number; nothing is written.
+        InvalidStateError: The run is deleted.
         UnsupportedError: A model or a data set is named; points belong to runs only.
+
+    Example::
+
+        tracker.log_metrics({"train_loss": 0.31, "val_loss": 0.35}, step=3)
     """
     if model_id is not None or dataset is not None:
         refuse(model_id=model_id, dataset=dataset)
@@ -293,10 +392,22 @@ def log_history(
     timestamps: Sequence[int] | None = None,
     run_id: str | None = None,
 ) -> None:
-    """Add many points of one metric in one transaction; see `TrackingClient.log_history`.
+    """Add many points of one metric at once.
+
+    Args:
+        key: The metric's name.
+        values: (N,) numbers; a list or a numpy array.
+        steps: (N,) integers; 0 … N-1 by default.
+        timestamps: (N,) milliseconds since the epoch; now by default.
+        run_id: The run to log to; the active run by default.
 
     Raises:
         InvalidValueError: The lengths differ, or an element is not a number.
+        InvalidStateError: The run is deleted.
+
+    Example::
+
+        tracker.log_history("loss", losses, steps=range(0, 10_000, 10))
     """
     get_client().log_history(run_id or active_run_id(), key, values, steps, timestamps)
 
@@ -306,10 +417,21 @@ def log_param(
     value: Any,
     synchronous: bool | None = None,  # noqa: FBT001
 ) -> Any:
-    """Write a parameter once and return its value.
+    """Write a parameter once and return its value; the same value again is accepted.
+
+    Args:
+        key: The parameter's name.
+        value: Stored as `str(value)`; cut above 6,000 characters, with the whole kept as an
+            artifact.
+        synchronous: Every call is synchronous; False returns an already completed handle.
 
     Raises:
         ParamConflictError: It was logged before with another value.
+        InvalidValueError: The key breaks a rule.
+
+    Example::
+
+        tracker.log_param("learning_rate", 0.01)
     """
     return get_client().log_param(active_run_id(), key, value, synchronous)
 
@@ -319,10 +441,20 @@ def log_params(
     synchronous: bool | None = None,  # noqa: FBT001
     run_id: str | None = None,
 ) -> RunOperations | None:
-    """Write several parameters once, all or none.
+    """Write several parameters once, all or none; see `log_param`.
+
+    Args:
+        params: Parameter name to value.
+        synchronous: Every call is synchronous; False returns an already completed handle.
+        run_id: The run to log to; the active run by default.
 
     Raises:
         ParamConflictError: One was logged before with another value.
+        InvalidValueError: A key breaks a rule.
+
+    Example::
+
+        tracker.log_params({"learning_rate": 0.01, "batch_size": 64})
     """
     return get_client().log_params(run_id or active_run_id(), params, synchronous)
 
@@ -332,7 +464,21 @@ def set_tag(
     value: Any,
     synchronous: bool | None = None,  # noqa: FBT001
 ) -> RunOperations | None:
-    """Set or overwrite a tag."""
+    """Set or overwrite a tag of the active run.
+
+    Args:
+        key: The tag's name.
+        value: Stored as `str(value)`; cut above 8,000 characters, with the whole kept as an
+            artifact.
+        synchronous: Every call is synchronous; False returns an already completed handle.
+
+    Raises:
+        InvalidValueError: The key breaks a rule.
+
+    Example::
+
+        tracker.set_tag("purpose", "baseline")
+    """
     return get_client().set_tag(active_run_id(), key, value, synchronous)
 
 
@@ -340,12 +486,16 @@ def set_tags(
     tags: Mapping[str, Any],
     synchronous: bool | None = None,  # noqa: FBT001
 ) -> RunOperations | None:
-    """Set or overwrite several tags, all or none."""
+    """Set or overwrite several tags of the active run, all or none; see `set_tag`.
+
+    Raises:
+        InvalidValueError: A key breaks a rule.
+    """
     return get_client().set_tags(active_run_id(), tags, synchronous)
 
 
 def delete_tag(key: str) -> None:
-    """Remove a tag.
+    """Remove a tag of the active run.
 
     Raises:
         NotFoundError: There is no such tag.
@@ -353,58 +503,16 @@ def delete_tag(key: str) -> None:
     get_client().delete_tag(active_run_id(), key)
 
 
-def log_input(
-    dataset: Dataset,
-    context: str | None = None,
-    tags: Mapping[str, str] | None = None,
-    model: Any = None,
-) -> None:
-    """Say that the active run uses a data set, and what for ("train", "validation", "test").
-
-    Raises:
-        InvalidValueError: It is no data set, or lacks a name, a digest or a source.
-        UnsupportedError: A model is named.
-    """
-    refuse(model=model)
-    get_client().log_input(active_run_id(), dataset, context, tags)
-
-
-def log_inputs(
-    datasets: Sequence[Dataset],
-    contexts: Sequence[str | None] | None = None,
-    tags_list: Sequence[Mapping[str, str] | None] | None = None,
-    models: Any = None,
-) -> None:
-    """Say which data sets the active run uses, each with its context and tags, all or none.
-
-    Raises:
-        InvalidValueError: The lists differ in length, or one entry is no data set.
-        UnsupportedError: Models are named.
-    """
-    refuse(models=models)
-    what_for = contexts or [None] * len(datasets)
-    marks = tags_list or [None] * len(datasets)
-    if not len(datasets) == len(what_for) == len(marks):
-        raise InvalidValueError("log_inputs takes as many contexts and tags as data sets.")
-    used = map(dataset_input, datasets, what_for, marks)
-    get_client().log_inputs(active_run_id(), list(used))
-
-
-def flush_async_logging() -> None:
-    """Return at once: what was logged is in the file already."""
-
-
-def flush_artifact_async_logging() -> None:
-    """Return at once: what was logged is in its place already."""
-
-
 def get_metric_history(
     run_id: str, key: str, output_format: Literal["list", "pandas"] = "list"
 ) -> list[Metric] | pd.DataFrame:
-    """Every point of one metric by (step, timestamp).
+    """Every point of one metric by (step, timestamp); empty for a metric never logged.
 
-    Returns:
-        A list of `Metric`, or a DataFrame with `step`, `timestamp` (ms) and `value`.
+    Args:
+        run_id: The run to look at.
+        key: The metric's name.
+        output_format: "list" for a list of `Metric`; "pandas" for a DataFrame with `step`,
+            `timestamp` (milliseconds since the epoch) and `value`.
 
     Raises:
         NotFoundError: There is no such run.
@@ -416,38 +524,144 @@ def get_metric_history(
 
 
 def best_step(run_id: str, key: str, mode: Literal["min", "max"] = "min") -> int | None:
-    """The first step at which a metric was lowest or highest."""
+    """The first step at which a metric was lowest or highest; None without a number.
+
+    Args:
+        run_id: The run to look at.
+        key: The metric's name.
+        mode: "min" for the lowest value, "max" for the highest; NaN never wins.
+
+    Raises:
+        InvalidValueError: `mode` is neither "min" nor "max".
+        NotFoundError: There is no such run.
+    """
     return get_client().best_step(run_id, key, mode)
+
+
+# Data sets
+
+
+def log_input(
+    dataset: Dataset,
+    context: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    model: Any = None,
+) -> None:
+    """Record that the active run uses a data set.
+
+    Args:
+        dataset: See `tracker.data.from_numpy` and `from_pandas`.
+        context: What for: "train", "validation", "test".
+        tags: More about the use.
+        model: Not supported; passing one raises.
+
+    Raises:
+        InvalidValueError: It is not a data set, or lacks a name, a digest or a source.
+        UnsupportedError: A model is named.
+
+    Example::
+
+        train = tracker.data.from_pandas(df, source="train.csv", targets="label")
+        tracker.log_input(train, context="train")
+    """
+    refuse(model=model)
+    get_client().log_input(active_run_id(), dataset, context, tags)
+
+
+def log_inputs(
+    datasets: Sequence[Dataset],
+    contexts: Sequence[str | None] | None = None,
+    tags_list: Sequence[Mapping[str, str] | None] | None = None,
+    models: Any = None,
+) -> None:
+    """Record which data sets the active run uses, each with its context and tags, all or none.
+
+    Args:
+        datasets: (N,) data sets; see `log_input`.
+        contexts: (N,) what each is used for; none by default.
+        tags_list: (N,) more about each use; none by default.
+        models: Not supported; passing one raises.
+
+    Raises:
+        InvalidValueError: The lists differ in length, or one entry is not a data set.
+        UnsupportedError: Models are named.
+    """
+    refuse(models=models)
+    given_contexts = contexts or [None] * len(datasets)
+    given_tags = tags_list or [None] * len(datasets)
+    if not len(datasets) == len(given_contexts) == len(given_tags):
+        raise InvalidValueError("log_inputs takes as many contexts and tags as data sets.")
+    used = map(dataset_input, datasets, given_contexts, given_tags)
+    get_client().log_inputs(active_run_id(), list(used))
+
+
+# Artifacts
 
 
 def log_artifact(
     local_path: str | os.PathLike[str], artifact_path: str | None = None, run_id: str | None = None
 ) -> None:
-    """Keep a file, or a folder with all it holds, below `artifact_path`."""
+    """Store a file, or a folder with everything in it.
+
+    Args:
+        local_path: The file or folder.
+        artifact_path: Folder below the run's artifact root; the root itself by default.
+        run_id: The run to log to; the active run by default.
+
+    Raises:
+        ArtifactError: It cannot be read or written.
+        UnsafePathError: `artifact_path` leads out of the run's artifacts.
+
+    Example::
+
+        tracker.log_artifact("model.pt", artifact_path="checkpoints")
+    """
     get_client().log_artifact(run_id or active_run_id(), local_path, artifact_path)
 
 
 def log_artifacts(
     local_dir: str | os.PathLike[str], artifact_path: str | None = None, run_id: str | None = None
 ) -> None:
-    """Keep all that a folder holds below `artifact_path`."""
+    """Store everything in a folder.
+
+    Args:
+        local_dir: The folder.
+        artifact_path: Folder below the run's artifact root; the root itself by default.
+        run_id: The run to log to; the active run by default.
+
+    Raises:
+        ArtifactError: It cannot be read or written.
+        UnsafePathError: `artifact_path` leads out of the run's artifacts.
+    """
     get_client().log_artifacts(run_id or active_run_id(), local_dir, artifact_path)
 
 
 def log_text(text: str, artifact_file: str, run_id: str | None = None) -> None:
-    """Keep a text as a file."""
+    """Store a text as a UTF-8 file.
+
+    Raises:
+        InvalidValueError: It is not a text, or not valid Unicode.
+    """
     get_client().log_text(run_id or active_run_id(), text, artifact_file)
 
 
 def log_stream(stream: IO[bytes], artifact_file: str, run_id: str | None = None) -> None:
-    """Keep what a binary stream still holds as a file."""
+    """Store the rest of a binary stream as a file."""
     get_client().log_stream(run_id or active_run_id(), stream, artifact_file)
 
 
 def log_dict(
     dictionary: Mapping[str, Any] | list[Any], artifact_file: str, run_id: str | None = None
 ) -> None:
-    """Keep a dictionary as JSON, or as YAML where the name ends in `.yaml` or `.yml`."""
+    """Store a dictionary or list as JSON, or as YAML if the name ends in `.yaml` or `.yml`.
+
+    Raises:
+        InvalidValueError: It holds something that JSON cannot express.
+
+    Example::
+
+        tracker.log_dict({"layers": [784, 128, 10]}, "config.json")
+    """
     get_client().log_dict(run_id or active_run_id(), dictionary, artifact_file)
 
 
@@ -459,19 +673,61 @@ def log_image(
     timestamp: int | None = None,
     synchronous: bool | None = None,  # noqa: ARG001, FBT001
 ) -> None:
-    """Keep an image under a name of its own, or as one of a series; see `TrackingClient`."""
+    """Store an image as a file, or as one image of a series over steps.
+
+    Args:
+        image: A PIL image or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): integers in
+            [0, 255] or floats in [0, 1].
+        artifact_file: Its file name; give this or `key`.
+        key: The name of the series.
+        step: Position in the series; 0 by default.
+        timestamp: Milliseconds since the epoch; now by default. For a series only.
+        synchronous: Accepted for MLflow's sake; every call is synchronous.
+
+    Raises:
+        InvalidValueError: Not exactly one of `artifact_file` and `key` is given, or the image has
+            another shape or range.
+        UnsupportedError: Pillow is not installed.
+
+    Example::
+
+        tracker.log_image(generated, key="samples", step=epoch)
+        tracker.log_image(confusion, "confusion.png")
+    """
     get_client().log_image(active_run_id(), image, artifact_file, key, step, timestamp)
 
 
 def log_figure(
     figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
 ) -> None:
-    """Keep a matplotlib or plotly figure as a picture."""
+    """Store a matplotlib or plotly figure in the format that the file name says.
+
+    Args:
+        figure: A matplotlib or plotly figure.
+        artifact_file: Such as `roc.png`, `roc.svg` or, for plotly, `roc.html`.
+        save_kwargs: Passed to `figure.savefig`, `to_html` or `to_image`.
+
+    Raises:
+        InvalidValueError: The figure cannot be drawn in this format.
+    """
     get_client().log_figure(active_run_id(), figure, artifact_file, save_kwargs=save_kwargs)
 
 
 def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
-    """Keep a table as JSON; rows logged again under the same name are appended."""
+    """Store a table as JSON; rows logged again under the same name are appended.
+
+    Args:
+        data: A dict of columns or a DataFrame.
+        artifact_file: A name that ends in `.json`.
+        run_id: The run to log to; the active run by default.
+
+    Raises:
+        InvalidValueError: The name ends otherwise, or the data or the file is not a table.
+
+    Example::
+
+        tracker.log_table({"text": texts, "predicted": labels}, "predictions.json")
+    """
     get_client().log_table(run_id or active_run_id(), data, artifact_file)
 
 
@@ -480,31 +736,62 @@ def load_table(
     run_ids: Sequence[str] | None = None,
     extra_columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """The rows that several runs logged under one name; see `TrackingClient.load_table`.
+    """The rows that runs logged by `log_table` under one name, one below the other.
+
+    Args:
+        artifact_file: The table's name.
+        run_ids: The runs to read; each must have the table. Default: the active runs of the
+            current experiment.
+        extra_columns: Columns to add about the run: "run_id", "status", "params.lr", …
 
     Raises:
         NotFoundError: There is no such table.
+        InvalidValueError: A file is not a table, or a run has no such column.
     """
     return get_client().load_table(current_experiment_id(), artifact_file, run_ids, extra_columns)
 
 
 def get_artifact_uri(artifact_path: str | None = None) -> str:
-    """Where the active run's artifacts lie, relative to the database's folder."""
+    """Where the active run's artifacts are, relative to the database's folder."""
     uri = get_client().store.get_run_info(active_run_id()).artifact_uri
     return f"{uri}/{artifact_path}" if artifact_path else uri
 
 
 def list_artifacts(path: str | None = None, run_id: str | None = None) -> list[FileInfo]:
-    """The files and folders directly below `path`, by name."""
+    """The files and folders directly below `path`, sorted by name.
+
+    Args:
+        path: Folder below the run's artifact root; the root itself by default.
+        run_id: The run to look at; the active run by default.
+
+    Raises:
+        UnsafePathError: `path` leads out of the run's artifacts.
+    """
     return get_client().list_artifacts(run_id or active_run_id(), path)
 
 
 def download_artifacts(
     artifact_path: str, run_id: str | None = None, dst_path: str | None = None
 ) -> str:
-    """The path of an artifact: where it lies, or of a copy below `dst_path`.
+    """The local path of an artifact.
+
+    Args:
+        artifact_path: The file or folder; "" for all of the run's artifacts.
+        run_id: The run it belongs to; the active run by default.
+        dst_path: Folder to copy it to. Default: no copy, the path where it is stored.
 
     Raises:
         NotFoundError: There is no such artifact.
     """
     return get_client().download_artifacts(run_id or active_run_id(), artifact_path, dst_path)
+
+
+# Nothing is logged in the background.
+
+
+def flush_async_logging() -> None:
+    """Return at once: what was logged is in the database already."""
+
+
+def flush_artifact_async_logging() -> None:
+    """Return at once: what was logged is in its place already."""

@@ -1,4 +1,4 @@
-"""Turns rows into pandas DataFrames with MLflow's column names, column by column."""
+"""DataFrames of runs, metric histories and logged tables, with MLflow's column names."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
 
 
 def _point(step: int, timestamp: int, value: float | None) -> tuple[int, int, float]:
-    """One row of a history that holds something other than numbers."""
+    """One row of a history in which something is not a number."""
     number = math.nan if value is None else read_value(value, 0)
     return read_int(step), read_int(timestamp), number
 
@@ -69,7 +69,7 @@ def search_runs(
     limit: int,
     order_by: Sequence[str] | None,
 ) -> pd.DataFrame:
-    """The runs that match, one a row, as MLflow's `search_runs` returns them.
+    """The runs that match, one per row, as MLflow's `search_runs` returns them.
 
     Returns:
         Columns `run_id`, `experiment_id`, `status`, `artifact_uri`, `start_time` and `end_time`
@@ -125,12 +125,12 @@ def _attributes(infos: Sequence[RunInfo]) -> dict[str, Any]:
         "experiment_id": [info.experiment_id for info in infos],
         "status": [info.status for info in infos],
         "artifact_uri": [info.artifact_uri for info in infos],
-        "start_time": _moments(info.start_time for info in infos),
-        "end_time": _moments(info.end_time for info in infos),
+        "start_time": _datetimes(info.start_time for info in infos),
+        "end_time": _datetimes(info.end_time for info in infos),
     }
 
 
-def _moments(milliseconds: Iterable[int | None]) -> Any:
+def _datetimes(milliseconds: Iterable[int | None]) -> Any:
     import pandas as pd  # noqa: PLC0415
 
     return pd.to_datetime(pd.array(list(milliseconds), dtype="Int64"), unit="ms", utc=True)

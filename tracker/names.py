@@ -1,4 +1,4 @@
-"""Random ids, and random names for runs that were given none, such as 'brisk-otter-417'."""
+"""Random ids, and random names for runs without one, such as 'brisk-otter-417'."""
 
 from __future__ import annotations
 

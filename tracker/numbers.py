@@ -25,7 +25,7 @@ def now_ms() -> int:
 
 
 def plain_float(key: str, value: object) -> float:
-    """A metric value as a plain float: Python, numpy and one-element torch numbers are taken.
+    """A metric value as a plain float: a Python, numpy or one-element torch number.
 
     Raises:
         InvalidValueError: The value is not a number.
@@ -42,14 +42,14 @@ def plain_int(name: str, value: object) -> int:
     """A step or timestamp as a plain int that fits in the database.
 
     Raises:
-        InvalidValueError: The value is not a whole number of 64 bits.
+        InvalidValueError: The value is not a 64-bit integer.
     """
     if type(value) is int and abs(value) <= MAX_INTEGER:
         return value
     try:
         number: int = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise InvalidValueError(f"A {name} is a whole number, not {value!r}.") from error
+        raise InvalidValueError(f"A {name} is an integer, not {value!r}.") from error
     if not -MAX_INTEGER - 1 <= number <= MAX_INTEGER:
         raise InvalidValueError(f"The {name} {value!r} does not fit in 64 bits.")
     return number
@@ -59,16 +59,16 @@ def plain_timestamp(value: object) -> int:
     """A metric's timestamp as a plain int.
 
     Raises:
-        InvalidValueError: It is no whole number, or negative.
+        InvalidValueError: The value is not an integer, or negative.
     """
     if type(value) is int and 0 <= value <= MAX_INTEGER:
         return value
-    moment = plain_int("timestamp", value)
-    if moment < 0:
+    timestamp_ms = plain_int("timestamp", value)
+    if timestamp_ms < 0:
         raise InvalidValueError(
-            f"A metric's timestamp is in milliseconds since 1970, never below 0 as {value!r} is."
+            f"A metric's timestamp is in milliseconds since 1970 and not negative: {value!r}."
         )
-    return moment
+    return timestamp_ms
 
 
 def plain_floats(key: str, values: Any) -> list[float]:
@@ -91,7 +91,7 @@ def plain_ints(name: str, values: Any) -> Sequence[int]:
     """Steps or timestamps as plain ints that fit in the database.
 
     Raises:
-        InvalidValueError: One is not a whole number of 64 bits.
+        InvalidValueError: A value is not a 64-bit integer.
     """
     if isinstance(values, range) and (not values or abs(values[0]) | abs(values[-1]) < MAX_INTEGER):
         return values
@@ -103,15 +103,15 @@ def plain_timestamps(values: Any) -> Sequence[int]:
     """Timestamps of a metric as plain ints.
 
     Raises:
-        InvalidValueError: One is no whole number, or negative.
+        InvalidValueError: A value is not an integer, or negative.
     """
-    moments = plain_ints("timestamp", values)
-    plain_timestamp(min(moments, default=0))
-    return moments
+    timestamps = plain_ints("timestamp", values)
+    plain_timestamp(min(timestamps, default=0))
+    return timestamps
 
 
 def stored_values(values: list[float]) -> tuple[Sequence[float], int | Sequence[int]]:
-    """Floats as MLflow stores them: the values, and what says of all or of each if it is NaN."""
+    """Floats as MLflow stores them: the values, and `is_nan` of all (an int) or of each."""
     if all(map(math.isfinite, values)):
         return values, 0
     stored, is_nan = zip(*map(stored_value, values), strict=True)
@@ -130,7 +130,7 @@ def stored_value(value: float) -> tuple[float, int]:
 def read_value(value: float, is_nan: int) -> float:
     """The float behind a stored (value, is_nan): the largest floats stand for ±infinity.
 
-    What a received database holds instead of a number, such as a numpy number's bytes, is NaN.
+    A value that is not a number is NaN: a database from elsewhere may hold the bytes of one.
     """
     if is_nan or not isinstance(value, (float, int)):
         return math.nan
@@ -140,5 +140,5 @@ def read_value(value: float, is_nan: int) -> float:
 
 
 def read_int(value: int) -> int:
-    """A stored step or timestamp; 0 for what a received database holds instead of a number."""
+    """A stored step or timestamp; 0 if a database from elsewhere holds something else there."""
     return value if isinstance(value, int) else 0

@@ -1,7 +1,7 @@
 """CPU, memory, disk, network and GPU use over time, as `system/…` metrics under MLflow's names.
 
-A thread takes a sample every few seconds and writes it in one transaction; the training loop is
-not touched. Off by default.
+A thread takes a sample every few seconds and writes it in one transaction, beside the training
+loop. Off by default.
 """
 
 from __future__ import annotations
@@ -42,26 +42,29 @@ def enable_system_metrics_logging() -> None:
 
 
 def disable_system_metrics_logging() -> None:
-    """Take no samples in runs that start from now on, unless they ask for it."""
+    """Take no samples in runs that start from now on, unless `start_run` asks for them."""
     _sampling.is_on = False
 
 
 def set_system_metrics_sampling_interval(interval: float | None) -> None:
-    """Take a sample every `interval` seconds, 10 if None, in runs that start from now on.
+    """Set the seconds between two samples, for runs that start from now on.
+
+    Args:
+        interval: Seconds, above 0; None for the default of 10.
 
     Raises:
-        InvalidValueError: It is no number of seconds above 0.
+        InvalidValueError: It is not a number of seconds above 0.
     """
     _sampling.seconds = DEFAULT_SECONDS if interval is None else _checked(interval)
 
 
 def is_wanted() -> bool:
-    """Whether a run that says nothing about it is sampled."""
+    """Whether a run is sampled if `start_run` does not say."""
     return _sampling.is_on
 
 
 def sampler(client: TrackingClient) -> SystemMetrics:
-    """What samples the system into a run, before there is one.
+    """A sampler with the interval in force.
 
     Raises:
         UnsupportedError: psutil is not installed.

@@ -19,10 +19,10 @@ MAX_TAG_VALUE: Final = 8_000
 MAX_EXPERIMENT_TAG_VALUE: Final = 5_000
 MAX_EXPERIMENT_NAME: Final = 500
 MAX_RUN_NAME: Final = 250
-# More than there can be; one more, or a page further on, still fits in 64 bits.
+# More than a database can hold; one more, or another page, still fits in 64 bits.
 MAX_RESULTS: Final = 2**61
 
-# Columns of MLflow's tables; the texts that describe a data set may be of any length.
+# Columns of MLflow's tables; source, schema and profile of a data set may have any length.
 _DATASET_LIMITS: Final = {"name": 500, "digest": 36, "source_type": 36}
 _INPUT_TAG_LIMITS: Final = {"key": 255, "value": 500}
 
@@ -38,7 +38,7 @@ def check_key(kind: str, key: str) -> str:
         InvalidValueError: Names the key and the rule it breaks.
     """
     if not isinstance(key, str) or not key:
-        raise InvalidValueError(f"A {kind} key is a text that is not empty, not {key!r}.")
+        raise InvalidValueError(f"A {kind} key is a non-empty string, not {key!r}.")
     if len(key) > MAX_KEY:
         raise InvalidValueError(
             f"The {kind} key {key[:40]!r}… has {len(key)} characters; at most {MAX_KEY} are "
@@ -59,7 +59,7 @@ def check_key(kind: str, key: str) -> str:
 
 @lru_cache(maxsize=1024)
 def check_keys(kind: str, keys: tuple[str, ...]) -> tuple[str, ...]:
-    """Keys that come together again and again, unchanged.
+    """Several keys, unchanged; fast for a set of keys that is logged again and again.
 
     Raises:
         InvalidValueError: Names the first key that breaks a rule, and the rule.
@@ -79,7 +79,7 @@ def check_run_id(run_id: str) -> str:
 
 
 def is_run_id(text: str) -> bool:
-    """Whether a text can be a run id: MLflow takes more than its own 32 digits."""
+    """Whether a text can be a run id; MLflow accepts more than its own 32 digits."""
     return _RUN_ID.fullmatch(text) is not None
 
 
@@ -90,7 +90,7 @@ def check_experiment_name(name: str) -> str:
         InvalidValueError: It is empty or too long.
     """
     if not isinstance(name, str) or not name.strip():
-        raise InvalidValueError(f"An experiment name is a text that is not empty, not {name!r}.")
+        raise InvalidValueError(f"An experiment name is a non-empty string, not {name!r}.")
     if len(name) > MAX_EXPERIMENT_NAME:
         raise InvalidValueError(
             f"The experiment name {name[:40]!r}… has {len(name)} characters; at most "
@@ -117,7 +117,7 @@ def check_dataset_input(given: object) -> DatasetInput:
     """A data set with its tags, unchanged.
 
     Raises:
-        InvalidValueError: It is none, or names what is missing or too long.
+        InvalidValueError: It is not a data set, or a field is missing or too long.
     """
     if not isinstance(given, DatasetInput) or not isinstance(given.dataset, Dataset):
         found = given.dataset if isinstance(given, DatasetInput) else given
@@ -136,7 +136,7 @@ def _check_texts(kind: str, record: Dataset | InputTag, limits: Mapping[str, int
     for name, limit in limits.items():
         text = getattr(record, name)
         if not isinstance(text, str) or not text:
-            raise InvalidValueError(f"A {kind} needs a {name}, a text, not {text!r}.")
+            raise InvalidValueError(f"A {kind} needs a {name}, a string, not {text!r}.")
         if limit is not None and len(text) > limit:
             raise InvalidValueError(
                 f"The {name} {text[:40]!r}… of a {kind} has {len(text)} characters; at most "
@@ -145,7 +145,7 @@ def _check_texts(kind: str, record: Dataset | InputTag, limits: Mapping[str, int
 
 
 def check_view(view: Any) -> ViewType:
-    """Which lifecycle stages a search returns, also from MLflow's number of it.
+    """The lifecycle stages that a search returns, also from MLflow's number for them.
 
     Raises:
         InvalidValueError: There is no such view.
@@ -159,7 +159,7 @@ def check_view(view: Any) -> ViewType:
 
 
 def check_experiment_ids(experiment_ids: object) -> list[str]:
-    """Experiment ids as texts; a single one may come without a list around it.
+    """Experiment ids as strings; a single id does not need a list around it.
 
     Raises:
         InvalidValueError: It is neither an id nor a list of them.
@@ -173,10 +173,10 @@ def check_experiment_ids(experiment_ids: object) -> list[str]:
 
 
 def check_max_results(max_results: object) -> int:
-    """How many results a search returns at most.
+    """The largest number of results of a search.
 
     Raises:
-        InvalidValueError: It is no whole number above 0.
+        InvalidValueError: It is not an integer above 0.
     """
     limit = plain_int("max_results", max_results)
     if limit < 1:
@@ -205,10 +205,10 @@ def check_page(max_results: object, page_token: str | None, default: int) -> tup
 
 
 def refuse(**arguments: object) -> None:
-    """Refuse arguments that MLflow takes and the tracker has no counterpart to.
+    """Raise for arguments of MLflow that the tracker does not support.
 
     Raises:
-        UnsupportedError: Names the first that is given.
+        UnsupportedError: One is given; the message names it.
     """
     for name, value in arguments.items():
         if value is not None:

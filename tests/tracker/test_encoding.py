@@ -35,7 +35,7 @@ def test_a_figure_that_cannot_be_drawn_is_refused(client, run_id, figure):
 @pytest.mark.parametrize("content", [[1, 2], {"a": 1}])
 def test_a_table_is_not_appended_to_what_is_none(client, run_id, content):
     client.log_dict(run_id, content, "rows.json")
-    with pytest.raises(InvalidValueError, match="holds no table"):
+    with pytest.raises(InvalidValueError, match="is not a table that log_table wrote"):
         client.log_table(run_id, {"a": [1]}, "rows.json")
 
 

@@ -385,7 +385,7 @@ def test_a_process_that_walks_through_many_databases_keeps_few_open(tmp_path):
     for number in range(20):
         tracker.set_tracking_uri(tmp_path / f"{number}.db")
         tracker.search_runs()
-    assert len(where.settings.clients) <= where.MOST_CLIENTS
+    assert len(where.settings.clients) <= where.MAX_CLIENTS
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform cannot fork")

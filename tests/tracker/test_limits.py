@@ -143,7 +143,7 @@ def test_an_id_that_is_nearly_one_is_none(client):
     [
         ([1, 2], "not list: describe it with"),
         (tracker.Dataset("", "d", "local", "{}"), "needs a name"),
-        (tracker.Dataset("n", None, "local", "{}"), "needs a digest, a text, not None"),
+        (tracker.Dataset("n", None, "local", "{}"), "needs a digest, a string, not None"),
         (tracker.Dataset("n", "d", "local", None), "needs a source"),
         (tracker.Dataset("n", "d" * 37, "local", "{}"), "has 37 characters; at most 36"),
     ],

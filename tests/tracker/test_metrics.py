@@ -255,7 +255,7 @@ def test_the_same_parameter_twice_is_fine_and_twice_in_a_batch_too(client, run_i
 @pytest.mark.parametrize(
     ("key", "rule"),
     [
-        ("", "not empty"),
+        ("", "non-empty"),
         ("a" * 251, "at most 250"),
         ("/a", "plain relative path"),
         ("a//b", "plain relative path"),
@@ -265,7 +265,7 @@ def test_the_same_parameter_twice_is_fine_and_twice_in_a_batch_too(client, run_i
         ("a\nb", "letters, digits"),
         ("a;DROP TABLE runs", "letters, digits"),
         ("a'b", "letters, digits"),
-        (7, "not empty"),
+        (7, "non-empty"),
     ],
 )
 def test_a_key_that_breaks_a_rule_is_named_with_the_rule(client, run_id, key, rule):

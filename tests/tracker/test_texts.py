@@ -36,7 +36,7 @@ def test_a_text_that_is_no_unicode_is_refused_in_one_sentence(client, run_id, ac
 
 
 def test_what_is_no_text_is_not_logged_as_one(client, run_id):
-    with pytest.raises(InvalidValueError, match="takes a text, not dict"):
+    with pytest.raises(InvalidValueError, match="takes a string, not dict"):
         client.log_text(run_id, {"a": 1}, "note.txt")
 
 
