@@ -16,6 +16,7 @@ import contextlib
 import os
 import sys
 import threading
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,8 +24,15 @@ from tracker import context, system_metrics
 from tracker.current import check_belongs_here, current_experiment_id, get_client
 from tracker.entities import LifecycleStage, Run, RunStatus
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError, warn
-from tracker.tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
-from tracker.validation import check_status
+from tracker.tags import (
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+    MLFLOW_RUN_NOTE,
+    TRACKER_EXCEPTION_MESSAGE,
+    TRACKER_EXCEPTION_TYPE,
+    TRACKER_FAILURE_REASON,
+)
+from tracker.validation import MAX_TAG_VALUE, check_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,13 +50,16 @@ __all__ = [
 ]
 
 RUN_VARIABLE = "TRACKER_RUN_ID"
+EXCEPTION_FILE = "exception.txt"
+MAX_REASON = 500
 
 
 class ActiveRun(Run):
     """A run that ends with its `with` block.
 
     FINISHED at the end of the block, KILLED by Ctrl-C, FAILED by any other exception, which goes
-    on to the caller.
+    on to the caller. A failed run keeps the exception's type and message as tags and the traceback
+    as the artifact `exception.txt`.
     """
 
     def __enter__(self) -> Self:
@@ -58,9 +69,9 @@ class ActiveRun(Run):
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        trace: TracebackType | None,
     ) -> None:
-        _end_through(self.info.run_id, _status_after(error))
+        _end_through(self.info.run_id, error)
 
 
 @dataclass(slots=True, eq=False)
@@ -190,8 +201,8 @@ def _open(client: TrackingClient, run: Run, sampler: SystemMetrics | None) -> _O
 def _start_or_fail(sampler: SystemMetrics, opened: _OpenRun) -> None:
     try:
         sampler.start(opened.run_id)
-    except BaseException:
-        _end_through(opened.run_id, RunStatus.FAILED)
+    except BaseException as error:
+        _end_through(opened.run_id, error)
         raise
 
 
@@ -266,26 +277,49 @@ def _status_after(error: BaseException | None) -> RunStatus:
     return RunStatus.KILLED if isinstance(error, KeyboardInterrupt) else RunStatus.FAILED
 
 
-def _end_last(status: str) -> None:
+def _end_last(status: str, error: BaseException | None = None) -> None:
     final = check_status(status)
     ended = _local.stack.pop()
     _local.last_run_id = ended.run_id
-    _end(ended, final)
+    _end(ended, final, error)
 
 
-def _end(ended: _OpenRun, status: str) -> None:
+def _end(ended: _OpenRun, status: str, error: BaseException | None) -> None:
+    """End a run of this process; where that fails beside an exception, the exception goes on."""
     if ended.pid == os.getpid():
         if ended.sampler is not None:
             ended.sampler.stop()
-        ended.client.set_terminated(ended.run_id, status)
+        try:
+            ended.client.set_terminated(ended.run_id, status)
+            if error is not None and status == RunStatus.FAILED:
+                _record_exception(ended, error)
+        except TrackerError as failure:
+            if error is None:
+                raise
+            error.add_note(f"The end of the run {ended.run_id!r} is not recorded: {failure}")
     _open_runs.remove(ended)
 
 
-def _end_through(run_id: str, status: RunStatus) -> None:
+def _record_exception(ended: _OpenRun, error: BaseException) -> None:
+    """Keep type and message as tags, and the traceback as the artifact `exception.txt`."""
+    whole = traceback.TracebackException.from_exception(error)
+    kind, message = type(error).__qualname__, context.readable(str(whole))
+    first_line = (message.strip().splitlines() or [""])[0]
+    tags = {
+        TRACKER_FAILURE_REASON: f"{kind}: {first_line}".removesuffix(": ")[:MAX_REASON],
+        TRACKER_EXCEPTION_TYPE: kind,
+        TRACKER_EXCEPTION_MESSAGE: message[:MAX_TAG_VALUE],
+    }
+    ended.client.set_tags(ended.run_id, tags)
+    text = context.readable("".join(whole.format()))
+    ended.client.log_text(ended.run_id, text, EXCEPTION_FILE)
+
+
+def _end_through(run_id: str, error: BaseException | None) -> None:
     """End a run, and before it the runs left open inside it."""
     while any(entry.run_id == run_id for entry in _local.stack):
         is_innermost = _local.stack[-1].run_id == run_id
-        _end_last(status)
+        _end_last(_status_after(error), error)
         if is_innermost:
             return
 
@@ -293,10 +327,11 @@ def _end_through(run_id: str, status: RunStatus) -> None:
 @atexit.register
 def _end_open_runs() -> None:
     """Close the open runs when the interpreter ends."""
-    error = _uncaught_error()
+    uncaught = _uncaught_error()
     for entry in reversed(_open_runs.copy()):
+        error = None if uncaught is entry.error_before else uncaught
         with contextlib.suppress(TrackerError):
-            _end(entry, _status_after(None if error is entry.error_before else error))
+            _end(entry, _status_after(error), error)
 
 
 def _uncaught_error() -> BaseException | None:

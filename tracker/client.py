@@ -61,13 +61,13 @@ from tracker.store import Store, experiments
 from tracker.store.metrics import Series
 from tracker.store.runs import require_active
 from tracker.tags import (
+    FAILURE_TAGS,
     MLFLOW_DATASET_CONTEXT,
     MLFLOW_LOGGED_ARTIFACTS,
     MLFLOW_LOGGED_IMAGES,
     MLFLOW_PARENT_RUN_ID,
     MLFLOW_RUN_NAME,
     MLFLOW_USER,
-    TRACKER_FAILURE_REASON,
 )
 
 if TYPE_CHECKING:
@@ -342,9 +342,7 @@ class TrackingClient:
             InvalidStateError: The run is deleted, or its status is one of `unless`.
         """
         with liveness.Taken(self.store.database.path, run_id):
-            self.store.update_run(
-                run_id, RunStatus.RUNNING, stale_tag=TRACKER_FAILURE_REASON, unless=unless
-            )
+            self.store.update_run(run_id, RunStatus.RUNNING, stale_tags=FAILURE_TAGS, unless=unless)
             liveness.sign(self.store.database.path, run_id)
         return self.store.get_run(run_id)
 
@@ -367,7 +365,7 @@ class TrackingClient:
         if status is not None:
             status = check.check_status(status)
         ended = status is not None and RunStatus.is_terminated(status)
-        stale = None if status is None else TRACKER_FAILURE_REASON
+        stale = () if status is None else FAILURE_TAGS
         self.store.update_run(run_id, status, now_ms() if ended else None, name or None, stale)
         self._keep_whole(run_id, whole)
         if ended:
@@ -393,7 +391,7 @@ class TrackingClient:
         if liveness.is_held(self.store.database.path, run_id):  # Nobody can have marked it.
             self.store.end_run(run_id, final, end)
         else:
-            self.store.update_run(run_id, final, end, stale_tag=TRACKER_FAILURE_REASON)
+            self.store.update_run(run_id, final, end, stale_tags=FAILURE_TAGS)
         liveness.release(self.store.database.path, run_id)
 
     def delete_run(self, run_id: str) -> None:

@@ -41,7 +41,7 @@ def user_name() -> str:
     import getpass  # noqa: PLC0415
 
     try:
-        return _readable(getpass.getuser())
+        return readable(getpass.getuser())
     except (OSError, KeyError, ImportError):  # A container's numeric user without a passwd entry.
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
@@ -67,7 +67,7 @@ def run_tags() -> dict[str, str]:
     diff = uncommitted(folder) if commit and enabled() else None
     if diff is not None:
         tags[TRACKER_GIT_DIRTY] = str(bool(diff)).lower()
-    return {key: _readable(tag) for key, tag in tags.items()}
+    return {key: readable(tag) for key, tag in tags.items()}
 
 
 def enabled() -> bool:
@@ -144,7 +144,7 @@ def packages() -> bytes:
     return "\n".join([*sorted(found, key=str.lower), ""]).encode()
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """A text that the database can store; the name of a file may not be valid Unicode."""
     return text.encode(errors="replace").decode()
 

@@ -33,9 +33,14 @@ MLFLOW_DATASET_CONTEXT: Final = "mlflow.data.context"
 TRACKER_COMMAND: Final = "tracker.command"
 # What a run on an MLflow server was pushed from: the digest of all that was sent, the run's id.
 TRACKER_DIGEST: Final = "tracker.digest"
+TRACKER_EXCEPTION_MESSAGE: Final = "tracker.exception.message"
+TRACKER_EXCEPTION_TYPE: Final = "tracker.exception.type"
 TRACKER_FAILURE_REASON: Final = "tracker.failure_reason"
 TRACKER_GIT_DIRTY: Final = "tracker.git.dirty"
 TRACKER_HOST: Final = "tracker.host"
 TRACKER_PID: Final = "tracker.pid"
 TRACKER_PYTHON: Final = "tracker.python"
 TRACKER_RUN_ID: Final = "tracker.run_id"
+
+# Why a run failed; removed when it runs again.
+FAILURE_TAGS: Final = (TRACKER_FAILURE_REASON, TRACKER_EXCEPTION_TYPE, TRACKER_EXCEPTION_MESSAGE)

@@ -210,12 +210,12 @@ class Store:
         status: str | None = None,
         end_time: int | None = None,
         name: str | None = None,
-        stale_tag: str | None = None,
+        stale_tags: Collection[str] = (),
         unless: Collection[str] = (),
     ) -> None:
         """Change an active run's status with its end time, its name, or both.
 
-        `stale_tag` goes: it told of the status before.
+        `stale_tags` are removed: they told about the status before.
 
         Raises:
             NotFoundError: There is no such run.
@@ -227,8 +227,8 @@ class Store:
             runs.update(connection, run_id, status, end_time, name, only_active=True)
             if name is not None:
                 runs.set_tags(connection, run_id, {MLFLOW_RUN_NAME: name})
-            if stale_tag is not None:
-                runs.delete_tag(connection, run_id, stale_tag)
+            for tag in stale_tags:
+                runs.delete_tag(connection, run_id, tag)
 
     def end_run(self, run_id: str, status: str, end_time: int) -> None:
         """Set an active run's status and its end time.
