@@ -1,2 +1,3 @@
 """MLflow's `mlflow.models`."""
+
 from tracker.models.signature import ModelSignature, infer_signature

@@ -35,7 +35,7 @@ class ModelSignature:
                 raise InvalidValueError(
                     f"The {name} of a signature are a {kind.__name__}, not {given!r}."
                 )
-        if self.inputs is self.outputs is self.params is None:
+        if self.inputs is None and self.outputs is None and self.params is None:
             raise InvalidValueError("A signature needs inputs, outputs or params.")
 
     def to_dict(self) -> dict[str, str | None]:

@@ -172,7 +172,10 @@ def read_type(found: dict[str, Any]) -> Type:
         if kind == "object":
             fields = found["properties"].items()
             return Object(
-                [Property(name, read_type(each), each.get("required", True)) for name, each in fields]
+                [
+                    Property(name, read_type(each), each.get("required", True))
+                    for name, each in fields
+                ]
             )
     except (KeyError, AttributeError) as error:
         raise InvalidValueError(f"The type {found!r} of a signature is incomplete.") from error
@@ -209,7 +212,9 @@ def _all_optional(found: Object) -> Object:
 def _merge_objects(one: Object, other: Object) -> Object:
     mine = {each.name: each for each in one.properties}
     theirs = {each.name: each for each in other.properties}
-    only_one = [replace((mine | theirs)[name], required=False) for name in mine.keys() ^ theirs.keys()]
+    only_one = [
+        replace((mine | theirs)[name], required=False) for name in mine.keys() ^ theirs.keys()
+    ]
     both = [
         Property(
             name,

@@ -57,16 +57,16 @@ def infer_schema(data: Any) -> Schema:
         return _schema_of_list(data)
     if isinstance(data, dict):
         return _schema_of_dict(data)
-    if _is(data, "numpy", "ndarray"):
+    if _is(data, "numpy", "ndarray") or _is(data, "scipy.sparse", "csr_matrix", "csc_matrix"):
         return Schema([_tensor(data, data.dtype)])
-    if _is(data, "scipy.sparse", "csr_matrix", "csc_matrix"):
-        return Schema([_tensor(data, data.data.dtype)])
     if _is(data, "pandas", "Series"):
         required = data.name is None or _is_complete(data)
         return Schema([ColSpec(_column_type(data), data.name, required)])
     if _is(data, "pandas", "DataFrame"):
         columns = [data[name] for name in data.columns]
-        return Schema([ColSpec(_column_type(each), each.name, _is_complete(each)) for each in columns])
+        return Schema(
+            [ColSpec(_column_type(each), each.name, _is_complete(each)) for each in columns]
+        )
     return Schema([ColSpec(_known_type(data))])
 
 

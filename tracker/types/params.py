@@ -70,8 +70,8 @@ class ParamSpec:
             raise InvalidValueError(f"The parameter {self.name!r} is a list, not {value!r}.")
         return [self._checked_scalar(each) for each in values]
 
-    def _checked_scalar(self, value: Any) -> Any:
-        value = value.item() if hasattr(value, "item") else value
+    def _checked_scalar(self, given: Any) -> Any:
+        value: Any = given.item() if hasattr(given, "item") else given
         if value is None or (isinstance(self.dtype, Object) and isinstance(value, dict)):
             return value
         if self.dtype is DataType.datetime and isinstance(value, str):
@@ -82,7 +82,7 @@ class ParamSpec:
             raise InvalidValueError(
                 f"The parameter {self.name!r} is {self.dtype!r}, which {value!r} is not."
             )
-        return float(value) if takes[0] is float else value
+        return float(value) if float in takes else value
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands in a signature's JSON."""

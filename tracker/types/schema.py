@@ -18,7 +18,6 @@ from tracker.types.datatypes import (
     Map,
     Object,
     Property,
-    Type,
     as_type,
     read_type,
     type_dict,

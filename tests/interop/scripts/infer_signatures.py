@@ -137,7 +137,7 @@ def main():
         "written": {name: each.to_dict() for name, each in signatures.items()},
         "equal": {name: each == signatures[name] for name, each in read.items()},
     }
-    print(json.dumps(answer, default=str))
+    sys.stdout.write(json.dumps(answer, default=str))
 
 
 if __name__ == "__main__":
