@@ -66,6 +66,8 @@ def test_no_package_imports_one_that_stands_above_it(package, never):
         for path in sources(package)
         for name in imported(path)
         if name.split(".")[0] in never
+        # The flavor that logs PyTorch models imports it where one is logged.
+        and (path.name, name.split(".")[0]) != ("pytorch.py", "torch")
     ]
     assert wrong == []
 

@@ -20,14 +20,23 @@ if TYPE_CHECKING:
     from tracker import data as data
     from tracker import entities as entities
     from tracker import exceptions as exceptions
+    from tracker import lightgbm as lightgbm
+    from tracker import models as models
+    from tracker import onnx as onnx
+    from tracker import pyfunc as pyfunc
+    from tracker import pytorch as pytorch
+    from tracker import sklearn as sklearn
     from tracker import tags as tags
     from tracker import tracking as tracking
+    from tracker import types as types
+    from tracker import xgboost as xgboost
     from tracker.active_runs import *
     from tracker.client import *
     from tracker.current import *
     from tracker.entities import *
     from tracker.exceptions import *
     from tracker.fluent import *
+    from tracker.models.autolog import *
     from tracker.system_metrics import *
 
 __version__ = "0.1.0"
@@ -42,6 +51,7 @@ _HOMES = (
     "active_runs",
     "current",
     "system_metrics",
+    "models.autolog",
 )
 
 # Modules that are public as a whole; every other module is the tracker's own business.
@@ -51,14 +61,22 @@ _MODULES = (
     "entities",
     "exceptions",
     "files",
+    "lightgbm",
     "locations",
     "lookup",
+    "models",
     "numbers",
+    "onnx",
+    "pyfunc",
+    "pytorch",
     "sandbox",
     "search",
+    "sklearn",
     "tags",
     "text",
     "tracking",
+    "types",
+    "xgboost",
 )
 
 
@@ -83,7 +101,7 @@ def _find(name: str) -> Any:
 
     raise UnsupportedError(
         f"ml-tracker has no {name!r}: it keeps experiments, runs, metrics, parameters, tags, data "
-        f"sets and artifacts; models, traces, evaluation and autologging need MLflow itself."
+        f"sets, artifacts and models; traces, evaluation and other frameworks need MLflow itself."
     )
 
 

@@ -19,6 +19,7 @@
     * ArtifactError              a file of a run cannot be read or written
         * UnsafePathError        a path or link that leaves the run's artifacts
             * OutsideRootsError  the artifacts lie outside the folders that may be read
+        * UnsafeModelError       a model is a pickle, and pickles may not be loaded
     * ServerError                an MLflow server refuses what it is asked for
         * ServerUnreachableError it does not answer
     * UnsupportedError           MLflow has it, the tracker does not       (also an AttributeError)
@@ -151,6 +152,10 @@ class UnsafePathError(ArtifactError):
 
 class OutsideRootsError(UnsafePathError):
     """The artifacts lie outside the database's folder, in one that was not allowed."""
+
+
+class UnsafeModelError(ArtifactError):
+    """A model is a pickle, and pickles may not be loaded."""
 
 
 class ServerError(TrackerError):

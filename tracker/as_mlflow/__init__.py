@@ -21,6 +21,7 @@ from tracker.exceptions import InvalidStateError
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 # MLflow's modules, and ours that answer for them. Each is one object under both names: an error
 # raised by the tracker is the one that `except MlflowException` catches.
@@ -31,14 +32,26 @@ MODULES: Final = {
     "mlflow.data": "tracker.data",
     "mlflow.entities": "tracker.entities",
     "mlflow.exceptions": "tracker.exceptions",
+    "mlflow.lightgbm": "tracker.lightgbm",
+    "mlflow.models": "tracker.models",
+    "mlflow.models.model": "tracker.models.model",
+    "mlflow.models.signature": "tracker.models.signature",
+    "mlflow.onnx": "tracker.onnx",
+    "mlflow.pyfunc": "tracker.pyfunc",
+    "mlflow.pyfunc.model": "tracker.pyfunc",
+    "mlflow.pytorch": "tracker.pytorch",
+    "mlflow.sklearn": "tracker.sklearn",
     "mlflow.tracking": "tracker.tracking",
     "mlflow.tracking.client": "tracker.client",
     "mlflow.tracking.context": "tracker.as_mlflow.run_context",
     "mlflow.tracking.context.registry": "tracker.as_mlflow.run_context",
     "mlflow.tracking.fluent": "tracker",
+    "mlflow.types": "tracker.types",
+    "mlflow.types.schema": "tracker.types.schema",
     "mlflow.utils": "tracker.as_mlflow.constants",
     "mlflow.utils.mlflow_tags": "tracker.tags",
     "mlflow.utils.validation": "tracker.as_mlflow.limits",
+    "mlflow.xgboost": "tracker.xgboost",
 }
 
 
@@ -55,10 +68,15 @@ class _Refusal(MetaPathFinder):
         if not fullname.startswith("mlflow."):
             return None
         raise ModuleNotFoundError(
-            f"ml-tracker stands in for MLflow and has no {fullname!r}: models, traces, evaluation "
-            f"and autologging need MLflow itself.",
+            f"ml-tracker stands in for MLflow and has no {fullname!r}: traces, evaluation, "
+            f"autologging and models of other frameworks need MLflow itself.",
             name=fullname,
         )
+
+
+def modules() -> dict[str, ModuleType]:
+    """The tracker's modules by the names of MLflow's that they stand for."""
+    return {name: import_module(target) for name, target in MODULES.items()}
 
 
 def install() -> None:
@@ -67,12 +85,12 @@ def install() -> None:
     Raises:
         InvalidStateError: MLflow itself was imported before.
     """
-    modules = {name: import_module(target) for name, target in MODULES.items()}
-    if sys.modules.get("mlflow", modules["mlflow"]) is not modules["mlflow"]:
+    ours = modules()
+    if sys.modules.get("mlflow", ours["mlflow"]) is not ours["mlflow"]:
         raise InvalidStateError(
             "MLflow is imported already: call tracker.as_mlflow.install() before anything that "
             "imports it."
         )
-    sys.modules.update(modules)
+    sys.modules.update(ours)
     if not any(isinstance(finder, _Refusal) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Refusal())

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from tracker.caller import stack_level
-from tracker.exceptions import InvalidValueError
+from tracker.exceptions import InvalidValueError, warn
 from tracker.types.inference import ANYTHING, infer_params, infer_schema
 from tracker.types.params import ParamSchema
 from tracker.types.schema import Schema
@@ -97,8 +95,7 @@ def _inferred(what: str, data: Any) -> Schema | None:
     try:
         return infer_schema(data)
     except InvalidValueError as error:
-        warnings.warn(
-            f"The signature describes the model's {what} as 'any', which is never checked: {error}",
-            stacklevel=stack_level(),
+        warn(
+            f"The signature describes the model's {what} as 'any', which is never checked: {error}"
         )
         return ANYTHING

@@ -170,6 +170,18 @@ def set_tags(connection: sqlite3.Connection, run_id: str, tags: Mapping[str, str
     )
 
 
+def list_in_tag(connection: sqlite3.Connection, run_id: str, key: str) -> list[Any]:
+    """The JSON list in a tag; an empty one where there is none, or something else."""
+    found = connection.execute(
+        "SELECT value FROM tags WHERE key = ? AND run_uuid = ?", (key, run_id)
+    ).fetchone()
+    try:
+        entries = json.loads(found[0]) if found else []
+    except (TypeError, ValueError):
+        return []
+    return entries if isinstance(entries, list) else []
+
+
 def delete_tag(connection: sqlite3.Connection, run_id: str, key: str) -> bool:
     """Remove one tag; whether it was there."""
     cursor = connection.execute("DELETE FROM tags WHERE key = ? AND run_uuid = ?", (key, run_id))

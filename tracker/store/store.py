@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracker import sink
 from tracker.connection import retry_if_interrupted
@@ -348,6 +349,16 @@ class Store:
             metrics.insert(connection, points)
             if tags and MLFLOW_RUN_NAME in tags:
                 runs.update(connection, run_id, name=tags[MLFLOW_RUN_NAME])
+
+    @retry_if_interrupted
+    def append_to_tag(self, run_id: str, key: str, entry: Mapping[str, Any], longest: int) -> None:
+        """Add an entry to the JSON list in a tag; the oldest go where it becomes too long."""
+        with self.database.write() as connection:
+            runs.check_active(connection, run_id)
+            entries = [*runs.list_in_tag(connection, run_id, key), entry]
+            while len(text := json.dumps(entries)) > longest:
+                del entries[0]
+            runs.set_tags(connection, run_id, {key: text})
 
     @retry_if_interrupted
     def delete_tag(self, run_id: str, key: str) -> None:

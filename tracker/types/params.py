@@ -82,7 +82,7 @@ class ParamSpec:
             raise InvalidValueError(
                 f"The parameter {self.name!r} is {self.dtype!r}, which {value!r} is not."
             )
-        return float(value) if float in takes else value
+        return float(str(value)) if float in takes else value
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands in a signature's JSON."""

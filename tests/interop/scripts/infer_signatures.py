@@ -6,7 +6,7 @@ Prints what was inferred by the name of the data, and how the other side's signa
 as JSON on stdin, read back.
 """
 
-import datetime
+import datetime as dt
 import importlib
 import json
 import sys
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-DAY = datetime.datetime(2026, 11, 30, 9, 30)  # noqa: DTZ001  MLflow's times have no zone.
+DAY = dt.datetime(2026, 11, 30, 9, 30)  # noqa: DTZ001  MLflow's times have no zone.
 
 
 def arrays():
