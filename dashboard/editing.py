@@ -75,11 +75,11 @@ def delete(source: Source, run_ids: Iterable[str]) -> None:
     """Mark runs as deleted; their files and points stay.
 
     Raises:
-        TrackerError: If the database cannot be written.
+        TrackerError: If a process is working on one of them, or the database cannot be written.
     """
     client = writer(source)
     for run_id in run_ids:
-        client.delete_run(run_id)
+        client.delete_run(run_id, force=False)
 
 
 def restore(source: Source, run_ids: Iterable[str]) -> None:

@@ -36,6 +36,7 @@ from tracker.entities import (
 )
 from tracker.exceptions import (
     DatabaseError,
+    InvalidStateError,
     InvalidValueError,
     NotFoundError,
     ReadOnlyError,
@@ -233,12 +234,19 @@ class TrackingClient:
         """
         self.store.rename_experiment(experiment_id, check.check_experiment_name(new_name), now_ms())
 
-    def delete_experiment(self, experiment_id: str) -> None:
+    def delete_experiment(self, experiment_id: str, *, force: bool = True) -> None:
         """Delete an experiment and its runs; `restore_experiment` brings them back.
+
+        Args:
+            experiment_id: The experiment.
+            force: As in `delete_run`, for all its runs.
 
         Raises:
             NotFoundError: There is no such experiment, or it is deleted already.
+            InvalidStateError: A process is working on one of the runs, and `force` is False.
         """
+        if not force:
+            self.check_not_in_use(experiment_ids=[experiment_id])
         self.store.set_experiment_stage(experiment_id, LifecycleStage.DELETED, now_ms())
 
     def restore_experiment(self, experiment_id: str) -> None:
@@ -394,13 +402,40 @@ class TrackingClient:
             self.store.update_run(run_id, final, end, stale_tags=FAILURE_TAGS)
         liveness.release(self.store.database.path, run_id)
 
-    def delete_run(self, run_id: str) -> None:
+    def delete_run(self, run_id: str, *, force: bool = True) -> None:
         """Delete a run; `restore_run` brings it back.
+
+        Args:
+            run_id: The run.
+            force: Also delete a run that a process is working on, which then cannot log to it any
+                more. By default, as in MLflow.
 
         Raises:
             NotFoundError: There is no such run.
+            InvalidStateError: A process is working on the run, and `force` is False.
         """
+        if not force:
+            self.check_not_in_use([run_id])
         self.store.set_run_stage(run_id, LifecycleStage.DELETED, now_ms())
+
+    def check_not_in_use(
+        self, run_ids: Sequence[str] = (), experiment_ids: Sequence[str] = ()
+    ) -> None:
+        """Refuse runs, and runs of experiments, that a process is working on.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidStateError: A process is working on one of them; the message names it.
+        """
+        running = self.store.search_run_infos(
+            experiment_ids, "status = 'RUNNING'", ViewType.ACTIVE_ONLY, check.MAX_RESULTS, 0, ()
+        )
+        for info in (*map(self.store.get_run_info, run_ids), *running):
+            if owner := liveness.owner(self.store, info.run_id):
+                raise InvalidStateError(
+                    f"Run {info.run_name!r} ({info.run_id}) is in use by {owner}: stop that "
+                    f"process first, or force the deletion."
+                )
 
     def restore_run(self, run_id: str) -> None:
         """Bring a deleted run back.

@@ -34,6 +34,8 @@ BUSY_TIMEOUT_SECONDS: Final = 0.2
 
 _OWN_NAME: Final = re.compile(r"[0-9a-f]{32}")
 
+_MAX_SIGNATURE: Final = 200
+
 # (lock file, descriptor) of the runs this process works on.
 _held: dict[str, int] = {}
 
@@ -146,6 +148,17 @@ def is_abandoned(database_path: Path, run_id: str) -> bool:
     return descriptor is not None
 
 
+def owner(store: Store, run_id: str) -> str | None:
+    """The process that works on a run, such as "process 12 on host"; None if there is none."""
+    path = _lock_file(store.database.path, check_run_id(run_id))
+    if path not in _held and not (lock_files.SUPPORTED and lock_files.is_held(path)):
+        return None
+    signed = ""
+    with contextlib.suppress(OSError):
+        signed = Path(path).read_text(encoding="utf-8", errors="replace")[:_MAX_SIGNATURE]
+    return signed or _creator(store, run_id)
+
+
 def _reap_one(store: Store, run_id: str) -> bool:
     path = _lock_file(store.database.path, run_id)
     descriptor = None if path in _held else lock_files.open_exclusive(path)
@@ -154,7 +167,7 @@ def _reap_one(store: Store, run_id: str) -> bool:
     try:
         if path in _held:
             return False
-        signed = os.read(descriptor, 200).decode(errors="replace")
+        signed = os.read(descriptor, _MAX_SIGNATURE).decode(errors="replace")
         reason = f"{signed or _creator(store, run_id)} ended without closing the run"
         # Made, renamed or signed when a process took the run: on resuming it, long after its start.
         last_seen = os.fstat(descriptor).st_mtime_ns // 1_000_000

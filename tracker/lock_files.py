@@ -75,6 +75,19 @@ def open_exclusive(path: str) -> int | None:
     return None
 
 
+def is_held(path: str) -> bool:
+    """Whether a process holds a lock file, this one included."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _OPEN_FLAGS)
+    except OSError:
+        return False
+    try:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return is_file and not try_exclusive(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def remove(path: str) -> None:
     """Remove a lock file that is held exclusively, if this user may."""
     with contextlib.suppress(OSError):

@@ -14,6 +14,7 @@ from tracker.tags import MLFLOW_RUN_NOTE
 from tracker.text import clean, clean_lines
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from tracker.cli.parser import Verbs
@@ -51,7 +52,10 @@ def add_verbs(verbs: Verbs) -> None:
     _add_tag(verbs)
     _add_note(verbs)
     _add_rename(verbs)
-    _add(verbs, "delete", "Delete runs or experiments.", delete, _DELETE_EXAMPLES)
+    parser = _add(verbs, "delete", "Delete runs or experiments.", delete, _DELETE_EXAMPLES)
+    parser.add_argument(
+        "--force", action="store_true", help="also runs that a process is working on"
+    )
     _add(verbs, "restore", "Bring deleted runs or experiments back.", restore, _RESTORE_EXAMPLES)
 
 
@@ -175,6 +179,7 @@ def delete(session: Session) -> None:
 
     Raises:
         NotFoundError: There is no such run or experiment.
+        InvalidStateError: A process is working on one of the runs.
     """
     client = session.writing
     done = _each(
@@ -198,10 +203,11 @@ def restore(session: Session) -> None:
 
 def _add(
     verbs: Verbs, name: str, summary: str, action: Callable[[Session], None], examples: str
-) -> None:
+) -> argparse.ArgumentParser:
     parser = verbs.add(name, summary, action, examples=examples)
     add_run(parser, nargs="*")
     add_experiments(parser, "an experiment with all its runs; may be repeated")
+    return parser
 
 
 def _each(
@@ -221,6 +227,11 @@ def _each(
         raise InvalidValueError("Name a run, or an experiment with --experiment.")
     runs = find_runs(store, options.runs)
     experiments = find_experiments(store, options.experiments)
+    if stage == LifecycleStage.DELETED and not options.force:
+        session.writing.check_not_in_use(
+            [info.run_id for info in runs],
+            [experiment.experiment_id for experiment in experiments],
+        )
     for info in runs:
         if info.lifecycle_stage == stage:
             session.console.line(f"Run {clean(describe(info))} is {stage} already.")

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tracker.client import TrackingClient
 
 
@@ -97,3 +99,57 @@ def test_a_note_is_piped_in_unless_it_is_no_text(cli, runs, tmp_path):
     assert (good.returncode, bad.returncode) == (0, 1)
     assert bad.stderr.startswith(b"error: The text 'f\\udcffnf' is not valid Unicode")
     assert cli("note", "wide_1a").out == "fünf\n"
+
+
+@pytest.fixture
+def training(tmp_path):
+    """A process that works on the run `alive` of `digits` until it is told to end."""
+    code = (
+        "import sys, tracker\n"
+        "tracker.set_tracking_uri(sys.argv[1])\n"
+        "with tracker.start_run(experiment_id='1', run_name='alive'):\n"
+        "    print(flush=True)\n"
+        "    sys.stdin.read()\n"
+        "    tracker.log_metric('loss', 0.5)\n"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "tracking.db"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, text=True, **pipes)
+    process.stdout.readline()
+    yield process
+    process.communicate(timeout=60)
+
+
+@pytest.mark.parametrize(
+    "named", [["alive"], ["wide_1a", "alive"], ["-e", "digits"], ["broken", "-e", "digits"]]
+)
+def test_a_run_in_use_is_not_deleted_and_the_process_is_named(cli, runs, training, named):
+    assert runs
+    said = cli("delete", *named)
+    assert (said.code, said.out) == (1, "")
+    assert f"is in use by process {training.pid} on" in said.err
+    assert "--force" in cli_help("delete")
+    training.communicate("", timeout=60)
+    assert training.returncode == 0
+    assert len(json.loads(cli("runs", "--format", "json").out)) == 4
+
+
+@pytest.mark.parametrize("named", [["alive"], ["-e", "digits"]])
+def test_a_run_in_use_is_deleted_by_force(cli, runs, training, named):
+    assert runs
+    assert cli("delete", "--force", *named).code == 0
+    assert "alive" not in cli("runs").out
+    _, said = training.communicate("", timeout=60)
+    assert "is deleted" in said
+
+
+def test_a_run_whose_process_has_ended_is_deleted(cli, runs, training):
+    assert runs
+    training.kill()
+    training.wait(timeout=60)
+    assert cli("delete", "alive").code == 0
+
+
+def cli_help(verb):
+    command = [sys.executable, "-m", "tracker", verb, "--help"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
