@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from training.seeds import GeneratorState
 
-FORMAT = 1
+
+FORMAT = 2
+FORMAT_WITHOUT_GENERATORS = 1
 LAST = "model/last.pt"
 BEST = "model/best.pt"
 KINDS: dict[str, type] = {
@@ -38,6 +41,7 @@ KINDS: dict[str, type] = {
     "history": list,
     "best_epoch": int,
     "seed": int,
+    "generators": list,
     "settings": dict,
 }
 """What a file holds besides its format."""
@@ -55,6 +59,7 @@ class Checkpoint:
         history: The results of all epochs so far.
         best_epoch: The best epoch by the configuration's metric.
         seed: The run's seed.
+        generators: The states of the global random generators, one per process.
         settings: The configuration as plain values.
     """
 
@@ -65,6 +70,7 @@ class Checkpoint:
     history: list[EpochResult]
     best_epoch: int
     seed: int
+    generators: list[GeneratorState]
     settings: dict[str, Any]
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> None:
@@ -143,7 +149,10 @@ def load(path: Path) -> Checkpoint:
         raise CheckpointError(f"there is no checkpoint {path}") from error
     except (OSError, UnreadableFileError) as error:
         raise CheckpointError(f"the checkpoint {path} is damaged: {error}") from error
-    if content.pop("format", None) != FORMAT:
+    saved_format = content.pop("format", None)
+    if saved_format == FORMAT_WITHOUT_GENERATORS:
+        content["generators"] = []  # such a training resumes from its seed
+    elif saved_format != FORMAT:
         raise CheckpointError(f"{path} is not a checkpoint of this release of the trainer")
     if defect := _defect(content):
         raise CheckpointError(f"the checkpoint {path} is damaged: {defect}")

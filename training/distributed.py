@@ -58,6 +58,14 @@ class World:
             distributed.all_reduce(values, distributed.ReduceOp.MIN)
         return values
 
+    def all_gather(self, value: T) -> list[T]:
+        """Collect one value from each process, by rank, in every process."""
+        if self.size == 1:
+            return [value]
+        box: list[Any] = [None] * self.size
+        distributed.all_gather_object(box, value)
+        return box
+
     def all_true(self, condition: bool) -> bool:  # noqa: FBT001 -- reads like the builtin `all`
         """Whether `condition` is true in every process.
 
@@ -96,7 +104,7 @@ def peer_errors_translated() -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """The message of a torch error without the C++ stack below it."""
+    """The message of an error without the C++ stack that torch puts below it."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
