@@ -97,9 +97,12 @@ def _find(name: str) -> Any:
         if name in module.__all__:
             value = globals()[name] = getattr(module, name)
             return value
-    from tracker.unsupported import missing  # noqa: PLC0415
+    from tracker.exceptions import UnsupportedError  # noqa: PLC0415
 
-    raise missing("tracker", name, __dir__())
+    raise UnsupportedError(
+        f"ml-tracker has no {name!r}: it keeps experiments, runs, metrics, parameters, tags, data "
+        f"sets, artifacts and models; traces, evaluation and other frameworks need MLflow itself."
+    )
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from tracker import context, system_metrics
+from tracker import context, environment, system_metrics
 from tracker.current import check_belongs_here, current_experiment_id, get_client
 from tracker.entities import LifecycleStage, Run, RunStatus
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError, warn
@@ -49,7 +49,6 @@ __all__ = [
     "start_run",
 ]
 
-RUN_VARIABLE = "TRACKER_RUN_ID"
 EXCEPTION_FILE = "exception.txt"
 MAX_REASON = 500
 
@@ -110,7 +109,8 @@ def start_run(
     """Start a run, or resume one by its id, and make it the active run of this thread.
 
     Args:
-        run_id: The run to resume.
+        run_id: The run to resume. Default: the environment variable `TRACKER_RUN_ID` or
+            `MLFLOW_RUN_ID`, which counts once; a new run otherwise, or if `parent_run_id` is given.
         experiment_id: The experiment of a new run; the current experiment by default.
         run_name: A random name by default.
         nested: Start the run below the active one.
@@ -141,7 +141,8 @@ def start_run(
             f"or start this one with nested=True."
         )
     client = get_client()
-    wanted = run_id or os.environ.pop(RUN_VARIABLE, None)
+    # A parent that is named asks for a new run.
+    wanted = run_id or (None if parent_run_id else environment.pop(environment.TRACKER_RUN_ID))
     first_tags = _first_tags(tags, description)
     samples = system_metrics.is_wanted() if log_system_metrics is None else log_system_metrics
     sampler = system_metrics.sampler(client) if samples else None

@@ -14,7 +14,7 @@ import time
 from math import isfinite
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
-from tracker import context, encoding, frames, liveness, locations, names
+from tracker import context, encoding, environment, frames, liveness, locations, names
 from tracker import validation as check
 from tracker.database import Database, Synchronous
 from tracker.entities import (
@@ -39,19 +39,22 @@ from tracker.exceptions import (
     InvalidStateError,
     InvalidValueError,
     NotFoundError,
+    ParamConflictError,
     ReadOnlyError,
     TrackerError,
+    UnsupportedError,
     warn,
 )
 from tracker.file_locks import exclusive
 from tracker.liveness import lock_folder
-from tracker.long_values import as_texts, shorten, shorten_run_name
+from tracker.long_values import as_texts, experiment_texts, shorten, shorten_run_name
 from tracker.numbers import (
     now_ms,
     plain_float,
     plain_floats,
     plain_int,
     plain_ints,
+    plain_time,
     plain_timestamp,
     plain_timestamps,
     stored_value,
@@ -69,7 +72,6 @@ from tracker.tags import (
     MLFLOW_RUN_NAME,
     MLFLOW_USER,
 )
-from tracker.unsupported import missing, public_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -85,7 +87,6 @@ __all__ = [
 ]
 
 ARTIFACT_ROOT: Final = experiments.ARTIFACT_ROOT
-ROOTS_VARIABLE: Final = "TRACKER_ALLOWED_ROOTS"
 REAP_SECONDS: Final = 5.0
 # Beside the lock files of runs; because of its dot it cannot be a run's id.
 TABLES_LOCK: Final = "tables.lock"
@@ -136,14 +137,18 @@ class TrackingClient:
         self.store = Store(Database(path, synchronous=synchronous, read_only=read_only))
         self._artifact_root = artifact_root.rstrip("/") or ARTIFACT_ROOT
         # The colon of "s3://" does not separate.
-        extra = re.split(rf"{os.pathsep}(?!//)", os.environ.get(ROOTS_VARIABLE, ""))
+        named = environment.value_of(environment.TRACKER_ALLOWED_ROOTS) or ""
+        extra = re.split(rf"{os.pathsep}(?!//)", named)
         self.allowed_roots = [os.fspath(root) for root in (*allowed_roots, *filter(None, extra))]
         self._next_reap = 0.0
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        raise missing("TrackingClient", name, public_names(type(self)))
+        raise UnsupportedError(
+            f"The tracker's client has no {name!r}: it keeps experiments, runs, metrics, "
+            f"parameters, tags, data sets and artifacts, not models, traces or registries."
+        )
 
     def reap(self) -> None:
         """Mark the runs of dead processes FAILED; looks at most once every five seconds."""
@@ -180,7 +185,7 @@ class TrackingClient:
             location = os.fspath(artifact_location)
             self.check_location(location)
             self.allow_root(location)
-        texts = shorten("tag", as_texts("tag", tags or {}), check.MAX_EXPERIMENT_TAG_VALUE).stored
+        texts = experiment_texts(tags or {})
         return self.store.create_experiment(name, location, texts, now_ms(), self._artifact_root)
 
     def get_experiment(self, experiment_id: str) -> Experiment:
@@ -257,13 +262,16 @@ class TrackingClient:
     def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:
         """Set or overwrite a tag of an experiment.
 
+        Args:
+            experiment_id: The experiment to tag.
+            key: The tag's name.
+            value: Stored as `str(value)`, at most 20,000 characters.
+
         Raises:
-            InvalidValueError: The key breaks a rule.
+            InvalidValueError: The key breaks a rule, or the value is too long.
             NotFoundError: There is no such experiment.
         """
-        texts = as_texts("tag", {key: value})
-        stored = shorten("tag", texts, check.MAX_EXPERIMENT_TAG_VALUE).stored
-        self.store.set_experiment_tag(experiment_id, key, stored[key])
+        self.store.set_experiment_tag(experiment_id, key, experiment_texts({key: value})[key])
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Remove a tag of an experiment.
@@ -308,7 +316,7 @@ class TrackingClient:
         texts, whole = shorten("tag", given, check.MAX_TAG_VALUE)
         texts[MLFLOW_RUN_NAME] = name
         user = texts.get(MLFLOW_USER) or context.user_name()
-        started = now_ms() if start_time is None else plain_int("start time", start_time)
+        started = now_ms() if start_time is None else plain_time("start time", start_time)
         run_id = names.random_id()
         with liveness.Taken(self.store.database.path, run_id, is_new=True):
             info = self.store.create_run(str(experiment_id), run_id, name, user, started, texts)
@@ -392,7 +400,7 @@ class TrackingClient:
             InvalidStateError: The run is deleted.
         """
         final = check.check_status(status or RunStatus.FINISHED)
-        end = now_ms() if end_time is None else plain_int("end time", end_time)
+        end = now_ms() if end_time is None else plain_time("end time", end_time)
         if liveness.is_held(self.store.database.path, run_id):  # Nobody can have marked it.
             self.store.end_run(run_id, final, end)
         else:
@@ -1052,8 +1060,25 @@ class TrackingClient:
             tag_texts |= {MLFLOW_RUN_NAME: name} if name else {}
         short_params, whole_params = shorten("parameter", param_texts, check.MAX_PARAM_VALUE)
         short_tags, whole_tags = shorten("tag", tag_texts, check.MAX_TAG_VALUE)
+        if whole_params:
+            self._check_whole_params(run_id, whole_params)
         self.store.log_batch(run_id, points, short_params, short_tags)
         self._keep_whole(run_id, whole | whole_params | whole_tags)
+
+    def _check_whole_params(self, run_id: str, texts: Mapping[str, str]) -> None:
+        """Compare parameters that are cut with what was logged before, beyond the cut.
+
+        Raises:
+            ParamConflictError: One was logged before with another value.
+        """
+        files = self._writable(run_id)
+        for name, text in texts.items():
+            with contextlib.suppress(NotFoundError), files.open(name) as file:
+                if file.read() != encoding.from_text(text):
+                    raise ParamConflictError(
+                        f"The parameter whose whole value is the artifact {name!r} was logged "
+                        f"before with another value: use a new run, or log it as a tag."
+                    )
 
     def _keep_whole(self, run_id: str, texts: Mapping[str, str]) -> None:
         """Store the whole of texts that were cut; where that fails, the run goes on without."""

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from tracker import environment
 from tracker.entities import SourceType
 from tracker.tags import (
     MLFLOW_GIT_BRANCH,
@@ -30,7 +31,6 @@ from tracker.tags import (
 
 MAX_DIFF_BYTES: Final = 1 << 20
 GIT_TIMEOUT_SECONDS: Final = 10.0
-CAPTURE_VARIABLE: Final = "TRACKER_CAPTURE"
 DIFF_FILE: Final = "environment/uncommitted.diff"
 PACKAGES_FILE: Final = "environment/packages.txt"
 
@@ -72,7 +72,7 @@ def run_tags() -> dict[str, str]:
 
 def enabled() -> bool:
     """Whether the diff and the list of packages are recorded, which take some milliseconds."""
-    return os.environ.get(CAPTURE_VARIABLE, "1") != "0"
+    return os.environ.get(environment.TRACKER_CAPTURE, "1") != "0"
 
 
 def run_files() -> dict[str, bytes]:

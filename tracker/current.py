@@ -7,7 +7,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from tracker import locations
+from tracker import environment, locations
 from tracker.client import ARTIFACT_ROOT, TrackingClient
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
 from tracker.validation import refuse
@@ -28,7 +28,6 @@ __all__ = [
 ]
 
 DEFAULT_EXPERIMENT_ID = "0"
-EXPERIMENT_VARIABLE = "TRACKER_EXPERIMENT_NAME"
 # Each client keeps three files open in every thread that uses it.
 MAX_CLIENTS = 8
 
@@ -88,7 +87,7 @@ def set_tracking_uri(
     """
     text = os.fspath(uri)
     if not text:
-        export_variable(locations.ENVIRONMENT_VARIABLE, None)
+        export_variable(environment.TRACKER_URI, None)
     path = locations.database_path(text or locations.default_uri())
     options = {
         "synchronous": synchronous,
@@ -103,8 +102,8 @@ def set_tracking_uri(
         settings.uri, settings.path, settings.options = wanted
         settings.experiment_id = None
         settings.clients.pop(path, None)
-        export_variable(EXPERIMENT_VARIABLE, None)
-        export_variable(locations.ENVIRONMENT_VARIABLE, str(path) if text else None)
+        export_variable(environment.TRACKER_EXPERIMENT_NAME, None)
+        export_variable(environment.TRACKER_URI, str(path) if text else None)
 
 
 def export_variable(name: str, value: str | None) -> None:
@@ -126,7 +125,7 @@ def export_variable(name: str, value: str | None) -> None:
 
 def is_tracking_uri_set() -> bool:
     """Whether the database was chosen, by `set_tracking_uri` or an environment variable."""
-    return bool(settings.uri or os.environ.get(locations.ENVIRONMENT_VARIABLE))
+    return bool(settings.uri or environment.value_of(environment.TRACKER_URI))
 
 
 def get_tracking_uri() -> str:
@@ -188,7 +187,7 @@ def set_experiment(
         experiment = _get_or_create(client, str(experiment_name))
     _require_active(experiment)
     settings.experiment_id = experiment.experiment_id
-    export_variable(EXPERIMENT_VARIABLE, experiment.name)
+    export_variable(environment.TRACKER_EXPERIMENT_NAME, experiment.name)
     return experiment
 
 
@@ -196,10 +195,9 @@ def current_experiment_id() -> str:
     """The experiment of new runs, and the one that a search looks in by default."""
     if settings.experiment_id is not None:
         return settings.experiment_id
-    name = os.environ.get(EXPERIMENT_VARIABLE)
-    if not name:
+    experiment = _from_environment(get_client())
+    if experiment is None:
         return DEFAULT_EXPERIMENT_ID
-    experiment = _get_or_create(get_client(), name)
     _require_active(experiment)
     return experiment.experiment_id
 
@@ -221,6 +219,26 @@ def check_belongs_here(client: TrackingClient, run_id: str) -> None:
             f"The run {run_id!r} belongs to the experiment {name!r}, but {chosen!r} was chosen: "
             f"call `set_experiment({name!r})` first."
         )
+
+
+def _from_environment(client: TrackingClient) -> Experiment | None:
+    """The experiment that the environment names by name or id, or both; ours before MLflow's."""
+    variables = environment.TRACKER_EXPERIMENT_NAME, environment.TRACKER_EXPERIMENT_ID
+    if not any(map(os.environ.get, variables)):
+        variables = (
+            environment.MLFLOW_TWINS[environment.TRACKER_EXPERIMENT_NAME],
+            environment.MLFLOW_TWINS[environment.TRACKER_EXPERIMENT_ID],
+        )
+    name, experiment_id = map(os.environ.get, variables)
+    if not name:
+        return client.get_experiment(experiment_id) if experiment_id else None
+    experiment = _get_or_create(client, name)
+    if experiment_id and experiment_id != experiment.experiment_id:
+        raise InvalidValueError(
+            f"The environment variables {variables[0]} ({name!r}) and {variables[1]} "
+            f"({experiment_id!r}) name different experiments: unset one of them."
+        )
+    return experiment
 
 
 def _require_active(experiment: Experiment) -> None:

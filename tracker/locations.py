@@ -7,10 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from tracker import environment
 from tracker.exceptions import InvalidValueError, warn
 
 DEFAULT: Final = "sqlite:///tracking.db"
-ENVIRONMENT_VARIABLE: Final = "TRACKER_URI"
 NETWORK_TYPES: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "beegfs"}
     | {"fuse.sshfs", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "9p"}
@@ -23,8 +23,8 @@ def is_absolute(location: str) -> bool:
 
 
 def default_uri() -> str:
-    """The environment's tracking URI, else a file in the working directory."""
-    return os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT
+    """The URI in `TRACKER_URI` or `MLFLOW_TRACKING_URI`, else a file in the working directory."""
+    return environment.value_of(environment.TRACKER_URI) or DEFAULT
 
 
 def database_path(uri: str | os.PathLike[str], folder: Path | None = None) -> Path:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.exceptions import warn
-from tracker.validation import check_key
+from tracker import environment
+from tracker.exceptions import InvalidValueError, warn
+from tracker.validation import MAX_EXPERIMENT_TAG_VALUE, check_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,22 @@ def as_texts(kind: str, values: Mapping[str, Any]) -> dict[str, str]:
     return {check_key(kind, key): str(value) for key, value in values.items()}
 
 
+def experiment_texts(tags: Mapping[str, Any]) -> dict[str, str]:
+    """An experiment's tags as text; nothing is cut, an experiment has no artifacts to keep it in.
+
+    Raises:
+        InvalidValueError: A key breaks a rule, or a value has more than 20,000 characters.
+    """
+    texts = as_texts("tag", tags)
+    for key, text in texts.items():
+        if len(text) > MAX_EXPERIMENT_TAG_VALUE:
+            raise InvalidValueError(
+                f"The experiment's tag {key!r} has {len(text)} characters; at most "
+                f"{MAX_EXPERIMENT_TAG_VALUE} are allowed: log it as an artifact of a run."
+            )
+    return texts
+
+
 def shorten(kind: str, texts: dict[str, str], limit: int) -> Shortened:
     """Cut each text that has more than `limit` characters, with a warning.
 
@@ -47,6 +64,10 @@ def shorten(kind: str, texts: dict[str, str], limit: int) -> Shortened:
         kind: "parameter" or "tag", for the warning and the artifact's folder.
         texts: Key to text.
         limit: Characters.
+
+    Raises:
+        InvalidValueError: One is too long and the environment variable
+            `TRACKER_TRUNCATE_LONG_VALUES` is false.
     """
     if max(map(len, texts.values()), default=0) <= limit:
         return Shortened(texts, {})
@@ -66,6 +87,11 @@ def shorten_run_name(name: str, limit: int) -> tuple[str, dict[str, str]]:
 def _cut(kind: str, key: str, text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
+    if not environment.is_on(environment.TRACKER_TRUNCATE_LONG_VALUES, default=True):
+        raise InvalidValueError(
+            f"The {kind} {key!r} has {len(text)} characters; at most {limit} are allowed, since "
+            f"{environment.source_of(environment.TRACKER_TRUNCATE_LONG_VALUES)} is false."
+        )
     warn(
         f"The {kind} {key!r} has {len(text)} characters and is cut to {limit}; the whole text is "
         f"kept among the run's artifacts under long_values/."

@@ -39,7 +39,7 @@ def plain_float(key: str, value: object) -> float:
 
 
 def plain_int(name: str, value: object) -> int:
-    """A step or timestamp as a plain int that fits in the database.
+    """A step as a plain int that fits in the database; 3.0 is one, 3.5 is not.
 
     Raises:
         InvalidValueError: The value is not a 64-bit integer.
@@ -50,9 +50,22 @@ def plain_int(name: str, value: object) -> int:
         number: int = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InvalidValueError(f"A {name} is an integer, not {value!r}.") from error
+    if not isinstance(value, (int, str)) and number != value:
+        raise InvalidValueError(f"A {name} is an integer, not {value!r}.")
     if not -MAX_INTEGER - 1 <= number <= MAX_INTEGER:
         raise InvalidValueError(f"The {name} {value!r} does not fit in 64 bits.")
     return number
+
+
+def plain_time(name: str, value: Any) -> int:
+    """Milliseconds since the epoch as a plain int; fractions of a millisecond are dropped.
+
+    Raises:
+        InvalidValueError: The value is not a number of 64 bits.
+    """
+    if isinstance(value, float) and math.isfinite(value):
+        value = math.trunc(value)
+    return plain_int(name, value)
 
 
 def plain_timestamp(value: object) -> int:
@@ -63,7 +76,7 @@ def plain_timestamp(value: object) -> int:
     """
     if type(value) is int and 0 <= value <= MAX_INTEGER:
         return value
-    timestamp_ms = plain_int("timestamp", value)
+    timestamp_ms = plain_time("timestamp", value)
     if timestamp_ms < 0:
         raise InvalidValueError(
             f"A metric's timestamp is in milliseconds since 1970 and not negative: {value!r}."
@@ -88,7 +101,7 @@ def plain_floats(key: str, values: Any) -> list[float]:
 
 
 def plain_ints(name: str, values: Any) -> Sequence[int]:
-    """Steps or timestamps as plain ints that fit in the database.
+    """Steps as plain ints that fit in the database.
 
     Raises:
         InvalidValueError: A value is not a 64-bit integer.
@@ -105,9 +118,8 @@ def plain_timestamps(values: Any) -> Sequence[int]:
     Raises:
         InvalidValueError: A value is not an integer, or negative.
     """
-    timestamps = plain_ints("timestamp", values)
-    plain_timestamp(min(timestamps, default=0))
-    return timestamps
+    numbers = values.tolist() if hasattr(values, "tolist") else values
+    return [plain_timestamp(number) for number in numbers]
 
 
 def stored_values(values: list[float]) -> tuple[Sequence[float], int | Sequence[int]]:

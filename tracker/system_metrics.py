@@ -11,7 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tracker import environment
 from tracker.exceptions import InvalidValueError, TrackerError, UnsupportedError
+from tracker.numbers import plain_int
+from tracker.validation import check_key
 
 if TYPE_CHECKING:
     from tracker.client import TrackingClient
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = [
     "disable_system_metrics_logging",
     "enable_system_metrics_logging",
+    "set_system_metrics_node_id",
+    "set_system_metrics_samples_before_logging",
     "set_system_metrics_sampling_interval",
 ]
 
@@ -29,8 +34,12 @@ DEFAULT_SECONDS: Final = 10.0
 
 @dataclass(slots=True)
 class _Sampling:
-    is_on: bool = False
-    seconds: float = DEFAULT_SECONDS
+    """What this process has set; None leaves it to the environment."""
+
+    is_on: bool | None = None
+    seconds: float | None = None
+    samples: int | None = None
+    node_id: str | None = None
 
 
 _sampling = _Sampling()
@@ -55,24 +64,60 @@ def set_system_metrics_sampling_interval(interval: float | None) -> None:
     Raises:
         InvalidValueError: It is not a number of seconds above 0.
     """
-    _sampling.seconds = DEFAULT_SECONDS if interval is None else _checked(interval)
+    _sampling.seconds = None if interval is None else _positive(interval)
+
+
+def set_system_metrics_samples_before_logging(samples: int | None) -> None:
+    """Log the mean of several samples instead of each one, in runs that start from now on.
+
+    Args:
+        samples: At least 1; None for the default of 1.
+
+    Raises:
+        InvalidValueError: It is not an integer above 0.
+    """
+    _sampling.samples = None if samples is None else _at_least_one(samples)
+
+
+def set_system_metrics_node_id(node_id: str | None) -> None:
+    """Log as `system/<node_id>/…` in runs that start from now on, for runs on several machines.
+
+    Args:
+        node_id: Such as "node_0"; None for no prefix.
+
+    Raises:
+        InvalidValueError: It cannot be part of a metric's name.
+    """
+    _sampling.node_id = None if node_id is None else check_key("node", node_id)
 
 
 def is_wanted() -> bool:
     """Whether a run is sampled if `start_run` does not say."""
-    return _sampling.is_on
+    if _sampling.is_on is not None:
+        return _sampling.is_on
+    return environment.is_on(environment.TRACKER_SYSTEM_METRICS, default=False)
 
 
 def sampler(client: TrackingClient) -> SystemMetrics:
-    """A sampler with the interval in force.
+    """A sampler with the settings in force.
 
     Raises:
+        InvalidValueError: An environment variable is not valid.
         UnsupportedError: psutil is not installed.
     """
-    return SystemMetrics(client, _sampling.seconds)
+    seconds, samples = _sampling.seconds, _sampling.samples
+    if seconds is None:
+        given = environment.number_of(environment.TRACKER_SYSTEM_METRICS_SECONDS)
+        seconds = DEFAULT_SECONDS if given is None else _positive(given)
+    if samples is None:
+        given = environment.number_of(environment.TRACKER_SYSTEM_METRICS_SAMPLES)
+        samples = 1 if given is None else _at_least_one(given)
+    node_id = _sampling.node_id or environment.value_of(environment.TRACKER_SYSTEM_METRICS_NODE_ID)
+    prefix = f"{PREFIX}{check_key('node', node_id)}/" if node_id else PREFIX
+    return SystemMetrics(client, seconds, samples, prefix)
 
 
-def _checked(interval: float) -> float:
+def _positive(interval: float) -> float:
     try:
         seconds = float(interval)
     except (TypeError, ValueError):
@@ -82,18 +127,29 @@ def _checked(interval: float) -> float:
     raise InvalidValueError(f"The sampling interval is above 0 seconds, not {interval!r}.")
 
 
+def _at_least_one(samples: float) -> int:
+    number = plain_int("number of samples", samples)
+    if number < 1:
+        raise InvalidValueError(f"The number of samples is at least 1, not {samples!r}.")
+    return number
+
+
 class SystemMetrics:
     """Samples this machine into one run from `start` to `stop`. What cannot be read is left out.
 
     Args:
         client: Where to write.
         seconds: Between two samples.
+        samples: Their mean is logged each time there are this many.
+        prefix: Of the metrics' names.
 
     Raises:
         UnsupportedError: psutil is not installed.
     """
 
-    def __init__(self, client: TrackingClient, seconds: float) -> None:
+    def __init__(
+        self, client: TrackingClient, seconds: float, samples: int = 1, prefix: str = PREFIX
+    ) -> None:
         try:
             import psutil  # noqa: PLC0415
         except ImportError as error:
@@ -104,6 +160,7 @@ class SystemMetrics:
         # What psutil raises in a container, on a platform it does not know, of another's process.
         self._unreadable = (psutil.Error, OSError, RuntimeError)
         self._client, self._seconds = client, seconds
+        self._samples, self._prefix = samples, prefix
         self._gpus = _Gpus()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -141,7 +198,7 @@ class SystemMetrics:
         for read in (self._cpu, self._memory, self._disk, self._traffic, self._gpus.sample):
             with suppress(*self._unreadable):
                 found |= read()
-        return {f"{PREFIX}{key}": value for key, value in found.items()}
+        return {f"{self._prefix}{key}": value for key, value in found.items()}
 
     def _cpu(self) -> dict[str, float]:
         return {"cpu_utilization_percentage": self._psutil.cpu_percent()}
@@ -171,17 +228,33 @@ class SystemMetrics:
         }
 
     def _next_step(self, run_id: str) -> int:
-        keys = [key for key in self._client.get_run(run_id).data.metrics if key.startswith(PREFIX)]
+        keys = [
+            key for key in self._client.get_run(run_id).data.metrics if key.startswith(self._prefix)
+        ]
         last = [self._client.get_metric_history(run_id, key)[-1].step for key in keys]
         return max(last, default=-1) + 1
 
     def _loop(self, run_id: str, step: int) -> None:
+        taken: list[dict[str, float]] = []
         while not self._stop.wait(self._seconds):
+            taken.append(self.sample())
+            if len(taken) < self._samples:
+                continue
             try:
-                self._client.log_metrics(run_id, self.sample(), step=step)
+                self._client.log_metrics(run_id, _means(taken), step=step)
             except TrackerError:  # The run was deleted or the disk is full: its owner is told.
                 return
+            taken.clear()
             step += 1
+
+
+def _means(samples: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of each value over the samples that have it."""
+    found: dict[str, list[float]] = {}
+    for sample in samples:
+        for key, value in sample.items():
+            found.setdefault(key, []).append(value)
+    return {key: sum(values) / len(values) for key, values in found.items()}
 
 
 class _Gpus:

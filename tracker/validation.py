@@ -16,7 +16,7 @@ from tracker.numbers import plain_int
 MAX_KEY: Final = 250
 MAX_PARAM_VALUE: Final = 6_000
 MAX_TAG_VALUE: Final = 8_000
-MAX_EXPERIMENT_TAG_VALUE: Final = 5_000
+MAX_EXPERIMENT_TAG_VALUE: Final = 20_000
 MAX_EXPERIMENT_NAME: Final = 500
 MAX_RUN_NAME: Final = 250
 # More than a database can hold; one more, or another page, still fits in 64 bits.

@@ -9,7 +9,14 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from training.errors import ConfigError, DeviceError, PeerFailedError, TrainingError, UsageError
+from training.errors import (
+    ConfigError,
+    DataError,
+    DeviceError,
+    PeerFailedError,
+    TrainingError,
+    UsageError,
+)
 from training.process import (
     interruptible,
     is_main_process,
@@ -27,17 +34,16 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 MAX_SEEDS = 400
 """As many seeds of 19 digits as fit into a tag of the run that summarizes them."""
 INTERRUPTED = 130
-BROKEN_PIPE = 141
 INSTALL = "install it with: pip install 'ml-tracker[training]'"
+REINSTALL = "reinstall it with: pip install --force-reinstall torch torchvision"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     with tolerant_stdout() as output:
         code = _exit_code(_parsed(arguments))
-        with suppress(BrokenPipeError):
-            output.flush()
-        if output.failure is None:
+        output.flush()
+        if output.failure is None or isinstance(output.failure, BrokenPipeError):
             return code
         reason = output.failure.strerror
         return _complain(f"not all output could be written: {reason}", code or 1)
@@ -50,9 +56,6 @@ def _exit_code(options: argparse.Namespace) -> int:
         return 0 if _is_reported_by_rank_0(error) else _complain(error, error.exit_code)
     except ModuleNotFoundError as error:
         return _complain(f"{error.name} is not installed; {INSTALL}", 1)
-    except BrokenPipeError:
-        silence(sys.stdout)  # its reader, such as `head`, is gone
-        return BROKEN_PIPE
     except KeyboardInterrupt:
         if is_main_process():
             command = resume_command(options)
@@ -189,14 +192,25 @@ def _load_config(options: argparse.Namespace) -> Config:
     if options.seed is not None:
         overrides.append(f"data_prep.seed={options.seed}")
     config = load_config(options.config, overrides)
-    return config.with_data_root(options.data_root) if options.data_root else config
+    if options.data_root is None:
+        return config
+    if not os.path.lexists(os.path.expanduser(options.data_root)):  # noqa: PTH111
+        raise DataError(
+            f"--data-root {options.data_root!r} does not exist; create the folder first, or leave "
+            "--data-root out to use paths.root of the configuration"
+        )
+    return config.with_data_root(options.data_root)
 
 
 def _check_torch() -> None:
     try:
         import torch  # noqa: F401, PLC0415 -- takes seconds
     except (ImportError, OSError) as error:
-        raise DeviceError(f"torch cannot be imported ({error}); {INSTALL}") from error
+        if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+            raise DeviceError(f"torch is not installed; {INSTALL}") from error
+        raise DeviceError(
+            f"torch is installed but cannot be loaded ({error}); {REINSTALL}"
+        ) from error
 
 
 def _is_reported_by_rank_0(error: TrainingError) -> bool:

@@ -84,6 +84,7 @@ PathText = Annotated[str, Field(min_length=1), AfterValidator(_text), AfterValid
 ImageFile = Annotated[
     str, Field(max_length=200), AfterValidator(_text), AfterValidator(_image_file)
 ]
+Option = bool | int | float | str | None
 MetricName = Literal["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
 
 
@@ -168,11 +169,14 @@ class ModelConfig(Section):
         16,
         32,
     ]
+    model_options: dict[Name, Option] = {}
     train_on: Literal["sharp", "blurred", "both"] = "sharp"
     max_samples: Annotated[int, Field(ge=2, le=1_000_000_000)] | None = None
     data_split_ratio: Annotated[Number, Field(gt=0, lt=1)] = 0.8
     batch_size: Count = 64
+    drop_last: bool = False
     max_epochs: Count = 10
+    patience: Count | None = None
     learning_rate: Annotated[Number, Field(gt=0)] = 0.01
     optimizer: Literal["sgd", "adam"] = "sgd"
     momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.0

@@ -70,7 +70,8 @@ class StudyData:
                     f"set has {len(self.train)} images"
                 )
             try:
-                split_sizes(len(self.train), model)
+                per_set, _ = split_sizes(len(self.train), model)
+                _check_batches(per_set * len(self.training_sets(model.train_on)), model)
             except ConfigError as error:
                 raise ConfigError(f"model_configs.{name}: {error}") from error
 
@@ -93,6 +94,15 @@ def prepare(config: Config, folder: Path, say: Say = print) -> StudyData:
     if any(part.path.parent != root for part in vars(data).values()):
         say(f"The data root {root} is read-only: prepared images are kept for this run only.")
     return data
+
+
+def _check_batches(count: int, model: ModelConfig) -> None:
+    """Check that `drop_last` leaves at least one batch of `count` images."""
+    if model.drop_last and count < model.batch_size:
+        raise ConfigError(
+            f"drop_last leaves no batch: there are {count} images to train on and batch_size is "
+            f"{model.batch_size}"
+        )
 
 
 @contextmanager

@@ -73,14 +73,15 @@ def out_of_memory_as_error() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise DeviceError(
             "there is not enough memory for it; a smaller network or a smaller batch takes less"
         ) from error
 
 
-def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is a failed allocation of the CPU or the GPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     is_plain = type(error) is RuntimeError  # the CPU allocator has no class of its own

@@ -7,6 +7,7 @@
     * DeviceError            the machine lacks what was asked for
     * CheckpointError        a checkpoint is missing, damaged or of another shape
     * NonFiniteLossError     the loss became NaN or infinite
+    * NetworkError           the code of a network raised an error
     * RunFailedError         a run ended FAILED; holds its outcome
     * PeerFailedError        another process failed, and reports why
 """
@@ -69,6 +70,10 @@ class NonFiniteLossError(TrainingError):
             f"the loss is no longer finite at step {self.step} (epoch {self.epoch}); "
             "a smaller learning_rate usually helps"
         )
+
+
+class NetworkError(TrainingError):
+    """The code of a network raised an error while it was trained or evaluated."""
 
 
 class RunFailedError(TrainingError):

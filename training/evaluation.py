@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from training.image_sets import CLASSES
+from training.model import network_errors
 from training.step import to_input
 
 if TYPE_CHECKING:
@@ -198,5 +199,8 @@ def score(logits: Tensor, labels: Tensor) -> Scores:
 def predict_logits(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:
     """The (N, 10) float32 logits of (N, 28, 28) uint8 images, in evaluation mode."""
     model.eval()
-    parts = [model(to_input(batch)).float() for batch in torch.split(images, batch_size)]
+    parts: list[Tensor] = []
+    for batch in torch.split(images, batch_size):
+        with network_errors(model, batch):
+            parts.append(model(to_input(batch)).float())
     return torch.cat(parts)

@@ -12,8 +12,9 @@ import yaml
 from training.checkpoint import Checkpoint
 from training.device import describe, versions
 from training.loop import Task
-from training.model import build_model, parameter_count, unused_keys
+from training.model import build_model, planned_parameter_count, unused_keys
 from training.outcome import EpochResult, best_epoch
+from training.seeds import GlobalGenerators
 from training.split import Split, examples, split_indices
 from training.step import build_optimizer, build_step
 
@@ -90,20 +91,21 @@ class Experiment:
     def params(self) -> dict[str, Any]:
         """The run's parameters under flat names, without those that have no effect."""
         split = self.split()
+        settings = self.settings.model_dump(
+            exclude=UNTRACKED_KEYS | unused_keys(self.settings).keys()
+        )
+        options = settings.pop("model_options", {})
         return {
-            **self.settings.model_dump(exclude=UNTRACKED_KEYS | unused_keys(self.settings).keys()),
+            **settings,
+            **{f"model_options.{key}": value for key, value in options.items()},
             "max_samples": self.settings.max_samples or len(self.data.train),
             "train_samples": len(split.train),
             "val_samples": len(split.validation),
-            "parameters": self._parameter_count(),
+            "parameters": planned_parameter_count(self.settings),
             "blur_sigma": self.config.data_prep.blur_sigma,
             "seed": self.seed,
             "data_source": self.data.source,
         }
-
-    def _parameter_count(self) -> int:
-        with torch.device("meta"):  # shapes without numbers, which take no memory
-            return parameter_count(build_model(self.settings, self.seed))
 
     def environment_params(self) -> dict[str, Any]:
         """Parameters of the place, which may differ after a run is resumed."""
@@ -140,11 +142,15 @@ class Training:
         self.experiment, self.resumed = experiment, resumed
         settings = experiment.settings
         torch.set_num_threads(settings.threads)
+        # Before the network is built: its builder may draw from the global generators.
+        self.generators = GlobalGenerators(experiment.seed, experiment.world, experiment.device)
         self.model = build_model(settings, experiment.seed).to(experiment.device)
         self.optimizer = build_optimizer(self.model, settings)
+        self.generators.keep()
         self.history: list[EpochResult] = list(resumed.history) if resumed else []
         if resumed:
             resumed.restore(self.model, self.optimizer)
+            self.generators.restore(resumed.generators)
 
     def task(self) -> Task:
         """What the training loop takes."""
@@ -158,6 +164,7 @@ class Training:
             config=settings,
             seed=experiment.seed,
             world=experiment.world,
+            generators=self.generators,
             on_batch=experiment.report.batch_done,
         )
 
@@ -175,5 +182,6 @@ class Training:
             history=list(self.history),
             best_epoch=best_epoch(self.history, settings),
             seed=self.experiment.seed,
+            generators=self.generators.states,
             settings=settings.model_dump(exclude=set(unused_keys(settings))),
         )

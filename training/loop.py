@@ -18,8 +18,8 @@ import torch
 
 from training.errors import NonFiniteLossError
 from training.evaluation import predict_logits, score
-from training.outcome import EpochResult
-from training.seeds import generator
+from training.outcome import EpochResult, has_stalled
+from training.seeds import GlobalGenerators, generator
 from training.step import learning_rate
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Task:
     """What is trained, on what, and how.
 
     Args:
+        generators: What the network draws from while it trains, with dropout for one.
         on_batch: Called every 50 steps with (epoch, steps done, steps per epoch).
     """
 
@@ -52,32 +53,41 @@ class Task:
     config: ModelConfig
     seed: int
     world: World
+    generators: GlobalGenerators
     on_batch: Callable[[int, int, int], None] | None = None
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimizer steps in an epoch; the last batch may be smaller than the others."""
-        return -(-len(self.train) // self.config.batch_size)
+        """Optimizer steps in an epoch; the last batch may be smaller, unless it is dropped."""
+        whole, rest = divmod(len(self.train), self.config.batch_size)
+        return whole if self.config.drop_last or not rest else whole + 1
+
+    @property
+    def images_per_epoch(self) -> int:
+        """Images trained on in an epoch: all, unless the last batch is dropped."""
+        return min(len(self.train), self.steps_per_epoch * self.config.batch_size)
 
 
-def train_epochs(task: Task, after: int = 0) -> Iterator[EpochResult]:
+def train_epochs(task: Task, history: list[EpochResult]) -> Iterator[EpochResult]:
     """Train one epoch per iteration; the caller records and saves between two of them.
 
     Args:
         task: What to train.
-        after: Epochs done already, in a resumed run.
+        history: The results of the epochs done already; those of new ones are appended.
 
     Raises:
         NonFiniteLossError: The loss became NaN or infinite.
     """
     config, world, steps = task.config, task.world, task.steps_per_epoch
-    for epoch in range(after + 1, config.max_epochs + 1):
+    while len(history) < config.max_epochs and not has_stalled(history, config):
+        epoch = len(history) + 1
+        task.generators.activate()  # whatever the caller drew since the last epoch
         start = time.perf_counter()
 
         # The order depends on the seed and the epoch alone, so that a resumed run draws the one it
         # would have drawn. It is drawn on the CPU: every device then sees the same order.
         order = torch.randperm(len(task.train), generator=generator(task.seed, "shuffle", epoch))
-        order = order.to(task.train.labels.device)  # (N,) int64
+        order = order[: task.images_per_epoch].to(task.train.labels.device)  # (N,) int64
         # One gather for the whole epoch; a batch is then a view of its rows.
         images = task.train.images[order]  # (N, 28, 28) uint8
         labels = task.train.labels[order]  # (N,) int64
@@ -107,8 +117,11 @@ def train_epochs(task: Task, after: int = 0) -> Iterator[EpochResult]:
         # Each train logit is from before its step's update, so only validation sees the last one.
         if not world.all_true(math.isfinite(val_loss)):
             raise NonFiniteLossError(epoch, epoch * steps)
-        speed = len(task.train) / seconds
-        yield EpochResult(epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds, speed)
+        task.generators.gather()
+        speed = task.images_per_epoch / seconds
+        losses = train_loss, train_accuracy, val_loss, val_accuracy
+        history.append(EpochResult(epoch, *losses, seconds, speed))
+        yield history[-1]
 
 
 def _epoch_metrics(
@@ -120,7 +133,7 @@ def _epoch_metrics(
         NonFiniteLossError: A loss is NaN or infinite.
     """
     scores = score(torch.cat(logits).float(), torch.cat(labels))  # this process's N / size images
-    loss, accuracy = (task.world.all_reduce(scores.sums()) / len(task.train)).tolist()
+    loss, accuracy = (task.world.all_reduce(scores.sums()) / task.images_per_epoch).tolist()
     if not math.isfinite(loss):
         # (images,) int64: the step within the epoch that each image was in
         steps = torch.repeat_interleave(torch.tensor([len(part) for part in labels]))

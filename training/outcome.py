@@ -45,6 +45,13 @@ def best_epoch(history: Sequence[EpochResult], config: ModelConfig) -> int:
     return min(history, key=lambda result: sign * result.metrics()[config.best_metric]).epoch
 
 
+def has_stalled(history: Sequence[EpochResult], config: ModelConfig) -> bool:
+    """Whether early stopping applies: no better epoch for `patience` epochs."""
+    if config.patience is None or not history:
+        return False
+    return len(history) - best_epoch(history, config) >= config.patience
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended.

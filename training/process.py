@@ -97,9 +97,10 @@ def _location_options(options: argparse.Namespace) -> Iterator[str]:
 
 
 class TolerantOutput(io.TextIOBase):
-    """A text stream that drops what follows once it cannot be written, on a full disk for one.
+    """A text stream that drops what follows once it cannot be written.
 
-    A reader that closes the pipe, such as `head`, still ends the program.
+    The disk may be full, or the reader of a pipe, such as `head`, may have left: neither is a
+    reason to stop a training.
 
     Args:
         stream: Where the text goes.
@@ -140,8 +141,6 @@ class TolerantOutput(io.TextIOBase):
     def _failure_kept(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError:
-            raise
         except OSError as error:
             self.failure = self.failure or error
             silence(self._stream)

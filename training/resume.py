@@ -1,4 +1,12 @@
-"""Resuming a run that was interrupted, or what is left of a run of several seeds."""
+"""Resuming a run: what is left of an interrupted one, or more epochs of a finished one.
+
+A run keeps its settings. Only more epochs, and with them another patience, may be asked for:
+
+    python -m training --resume default_3f2a91bc --set model_configs.default.max_epochs=20
+
+which trains as a run of 20 epochs would have from there on. A one-cycle schedule follows the
+longer cycle from the epoch that was reached.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +28,7 @@ from training.experiment import Training
 from training.outcome import Outcome
 from training.preflight import open_database
 from training.records import used_sets
-from training.run import NOT_RESUMABLE, recorded, train_and_record
+from training.run import recorded, train_and_record
 from training.study import SEEDS_TAG, new_child, run_all, summarize_seeds
 
 if TYPE_CHECKING:
@@ -30,13 +38,13 @@ if TYPE_CHECKING:
     from training.experiment import Experiment, RunEnvironment
     from training.study import Work
 
-MAY_CHANGE = {"download", "description", "on_request"}
+MAY_CHANGE = {"download", "description", "on_request", "patience"}
 """Keys that may differ when a run is resumed, besides the paths, the tracking and the testing."""
 
 
 @dataclass(frozen=True)
-class InterruptedRun:
-    """A run to resume, and the configuration it started with at the paths of today."""
+class ResumableRun:
+    """A run to resume, and the configuration to resume it with, at the paths of today."""
 
     run: tracker.Run
     name: str
@@ -47,7 +55,7 @@ class InterruptedRun:
 class Continuation:
     """A run that can be resumed, with everything it continues from."""
 
-    run_id: str
+    run: tracker.Run
     training: Training
     keeper: CheckpointKeeper
 
@@ -55,46 +63,57 @@ class Continuation:
 def resume_run(
     config: Config, reference: str, overrides: Sequence[str], environment: RunEnvironment
 ) -> tuple[list[Outcome], str]:
-    """Resume a run, or what is left of a run of several seeds.
+    """Resume a run, or a run of several seeds.
 
-    Everything but the paths stays as it was when the run started.
+    Everything but the paths and the number of epochs stays as it was when the run started.
 
     Args:
         config: Where the images and the database are now.
         reference: The run's id or name, or the start of either.
-        overrides: `--set` arguments; they may only repeat the run's own values.
+        overrides: `--set` arguments; besides more epochs, they may only repeat the run's values.
         environment: Where.
 
     Raises:
         UsageError: There is no such run, or it needs no resuming.
         TrainingError: Its checkpoint, its configuration or its images do not fit.
     """
-    interrupted = environment.world.broadcast(lambda: _interrupted(config, reference, overrides))
+    found = environment.world.broadcast(lambda: _resumable(config, reference, overrides))
 
     def train(experiment: Experiment) -> Outcome:
-        if SEEDS_TAG in interrupted.run.data.tags:
-            return _resume_seeds(experiment, interrupted.run)
-        return _resume_experiment(continuation(experiment, interrupted.run))
+        if SEEDS_TAG in found.run.data.tags:
+            return _resume_seeds(experiment, found.run)
+        return _resume_experiment(continuation(experiment, found.run))
 
-    return run_all(interrupted.config, [interrupted.name], environment, train)
+    return run_all(found.config, [found.name], environment, train)
 
 
-def _interrupted(config: Config, reference: str, overrides: Sequence[str]) -> InterruptedRun:
+def _resumable(config: Config, reference: str, overrides: Sequence[str]) -> ResumableRun:
     if not Path(config.tracking.database).exists():
         raise UsageError(f"there is no database {config.tracking.database} to find the run in")
     open_database(config)
     run = find_run(reference)
-    original = original_config(run, overrides)
+    original = original_config(run)
+    resumed = _changed(original, run, overrides)
     name = next(iter(original.model_configs))
+    if run.info.status == "FINISHED" and not _has_more_epochs(original, resumed, name):
+        raise UsageError(
+            f"the run {reference!r} is finished; nothing to resume. To train it further: "
+            f"--set model_configs.{name}.max_epochs=N"
+        )
     update = {"paths": config.paths, "tracking": config.tracking}
-    return InterruptedRun(run, name, original.model_copy(update=update))
+    return ResumableRun(run, name, resumed.model_copy(update=update))
+
+
+def _has_more_epochs(original: Config, resumed: Config, name: str) -> bool:
+    epochs = (config.model_configs[name].max_epochs for config in (original, resumed))
+    return next(epochs) < next(epochs)
 
 
 def find_run(reference: str) -> tracker.Run:
-    """The unfinished run with this id or name, or the only one that starts with it.
+    """The run with this id or name, or the only one whose id or name starts with it.
 
     Raises:
-        UsageError: There is none, there are several, or it is finished or still running.
+        UsageError: There is none, there are several, or it is deleted or still running.
     """
     client = tracker.get_client()
     client.reap()  # a run whose process died no longer counts as running
@@ -105,26 +124,40 @@ def find_run(reference: str) -> tracker.Run:
         raise UsageError(message[0].lower() + message[1:]) from error
     if info.lifecycle_stage == "deleted":
         raise UsageError(f"the run {reference!r} is deleted; restore it first")
-    if info.status in NOT_RESUMABLE:
-        state = NOT_RESUMABLE[info.status]
-        raise UsageError(f"the run {reference!r} is {state}; nothing to resume")
+    if info.status == "RUNNING":
+        raise UsageError(
+            f"the run {reference!r} is still running in another process; nothing to resume"
+        )
     return client.get_run(info.run_id)
 
 
-def original_config(run: tracker.Run, overrides: Sequence[str]) -> Config:
-    """The configuration that a run started with, naming the images that were used.
+def original_config(run: tracker.Run) -> Config:
+    """The configuration of a run, naming the images that were used.
 
     Raises:
-        CheckpointError: The run was not made by the trainer, or `overrides` contradict it.
+        CheckpointError: The run was not made by the trainer.
     """
     try:
-        path = tracker.get_client().artifacts(run.info.run_id).local_path(EFFECTIVE_CONFIG)
+        original = load_config(_config_file(run))
     except tracker.TrackerError as error:
         message = f"the run {run.info.run_name!r} cannot be resumed: it holds no configuration"
         raise CheckpointError(message) from error
-    original, asked = load_config(path), load_config(path, overrides)
     if original.data_prep.source == "auto":  # in runs of earlier releases
         original = original.with_source(run.data.params.get("data_source", "auto"))
+    return original
+
+
+def _config_file(run: tracker.Run) -> Path:
+    return tracker.get_client().artifacts(run.info.run_id).local_path(EFFECTIVE_CONFIG)
+
+
+def _changed(original: Config, run: tracker.Run, overrides: Sequence[str]) -> Config:
+    """A run's configuration with more epochs, if `overrides` ask for them.
+
+    Raises:
+        CheckpointError: They ask for something else.
+    """
+    asked = load_config(_config_file(run), overrides)
     for key, old, new in _differences(original, asked):
         raise CheckpointError(
             f"the run {run.info.run_name!r} started with {key} {old}, which is now {new}; "
@@ -143,7 +176,8 @@ def _differences(original: Config, asked: Config) -> Iterator[tuple[str, Any, An
     ]
     for old, new in pairs:
         for key, value in old:
-            if key not in MAY_CHANGE and getattr(new, key) != value:
+            may_change = key in MAY_CHANGE or (key == "max_epochs" and getattr(new, key) > value)
+            if not may_change and getattr(new, key) != value:
                 yield key, value, getattr(new, key)
 
 
@@ -167,7 +201,7 @@ def continuation(experiment: Experiment, run: tracker.Run) -> Continuation:
                 f"{experiment.seed}"
             )
     keeper = CheckpointKeeper(run.info.run_id, saved.best if saved else None)
-    return Continuation(run.info.run_id, training, keeper)
+    return Continuation(run, training, keeper)
 
 
 def _check_images(experiment: Experiment, run: tracker.Run) -> None:
@@ -192,12 +226,12 @@ def _resume_experiment(resumed: Continuation, *, nested: bool = False) -> Outcom
     """Train the rest of a run.
 
     Raises:
-        UsageError: The run is running or finished by now.
+        UsageError: Another process resumed the run since it was looked at.
         RunFailedError: The training cannot continue; the run is FAILED and keeps what it had.
         KeyboardInterrupt: Ctrl-C; the run is KILLED and keeps what it had.
     """
     training = resumed.training
-    with recorded(training.experiment, run_id=resumed.run_id, nested=nested) as record:
+    with recorded(training.experiment, resumed=resumed.run, nested=nested) as record:
         return train_and_record(training, resumed.keeper, record)
 
 
@@ -217,8 +251,9 @@ def _resume_seeds(experiment: Experiment, parent: tracker.Run) -> Outcome:
     if len(seeds) < 2:  # noqa: PLR2004 -- one seed has no deviation
         raise CheckpointError(f"the tag {SEEDS_TAG!r} of the run does not list several seeds")
     work = {seed: _rest_of_child(experiment.with_seed(seed), parent) for seed in seeds}
-    with recorded(experiment, run_id=parent.info.run_id) as record:
-        return summarize_seeds(experiment, work, record)
+    with recorded(experiment, resumed=parent) as record:
+        step = experiment.settings.max_epochs if parent.info.status == "FINISHED" else 0
+        return summarize_seeds(experiment, work, record, step)
 
 
 def _rest_of_child(experiment: Experiment, parent: tracker.Run) -> Work:
@@ -228,7 +263,9 @@ def _rest_of_child(experiment: Experiment, parent: tracker.Run) -> Work:
         [parent.info.experiment_id], f"{is_child} AND params.seed = '{experiment.seed}'"
     )
     for run in found:
-        if run.info.status == "FINISHED":
+        if run.info.status == "FINISHED" and not _has_more_epochs(
+            original_config(run), experiment.config, experiment.name
+        ):
             return partial(_finished, experiment, run)
         if run.info.status == "RUNNING":
             raise UsageError(f"the run {run.info.run_name!r} is still running in another process")

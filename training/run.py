@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import tracker
 from tracker.exceptions import InvalidStateError
-from tracker.tags import TRACKER_FAILURE_REASON
 from training.checkpoint import Checkpoint, CheckpointKeeper
 from training.config import EFFECTIVE_CONFIG
 from training.device import out_of_memory_as_error
@@ -30,6 +29,7 @@ from training.errors import (
 )
 from training.experiment import Experiment, Training
 from training.loop import train_epochs
+from training.model import CODE_ERRORS
 from training.outcome import Outcome
 from training.records import record_datasets, record_evaluation, record_model, used_sets
 from training.report import RunHeader
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from training.data import StudyData
     from training.experiment import RunEnvironment
 
-NOT_RESUMABLE = {"RUNNING": "still running in another process", "FINISHED": "finished"}
+EXTENSION_TAG = "extended"
+"""The tag that names what a run was resumed with, such as 'max_epochs=20'."""
+MAY_BE_EXTENDED = ("max_epochs", "patience")
 
 
 class RunRecord:
@@ -58,7 +60,7 @@ class RunRecord:
             for key in run.data.metrics
             for point in client.get_metric_history(run_id, key)
         }
-        self._params = run.data.params.keys()
+        self._params = run.data.params
 
     def log_setup(self, experiment: Experiment) -> None:
         """Log the configuration, without which a run cannot be resumed, and the parameters.
@@ -67,7 +69,16 @@ class RunRecord:
             TrackerError: A parameter is not what it was when the run started.
         """
         tracker.log_text(experiment.effective_config(), EFFECTIVE_CONFIG)
-        tracker.log_params(experiment.params())
+        params = experiment.params()
+        extended = {
+            key: params.pop(key)
+            for key in MAY_BE_EXTENDED
+            if self._params.get(key, str(params[key])) != str(params[key])
+        }
+        if extended:  # a parameter is written once
+            words = " ".join(f"{key}={value}" for key, value in extended.items())
+            tracker.set_tag(EXTENSION_TAG, words)
+        tracker.log_params(params)
         environment = experiment.environment_params()  # may have changed since the run started
         tracker.log_params({k: v for k, v in environment.items() if k not in self._params})
 
@@ -104,8 +115,7 @@ def train_and_record(training: Training, keeper: CheckpointKeeper, record: RunRe
         ) in training.history:  # a killed process may have saved an epoch but not logged it
             record.log_metrics(result.metrics(), result.epoch)
         with _job_broadcast(training), keeper.written_at_the_end():
-            for result in train_epochs(training.task(), after=done):
-                training.history.append(result)
+            for result in train_epochs(training.task(), training.history):
                 record.log_metrics(result.metrics(), result.epoch)
                 keeper.note(training.state())
                 experiment.report.epoch_done(result)
@@ -120,10 +130,11 @@ def _record_best(training: Training, best: Checkpoint, record: RunRecord) -> dic
     """Evaluate and keep the network of the best epoch; return its test metrics."""
     experiment, settings = training.experiment, training.experiment.settings
     best.restore(training.model)
+    training.generators.activate()  # a resumed run evaluates with the same draws
     batch_size = experiment.config.testing.batch_size
     metrics = record_evaluation(training.model, experiment.data, batch_size, experiment.device)
     final = {**metrics, "best_epoch": float(best.epoch)}
-    record.log_metrics(final, settings.max_epochs)
+    record.log_metrics(final, len(training.history))
     used = used_sets(experiment.data, experiment.split(), settings)
     record_model(training.model, best, used, metrics)
     return metrics
@@ -133,7 +144,7 @@ def _record_best(training: Training, best: Checkpoint, record: RunRecord) -> dic
 def recorded(
     experiment: Experiment,
     *,
-    run_id: str | None = None,
+    resumed: tracker.Run | None = None,
     nested: bool = False,
     tags: Mapping[str, str] | None = None,
 ) -> Iterator[RunRecord]:
@@ -141,31 +152,30 @@ def recorded(
 
     Args:
         experiment: What is trained.
-        run_id: The run to resume; by default, a new one is created.
+        resumed: The run to resume, as it was found; by default, a new one is created.
         nested: Make it a child of the active run.
         tags: Of a new run, beside the configuration's name and the source of its images.
 
     Raises:
         RunFailedError: The block cannot continue; the run is FAILED, says why and keeps what it
             had.
-        UsageError: The run to resume is running or finished by now.
+        UsageError: Another process resumed the run since it was found.
         PeerFailedError: Another process is gone, so other runs cannot be trained either.
         TrackerError: Nothing can be recorded any more.
     """
-    which = _claimed(run_id) if run_id else _new(experiment, tags or {})
+    which = _claimed(resumed) if resumed else _new(experiment, tags or {})
     start = time.perf_counter()
-    with tracker.start_run(**which, nested=nested) as run:
-        try:
-            with _reason_kept(run.info.run_id), out_of_memory_as_error():
-                record = RunRecord(run)
-                record.log_setup(experiment)
-                yield record
-        except PeerFailedError:
-            raise
-        except TrainingError as error:
-            info, seconds = run.info, time.perf_counter() - start
-            failed = Outcome(experiment.name, info.run_id, info.run_name, "FAILED", seconds=seconds)
-            raise RunFailedError(failed, str(error)) from error
+    try:
+        with tracker.start_run(**which, nested=nested) as run, out_of_memory_as_error():
+            record = RunRecord(run)
+            record.log_setup(experiment)
+            yield record
+    except PeerFailedError:
+        raise
+    except TrainingError as error:
+        info, seconds = run.info, time.perf_counter() - start
+        failed = Outcome(experiment.name, info.run_id, info.run_name, "FAILED", seconds=seconds)
+        raise RunFailedError(failed, str(error)) from error
 
 
 def _new(experiment: Experiment, tags: Mapping[str, str]) -> dict[str, Any]:
@@ -177,25 +187,15 @@ def _new(experiment: Experiment, tags: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _claimed(run_id: str) -> dict[str, Any]:
-    """Set a run RUNNING, unless another process did so since it was looked at."""
+def _claimed(run: tracker.Run) -> dict[str, Any]:
+    """Set a run RUNNING, unless another process resumed it since it was found."""
+    others = {"RUNNING", "FINISHED"} - {run.info.status}
     try:
-        run = tracker.get_client().resume_run(run_id, unless=NOT_RESUMABLE)
+        tracker.get_client().resume_run(run.info.run_id, unless=others)
     except InvalidStateError as error:
         raise UsageError(f"{error} Another process was faster.") from error
     tracker.set_experiment(experiment_id=run.info.experiment_id)  # whatever is configured now
-    return {"run_id": run_id}
-
-
-@contextmanager
-def _reason_kept(run_id: str) -> Iterator[None]:
-    """Keep the reason of a failure among the run's tags."""
-    try:
-        yield
-    except (TrainingError, tracker.TrackerError) as error:
-        with suppress(tracker.TrackerError):  # the first error is the one to report
-            tracker.get_client().set_tag(run_id, TRACKER_FAILURE_REASON, str(error))
-        raise
+    return {"run_id": run.info.run_id}
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _job_broadcast(training: Training) -> Iterator[None]:
     experiment.world.broadcast(lambda: Job(experiment.name, experiment.seed, training.resumed))
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except (*CODE_ERRORS, MemoryError) as error:
         raise PeerFailedError(
             f"the processes cannot train together any more: {first_line(error)}"
         ) from error
@@ -240,9 +240,9 @@ def follow_jobs(config: Config, data: StudyData, environment: RunEnvironment) ->
         )
         try:
             with suppress(NonFiniteLossError), out_of_memory_as_error():  # rank 0 reports it
-                for result in train_epochs(training.task(), after=len(training.history)):
-                    training.history.append(result)
-        except RuntimeError as error:
+                for _ in train_epochs(training.task(), training.history):
+                    pass
+        except CODE_ERRORS as error:
             rank = environment.world.rank
             message = f"process {rank} cannot train along: {first_line(error)}"
             raise TrainingError(message) from error

@@ -16,6 +16,8 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
+from training.model import network_errors
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -98,12 +100,13 @@ def autograd_step(
         for group in optimizer.param_groups:
             group["lr"] = lr
         optimizer.zero_grad()
-        with torch.autocast(device, torch.bfloat16, enabled=config.mixed_precision):
-            logits: Tensor = network(to_input(images))  # (b, 10)
-        loss = functional.cross_entropy(logits.float(), labels, reduction="sum")
-        # A sum over b images becomes the mean over all B: DistributedDataParallel divides the
-        # gradients by the number of processes, which is undone here.
-        torch.autograd.backward(loss * (processes / batch_size))
+        with network_errors(network, images):
+            with torch.autocast(device, torch.bfloat16, enabled=config.mixed_precision):
+                logits: Tensor = network(to_input(images))  # (b, 10)
+            loss = functional.cross_entropy(logits.float(), labels, reduction="sum")
+            # A sum over b images becomes the mean over all B: DistributedDataParallel divides the
+            # gradients by the number of processes, which is undone here.
+            torch.autograd.backward(loss * (processes / batch_size))
         optimizer.step()
         return logits.detach()
 

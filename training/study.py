@@ -186,8 +186,17 @@ def new_child(experiment: Experiment) -> Work:
     return partial(run_experiment, experiment, nested=True)
 
 
-def summarize_seeds(experiment: Experiment, work: dict[int, Work], record: RunRecord) -> Outcome:
-    """Do the work of each seed; log the mean and deviation of the results in the active run."""
+def summarize_seeds(
+    experiment: Experiment, work: dict[int, Work], record: RunRecord, step: int = 0
+) -> Outcome:
+    """Do the work of each seed; log the mean and deviation of the results in the active run.
+
+    Args:
+        experiment: The configuration.
+        work: What is left to do, by seed.
+        record: Of the active run.
+        step: Of the logged metrics; above 0 if the run was finished before.
+    """
     start = time.perf_counter()
     results = []
     for seed, train in work.items():
@@ -196,7 +205,7 @@ def summarize_seeds(experiment: Experiment, work: dict[int, Work], record: RunRe
         except RunFailedError as failure:
             raise TrainingError(f"seed {seed}: {failure}") from failure
     means, spread = mean_and_spread(results)
-    record.log_metrics({f"{key}_mean": value for key, value in means.items()})
-    record.log_metrics({f"{key}_std": value for key, value in spread.items()})
+    record.log_metrics({f"{key}_mean": value for key, value in means.items()}, step)
+    record.log_metrics({f"{key}_std": value for key, value in spread.items()}, step)
     info, seconds = record.info, time.perf_counter() - start
     return Outcome(experiment.name, info.run_id, info.run_name, "FINISHED", means, spread, seconds)

@@ -45,6 +45,7 @@ from training.data import prepare, writable_folder
 from training.distributed import World
 from training.loop import Task, train_epochs
 from training.model import build_model
+from training.seeds import GlobalGenerators
 from training.split import examples, split_indices
 from training.step import build_optimizer, build_step
 
@@ -93,8 +94,8 @@ def our_epoch(data: StudyData) -> Callable[[], object]:
     split = split_indices(len(data.train), config, seed=1)
     rows = examples([data.train], split.train)
     one_image = examples([data.train], split.validation[:1])  # the others validate nothing
-    task = Task(model, step, rows, one_image, config, 1, World())
-    return lambda: next(train_epochs(task))
+    task = Task(model, step, rows, one_image, config, 1, World(), GlobalGenerators(1))
+    return lambda: next(train_epochs(task, []))
 
 
 def tensor_loader_epoch(data: StudyData) -> Callable[[], object]:

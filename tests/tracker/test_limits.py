@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tracker
-from tracker.exceptions import InvalidValueError, NotFoundError
+from tracker.exceptions import InvalidValueError, NotFoundError, ParamConflictError
 
 
 def test_a_long_tag_of_a_new_run_is_cut_and_kept_whole(client):
@@ -27,11 +27,9 @@ def test_a_long_tag_of_a_new_run_is_cut_and_kept_whole(client):
         lambda: tracker.log_params({"k": "x" * 9_000}),
         lambda: tracker.set_tag("k", "x" * 9_000),
         lambda: tracker.get_client().create_run("0", tags={"k": "x" * 9_000}),
-        lambda: tracker.get_client().create_experiment("e", tags={"k": "x" * 9_000}),
-        lambda: tracker.get_client().set_experiment_tag("0", "k", "x" * 9_000),
         lambda: tracker.start_run(run_name="x" * 9_000, nested=True),
     ],
-    ids=["param", "params", "tag", "run", "experiment", "experiment's tag", "name"],
+    ids=["param", "params", "tag", "run", "name"],
 )
 def test_the_warning_of_a_cut_points_at_the_line_that_logged(verb):
     tracker.start_run()
@@ -40,10 +38,89 @@ def test_the_warning_of_a_cut_points_at_the_line_that_logged(verb):
     assert {warning.filename for warning in caught} == {__file__}
 
 
-def test_a_long_tag_of_a_new_experiment_is_cut(client):
-    with pytest.warns(UserWarning, match="is cut to 5000"):
-        experiment_id = client.create_experiment("e", tags={"k": "x" * 9_000})
-    assert len(client.get_experiment(experiment_id).tags["k"]) == 5_000
+@pytest.mark.parametrize("length", [5_001, 12_000, 20_000])
+def test_a_long_tag_of_an_experiment_is_kept_whole(client, length):
+    text = "x" * length
+    experiment_id = client.create_experiment("e", tags={"k": text})
+    client.set_experiment_tag(experiment_id, "mlflow.note.content", text)
+    tags = client.get_experiment(experiment_id).tags
+    assert tags == {"k": text, "mlflow.note.content": text}
+
+
+def test_a_tag_that_an_experiment_cannot_keep_whole_is_refused(client):
+    client.set_experiment_tag("0", "k", "before")
+    for verb in (
+        lambda: client.set_experiment_tag("0", "k", "x" * 20_001),
+        lambda: client.create_experiment("e", tags={"k": "x" * 20_001}),
+    ):
+        with pytest.raises(InvalidValueError, match="'k' has 20001 characters; at most 20000"):
+            verb()
+    assert client.get_experiment("0").tags == {"k": "before"}
+    assert client.get_experiment_by_name("e") is None
+
+
+def renamed(client, name):
+    run_id = client.create_run("0").info.run_id
+    client.update_run(run_id, name=name)
+    return run_id
+
+
+def tagged(client, name):
+    run_id = client.create_run("0").info.run_id
+    client.set_tag(run_id, "mlflow.runName", name)
+    return run_id
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda client, name: client.create_run("0", run_name=name).info.run_id,
+        lambda client, name: client.create_run("0", tags={"mlflow.runName": name}).info.run_id,
+        renamed,
+        tagged,
+    ],
+    ids=["new", "tag of a new run", "renamed", "tag"],
+)
+def test_a_runs_name_that_is_cut_is_kept_whole(client, give):
+    name = "".join(f"lr={i} " for i in range(100))
+    with pytest.warns(UserWarning, match="is cut to 250"):
+        run_id = give(client, name)
+    kept = Path(client.download_artifacts(run_id, "long_values/run_name.txt"))
+    assert client.get_run(run_id).info.run_name == name[:250]
+    assert kept.read_text() == name
+
+
+def test_a_parameter_that_differs_beyond_the_cut_is_another_value(client, run_id):
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="is cut to 6000"):
+            client.log_param(run_id, "prompt", "x" * 7_000)
+    with (
+        pytest.warns(UserWarning, match="is cut to 6000"),
+        pytest.raises(ParamConflictError, match=r"long_values/params/prompt\.txt"),
+    ):
+        client.log_param(run_id, "prompt", "x" * 6_999 + "y")
+    kept = Path(client.download_artifacts(run_id, "long_values/params/prompt.txt"))
+    assert kept.read_text() == "x" * 7_000
+
+
+@pytest.mark.parametrize(
+    "variable", ["TRACKER_TRUNCATE_LONG_VALUES", "MLFLOW_TRUNCATE_LONG_VALUES"]
+)
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda client, run_id: client.log_param(run_id, "k", "x" * 6_001),
+        lambda client, run_id: client.set_tags(run_id, {"k": "x" * 8_001}),
+        lambda client, _: client.create_run("0", tags={"k": "x" * 8_001}),
+    ],
+    ids=["param", "tags", "run"],
+)
+def test_a_long_value_is_refused_where_the_environment_says_so(
+    client, run_id, verb, variable, monkeypatch
+):
+    monkeypatch.setenv(variable, "false")
+    with pytest.raises(InvalidValueError, match=f"since {variable} is false"):
+        verb(client, run_id)
 
 
 def test_a_name_given_as_a_tag_is_cut_like_any_name(client, run_id):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from contextlib import suppress
@@ -57,8 +58,8 @@ def test_the_substitute_is_announced_and_never_called_mnist(train, study_file):
         (["--resume", "a", "--only", "default"], 2, "as it started; leave out --only"),
         (["--resume", "a", "--seed", "1", "--seeds", "1"], 2, "leave out --seed and --seeds"),
         (["--set", "model_configs.default.model=mpl"], 1, "no model 'mpl'; did you mean 'mlp'?"),
-        (["--data-root", "config.yaml/data"], 1, "data root"),
-        (["--data-root", "x" * 300], 1, "cannot be used: File name too long"),
+        (["--data-root", "config.yaml/data"], 1, "does not exist"),
+        (["--data-root", "x" * 300], 1, "does not exist"),
         (["--data-root", ""], 2, "the folder's name is empty"),
         (["--seed", "-1"], 2, "'-1' is not an integer of 0 or more"),
         (["--seeds", "many"], 2, "'many' is not an integer of 0 or more"),
@@ -92,14 +93,20 @@ def shadowed(folder, package, raised):
     """Puts a package that cannot be imported before the real one; its PYTHONPATH."""
     (folder / "broken" / package).mkdir(parents=True)
     (folder / "broken" / package / "__init__.py").write_text(f"raise {raised}")
-    return str(folder / "broken")
+    return os.pathsep.join([str(folder / "broken"), os.environ.get("PYTHONPATH", "")])
 
 
 @pytest.mark.parametrize(
     ("package", "raised", "message"),
     [
-        ("torch", "OSError('libtorch.so: undefined symbol')", "torch cannot be imported (libtorch"),
-        ("torch", "ModuleNotFoundError('no', name='torch')", "pip install 'ml-tracker[training]'"),
+        (
+            "torch",
+            "OSError('libtorch.so: undefined symbol')",
+            "cannot be loaded (libtorch.so",
+        ),
+        ("torch", "ModuleNotFoundError('no', name='torch')", "torch is not installed; install it"),
+        ("torch", "ImportError('libcudart.so.12')", "reinstall it with: pip install --force"),
+        ("torch", "ModuleNotFoundError('no', name='sympy')", "torch is installed but cannot be"),
         ("yaml", "ModuleNotFoundError('no', name='yaml')", "error: yaml is not installed"),
         ("torchvision", "RuntimeError('operator nms')", "the two come in matching pairs"),
     ],
@@ -129,13 +136,36 @@ def test_a_path_that_the_terminal_cannot_show_is_escaped(train, monkeypatch):
     assert "Runs are in \\xe9.db" in result.stdout
 
 
-def test_a_reader_that_leaves_ends_the_study_without_a_traceback(study_file):
+def test_a_reader_that_leaves_does_not_end_the_study(study_file):
     command = [sys.executable, "-m", "training", "--config", str(study_file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()
         process.stdout.close()
-        assert (process.stderr.read(), process.wait()) == (b"", 141)
-    assert "RUNNING" not in {run.info.status for run in runs_of(study_file)}
+        assert (process.stderr.read(), process.wait()) == (b"", 0)
+    assert [run.info.status for run in runs_of(study_file)] == ["FINISHED", "FINISHED"]
+
+
+def test_a_study_piped_into_head_finishes_its_runs(study_file):
+    words = shlex.join([sys.executable, "-m", "training", "--config", str(study_file)])
+    result = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {words} | head -2"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (result.returncode, result.stderr, len(result.stdout.splitlines())) == (0, "", 2)
+    assert {run.info.status for run in runs_of(study_file)} == {"FINISHED"}
+
+
+@pytest.mark.parametrize("root", ["absent", "absent/below", "~/no such folder of images"])
+def test_a_data_root_that_does_not_exist_is_not_created(study_file, monkeypatch, capsys, root):
+    monkeypatch.chdir(study_file.parent)
+    monkeypatch.setenv("HOME", str(study_file.parent))
+    assert main(["--config", str(study_file), "--data-root", root]) == 1
+    error = capsys.readouterr().err
+    assert f"--data-root {root!r} does not exist; create the folder first" in error
+    assert [path.name for path in study_file.parent.iterdir()] == [study_file.name]
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from training.model import build_model
 from training.outcome import EpochResult
 from training.records import as_json, record_evaluation
 from training.run import recorded
+from training.seeds import GlobalGenerators
 from training.step import build_optimizer, build_step
 
 
@@ -77,9 +78,9 @@ def test_the_step_at_which_the_loss_broke_is_counted_over_all_epochs(make_exampl
         logits = working(images, labels, rate, total)
         return logits * float("nan") if len(calls) == 5 else logits
 
-    task = Task(model, breaking, train, train, config, 1, World())
+    task = Task(model, breaking, train, train, config, 1, World(), GlobalGenerators(1))
     with pytest.raises(NonFiniteLossError, match=r"step 5 \(epoch 2\)"):
-        list(train_epochs(task))
+        list(train_epochs(task, []))
 
 
 @contextmanager
@@ -96,7 +97,7 @@ def no_file_larger_than(size):
 def state_after(epoch, best=None):
     history = [EpochResult(done, 1.0, 0.5, 1.0, 0.5, 0.1, 100.0) for done in range(1, epoch + 1)]
     weights = {"w": torch.full((5000,), float(epoch))}
-    return Checkpoint(epoch, "mlp", weights, {}, history, best or epoch, 1, {})
+    return Checkpoint(epoch, "mlp", weights, {}, history, best or epoch, 1, [], {})
 
 
 def test_a_full_disk_during_a_checkpoint_keeps_the_one_before(tracked):
@@ -126,7 +127,10 @@ def test_any_error_of_the_trainer_is_the_reason_that_the_run_keeps(experiment, t
     outcome = caught.value.outcome
     run = tracked.get_run(outcome.run_id)
     assert outcome.seconds > 0
-    assert (run.info.status, run.data.tags["tracker.failure_reason"]) == ("FAILED", "no luck")
+    assert (run.info.status, run.data.tags["tracker.failure_reason"]) == (
+        "FAILED",
+        "ConfigError: no luck",
+    )
 
 
 LITTLE_MEMORY = """

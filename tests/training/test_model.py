@@ -32,6 +32,7 @@ def state_of(model, optimizer=None, **changes):
         "history": [RESULT],
         "best_epoch": 1,
         "seed": 7,
+        "generators": [],
         "settings": {"hidden_size": 8},
     }
     return Checkpoint(**{**fields, **changes})
@@ -63,15 +64,15 @@ def test_a_network_that_does_not_exist_is_named():
 
 
 @pytest.mark.parametrize(
-    ("keys", "idle"),
+    ("keys", "unused"),
     [
-        ({"model": "mlp"}, {"channels"}),
-        ({"model": "cnn"}, {"hidden_size"}),
-        ({"model": "cnn", "optimizer": "adam"}, {"hidden_size", "momentum"}),
+        ({"model": "mlp"}, {"channels", "model_options"}),
+        ({"model": "cnn"}, {"hidden_size", "model_options"}),
+        ({"model": "cnn", "optimizer": "adam"}, {"hidden_size", "model_options", "momentum"}),
     ],
 )
-def test_keys_of_other_networks_and_optimizers_have_no_effect(keys, idle):
-    assert set(unused_keys(ModelConfig(**keys))) == idle
+def test_keys_of_other_networks_and_optimizers_have_no_effect(keys, unused):
+    assert set(unused_keys(ModelConfig(**keys))) == unused
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from training.distributed import World
 from training.loop import Task, train_epochs, validate
 from training.mnist import load_split
 from training.model import build_model
+from training.seeds import GlobalGenerators
 from training.split import Examples
 from training.step import build_optimizer, build_step
 from training.stroke_digits import TEMPLATES, spline_matrix, stroke_digits
@@ -18,7 +19,8 @@ def trained_on(images, labels, config):
     train = Examples(images, labels)
     step = build_step(model, build_optimizer(model, config), config, World())
     few = Examples(images[:10], labels[:10])
-    list(train_epochs(Task(model, step, train, few, config, 1, World())))
+    task = Task(model, step, train, few, config, 1, World(), GlobalGenerators(1))
+    list(train_epochs(task, []))
     return model
 
 

@@ -6,9 +6,9 @@ import argparse
 import textwrap
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from tracker import locations
 from tracker.cli.console import program_name
 from tracker.cli.tables import FORMATS
+from tracker.environment import TRACKER_URI
 from tracker.validation import MAX_RESULTS
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ def add_database(parser: argparse.ArgumentParser, default: str | None = None) ->
         "--db",
         metavar="FILE",
         default=default,
-        help=f"the tracking database (default: ${locations.ENVIRONMENT_VARIABLE}, else "
-        "tracking.db)",
+        help=f"the tracking database (default: ${TRACKER_URI}, else tracking.db)",
     )
 
 
