@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-
+from starlette.requests import Request
 from tracker.serving.app import Service
 from tracker.serving.champion import Champion
+from tracker.serving.errors import RequestError
 from tracker.serving.limits import BoundedProtocol, Gate, Limits
 from tracker.serving.model import Target
 
@@ -171,7 +172,8 @@ BODIES = [
     b"",
 ]
 PIECES = [
-    b"NaN", b"1e999", b"-1e999", b"null", b"[[[[", b"]]]", b"{}", b'"', b"9" * 5000, b"\x00", b"\xff",
+    b"NaN", b"1e999", b"-1e999", b"null", b"[[[[", b"]]]", b"{}", b'"', b"9" * 5000, b"\x00",
+    b"\xff",
     b"[" * 5000, b"1e-400", b'"\\ud800"', b"true", b"-0", b'{"a":' * 500,
 ]  # fmt: skip
 TYPES = [
@@ -198,9 +200,6 @@ def test_thousands_of_malformed_requests_get_4xx_and_leave_the_server_well(impat
 
 def test_a_wrong_token_is_refused():
     gate = Gate(None, token="secret")  # noqa: S106
-    from starlette.requests import Request
-
-    from tracker.serving.errors import RequestError
 
     def request(value):
         headers = [(b"host", b"localhost"), (b"authorization", value)]
