@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tracker.database import Database
 from tracker.entities import LifecycleStage, RunStatus
 from tracker.exceptions import AlreadyExistsError, TrackerError
 from tracker.files import open_artifacts
+from tracker.files.atomic import settle
 from tracker.files.local import LocalArtifacts
 from tracker.files.paths import is_inside
 from tracker.files.store import explained
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
     from tracker.client import TrackingClient
     from tracker.entities import RunInfo
+
+
+# Appended to the name of the copied database until everything is copied.
+INCOMPLETE: Final = ".incomplete"
 
 
 @dataclass(slots=True)
@@ -42,27 +47,29 @@ def back_up(
     """Copy the database, then the files of the runs in the copy.
 
     In this order every run of the copy has all files that it had when the database was copied.
+    The copied database gets its name last: a folder without it is not a whole backup.
 
     Args:
         client: The database; it may be in use.
-        folder: Where to; made where it does not exist.
-        progress: Told after each run how many were done.
+        folder: Where to; created if it does not exist.
+        progress: Called after each run with the number of runs done.
 
     Raises:
         AlreadyExistsError: The folder is not empty.
-        ArtifactError: It cannot be made.
+        ArtifactError: It cannot be created, or the database in it not be named.
         DatabaseError: The copy cannot be written.
     """
     _make_empty(folder)
     database = client.store.database
     target = folder / database.path.name
-    upkeep.copy_database(database, target)
+    unfinished = target.with_name(f"{target.name}{INCOMPLETE}")
+    upkeep.copy_database(database, unfinished)
     result = BackedUp()
-    copy = Database(target, read_only=True)
+    copy = Database(unfinished, read_only=True)
     with copy.read() as connection:
         infos = upkeep.all_runs(connection)
     copy.close()
-    _say_that_nobody_works(target, infos)
+    _leave_unheld_locks(target, infos)
     for info in infos:
         try:
             _copy_run(client, info, folder, result)
@@ -70,11 +77,20 @@ def back_up(
             result.troubles.append(f"Files of run {info.run_id}: {error}")
         result.runs += 1
         progress(result.runs)
+    with explained(f"complete the backup {str(target)!r}"):
+        with unfinished.open("rb") as file:
+            settle(file)
+        unfinished.rename(target)
     return result
 
 
 def _make_empty(folder: Path) -> None:
     with explained(f"make the folder {str(folder)!r}"):
+        if folder.is_dir() and any(folder.glob(f"*{INCOMPLETE}")):
+            raise AlreadyExistsError(
+                f"{str(folder)!r} holds a backup that was interrupted: remove the folder, or name "
+                f"another one."
+            )
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise AlreadyExistsError(
                 f"{str(folder)!r} is not an empty folder: name one that does not exist yet."
@@ -82,7 +98,7 @@ def _make_empty(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def _say_that_nobody_works(database: Path, infos: list[RunInfo]) -> None:
+def _leave_unheld_locks(database: Path, infos: list[RunInfo]) -> None:
     """Leave lock files without a holder: in the copy, running runs are marked FAILED when read."""
     for info in infos:
         if info.status == RunStatus.RUNNING and info.lifecycle_stage == LifecycleStage.ACTIVE:

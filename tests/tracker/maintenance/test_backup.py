@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -71,3 +73,24 @@ def _write_until(client, run_id, stop):
         step += 1
         client.log_metric(run_id, "loss", step, step=step)
         client.log_text(run_id, f"step {step}", "last.txt")
+
+
+@pytest.mark.parametrize("done", [0, 1, 30])
+def test_a_killed_backup_is_not_taken_for_a_whole_one(client, trained, tmp_path, done):
+    for number in range(40):
+        trained(client, name=f"run {number}")
+    folder = tmp_path / "copy"
+    command = [sys.executable, "-m", "tracker", "--db", client.store.database.path]
+    copying = subprocess.Popen([*command, "backup", folder], stdout=subprocess.DEVNULL)
+    while len(list(folder.glob("artifacts/*/*"))) < done and copying.poll() is None:
+        pass
+    copying.kill()
+    if copying.wait(timeout=60) == 0:
+        pytest.skip("it was faster")
+    checked = subprocess.run(
+        [*command[:-1], folder / "tracking.db", "check"], check=False, capture_output=True
+    )
+    assert (checked.returncode, b"no tracking database" in checked.stderr) == (1, True)
+    if done:
+        with pytest.raises(AlreadyExistsError, match="was interrupted: remove the folder"):
+            back_up(client, folder)
