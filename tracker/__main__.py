@@ -14,6 +14,7 @@ from tracker.cli.console import Console, program_name
 from tracker.cli.parser import Parser, Verbs, add_database
 from tracker.cli.session import Session
 from tracker.exceptions import TrackerError
+from tracker.files.store import reason_of
 from tracker.text import clean_lines, prepare_streams
 
 if TYPE_CHECKING:
@@ -111,8 +112,12 @@ def _run(options: argparse.Namespace) -> int:
             return options.action(session) or 0
         except BrokenPipeError:
             raise
-        except (TrackerError, OSError) as error:
+        except TrackerError as error:
             _say(f"error: {error}")
+            return 1
+        except OSError as error:
+            place = f"{str(error.filename)!r}: " if error.filename else ""
+            _say(f"error: {place}{reason_of(error)}")
             return 1
         finally:
             for warning in caught:

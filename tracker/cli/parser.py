@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 ALL: Final = MAX_RESULTS
 _HELP_WIDTH: Final = 79
+_SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?) ?([kmgt]?)b?", re.IGNORECASE)
 
 Action: TypeAlias = "Callable[[Session], int | None]"
 
@@ -163,6 +165,22 @@ def non_negative_int(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 0")
     return min(int(text), ALL)  # SQLite and clocks take 64 bits.
+
+
+def byte_size(text: str) -> int:
+    """A size from the command line, such as `500MB` or `20GB`, in bytes.
+
+    >>> byte_size("1000"), byte_size("1.5 kB"), byte_size("20GB")
+    (1000, 1500, 20000000000)
+
+    Raises:
+        argparse.ArgumentTypeError: The text is anything else.
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500MB or 20GB")
+    power: int = " kmgt".index(match[2].lower() or " ")
+    return round(float(match[1]) * 1000.0**power)
 
 
 def row_limit(text: str) -> int:

@@ -79,7 +79,7 @@ def show(session: Session) -> None:
     with session.store.database.read() as connection:
         run = session.store.get_run(info.run_id)
         metrics = lookup.metric_summaries(connection, info.run_id)
-    files, trouble = _artifacts(session, info.run_id)
+    files, errors = _artifacts(session, info.run_id)
     if session.options.format == "json":
         write_json(session.console, _as_json(session, run, metrics, files))
         return
@@ -88,7 +88,7 @@ def show(session: Session) -> None:
     _write_metrics(session, metrics)
     _write_tags(session, run.data.tags)
     _write_datasets(session, run.inputs.dataset_inputs)
-    _write_files(session, files, trouble)
+    _write_files(session, files, errors)
 
 
 def _write_head(session: Session, run: Run) -> None:
@@ -179,24 +179,25 @@ def _rows_of(entry: DatasetInput) -> str:
     return text.count(rows) if isinstance(rows, int) else ""
 
 
-def _artifacts(session: Session, run_id: str) -> tuple[list[FileInfo], str]:
-    """The run's files, or why they cannot be listed: the rest of the run is shown anyway."""
+def _artifacts(session: Session, run_id: str) -> tuple[list[FileInfo], list[TrackerError]]:
+    """The run's files, and why others cannot be listed."""
+    errors: list[TrackerError] = []
     try:
-        return list(session.reading.artifacts(run_id).walk()), ""
+        return list(session.reading.artifacts(run_id).walk(None, errors.append)), errors
     except TrackerError as error:
-        return [], str(error)
+        return [], [error]
 
 
-def _write_files(session: Session, files: list[FileInfo], trouble: str) -> None:
+def _write_files(session: Session, files: list[FileInfo], errors: list[TrackerError]) -> None:
     console = session.console
-    if trouble:
-        console.heading("Artifacts")
-        console.line(text.clean(trouble))
-    elif files:
-        total = text.size(sum(file.file_size or 0 for file in files))
-        console.heading(f"Artifacts ({text.plural(len(files), 'file')}, {total})")
+    if files:
+        console.heading(f"Artifacts ({_total(files)})")
         for line in artifact_lines(console, files):
             console.line(line)
+    elif errors:
+        console.heading("Artifacts")
+    for error in errors:
+        console.line(text.clean(error))
 
 
 def _write_pairs(session: Session, pairs: Iterable[tuple[str, str]]) -> None:
@@ -309,8 +310,8 @@ def _add_artifacts(verbs: Verbs) -> None:
     add_format(parser)
 
 
-def artifacts(session: Session) -> None:
-    """List the files, or copy them.
+def artifacts(session: Session) -> int:
+    """List the files, or copy them; exit code 1 if some cannot be read.
 
     Raises:
         NotFoundError: There is no such file or folder.
@@ -319,8 +320,9 @@ def artifacts(session: Session) -> None:
     info = find_run(session.store, options.run)
     store = session.reading.artifacts(info.run_id)
     path = (options.path or "").rstrip("/") or None
-    files = list(store.walk(path))
-    if path and not files:
+    errors: list[TrackerError] = []
+    files = list(store.walk(path, errors.append))
+    if path and not files and not errors:
         store.local_path(path)
     if options.download:
         if not files:
@@ -333,6 +335,9 @@ def artifacts(session: Session) -> None:
     else:
         columns = [Column("path"), Column("size_bytes")]
         write(console, columns, [[file.path, file.file_size] for file in files], options.format)
+    for error in errors:
+        console.remark(f"warning: {error}")
+    return 1 if errors else 0
 
 
 def _write_download(session: Session, target: Path, files: list[FileInfo]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker import text
 from tracker.cli.console import StepCounter
-from tracker.cli.parser import ALL, add_experiments, add_run
+from tracker.cli.parser import ALL, add_experiments, add_run, byte_size
 from tracker.client import TrackingClient
 from tracker.entities import ViewType
 from tracker.exceptions import AlreadyExistsError, InvalidValueError
@@ -74,6 +74,13 @@ def _add_import(verbs: Verbs) -> None:
         help="a folder or URL outside the source's own folder from which artifacts may be "
         "copied; may be repeated",
     )
+    parser.add_argument(
+        "--max-size",
+        metavar="SIZE",
+        type=byte_size,
+        help="unpack at most this from a zip file, such as 20GB (default: 100 times its own size, "
+        "at least 100MB)",
+    )
     parser.add_argument("--no-artifacts", action="store_true", help="do not copy files")
 
 
@@ -120,7 +127,7 @@ def import_(session: Session) -> int:
     if both_exist and options.source.samefile(session.path):
         raise InvalidValueError("A database cannot be imported into itself.")
     allowed = [root if "://" in root else str(Path(root).resolve()) for root in options.allow]
-    with open_source(options.source, allowed) as source:
+    with open_source(options.source, allowed, options.max_size) as source:
         client = TrackingClient(session.path)
         with StepCounter(console, "run") as steps:
             merged = Merge(

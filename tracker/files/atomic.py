@@ -223,7 +223,7 @@ def leftovers(folder: Path, older_than_seconds: float, now: float | None = None)
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # Gone by now, or in a folder that may not be entered.
                 # Linking and writing both move the change time; the modification time of a link
                 # is that of the old file.
                 if name.startswith(TEMPORARY_PREFIX) and path.lstat().st_ctime <= limit:

@@ -17,7 +17,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tracker.exceptions import UnsafePathError
 from tracker.files.atomic import (
@@ -39,7 +39,7 @@ from tracker.files.atomic import (
 from tracker.files.paths import BLOB_FOLDER, RUN_ROOT, is_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -57,6 +57,8 @@ class _Stored(NamedTuple):
     blob: Path
     content: tuple[int, ...]
 
+
+OnError: TypeAlias = "Callable[[OSError], object]"
 
 _stored: dict[tuple[Path, int, int], _Stored] = {}
 
@@ -85,6 +87,10 @@ def blob_root(run_root: Path, boundary: Path) -> Path | None:
     experiment = run_root.parent.parent
     candidates = [experiment.parent] if experiment.name.isdecimal() else []
     return next((root for root in [*candidates, experiment] if is_inside(root, boundary)), None)
+
+
+def _ignore(_: OSError) -> None:
+    """What is called by default where a file cannot be read."""
 
 
 class BlobStore:
@@ -137,20 +143,41 @@ class BlobStore:
         """Deletes the blobs that no artifact uses; bytes freed."""
         return sum(self._delete(blob) for blob in self.unreferenced())
 
-    def damaged(self) -> Iterator[Blob]:
-        """The blobs whose bytes no longer match their digest. Reads everything."""
-        for blob in self:
-            with suppress(FileNotFoundError), open_regular(blob.path) as file:
-                if digest_of(file) != blob.digest:
-                    yield blob
+    def damaged(self, on_error: OnError = _ignore) -> Iterator[Blob]:
+        """The blobs whose bytes no longer match their digest. Reads everything.
+
+        Args:
+            on_error: Called for each folder or file that cannot be read.
+        """
+        for blob in self.each(on_error):
+            try:
+                with open_regular(blob.path) as file:
+                    is_damaged = digest_of(file) != blob.digest
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                on_error(error)
+                continue
+            if is_damaged:
+                yield blob
 
     def __iter__(self) -> Iterator[Blob]:
-        """All blobs; foreign files and links are passed over."""
-        for folder in _entries(self.folder):
-            for path in _entries(folder):
-                with suppress(FileNotFoundError):
-                    if blob := _blob_at(path):
-                        yield blob
+        """All blobs that can be read; foreign files and links are passed over."""
+        return self.each()
+
+    def each(self, on_error: OnError = _ignore) -> Iterator[Blob]:
+        """All blobs; `on_error` is called for each folder that cannot be read."""
+        for folder in _entries(self.folder, on_error):
+            for path in _entries(folder, on_error):
+                try:
+                    blob = _blob_at(path)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    on_error(error)
+                    continue
+                if blob:
+                    yield blob
 
     def _delete(self, blob: Blob) -> int:
         blob.path.unlink(missing_ok=True)
@@ -259,8 +286,12 @@ def _blob_at(path: Path) -> Blob | None:
     return Blob(path, path.name, status.st_size, status.st_nlink, status.st_ino)
 
 
-def _entries(folder: Path) -> list[Path]:
-    """A folder's entries in order; none where it is missing, a file or a link."""
-    if folder.is_symlink() or not folder.is_dir():
+def _entries(folder: Path, on_error: OnError) -> list[Path]:
+    """A folder's entries in order; none where it is missing, a file, a link or unreadable."""
+    try:
+        if folder.is_symlink() or not folder.is_dir():
+            return []
+        return sorted(folder.iterdir())
+    except OSError as error:
+        on_error(error)
         return []
-    return sorted(folder.iterdir())

@@ -40,10 +40,10 @@ class LocalArtifacts(ArtifactStore):
         could not be read back are left out.
         """
         folder = resolve_inside(self.root, path or None)
-        if not folder.is_dir():
-            return []
         prefix = f"{path}/" if path else ""
         with explained(f"list {path or str(self.root)!r}"):
+            if not folder.is_dir():
+                return []
             infos = [self._entry(prefix + entry.name) for entry in folder.iterdir()]
         return sorted((info for info in infos if info), key=lambda info: info.path)
 
@@ -65,7 +65,9 @@ class LocalArtifacts(ArtifactStore):
     def local_path(self, path: str | None = None) -> Path:
         """Where a stored file or folder lies. It is read-only: other runs may share it."""
         found = resolve_inside(self.root, path or None)
-        if not found.exists():
+        with explained(f"read {path or str(self.root)!r}"):
+            exists = found.exists()
+        if not exists:
             raise self._not_found(path)
         return found
 
@@ -106,9 +108,10 @@ class LocalArtifacts(ArtifactStore):
         if not path:
             return None
         found = resolve_inside(self.root, path)
-        if not found.is_file():
-            return None
-        return FileInfo(path, is_dir=False, file_size=found.stat().st_size)
+        with explained(f"read {path!r}"):
+            if not found.is_file():
+                return None
+            return FileInfo(path, is_dir=False, file_size=found.stat().st_size)
 
 
 def _names_below(root: Path) -> list[Path]:

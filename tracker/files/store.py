@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from tracker.entities import FileInfo
-from tracker.exceptions import ArtifactError, InvalidValueError, NotFoundError, UnsafePathError
+from tracker.exceptions import (
+    ArtifactError,
+    InvalidValueError,
+    NotFoundError,
+    TrackerError,
+    UnsafePathError,
+)
 from tracker.files.atomic import (
     WRITABLE,
     Publish,
@@ -25,7 +31,7 @@ from tracker.files.paths import is_inside, safe_path
 from tracker.text import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -41,8 +47,13 @@ _REASONS = {
     errno.EISDIR: "there is a folder of this name",
     errno.EEXIST: "there is a file where a folder is needed",
     errno.ENOTDIR: "there is a file where a folder is needed",
-    errno.ELOOP: "it is a link",
+    errno.ELOOP: "it is a link, or one of its folders is",
+    errno.EMFILE: "this process has too many files open",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.EIO: "the disk reports an error",
+    errno.ENAMETOOLONG: "its name is too long",
 }
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 @contextmanager
@@ -58,10 +69,20 @@ def explained(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
         place = str(error.filename or "")
         shown = f" ({place!r})" if place and repr(place) not in action else ""
-        raise ArtifactError(f"cannot {action}: {reason}{shown}") from error
+        raise ArtifactError(f"cannot {action}: {reason_of(error)}{shown}") from error
+
+
+def reason_of(error: OSError) -> str:
+    """What the operating system refused, in words."""
+    return _REASONS.get(error.errno or 0, error.strerror or str(error))
+
+
+def is_about_the_disk(error: BaseException) -> bool:
+    """Whether an error says that nothing more can be written, rather than that one file cannot."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _DISK_ERRORS
 
 
 def joined(folder: str | None, name: str) -> str:
@@ -166,13 +187,28 @@ class ArtifactStore(ABC):
                     publish()
         return len(waiting)
 
-    def walk(self, path: str | None = None) -> Iterator[FileInfo]:
-        """All files below a folder, sorted; the file itself for a file."""
-        if own := self._file_info(path):
+    def walk(
+        self, path: str | None = None, on_error: Callable[[TrackerError], object] | None = None
+    ) -> Iterator[FileInfo]:
+        """All files below a folder, sorted; the file itself for a file.
+
+        Args:
+            path: The folder or file; the run's root by default.
+            on_error: Called for each folder that cannot be listed; the rest is walked all the same.
+                By default the error is raised.
+        """
+        try:
+            own, entries = self._file_info(path), self.list(path)
+        except TrackerError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+            return
+        if own:
             yield own
-        for info in self.list(path):
+        for info in entries:
             if info.is_dir:
-                yield from self.walk(info.path)
+                yield from self.walk(info.path, on_error)
             else:
                 yield info
 

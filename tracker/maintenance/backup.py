@@ -14,7 +14,7 @@ from tracker.files import open_artifacts
 from tracker.files.atomic import settle
 from tracker.files.local import LocalArtifacts
 from tracker.files.paths import is_inside
-from tracker.files.store import explained
+from tracker.files.store import explained, is_about_the_disk
 from tracker.liveness import lock_folder
 from tracker.maintenance.run_files import Copied, copy_files
 from tracker.store import upkeep
@@ -39,6 +39,14 @@ class BackedUp:
     copied: Copied = field(default_factory=Copied)
     elsewhere: int = 0
     troubles: list[str] = field(default_factory=list)
+
+    def add(self, info: RunInfo, copied: Copied | None) -> None:
+        """Count the files of one run; None if they lie elsewhere."""
+        if copied is None:
+            self.elsewhere += 1
+            return
+        self.copied.add(copied)
+        self.troubles += [f"Files of run {info.run_id}: {error}" for error in copied.errors]
 
 
 def back_up(
@@ -72,9 +80,13 @@ def back_up(
     _leave_unheld_locks(target, infos)
     for info in infos:
         try:
-            _copy_run(client, info, folder, result)
+            copied = _copy_run(client, info, folder)
         except TrackerError as error:
+            if is_about_the_disk(error):
+                raise
             result.troubles.append(f"Files of run {info.run_id}: {error}")
+        else:
+            result.add(info, copied)
         result.runs += 1
         progress(result.runs)
     with explained(f"complete the backup {str(target)!r}"):
@@ -107,11 +119,11 @@ def _leave_unheld_locks(database: Path, infos: list[RunInfo]) -> None:
             lock.write_text("its process, at work when this copy was made,", encoding="utf-8")
 
 
-def _copy_run(client: TrackingClient, info: RunInfo, folder: Path, result: BackedUp) -> None:
+def _copy_run(client: TrackingClient, info: RunInfo, folder: Path) -> Copied | None:
+    """Copy the files of a run; None if they lie outside the database's folder."""
     store = client.open_location(info.artifact_uri)
     home = Path(os.path.realpath(client.store.database.folder))
     if not isinstance(store, LocalArtifacts) or not is_inside(store.root, home):
-        result.elsewhere += 1
-        return
+        return None
     place = store.root.relative_to(home).as_posix()
-    result.copied.add(copy_files(store, open_artifacts(place, folder), overwrite=False))
+    return copy_files(store, open_artifacts(place, folder), overwrite=False)

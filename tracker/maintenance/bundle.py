@@ -5,9 +5,7 @@ Unpacked, it is a folder like any other: the dashboard and MLflow open its `trac
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from tracker.client import TrackingClient
@@ -19,11 +17,13 @@ from tracker.files.archives import write_member
 from tracker.files.atomic import WRITABLE, make_folder, staged
 from tracker.files.store import explained
 from tracker.maintenance.merge import Merge, Merged
+from tracker.maintenance.scratch import scratch_folder
 from tracker.maintenance.sources import DATABASE_NAME, DatabaseSource
 from tracker.store import upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
     from tracker.files import ArtifactStore
 
@@ -52,8 +52,8 @@ def export_bundle(
 
 def _export(client: TrackingClient, run_ids: Collection[str], target: Path, now: int) -> Merged:
     make_folder(target.absolute().parent)
-    with tempfile.TemporaryDirectory(prefix="tracker-") as folder:
-        database = Path(folder, DATABASE_NAME)
+    with scratch_folder() as folder:
+        database = folder / DATABASE_NAME
         copy = TrackingClient(database)
         source = DatabaseSource(client.store.database)
         merged = Merge(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tracker.exceptions import TrackerError
 from tracker.files.local import LocalArtifacts
+from tracker.files.store import reason_of
 from tracker.maintenance.run_files import blob_stores
 from tracker.store import upkeep
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
     from tracker.client import TrackingClient
     from tracker.entities import RunInfo
-    from tracker.files import ArtifactStore
 
 
 @dataclass(slots=True)
@@ -60,10 +61,13 @@ class Checkup:
     def _artifacts(self, infos: list[RunInfo]) -> Finding:
         finding = Finding("artifacts", f"{len(infos):,} runs")
         for info in infos:
+            errors: list[TrackerError] = []
             try:
-                _list(self._client.open_location(info.artifact_uri))
+                # All that counts is whether the files can be listed; a run may have none.
+                deque(self._client.open_location(info.artifact_uri).walk(None, errors.append), 0)
             except TrackerError as error:
-                finding.problems.append(f"run {info.run_id}: {error}")
+                errors.append(error)
+            finding.problems += [f"run {info.run_id}: {error}" for error in errors]
         return finding
 
     def _digests(self, infos: list[RunInfo]) -> Finding:
@@ -72,9 +76,11 @@ class Checkup:
         damaged: set[int] = set()
         for blobs in blob_stores(self._client, [info.artifact_uri for info in infos]):
             number += sum(1 for _ in blobs)
-            for blob in blobs.damaged():
+            unreadable: list[OSError] = []
+            for blob in blobs.damaged(unreadable.append):
                 damaged.add(blob.inode)
                 finding.problems.append(f"{str(blob.path)!r} does not match its digest")
+            finding.problems += map(_unreadable, unreadable)
         finding.looked_at = f"{number:,} different files"
         if damaged:
             finding.problems += self._users(infos, damaged)
@@ -91,7 +97,7 @@ class Checkup:
             if isinstance(store, LocalArtifacts):
                 found += [
                     f"damaged: artifact {file.path!r} of run {info.run_id}"
-                    for file in store.walk()
+                    for file in store.walk(on_error=lambda _: None)
                     if store.local_path(file.path).stat().st_ino in inodes
                 ]
         return found
@@ -132,7 +138,5 @@ def _incomplete(found: list[str]) -> Finding:
     return Finding("rows of runs", problems=problems)
 
 
-def _list(store: ArtifactStore) -> None:
-    """See whether the files can be listed. A run without any is as good."""
-    for _ in store.walk():
-        pass
+def _unreadable(error: OSError) -> str:
+    return f"{str(error.filename or '')!r} cannot be read: {reason_of(error)}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tracker.exceptions import DatabaseLockedError, TrackerError, UnsafePathError
 from tracker.files.atomic import leftovers
 from tracker.files.local import LocalArtifacts
+from tracker.files.store import reason_of
 from tracker.maintenance.run_files import blob_stores
 from tracker.store import upkeep
 
@@ -174,7 +175,7 @@ class Collector:
             store.delete()
 
     def _count_name(self, path: Path) -> None:
-        with suppress(FileNotFoundError):  # Another collection may be at work.
+        with suppress(OSError):  # Another collection may be at work.
             self._count(path.lstat())
 
     def _count(self, status: os.stat_result) -> None:
@@ -185,17 +186,22 @@ class Collector:
             self.garbage.file_bytes += status.st_size
 
     def _sweep(self, blobs: BlobStore) -> None:
-        unused = [blob for blob in blobs if self._is_unused(blob)]
+        unused = [blob for blob in blobs.each(self._tell_unreadable) if self._is_unused(blob)]
         self.garbage.files += len(unused)
         self.garbage.file_bytes += sum(blob.size for blob in unused)
         for path in leftovers(blobs.folder.parent, LEFTOVER_SECONDS, self._now):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # Removed meanwhile, or in a folder that may not be written.
                 self.garbage.temporary_bytes += path.lstat().st_size
                 self.garbage.temporaries += 1
                 if not self._dry_run:
                     path.unlink()
         if not self._dry_run:
             blobs.delete_unreferenced()
+
+    def _tell_unreadable(self, error: OSError) -> None:
+        self.garbage.troubles.append(
+            f"{str(error.filename or '')!r} cannot be read: {reason_of(error)}"
+        )
 
     def _is_unused(self, blob: Blob) -> bool:
         return blob.links == 1 + (self._names[blob.inode] if self._dry_run else 0)
@@ -233,7 +239,7 @@ def _files_below(root: Path) -> Iterator[Path]:
 def _size_below(folder: Path) -> int:
     sizes = {}
     for path in _files_below(folder):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             status = path.lstat()
             sizes[status.st_ino] = status.st_size
     return sum(sizes.values())

@@ -221,6 +221,9 @@ class Merge:
             self.merged.troubles.append(f"Files of run {run.info.run_id}: {error}")
             return 0
         self.merged.copied.add(copied)
+        self.merged.troubles += [
+            f"Files of run {run.info.run_id}: {error}" for error in copied.errors
+        ]
         return copied.files
 
     def _count(self, info: RunInfo, *, is_new: bool, has_changed: bool) -> None:

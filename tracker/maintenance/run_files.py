@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tracker.exceptions import TrackerError
 from tracker.files.local import LocalArtifacts
+from tracker.files.store import is_about_the_disk
 from tracker.store import upkeep
 
 if TYPE_CHECKING:
@@ -23,32 +24,50 @@ _ANY_RUN: Final = "0" * 32
 
 @dataclass(slots=True)
 class Copied:
-    """How many files, and their bytes before equal ones are stored once."""
+    """What was copied.
+
+    Args:
+        files: How many.
+        size_bytes: Their size before equal files are stored once.
+        errors: Why files and folders could not be copied.
+    """
 
     files: int = 0
     size_bytes: int = 0
+    errors: list[TrackerError] = field(default_factory=list)
 
     def add(self, other: Copied) -> None:
-        """Count another copy in."""
+        """Add the counts of another copy."""
         self.files += other.files
         self.size_bytes += other.size_bytes
+        self.errors += other.errors
 
 
 def copy_files(source: ArtifactStore, target: ArtifactStore, *, overwrite: bool) -> Copied:
-    """Copy every file; those that are there already only where `overwrite` says so.
+    """Copy every file that can be copied.
+
+    Args:
+        source: The files of a run.
+        target: Where to copy them.
+        overwrite: Also copy files that are there already.
 
     Raises:
-        ArtifactError: A file cannot be read or written.
-        UnsafePathError: A name or a link leads out of one of the two.
+        ArtifactError: The disk takes nothing more, or the target cannot be listed.
     """
     known = set() if overwrite else {info.path for info in target.walk()}
     copied = Copied()
-    for info in source.walk():
+    for info in source.walk(on_error=copied.errors.append):
         if info.path in known:
             continue
-        with source.open(info.path) as file:
-            target.log_stream(file if file.seekable() else io.BytesIO(file.read()), info.path)
-        copied.add(Copied(1, info.file_size or 0))
+        try:
+            with source.open(info.path) as file:
+                target.log_stream(file if file.seekable() else io.BytesIO(file.read()), info.path)
+        except TrackerError as error:
+            if is_about_the_disk(error):
+                raise
+            copied.errors.append(error)
+        else:
+            copied.add(Copied(1, info.file_size or 0))
     return copied
 
 

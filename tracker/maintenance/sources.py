@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tracker.client import ARTIFACT_ROOT
@@ -27,10 +26,13 @@ from tracker.files.archives import DAMAGE, member_name
 from tracker.files.atomic import BLOCK_BYTES
 from tracker.files.local import LocalArtifacts
 from tracker.files.paths import path_of_uri
+from tracker.files.store import explained
 from tracker.liveness import is_abandoned
 from tracker.maintenance.mlruns import FileStoreSource, file_store_around, is_file_store
+from tracker.maintenance.scratch import scratch_folder
 from tracker.store import runs, transfer
 from tracker.tags import TRACKER_FAILURE_REASON
+from tracker.text import size
 from tracker.validation import check_run_id
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from tracker.files import ArtifactStore
     from tracker.store.metrics import Point
 
+_MAX_RATIO: Final = 100
+_ALWAYS_UNPACKED_BYTES: Final = 100_000_000
 DATABASE_NAME: Final = "tracking.db"
 _DATABASE_NAMES: Final = (DATABASE_NAME, "mlflow.db")
 # Beside a database that was moved, or that an MLflow server wrote, its artifacts lie in these.
@@ -165,12 +169,16 @@ class DatabaseSource:
 
 
 @contextmanager
-def open_source(path: Path, allowed_roots: Sequence[str] = ()) -> Iterator[Source]:
+def open_source(
+    path: Path, allowed_roots: Sequence[str] = (), max_unpacked_bytes: int | None = None
+) -> Iterator[Source]:
     """What lies at a path, ready to be merged.
 
     Args:
         path: An MLflow file store, a tracking database, a folder with one, or a zip from `export`.
         allowed_roots: Folders and URLs outside of it that its artifacts may lie in.
+        max_unpacked_bytes: The most that a zip file may unpack to (default: 100 times its own size,
+            at least 100 MB).
 
     Raises:
         NotFoundError: There is nothing.
@@ -182,7 +190,7 @@ def open_source(path: Path, allowed_roots: Sequence[str] = ()) -> Iterator[Sourc
     if path.is_dir():
         yield _in_folder(path, allowed_roots)
     elif zipfile.is_zipfile(path):
-        with unpacked(path) as database:
+        with unpacked(path, max_unpacked_bytes) as database:
             yield DatabaseSource(Database(database, read_only=True))
     else:
         yield DatabaseSource(Database(path, read_only=True), allowed_roots)
@@ -213,24 +221,27 @@ def _database_in(folder: Path) -> Path | None:
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
+def unpacked(path: Path, max_unpacked_bytes: int | None = None) -> Iterator[Path]:
     """The database of a zip file from `export_bundle`, with its artifacts, until the end.
 
     Raises:
-        InvalidValueError: The file is damaged or no export.
+        InvalidValueError: The file is damaged or not an export, or would unpack to too much.
         UnsafePathError: A member has a name that leads elsewhere, or is a link.
         DiskFullError: It is larger than the room left on the disk.
     """
-    with tempfile.TemporaryDirectory(prefix="tracker-") as folder:
+    size_bytes = path.stat().st_size
+    if max_unpacked_bytes is None:
+        max_unpacked_bytes = max(_MAX_RATIO * size_bytes, _ALWAYS_UNPACKED_BYTES)
+    with scratch_folder() as folder:
         try:
-            with zipfile.ZipFile(path) as archive:
-                _unpack(archive, Path(folder), path)
+            with explained(f"unpack {str(path)!r}"), zipfile.ZipFile(path) as archive:
+                _unpack(archive, folder, path, max_unpacked_bytes)
         except DAMAGE as error:
             raise InvalidValueError(f"{str(path)!r} is a damaged zip file: {error}.") from error
-        yield Path(folder, DATABASE_NAME)
+        yield folder / DATABASE_NAME
 
 
-def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
+def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path, max_unpacked_bytes: int) -> None:
     if DATABASE_NAME not in archive.namelist():
         raise InvalidValueError(
             f"{str(path)!r} holds no {DATABASE_NAME}: only zip files written by `export` can be "
@@ -238,7 +249,15 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
         )
     members = [member for member in archive.infolist() if not member.is_dir()]
     names = [_safe_member(member) for member in members]
-    if sum(member.file_size for member in members) > shutil.disk_usage(folder).free:
+    _check_distinct(names, path)
+    unpacked_bytes = sum(member.file_size for member in members)
+    if unpacked_bytes > max_unpacked_bytes:
+        raise InvalidValueError(
+            f"{str(path)!r} ({size(path.stat().st_size)}) would unpack to {size(unpacked_bytes)}, "
+            f"more than the limit of {size(max_unpacked_bytes)}: if you trust it, allow more with "
+            f"--max-size."
+        )
+    if unpacked_bytes > shutil.disk_usage(folder).free:
         raise DiskFullError(
             f"There is no room to unpack {str(path)!r} in {str(folder.parent)!r}: free some "
             f"space, or let the environment variable TMPDIR name a folder with more."
@@ -250,8 +269,22 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
             shutil.copyfileobj(source, file, BLOCK_BYTES)
 
 
+def _check_distinct(names: list[str], path: Path) -> None:
+    known = set(names)
+    if len(known) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidValueError(f"{str(path)!r} is a damaged zip file: it holds {twice!r} twice.")
+    for name in names:
+        for folder in map(str, PurePosixPath(name).parents):
+            if folder in known:
+                raise InvalidValueError(
+                    f"{str(path)!r} is a damaged zip file: in it, {folder!r} is a file and a "
+                    f"folder."
+                )
+
+
 def _safe_member(member: zipfile.ZipInfo) -> str:
     name = member_name(member)
     if name != DATABASE_NAME and not name.startswith(f"{ARTIFACT_ROOT}/"):
-        raise InvalidValueError(f"The archive holds {name!r}, which no export has.")
+        raise InvalidValueError(f"The zip file holds {name!r}, which export does not write.")
     return name

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+import tempfile
 import zipfile
 
 import pytest
@@ -111,3 +115,74 @@ def test_a_database_in_a_zip_cannot_reach_out(bundle, merge, tmp_path):
     shutil.make_archive(str(tmp_path / "evil"), "zip", tmp_path / "unpacked")
     merged = merge(tmp_path / "evil.zip")
     assert merged.copied.files == 0
+
+
+def bombed(path, target, zeros, members=1):
+    """A copy of an export with files of zeros in it."""
+    shutil.copy(path, target)
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(members):
+            archive.writestr(f"artifacts/1/zeros-{number}", bytes(zeros))
+    return target
+
+
+@pytest.mark.parametrize("members", [1, 6])
+def test_a_zip_that_unpacks_to_a_multiple_of_its_size_is_refused_unless_allowed(
+    bundle, tmp_path, members
+):
+    _, path = bundle
+    bomb = bombed(path, tmp_path / "bomb.zip", 120_000_000 // members, members)
+    refused = pytest.raises(InvalidValueError, match=r"would unpack to 120\.\d MB.*--max-size")
+    with refused, open_source(bomb):
+        pass
+    with open_source(bomb, max_unpacked_bytes=200_000_000) as source:
+        assert list(source.experiments())
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["artifacts/x", "artifacts/x"], "holds 'artifacts/x' twice"),
+        (["tracking.db"], "holds 'tracking.db' twice"),
+        (["artifacts/x", "artifacts/x/y"], "'artifacts/x' is a file and a folder"),
+        (["artifacts/x/y/z", "artifacts/x"], "'artifacts/x' is a file and a folder"),
+    ],
+)
+def test_members_that_get_in_each_others_way_are_refused_in_a_sentence(
+    bundle, merge, names, message
+):
+    _, path = bundle
+    with zipfile.ZipFile(path, "a") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    with pytest.raises(InvalidValueError, match=message):
+        merge(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no flock")
+def test_the_temporary_folder_of_a_killed_import_goes_with_the_next(
+    bundle, merge, tmp_path, monkeypatch
+):
+    _, path = bundle
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from tracker.maintenance.sources import open_source\n"
+        "with open_source(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
+    )
+    importing = subprocess.Popen(
+        [sys.executable, "-c", code, path],
+        env=os.environ | {"TMPDIR": str(scratch)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    importing.stdout.readline()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    merge(path)
+    assert len(list(scratch.iterdir())) == 1, "that of a living process stays"
+    importing.kill()
+    importing.communicate()
+    merge(path)
+    assert list(scratch.iterdir()) == []
