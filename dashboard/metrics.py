@@ -29,7 +29,6 @@ MORE_IS_BETTER = re.compile(
 )
 A_SPEED = re.compile(r"per_?(second|sec|s)$")
 A_SPREAD = re.compile(r"_(std|stdev|stddev|sem|variance)$")
-Stroke = Literal["solid", "dashed", "dotted"]
 SEPARATOR = re.compile(r"([_/.\-: ])")
 WORD_STARTS = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 NOT_IN_WORDS = re.compile(r"[^a-z0-9]+")
@@ -91,21 +90,6 @@ def ranked(keys: Iterable[str]) -> list[str]:
     ['test_accuracy', 'val_accuracy', 'train_loss', 'images_per_second']
     """
     return sorted(keys, key=_rank)
-
-
-def strokes(parts: Iterable[str]) -> dict[str, Stroke]:
-    """How the line of each part is drawn: what a model is judged by is solid.
-
-    >>> strokes({"train", "validation"}), strokes({"train", "test"})
-    ({'train': 'dashed', 'validation': 'solid'}, {'test': 'solid', 'train': 'dashed'})
-    """
-    present = set(parts)
-    drawn: dict[str, Stroke] = {"train": "dashed", "validation": "solid", "test": "dotted"}
-    if "validation" not in present:
-        drawn |= {"test": "solid"}
-    if present == {"train"}:
-        drawn |= {"train": "solid"}
-    return {part: drawn.get(part, "solid") for part in sorted(present)}
 
 
 def by_interest(key: str) -> tuple[bool, bool, str]:

@@ -1,178 +1,208 @@
-"""The lines of a chart of curves: read thinned, placed on the chosen axis, coloured by run."""
+"""The lines of a panel: read thinned, placed on the chosen axis."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dashboard import metrics
-from dashboard.curves.table import JUDGED_BY, POINTS_SHOWN, Best, Odd, Points, Series
-from dashboard.formats import MILLISECONDS_PER_SECOND
-from dashboard.queries import histories, outlines
-from dashboard.smoothing import LEVELS
+from dashboard.curves.payload import Best, Line, Odd
+from dashboard.queries import histories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dashboard.view import View
+    import pandas as pd
+    from numpy.typing import NDArray
 
+    from dashboard.curves.payload import Axis
+    from dashboard.queries.histories import Buckets, History, Spot
+    from dashboard.source import Source
+
+    Numbers = NDArray[np.float64]
+
+# By which part of the data models are judged, the first one that there is.
+JUDGED_BY = ("validation", "test", "train", "")
 BUCKETS = 256
 SHORT_RUN_BUCKETS = 100
-X_TITLES = {"step": "step", "relative": "seconds since the start", "wall": "time"}
-SMOOTH = [f"s{level}" for level in range(LEVELS)]
-Spans = dict[tuple[str, str], outlines.Extent]
+# Of so many lines at most, the least and the greatest value of each bucket are drawn.
+BANDS_SHOWN = 6
+MILLISECONDS = 1_000
+PERCENT = 100.0
+Spans = dict[tuple[str, str], histories.Span]
 
 
-class Curves(NamedTuple):
-    """The lines of one chart, the axis they are on, and what there is to say about that."""
-
-    series: list[Series]
-    axis: histories.Axis
-    note: str
-
-
-def read(view: View, keys: Sequence[str], axis: histories.Axis, buckets: int = BUCKETS) -> Curves:
-    """One line for each selected run that logged one of these metrics.
+@dataclass(frozen=True)
+class Frame:
+    """What all lines of a view have in common.
 
     Args:
-        view: The runs.
-        keys: Metrics of one subject.
-        axis: The wanted axis; another one where nothing has a place on it.
-        buckets: Into how many a chart is thinned, at most; half as many at least.
+        source: The database's state.
+        spans: How far the metrics of the runs reach.
+        started: Run id to start, in ms since the epoch.
+        axis: What x is.
+        buckets: Into how many the longest line is thinned, at most; half as many at least.
     """
-    spans = _spans(view, keys)
-    axis, note = _drawable(view, spans, axis)
-    reaches = {line: _reach(span, axis, view.started[line[0]]) for line, span in spans.items()}
-    shared = _shared_width(list(reaches.values()), buckets)
-    judged = _judged({key for _, key in spans})
-    found = []
-    for (run_id, key), (first, last) in reaches.items():
-        width = _own_width(last - first, shared)
-        wanted = histories.History(
-            run_id, key, axis, first - first % width, width, view.started[run_id]
+
+    source: Source
+    spans: Spans
+    started: dict[str, int]
+    axis: Axis = "step"
+    buckets: int = BUCKETS
+
+    def width(self, keys: Iterable[str]) -> int:
+        """Of the buckets of these metrics' lines, in steps.
+
+        A power of two, and buckets start at its multiples: lines side by side have their points at
+        the same places, and a line that grows keeps its buckets until it has grown to the double.
+        """
+        wanted = set(keys)
+        reaches = [
+            span for (_, key), span in self.spans.items() if key in wanted and span.has_steps
+        ]
+        if not reaches:
+            return 1
+        return self._width(max(at.last for at in reaches) - min(at.first for at in reaches) + 1)
+
+    def reach(self, run_id: str) -> tuple[int, int]:
+        """The first and the last step of a run, over all its metrics."""
+        own = [span for (run, _), span in self.spans.items() if run == run_id and span.has_steps]
+        return min(span.first for span in own), max(span.last for span in own)
+
+    def _width(self, length: int) -> int:
+        return 1 << (-(-length // self.buckets) - 1).bit_length()
+
+    def wanted(self, run_id: str, key: str, shared: int) -> History:
+        """The history to read for a line, with narrower buckets where a short run were a dot."""
+        span = self.spans[run_id, key]
+        if not span.has_steps:
+            begun, ended = histories.times(self.source, run_id, key)
+            width = self._width(ended - begun + 1)
+            return histories.History(run_id, key, begun - begun % width, width, by_time=True)
+        length = span.last - span.first
+        narrow = 1 << max(0, (length // SHORT_RUN_BUCKETS).bit_length() - 1)
+        width = min(shared, narrow)
+        return histories.History(run_id, key, span.first - span.first % width, width)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the points of a history are on the axis.
+
+    Args:
+        frame: Has the axis.
+        wanted: The history.
+        found: Its buckets.
+    """
+
+    frame: Frame
+    wanted: History
+    found: Buckets
+
+    def of(self, sums: pd.DataFrame) -> Numbers:
+        """The places of buckets."""
+        middle = (sums["begun"].to_numpy("float64") + sums["ended"].to_numpy("float64")) / 2
+        return self._at(_steps(sums, self.wanted), middle)
+
+    def at(self, step: Sequence[int], time: Sequence[int]) -> Numbers:
+        """The places of points: their steps and times (ms since the epoch)."""
+        steps, times = np.array(step, dtype="float64"), np.array(time, dtype="float64")
+        if self.wanted.by_time and not self.found.sums.empty:
+            sums = self.found.sums
+            starts = sums["begun"].to_numpy("float64")
+            steps = np.interp(times, starts, _steps(sums, self.wanted))
+        return self._at(steps, times)
+
+    def _at(self, step: Numbers, time: Numbers) -> Numbers:
+        axis, run_id = self.frame.axis, self.wanted.run_id
+        if axis == "relative":
+            return (time - self.frame.started[run_id]) / MILLISECONDS
+        if axis == "wall":
+            return time / MILLISECONDS
+        if axis == "step":
+            return step
+        first, last = (
+            (0, self.found.points - 1) if self.wanted.by_time else self.frame.reach(run_id)
         )
-        better = metrics.better(key) if metrics.split_part(key)[1] == judged else ""
-        found.append(_line(view, wanted, better))
-    return Curves([line for line in found if line.points.x.size], axis, note)
+        return PERCENT * (step - first) / max(1, last - first)
 
 
-def have_many_points(view: View, keys: Iterable[str]) -> bool:
-    """Whether any line of these metrics may be long enough for smoothing."""
-    return any(
-        outlines.extent(view.source, run_id, key).points > POINTS_SHOWN
-        for key in keys
-        for run_id in view.run_ids
-    )
+def read(frame: Frame, run_ids: Sequence[str], keys: Sequence[str]) -> list[Line]:
+    """One line for each of the runs that logged one of these metrics.
 
+    A run that was resumed has a second one of what its later attempt logged again.
 
-def have_odd_values(view: View, keys: Iterable[str]) -> bool:
-    """Whether any value of these metrics is not finite."""
-    return any(
-        len(outlines.nonfinite(view.source, run_id, key)) > 0
-        for key in keys
-        for run_id in view.run_ids
-    )
-
-
-def _spans(view: View, keys: Sequence[str]) -> Spans:
-    found = {
-        (run_id, key): outlines.extent(view.source, run_id, key)
-        for run_id in view.run_ids
-        for key in keys
-    }
-    return {line: span for line, span in found.items() if span.points > 0}
-
-
-def _drawable(view: View, spans: Spans, axis: histories.Axis) -> tuple[histories.Axis, str]:
-    """The axis to draw on: without steps a history has no course over them.
-
-    Takes out of the spans what has no place on the axis that others do have a place on.
+    Args:
+        frame: What all lines have in common.
+        run_ids: The runs.
+        keys: Metrics of one subject.
     """
-    without = [line for line, span in spans.items() if _has_no_steps(span)]
-    if axis != "step" or not without:
-        return axis, ""
-    if len(without) == len(spans):
-        return "relative", "Logged without steps: drawn over time."
-    for line in without:
-        del spans[line]
-    names = ", ".join(dict.fromkeys(view.labels[run_id] for run_id, _ in without))
-    return axis, f"Logged without steps, to be seen over relative time: {names}."
+    present = [(run, key) for run in run_ids for key in keys if (run, key) in frame.spans]
+    shared, judged = frame.width(keys), judged_part({key for _, key in present})
+    found: list[Line] = []
+    for run_id, key in present:
+        part = metrics.split_part(key)[1] or missing_part(keys)
+        better = metrics.better(key) if part == judged else ""
+        wanted = frame.wanted(run_id, key, shared)
+        found += _lines(frame, wanted, part, better, is_banded=len(present) <= BANDS_SHOWN)
+    return found
 
 
-def _has_no_steps(span: outlines.Extent) -> bool:
-    return span.points > 1 and span.first_step == span.last_step == 0
-
-
-def _judged(keys: Iterable[str]) -> str:
+def judged_part(keys: Iterable[str]) -> str:
     """The part of the data by which the best point is chosen."""
-    present = {metrics.split_part(key)[1] for key in keys}
+    named = list(keys)
+    present = {metrics.split_part(key)[1] or missing_part(named) for key in named}
     return next((part for part in JUDGED_BY if part in present), "")
 
 
-def _reach(span: outlines.Extent, axis: histories.Axis, origin: int) -> tuple[int, int]:
-    """The first and the last position on the axis."""
-    if axis == "step":
-        return span.first_step, span.last_step
-    shift = origin if axis == "relative" else 0
-    return span.begun - shift, span.ended - shift
+def missing_part(keys: Iterable[str]) -> str:
+    """What a metric without a part is of: 'train' beside one of validation or test, else ''."""
+    return "train" if {metrics.split_part(key)[1] for key in keys} & {"validation", "test"} else ""
 
 
-def _shared_width(reaches: Sequence[tuple[int, int]], buckets: int) -> int:
-    """Of the buckets of a chart, which are half of `buckets` at least.
-
-    A power of two, and the buckets start at multiples of it: lines side by side have their points
-    at the same places, and a line that grows keeps its buckets until it has grown to the double.
-    """
-    if not reaches:
-        return 1
-    length = max(last for _, last in reaches) - min(first for first, _ in reaches) + 1
-    return 1 << (-(-length // buckets) - 1).bit_length()
-
-
-def _own_width(length: int, shared: int) -> int:
-    """Of a line's buckets: the chart's, or a narrower one where a short run would be a dot."""
-    narrow = 1 << max(0, (length // SHORT_RUN_BUCKETS).bit_length() - 1)
-    return min(shared, narrow)
-
-
-def _line(view: View, wanted: histories.History, better: str) -> Series:
-    """The points of one history, in the chart's unit."""
-    unit = MILLISECONDS_PER_SECOND if wanted.axis == "relative" else 1
-    found = histories.history(view.source, wanted)
-    start = found["bucket"].to_numpy("float64") * wanted.width + wanted.low
-    # Buckets of one step keep that step exactly.
-    x = start + (wanted.width - 1) / 2 if wanted.axis == "step" else found["x"].to_numpy()
-    best = histories.best(view.source, wanted, found, better) if better else None
-    return Series(
+def _lines(
+    frame: Frame, wanted: History, part: str, better: str, *, is_banded: bool
+) -> Iterable[Line]:
+    found = histories.history(frame.source, wanted)
+    places = _Places(frame, wanted, found)
+    if found.superseded is not None:
+        x, y = places.of(found.superseded), _means(found.superseded)
+        yield Line(wanted.run_id, part, x, y, is_superseded=True)
+    low, high = found.sums["low"].to_numpy(), found.sums["high"].to_numpy()
+    spot = histories.best(frame.source, wanted, found, better) if better else None
+    yield Line(
         wanted.run_id,
-        view.labels[wanted.run_id],
-        view.colors[wanted.run_id],
-        metrics.split_part(wanted.key)[1],
-        Points(
-            start / unit,
-            x / unit,
-            found["low"].to_numpy(),
-            found["high"].to_numpy(),
-            found[SMOOTH].to_numpy().T,
-        ),
-        wanted.width / unit,
-        _odd(view, wanted, unit),
-        _best(wanted, best, unit) if best else None,
+        part,
+        places.of(found.sums),
+        _means(found.sums),
+        (low, high) if is_banded and wanted.width > 1 else None,
+        _best(places, spot) if spot else None,
+        _odd(places),
     )
 
 
-def _best(wanted: histories.History, spot: histories.Spot, unit: int) -> Best:
-    place = wanted.place(spot.step, spot.timestamp)
-    return Best(wanted.start(place) / unit, place / unit, spot.value)
+def _steps(sums: pd.DataFrame, wanted: History) -> Numbers:
+    """The middle of each bucket; the points' own numbers where they were logged without steps."""
+    if wanted.by_time:
+        count = sums["count"].to_numpy("float64")
+        return np.floor(np.cumsum(count) - (count + 1) / 2)
+    return sums.index.to_numpy("float64") * wanted.width + wanted.low + (wanted.width - 1) / 2
 
 
-def _odd(view: View, wanted: histories.History, unit: int) -> Odd:
+def _means(sums: pd.DataFrame) -> Numbers:
+    means: Numbers = (sums["total"] / sums["count"]).to_numpy("float64")
+    return means
+
+
+def _best(places: _Places, spot: Spot) -> Best:
+    return Best(float(places.at([spot.step], [spot.timestamp])[0]), spot.value)
+
+
+def _odd(places: _Places) -> Odd:
     """Where values were NaN or infinite."""
-    found = outlines.nonfinite(view.source, wanted.run_id, wanted.key)
-    place = wanted.place(found["step"].to_numpy(), found["timestamp"].to_numpy())
-    order = np.argsort(place, kind="stable")
-    place = place[order]
-    start = wanted.start(place)
-    kinds = list(found["kind"].iloc[order]) if len(order) else []
-    return Odd(start / unit, place / unit, kinds)
+    odd = places.found.odd
+    x = places.at(list(odd["step"]), list(odd["timestamp"]))
+    order = np.argsort(x, kind="stable")
+    return Odd(x[order], [odd["kind"].iloc[index] for index in order])

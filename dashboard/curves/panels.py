@@ -1,156 +1,224 @@
-"""Panels of curves, one a subject: what Training curves, Run and Live have in common."""
+"""Panels of curves, one a subject: what the pages that show curves have in common."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import streamlit as st
+import numpy as np
 
-from dashboard import metrics, smoothing
+from dashboard import metrics
 from dashboard.artifacts import files
-from dashboard.curves import chart, lines, spec, table
-from dashboard.palette import Theme, theme
-from dashboard.queries.courses import keys_with_course
-from dashboard.widgets import html, vector_image
+from dashboard.curves import component, lines, zoom
+from dashboard.curves.payload import (
+    Line,
+    Look,
+    Member,
+    Panel,
+    Results,
+    Section,
+    encoded,
+)
+from dashboard.queries import histories, records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Sequence
 
-    from dashboard.queries import histories
+    from dashboard.curves.payload import Axis, Spread
     from dashboard.view import View
 
-A_ROW = 2
-# Chromium draws the rest of the track white beside a darker one.
-ACCENTS: dict[Theme, str] = {"light": "#4353d9", "dark": "#8b97ff"}
-# A button that the browser listens to by itself: see `curve_spec`.
-ZOOM = (
-    '<button type="button" id="{}" style="font:inherit;font-size:.87rem;color:inherit;border:0;'
-    'background:none;padding:.35rem 0 .25rem;cursor:zoom-in" title="Zoom in. Arrow keys: ← → move,'
-    ' ↑ ↓ zoom; Escape shows all.">Zoom</button>'
-)
+# Metrics by subject.
 Subjects = dict[str, list[str]]
+SMOOTHING = 0.02
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the panels are drawn.
+
+    Args:
+        axis: What x is.
+        smoothing: The part of a line that its exponential mean goes over, in [0, 1).
+        spread: How groups are drawn.
+        log: Whether y is logarithmic.
+        against: A metric to draw the others against; empty for none.
+        has_wide_first: Whether the first panel takes a row of its own.
+    """
+
+    axis: Axis = "step"
+    smoothing: float = SMOOTHING
+    spread: Spread = "std"
+    log: bool = False
+    against: str = ""
+    has_wide_first: bool = False
 
 
 def subjects(view: View) -> Subjects:
     """Metrics with a course, by subject, the telling ones first."""
-    keys = keys_with_course(view.source, view.run_ids)
+    found = histories.spans(view.source, view.run_ids)
+    keys = {key for (_, key), span in found.items() if span.has_course}
     return metrics.panels(sorted(keys, key=metrics.by_interest))
+
+
+def logged_once(view: View) -> list[str]:
+    """Metrics that no run has logged more than once, the telling ones first."""
+    found = histories.spans(view.source, view.run_ids)
+    courses = {key for (_, key), span in found.items() if span.has_course}
+    return metrics.ranked({key for _, key in found} - courses)
 
 
 def first_choice(found: Iterable[str], count: int) -> list[str]:
     """The subjects to show unasked: not times and speeds."""
-    return [name for name in found if "second" not in name][:count]
+    return [name for name in found if not is_speed(name)][:count]
 
 
-def legend(view: View, shown: Mapping[str, list[str]]) -> None:
-    """Which colour is which run, which stroke which part of the data, and what signs mean."""
-    strokes = metrics.strokes(
-        {metrics.split_part(key)[1] for keys in shown.values() for key in keys} - {""}
-    )
-    html.legend(
-        list(zip(view.runs["label"], view.runs["color"], strict=True)),
-        list(strokes.items()) if len(strokes) > 1 else [],
-        signs=_signs(view, shown),
-    )
-
-
-def _signs(view: View, shown: Mapping[str, list[str]]) -> list[tuple[str, str]]:
-    """Those signs that the panels may have, with their meaning."""
-    few = table.BANDS_SHOWN // max(1, len(view.runs))
-    banded = [keys for keys in shown.values() if len(keys) <= few]
-    found = {
-        ("best", "diamond"): any(metrics.better(keys[0]) for keys in shown.values()),
-        ("least to greatest", "band"): any(lines.have_many_points(view, keys) for keys in banded),
-        ("NaN or ∞", "triangle"): any(lines.have_odd_values(view, keys) for keys in shown.values()),
-    }
-    return [sign for sign, is_there in found.items() if is_there]
+def is_speed(subject: str) -> bool:
+    """Whether a subject is a time or a speed."""
+    return "second" in subject
 
 
 def grid(
-    view: View, shown: Subjects, axis: histories.Axis, prefix: str, *, log: bool = False
+    view: View,
+    shown: Subjects,
+    key: str,
+    options: Options | None = None,
+    once: Sequence[str] = (),
 ) -> None:
-    """The panels, two a row, and a slider that smooths them all.
+    """The panels of the shown runs; zoom and y ranges are kept in the link.
 
     Args:
         view: The runs.
         shown: Subjects and their metrics.
-        axis: The horizontal axis.
-        prefix: Sets the widgets' keys apart from those of other grids on the page.
-        log: Whether the vertical axis is logarithmic.
+        key: Tells the panels from those of other pages.
+        options: How the panels are drawn.
+        once: Metrics that were logged once.
     """
-    names = list(shown)
-    if lines.have_many_points(view, [key for keys in shown.values() for key in keys]):
-        _smoothing(f"smoothing-{prefix}")
-    buckets = lines.BUCKETS if len(names) > 1 else A_ROW * lines.BUCKETS
-    for first in range(0, len(names), A_ROW):
-        slots = st.columns(A_ROW) if len(names) > 1 else [st.container()]
-        for slot, name in zip(slots, names[first : first + A_ROW], strict=False):
-            with slot, st.container(border=True):
-                curves = lines.read(view, shown[name], axis, buckets)
-                _panel(view, curves, name, shown[name], prefix, log=log)
+    options = options or Options()
+    frame = lines.Frame(
+        view.source, histories.spans(view.source, view.run_ids), view.started, options.axis
+    )
+    sections = _sections(view, frame, shown, options, once)
+    look = Look(
+        axis=options.axis,
+        width=frame.width(name for names in shown.values() for name in names),
+        smoothing=options.smoothing,
+        spread=options.spread,
+        zoom=zoom.of_link(key, options.axis),
+        legend=_legend(view, sections, options),
+    )
+    data = encoded(sections, _runs(view), _groups(view), look)
+    zoom.to_link(component.mount(data, f"panels-{key}"), options.axis)
 
 
-def _smoothing(name: str) -> None:
-    """A slider that the browser reads by itself: its value is the level of smoothing."""
-    marks = "".join(
-        '<span style="width:0;display:flex;justify-content:center">'
-        f"{f'{share:.0%}' if share else 'off'}</span>"
-        for share in smoothing.SHARES
-    )
-    st.html(
-        '<label style="display:flex;gap:.8rem;font-size:.87rem">Smoothing'
-        '<span style="width:15rem"><input type="range" style="width:100%;margin:0;'
-        f'accent-color:{ACCENTS[theme()]};color-scheme:{theme()}" id="{name}"'
-        f' min="0" max="{smoothing.LEVELS - 1}" value="{smoothing.DEFAULT_LEVEL}">'
-        '<span style="display:flex;justify-content:space-between;padding:0 .5rem;'
-        f'font-size:.75rem;opacity:.7">{marks}</span></span></label>'
-    )
+def _runs(view: View) -> dict[str, Member]:
+    groups = view.runs["group"] if "group" in view.runs else [None] * len(view.runs)
+    columns = zip(view.runs["run_id"], view.runs["label"], view.runs["color"], groups, strict=True)
+    return {run: Member(label, color, group or "") for run, label, color, group in columns}
+
+
+def _groups(view: View) -> dict[str, Member]:
+    if "group" not in view.runs:
+        return {}
+    columns = ("group", "group_label", "group_color")
+    named = zip(*(view.runs[name] for name in columns), strict=True)
+    return {group: Member(label, color) for group, label, color in named if group}
+
+
+def _sections(
+    view: View, frame: lines.Frame, shown: Subjects, options: Options, once: Sequence[str]
+) -> list[Section]:
+    panels = {
+        name: _panel(view, frame, name, keys, options, is_first=number == 0)
+        for number, (name, keys) in enumerate(shown.items())
+    }
+    speeds = [panel for name, panel in panels.items() if is_speed(name)]
+    found = [Section("", "", [panel for name, panel in panels.items() if not is_speed(name)])]
+    if once:
+        found.append(
+            Section("Results", _count(len(once), "metric") + " logged once", _once(view, once))
+        )
+    if speeds:
+        found.append(Section("Speed", _count(len(speeds), "panel"), speeds))
+    return [section for section in found if section.panels]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _panel(
-    view: View, curves: lines.Curves, subject: str, keys: list[str], prefix: str, *, log: bool
-) -> None:
-    series = [line for line in curves.series if not log or bool((line.points.smooth[0] > 0).any())]
-    is_long = bool(series) and table.density(series).is_long
-    zoom = f"zoom-{prefix}-{subject.encode().hex()}" if is_long else ""
-    _head(view, subject, keys, prefix, zoom)
-    if curves.note:
-        st.html(f'<div style="opacity:.75;font-size:.87rem">{html.shown(curves.note)}</div>')
-    if not series:
-        st.caption("Nothing to draw: no finite value" + (" above zero." if log else "."))
-        return
-    style = spec.Style(
-        x_title=lines.X_TITLES[curves.axis],
-        log=log,
-        time=curves.axis == "wall",
+    view: View,
+    frame: lines.Frame,
+    subject: str,
+    keys: list[str],
+    options: Options,
+    *,
+    is_first: bool,
+) -> Panel:
+    found = lines.read(frame, view.run_ids, keys)
+    if options.against:
+        found = _against(frame, view.run_ids, options.against, found)
+    present = {line.part for line in found}
+    return Panel(
+        name=subject,
+        note=", ".join(keys) if keys != [subject] else "",
+        lines=found,
+        parts=[part for part in lines.JUDGED_BY if part in present],
         better=metrics.better(keys[0]),
-        slider=f"smoothing-{prefix}",
-        zoom=zoom,
-        theme=theme(),
-    )
-    drawing = chart.draw(series, style)
-    st.vega_lite_chart(
-        drawing.table,
-        drawing.spec,
-        width="stretch",
-        key=f"{prefix}-{subject}",
-        alt=f"{subject} over {style.x_title}",
+        log=options.log,
+        csv=files.points_url(view.run_ids, keys),
+        is_wide=is_first and options.has_wide_first,
+        against=options.against,
     )
 
 
-def _head(view: View, subject: str, keys: list[str], prefix: str, zoom: str) -> None:
-    """The line above a chart.
+def _against(
+    frame: lines.Frame, run_ids: Sequence[str], key: str, found: Sequence[Line]
+) -> list[Line]:
+    """The same lines over the values that another metric had at the same places."""
+    others = {
+        line.run_id: line for line in lines.read(frame, run_ids, [key]) if not line.is_superseded
+    }
+    return [
+        Line(line.run_id, line.part, np.interp(line.x[here], other.x, other.y), line.y[here])
+        for line in found
+        if not line.is_superseded and (other := others.get(line.run_id)) and len(other.x)
+        for here in [(line.x >= other.x[0]) & (line.x <= other.x[-1])]
+    ]
 
-    Args:
-        view: The runs.
-        subject: What the chart is of.
-        keys: Its metrics.
-        prefix: See `grid`.
-        zoom: The id of the button that zooms; empty where there is nothing to zoom into.
-    """
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(f"**{html.code_span(subject, 60)}**", width="content")
-        st.link_button("CSV", files.points_url(view.run_ids, keys), type="tertiary")
-        vector_image.button(f"{subject}.svg", f"{prefix}-svg-{subject}")
-        if zoom:
-            st.html(ZOOM.format(zoom), width="content")
+
+def _once(view: View, keys: Sequence[str]) -> list[Results]:
+    latest = records.latest_of(view.source, view.run_ids)
+    return [
+        Results(
+            key,
+            [
+                (str(run), float(value))
+                for run, name, value in zip(
+                    latest["run_id"], latest["key"], latest["value"], strict=True
+                )
+                if name == key and np.isfinite(value)
+            ],
+            metrics.better(key),
+            files.points_url(view.run_ids, [key]),
+        )
+        for key in keys
+    ]
+
+
+def _legend(view: View, sections: Sequence[Section], options: Options) -> list[tuple[str, str]]:
+    """The signs that these panels have, with their meaning."""
+    drawn = [panel for section in sections for panel in section.panels if isinstance(panel, Panel)]
+    all_lines: list[Line] = [line for panel in drawn for line in panel.lines]
+    leads = {panel.parts[0] for panel in drawn if len(panel.parts) > 1}
+    has_groups = "group" in view.runs and view.runs["group"].duplicated().any()
+    signs: list[tuple[Any, str, str]] = [
+        (leads, "line", " or ".join(sorted(leads))),
+        (any(panel.parts[1:2] == ["train"] for panel in drawn), "thin", "train"),
+        (has_groups and options.spread == "std", "band", "mean ± std of a group"),
+        (any(line.band for line in all_lines), "range", "least to greatest"),
+        (any(line.best for line in all_lines), "dot", "best"),
+        (any(line.odd and len(line.odd.x) for line in all_lines), "mark", "NaN or ∞"),
+        (any(line.is_superseded for line in all_lines), "faint", "before a restart"),
+    ]
+    return [(sign, text) for is_there, sign, text in signs if is_there]

@@ -129,5 +129,4 @@ def _curves(view: View, run_id: str) -> None:
     alone = build(view.source, view.experiment_id, (run_id,), palette=f"live-{run_id}")
     subjects = panels.subjects(alone)
     shown = {name: subjects[name] for name in panels.first_choice(subjects, PANELS)}
-    panels.legend(alone, shown)
-    panels.grid(alone, shown, "step", f"live-{run_id}")
+    panels.grid(alone, shown, f"live-{run_id}")

@@ -224,8 +224,7 @@ def _curves(view: View, run_id: str) -> None:
     if not subjects:
         st.caption("No metric was logged more than once.")
         return
-    panels.legend(alone, subjects)
-    panels.grid(alone, subjects, "step", "run")
+    panels.grid(alone, subjects, "run", once=panels.logged_once(alone))
 
 
 def _artifacts(view: View, run_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Which metrics have a course, and what it looks like in small."""
+"""What the course of a metric looks like in small."""
 
 from __future__ import annotations
 
@@ -10,26 +10,6 @@ from tracker.numbers import LARGEST
 
 SPARK_POINTS = 40
 SPARK_STEPS = 20_000
-
-
-@st.cache_data(show_spinner=False, max_entries=64)
-def keys_with_course(source: Source, run_ids: tuple[str, ...]) -> list[str]:
-    """The metrics that at least one of the runs has logged more than once."""
-    with snapshot(source) as connection:
-        found = connection.execute(
-            f"""
-            SELECT DISTINCT ends.key
-            FROM latest_metrics AS ends
-            WHERE ends.run_uuid IN ({placeholders(len(run_ids))}) AND EXISTS (
-                SELECT 1
-                FROM metrics {indexed_by(connection, BY_KEY)}
-                WHERE metrics.run_uuid = ends.run_uuid AND metrics.key = ends.key
-                LIMIT 1 OFFSET 1
-            )
-            """,
-            run_ids,
-        )
-        return [row["key"] for row in found]
 
 
 @st.cache_data(show_spinner=False, max_entries=16)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import streamlit as st
 
 from dashboard.metrics import better
-from dashboard.queries.incremental import NOT_FINITE, Followed, points_behind
+from dashboard.queries.incremental import NOT_FINITE, IncrementalQuery, points_behind
 from tracker.numbers import LARGEST
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def best_of(source: Source, run_id: str) -> dict[str, Extreme]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)
-def _followed(file: tuple[str, tuple[int, int]], run_id: str) -> Followed[Extremes]:
+def _followed(file: tuple[str, tuple[int, int]], run_id: str) -> IncrementalQuery[Extremes]:
     del file
-    return Followed(run_id, partial(read_extremes, run_id))
+    return IncrementalQuery(run_id, partial(read_extremes, run_id))
 
 
 def read_extremes(run_id: str, connection: sqlite3.Connection, after: int | None) -> Extremes:

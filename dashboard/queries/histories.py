@@ -1,16 +1,26 @@
-"""Histories thinned to what a chart can show, and in full."""
+"""Histories thinned to what a chart can show, and in full.
+
+A history is read once, in buckets of steps, and serves every axis: a bucket knows when it was
+logged. Where a run was resumed and logged steps again, the buckets hold the last attempt, and what
+it replaced lies beside them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import smoothing
-from dashboard.queries.incremental import NOT_FINITE, Followed, points_behind
+from dashboard.queries.incremental import (
+    NOT_FINITE,
+    SHORT_POINTS,
+    IncrementalQuery,
+    points_behind,
+)
 from dashboard.queries.indexes import BY_KEY, indexed_by
 from dashboard.source import Source, placeholders, snapshot, stream
 from tracker.numbers import LARGEST
@@ -19,31 +29,42 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-Axis = Literal["step", "relative", "wall"]
-POSITIONS: dict[Axis, str] = {
-    "step": "step",
-    "relative": "(timestamp - :origin)",
-    "wall": "timestamp",
+    from numpy.typing import NDArray
+
+SUMS = {
+    "begun": ("MIN(timestamp)", "int64", "min"),
+    "ended": ("MAX(timestamp)", "int64", "max"),
+    "low": ("MIN(value)", "float64", "min"),
+    "high": ("MAX(value)", "float64", "max"),
+    "total": ("TOTAL(value)", "float64", "sum"),
+    "count": ("COUNT(*)", "int64", "sum"),
 }
-SUM_TYPES = {
-    "bucket": "int64",
-    "x": "float64",
-    "first": "int64",
-    "last": "int64",
-    "low": "float64",
-    "high": "float64",
-    "total": "float64",
-    "count": "int64",
-}
-MERGE = {
-    "x": "sum",
-    "first": "min",
-    "last": "max",
-    "low": "min",
-    "high": "max",
-    "total": "sum",
-    "count": "sum",
-}
+MERGE = {name: how for name, (_, _, how) in SUMS.items()}
+AGGREGATES = ", ".join(f"{expression} AS {name}" for name, (expression, _, _) in SUMS.items())
+MARK_TYPES = {"step": "int64", "timestamp": "int64", "kind": "str"}
+MAX_MARKS = 200
+# With more of them, steps are repeated by several writers or on purpose, not by a resumed run.
+MAX_RESTARTS = 16
+
+
+class Span(NamedTuple):
+    """How far a history reaches in steps, and whether it has more than one point."""
+
+    first: int
+    last: int
+    has_course: bool
+
+    @property
+    def has_steps(self) -> bool:
+        """False where every point was logged at step 0."""
+        return not (self.has_course and self.first == self.last == 0)
+
+
+class Restart(NamedTuple):
+    """When an attempt began (ms since the epoch), and at which step: earlier ones end there."""
+
+    timestamp: int
+    step: int
 
 
 @dataclass(frozen=True)
@@ -53,28 +74,32 @@ class History:
     Args:
         run_id: The run.
         key: The metric.
-        axis: 'step', 'relative' (ms since the run's start) or 'wall' (ms since the epoch).
-        low: Where the first bucket starts, in the axis's unit.
+        low: Where the first bucket starts: a step, or ms since the epoch.
         width: Of one bucket, at least 1.
-        origin: The run's start in ms, for the relative axis.
+        by_time: Whether buckets are made by time, for a history without steps.
     """
 
     run_id: str
     key: str
-    axis: Axis
     low: int
     width: int
-    origin: int
+    by_time: bool = False
 
-    def place(self, step: Any, timestamp: Any) -> Any:
-        """Where points lie on the axis, in its unit: numbers or columns of them."""
-        if self.axis == "step":
-            return step
-        return timestamp - (self.origin if self.axis == "relative" else 0)
+    @property
+    def place(self) -> str:
+        """The column by which points are put into buckets."""
+        return "timestamp" if self.by_time else "step"
 
-    def start(self, place: Any) -> Any:
-        """Where the bucket of a place starts: numbers or columns of them."""
-        return place - (place - self.low) % self.width
+    @property
+    def bound(self) -> dict[str, Any]:
+        """What the statements bind."""
+        return {
+            "run_id": self.run_id,
+            "key": self.key,
+            "low": self.low,
+            "width": self.width,
+            "infinity": LARGEST,
+        }
 
 
 class Spot(NamedTuple):
@@ -85,51 +110,237 @@ class Spot(NamedTuple):
     value: float
 
 
+def _no_marks() -> pd.DataFrame:
+    return pd.DataFrame(columns=list(MARK_TYPES)).astype(MARK_TYPES)
+
+
 @dataclass(frozen=True)
 class Buckets:
     """Points by buckets.
 
     Args:
-        sums: Of the finite points, indexed by bucket: sums of x and of the values (total), their
-            number (count), their first and last step, their least (low) and greatest (high) value.
-        left_out: How many points are not finite.
+        sums: Of the finite points, by bucket: `SUMS`.
+        points: How many points there are.
+        first: The least step.
+        last: The greatest step of the last attempt.
+        odd: Where values are not finite: step, timestamp (ms), kind; the first 200.
+        restarts: Where earlier attempts end; None where steps are repeated all over.
+        superseded: Like `sums`, of the points of earlier attempts that a later one logged again.
     """
 
     sums: pd.DataFrame
-    left_out: int
+    points: int
+    first: int
+    last: int
+    odd: pd.DataFrame = field(default_factory=_no_marks)
+    restarts: tuple[Restart, ...] | None = ()
+    superseded: pd.DataFrame | None = None
 
-    @property
-    def points(self) -> int:
-        """How many points there are."""
-        return int(self.sums["count"].sum()) + self.left_out
-
-    def merged(self, later: Buckets) -> Buckets:
-        """The buckets of these points and later ones."""
-        both = pd.concat([self.sums, later.sums]).groupby(level=0).agg(MERGE)
-        return Buckets(both, self.left_out + later.left_out)
-
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """Bucket, x, first and last step, low, high, count, and the mean smoothed: s0, s1, ...."""
-        table = self.sums.reset_index()
-        table["x"] = table["x"] / table["count"]
-        mean = table.pop("total") / table["count"]
-        smooth = pd.DataFrame(
-            smoothing.levels(mean).T,
-            columns=[f"s{level}" for level in range(smoothing.LEVELS)],
+    def merged(self, later: Buckets) -> Buckets | None:
+        """The buckets of these points and later ones; None where those repeat steps of these."""
+        if self.restarts is not None and self.points and self._is_repeated_by(later):
+            return None
+        sums = pd.concat([self.sums, later.sums]).groupby(level=0).agg(MERGE)
+        odd = pd.concat([self.odd, later.odd]).sort_values("step", kind="stable", ignore_index=True)
+        first = min(self.first, later.first) if self.points else later.first
+        last = max(self.last, later.last) if self.points else later.last
+        return Buckets(
+            sums,
+            self.points + later.points,
+            first,
+            last,
+            odd.head(MAX_MARKS),
+            self.restarts,
+            self.superseded,
         )
-        return pd.concat([table, smooth], axis=1)
+
+    def _is_repeated_by(self, later: Buckets) -> bool:
+        late = max((restart.timestamp for restart in self.restarts or ()), default=0)
+        return later.first <= self.last or bool((later.sums["begun"] < late).any())
 
 
-def history(source: Source, wanted: History) -> pd.DataFrame:
-    """One metric thinned to buckets: see `Buckets.table`.
+@st.cache_data(show_spinner=False, max_entries=64)
+def spans(source: Source, run_ids: tuple[str, ...]) -> dict[tuple[str, str], Span]:
+    """How far every metric of these runs reaches, by run id and key."""
+    with snapshot(source) as connection:
+        one = f"""
+            FROM metrics {indexed_by(connection, BY_KEY)}
+            WHERE metrics.run_uuid = ends.run_uuid AND metrics.key = ends.key
+        """
+        found = connection.execute(
+            f"""
+            SELECT ends.run_uuid, ends.key,
+                   (SELECT metrics.step {one} ORDER BY metrics.step LIMIT 1) AS first,
+                   (SELECT metrics.step {one} ORDER BY metrics.step DESC LIMIT 1) AS last,
+                   EXISTS (SELECT 1 {one} LIMIT 1 OFFSET 1) AS has_course
+            FROM latest_metrics AS ends
+            WHERE ends.run_uuid IN ({placeholders(len(run_ids))})
+            """,
+            run_ids,
+        )
+        return {
+            (row["run_uuid"], row["key"]): Span(row["first"], row["last"], bool(row["has_course"]))
+            for row in found
+            if row["first"] is not None
+        }
 
-    Values that are not finite are left out. The table is shared: not to be changed.
+
+def times(source: Source, run_id: str, key: str) -> tuple[int, int]:
+    """The first and the last time of a history, in ms since the epoch."""
+    with snapshot(source) as connection:
+        found = connection.execute(
+            f"""
+            SELECT MIN(timestamp), MAX(timestamp)
+            FROM metrics {indexed_by(connection, BY_KEY)}
+            WHERE run_uuid = ? AND key = ?
+            """,
+            (run_id, key),
+        ).fetchone()
+    return int(found[0] or 0), int(found[1] or 0)
+
+
+def history(source: Source, wanted: History) -> Buckets:
+    """One metric thinned to buckets, shared: not to be changed."""
+    return _line((source.path, source.identity), wanted).at(source)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1024)
+def _line(file: tuple[str, tuple[int, int]], wanted: History) -> IncrementalQuery[Buckets]:
+    del file
+    return IncrementalQuery(wanted.run_id, partial(read_buckets, wanted))
+
+
+def read_buckets(wanted: History, connection: sqlite3.Connection, after: int | None) -> Buckets:
+    """The buckets of the points behind a rowid; of all for None."""
+    chosen = points_behind(connection, after)
+    bound = wanted.bound | {"after": after}
+    first, last, points = connection.execute(
+        f"SELECT MIN(step), MAX(step), COUNT(*) FROM {chosen}", bound
+    ).fetchone()
+    if not points:
+        return Buckets(_table([]), 0, 0, 0)
+    dense = after is None and not wanted.by_time and points > SHORT_POINTS
+    sums = (
+        _bucket_by_bucket(connection, wanted, chosen, last)
+        if dense
+        else _grouped(connection, wanted, chosen, bound)
+    )
+    odd = _marks(connection, chosen, bound) if sums["count"].sum() < points else _no_marks()
+    found = Buckets(sums, points, first, last, odd)
+    if after is None and not wanted.by_time and _may_be_resumed(sums, wanted.width):
+        return _last_attempt(connection, wanted, found)
+    return found
+
+
+def _grouped(
+    connection: sqlite3.Connection, wanted: History, chosen: str, bound: dict[str, Any]
+) -> pd.DataFrame:
+    return _table(
+        connection.execute(
+            f"""
+            SELECT CAST(({wanted.place} - :low) / :width AS INTEGER) AS bucket, {AGGREGATES}
+            FROM {chosen} AND NOT {NOT_FINITE}
+            GROUP BY bucket
+            ORDER BY bucket
+            """,
+            bound,
+        ).fetchall()
+    )
+
+
+def _bucket_by_bucket(
+    connection: sqlite3.Connection, wanted: History, chosen: str, last: int
+) -> pd.DataFrame:
+    """What `_grouped` finds, without sorting: a statement a bucket takes half the time."""
+    statement = f"""
+        SELECT :bucket, {AGGREGATES}
+        FROM {chosen} AND step BETWEEN :from AND :to AND NOT {NOT_FINITE}
     """
-    return _line((source.path, source.identity), wanted).at(source).table
+    found = []
+    for bucket in range((last - wanted.low) // wanted.width + 1):
+        start = wanted.low + bucket * wanted.width
+        place = {"bucket": bucket, "from": start, "to": start + wanted.width - 1}
+        found.append(connection.execute(statement, wanted.bound | place).fetchone())
+    return _table([row for row in found if row["count"]])
 
 
-def best(source: Source, wanted: History, table: pd.DataFrame, better: str) -> Spot | None:
+def _table(found: Sequence[Any]) -> pd.DataFrame:
+    types = {"bucket": "int64"} | {name: kind for name, (_, kind, _) in SUMS.items()}
+    return pd.DataFrame(found, columns=list(types)).astype(types).set_index("bucket")
+
+
+def _marks(connection: sqlite3.Connection, chosen: str, bound: dict[str, Any]) -> pd.DataFrame:
+    found = connection.execute(
+        f"""
+        SELECT step, timestamp,
+               CASE WHEN is_nan THEN 'NaN' WHEN value > 0 THEN '∞' ELSE '-∞' END AS kind
+        FROM {chosen} AND {NOT_FINITE}
+        ORDER BY step, rowid
+        LIMIT {MAX_MARKS}
+        """,
+        bound,
+    ).fetchall()
+    return pd.DataFrame(found, columns=list(MARK_TYPES)).astype(MARK_TYPES)
+
+
+def _may_be_resumed(sums: pd.DataFrame, width: int) -> bool:
+    """Whether steps were logged after greater ones, or more than once."""
+    begun, ended = sums["begun"].to_numpy(), sums["ended"].to_numpy()
+    earliest_behind = np.minimum.accumulate(begun[::-1])[::-1]
+    return bool((ended[:-1] > earliest_behind[1:]).any() or (sums["count"] > width).any())
+
+
+def _last_attempt(connection: sqlite3.Connection, wanted: History, found: Buckets) -> Buckets:
+    """The same buckets, with what was logged again beside them."""
+    chosen = points_behind(connection, None)
+    points = connection.execute(f"SELECT timestamp, step FROM {chosen}", wanted.bound).fetchall()
+    time, step = np.array(points, dtype="int64").T
+    restarts = _restarts(time, step)
+    if not restarts:
+        return Buckets(
+            found.sums, found.points, found.first, found.last, found.odd, restarts=restarts
+        )
+    kept = ~np.logical_or.reduce([(time < at.timestamp) & (step >= at.step) for at in restarts])
+    bound, earlier = wanted.bound, superseded(restarts)
+    return Buckets(
+        _grouped(connection, wanted, f"{chosen} AND NOT {earlier}", bound),
+        found.points,
+        found.first,
+        int(step[kept].max()),
+        _marks(connection, f"{chosen} AND NOT {earlier}", bound),
+        restarts,
+        _grouped(connection, wanted, f"{chosen} AND {earlier}", bound),
+    )
+
+
+def _restarts(time: NDArray[np.int64], step: NDArray[np.int64]) -> tuple[Restart, ...] | None:
+    """Where later points begin to repeat steps; None where that is too often to be resumed runs."""
+    order = np.lexsort((step, time))
+    time, step = time[order], step[order]
+    (back,) = np.nonzero(step[1:] <= step[:-1])
+    if len(back) > MAX_RESTARTS:
+        return None
+    found = [Restart(int(time[index + 1]), int(step[index + 1])) for index in back]
+    return tuple(restart for restart in found if _repeats(restart, time, step))
+
+
+def _repeats(restart: Restart, time: NDArray[np.int64], step: NDArray[np.int64]) -> bool:
+    earlier = time < restart.timestamp
+    again = step[~earlier & (step >= restart.step)]
+    return bool(np.isin(step[earlier & (step >= restart.step)], again).any())
+
+
+def superseded(restarts: Sequence[Restart]) -> str:
+    """An SQL condition: points that a later attempt has logged again, or gone back behind.
+
+    >>> superseded([Restart(1_000, 50)])
+    '((timestamp < 1000 AND step >= 50))'
+    """
+    ends = [f"(timestamp < {at.timestamp:d} AND step >= {at.step:d})" for at in restarts]
+    return f"({' OR '.join(ends)})"
+
+
+def best(source: Source, wanted: History, found: Buckets, better: str) -> Spot | None:
     """The least or greatest finite value, where it was logged first; None where there is none.
 
     The buckets know the value, and of the points only those in one of them are looked at.
@@ -137,74 +348,30 @@ def best(source: Source, wanted: History, table: pd.DataFrame, better: str) -> S
     Args:
         source: The database's state.
         wanted: The history.
-        table: What `history` said of it.
+        found: What `history` said of it.
         better: 'less' or 'more'.
     """
-    if table.empty:
+    if found.sums.empty:
         return None
-    column = "low" if better == "less" else "high"
-    extreme = table[column].argmin() if better == "less" else table[column].argmax()
-    found = table.iloc[int(extreme)]
+    column = found.sums["low" if better == "less" else "high"]
+    position = column.argmin() if better == "less" else column.argmax()
+    bucket = int(column.index[int(position)])
+    start = wanted.low + bucket * wanted.width
+    kept = f"AND NOT {superseded(found.restarts)}" if found.restarts else ""
     with snapshot(source) as connection:
         spot = connection.execute(
             f"""
             SELECT step, timestamp, value
             FROM metrics {indexed_by(connection, BY_KEY)}
-            WHERE run_uuid = :run_id AND key = :key AND step BETWEEN :first AND :last
-                  AND value = :value AND is_nan = 0 AND {_bucket(wanted.axis)} = :bucket
+            WHERE run_uuid = :run_id AND key = :key AND {wanted.place} BETWEEN :from AND :to
+                  AND value = :value AND is_nan = 0 {kept}
             ORDER BY step, timestamp
             LIMIT 1
             """,
-            {
-                "first": int(found["first"]),
-                "last": int(found["last"]),
-                "value": float(found[column]),
-                "bucket": int(found["bucket"]),
-            }
-            | _bound(wanted),
+            wanted.bound
+            | {"from": start, "to": start + wanted.width - 1, "value": float(column[bucket])},
         ).fetchone()
     return Spot(*spot) if spot else None
-
-
-@st.cache_resource(show_spinner=False, max_entries=512)
-def _line(file: tuple[str, tuple[int, int]], wanted: History) -> Followed[Buckets]:
-    del file
-    return Followed(wanted.run_id, partial(read_buckets, wanted))
-
-
-def read_buckets(wanted: History, connection: sqlite3.Connection, after: int | None) -> Buckets:
-    """The buckets of the points behind a rowid; of all for None."""
-    x = POSITIONS[wanted.axis]
-    found = connection.execute(
-        f"""
-        SELECT CASE WHEN {NOT_FINITE} THEN NULL
-                    ELSE {_bucket(wanted.axis)}
-               END AS bucket,
-               TOTAL({x}) AS x, MIN(step) AS first, MAX(step) AS last,
-               MIN(value) AS low, MAX(value) AS high, TOTAL(value) AS total, COUNT(*) AS count
-        FROM {points_behind(connection, after)}
-        GROUP BY bucket
-        ORDER BY bucket
-        """,
-        {"after": after, "infinity": LARGEST} | _bound(wanted),
-    ).fetchall()
-    left_out = found.pop(0)["count"] if found and found[0]["bucket"] is None else 0
-    sums = pd.DataFrame(found, columns=list(SUM_TYPES)).astype(SUM_TYPES)
-    return Buckets(sums.set_index("bucket"), left_out)
-
-
-def _bucket(axis: Axis) -> str:
-    return f"CAST(({POSITIONS[axis]} - :low) / :width AS INTEGER)"
-
-
-def _bound(wanted: History) -> dict[str, str | int]:
-    return {
-        "run_id": wanted.run_id,
-        "key": wanted.key,
-        "low": wanted.low,
-        "width": wanted.width,
-        "origin": wanted.origin,
-    }
 
 
 def points(source: Source, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[sqlite3.Row]:

@@ -34,14 +34,14 @@ class Reading(Protocol):
     def points(self) -> int:
         """How many points those were."""
 
-    def merged(self, later: Self) -> Self:
-        """What is found in those points and in the later ones of another reading."""
+    def merged(self, later: Self) -> Self | None:
+        """What is found in those points and in later ones; None to read all points again."""
 
 
 R = TypeVar("R", bound=Reading)
 
 
-class End(NamedTuple):
+class Position(NamedTuple):
     """Where a reading ended.
 
     Args:
@@ -55,11 +55,11 @@ class End(NamedTuple):
     point: tuple[Any, ...]
 
 
-class Kept(NamedTuple, Generic[R]):
+class Cached(NamedTuple, Generic[R]):
     """A reading, where it ended, and how many points were merged since all were read."""
 
     reading: R
-    end: End
+    end: Position
     merged: int
 
 
@@ -72,7 +72,7 @@ def patience(points: int) -> int:
     return max(0, points - SHORT_POINTS) // GROWTH
 
 
-class Followed(Generic[R]):
+class IncrementalQuery(Generic[R]):
     """A reading, shared by all threads, that costs only what is new.
 
     Args:
@@ -92,7 +92,7 @@ class Followed(Generic[R]):
         self._patience = patience
         self._lock = threading.Lock()
         self._version: int | None = None
-        self._kept: Kept[R] | None = None
+        self._kept: Cached[R] | None = None
 
     def at(self, source: Source) -> R:
         """The reading of all points there are; not to be changed by who gets it.
@@ -107,18 +107,20 @@ class Followed(Generic[R]):
                 self._version = source.version
             return self._kept.reading
 
-    def _present(self, connection: sqlite3.Connection) -> Kept[R]:
+    def _present(self, connection: sqlite3.Connection) -> Cached[R]:
         end = _end(connection, self._run_id)
         if self._kept is None or not self._is_followed(connection, self._kept, end):
-            return Kept(self._read(connection, None), end, 0)
+            return Cached(self._read(connection, None), end, 0)
         reading, before, merged = self._kept
         if end == before:
             return self._kept
         later = self._read(connection, before.rowid)
         together = reading.merged(later) if later.points else reading
-        return Kept(together, end, merged + later.points)
+        if together is None:
+            return Cached(self._read(connection, None), end, 0)
+        return Cached(together, end, merged + later.points)
 
-    def _is_followed(self, connection: sqlite3.Connection, kept: Kept[R], end: End) -> bool:
+    def _is_followed(self, connection: sqlite3.Connection, kept: Cached[R], end: Position) -> bool:
         # Some of the rows between may be other metrics' and other runs': no count is as cheap.
         merged_at_most = kept.merged + end.rowid - kept.end.rowid
         return end == kept.end or (
@@ -127,7 +129,7 @@ class Followed(Generic[R]):
         )
 
 
-def _end(connection: sqlite3.Connection, run_id: str, rowid: int = GREATEST_ROWID) -> End:
+def _end(connection: sqlite3.Connection, run_id: str, rowid: int = GREATEST_ROWID) -> Position:
     """A run's last point up to a rowid."""
     (schema,) = connection.execute("PRAGMA schema_version").fetchone()
     found = connection.execute(
@@ -141,7 +143,7 @@ def _end(connection: sqlite3.Connection, run_id: str, rowid: int = GREATEST_ROWI
         (run_id, rowid),
     ).fetchone()
     last, *point = found or (0,)
-    return End(schema, last, tuple(point))
+    return Position(schema, last, tuple(point))
 
 
 def points_behind(connection: sqlite3.Connection, after: int | None) -> str:

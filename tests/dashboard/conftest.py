@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
+APP = ROOT / "dashboard" / "app.py"
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (  # noqa: SIM905
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
@@ -81,12 +82,14 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
 class Server:
     """A dashboard in a process of its own."""
 
-    def __init__(self, database: Path, log: Path) -> None:
+    def __init__(self, database: Path | None, log: Path, script: Path = APP) -> None:
         self.port = _free_port()
         self.address = f"http://localhost:{self.port}"
         self.log = log
-        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
-        command += [f"--server.port={self.port}", "--", "--db", str(database)]
+        command = [sys.executable, "-m", "streamlit", "run", str(script)]
+        command += [f"--server.port={self.port}", "--server.headless=true"]
+        command += ["--browser.gatherUsageStats=false"]
+        command += ["--", "--db", str(database)] if database else []
         paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
         with log.open("wb") as sink:
@@ -146,6 +149,21 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
 
     yield start
     for server in started.values():
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def serve_script(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Server]]:
+    """Starts servers of other Streamlit scripts, and ends them afterwards."""
+    started = []
+
+    def start(script: Path) -> Server:
+        started.append(Server(None, tmp_path_factory.mktemp("script") / "server.log", script))
+        started[-1].wait()
+        return started[-1]
+
+    yield start
+    for server in started:
         server.stop()
 
 
@@ -214,10 +232,10 @@ class Visitor:
     def charts(self) -> int:
         """How many charts are drawn, hidden tabs apart; every one must have a size."""
         self.settle()
-        chart = self.page.locator("[data-testid=stVegaLiteChart]")
+        chart = self.page.locator("[data-testid=stVegaLiteChart], section.panel:has(canvas:not([hidden]))")
         shown = [i for i in range(chart.count()) if not chart.nth(i).evaluate(IN_HIDDEN_TAB)]
         for index in shown:
-            drawing = chart.nth(index).locator("svg.marks, canvas.marks").first
+            drawing = chart.nth(index).locator("svg.marks, canvas").first
             drawing.wait_for(timeout=15_000)
             box = drawing.bounding_box()
             if box is None or min(box["width"], box["height"]) <= 40:
@@ -237,9 +255,15 @@ def visit(browser: Any) -> Iterator[Callable[..., Visitor]]:
     """Opens tabs: `visit(server, theme='dark', width=400)`."""
     contexts = []
 
-    def open_tab(server: Server, *, theme: str = "light", width: int = 1280) -> Visitor:
+    def open_tab(
+        server: Server, *, theme: str = "light", width: int = 1280, touch: bool = False
+    ) -> Visitor:
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=theme, accept_downloads=True
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,
+            accept_downloads=True,
+            has_touch=touch,
+            timezone_id="UTC",
         )
         contexts.append(context)
         return Visitor(context.new_page(), server.address)

@@ -131,9 +131,8 @@ def test_curves_fall_silent_when_their_run_has_ended(training, serve, visit):
 
 
 def drawing(visitor):
-    """The first chart as it is drawn now."""
-    chart = visitor.page.get_by_test_id("stVegaLiteChart").locator("svg.marks").first
-    return chart.evaluate("drawn => drawn.outerHTML")
+    """The first panel of curves as it is drawn now."""
+    return visitor.page.locator("section.panel canvas").first.evaluate("drawn => drawn.toDataURL()")
 
 
 def listening(visitor):
@@ -216,43 +215,35 @@ def test_the_tab_names_the_page_and_no_icon_comes_from_elsewhere(server, visit):
 def test_a_zoom_stays_while_new_points_arrive(training, serve, visit):
     visitor = visit(serve(training[0])).open("curves")
     visitor.charts()
-    chart = visitor.page.get_by_test_id("stVegaLiteChart").first
-    box = chart.locator("svg.marks, canvas.marks").bounding_box()
-    strip = box["y"] + box["height"] - 18
-    visitor.page.mouse.move(box["x"] + 0.4 * box["width"], strip)
+    panel = visitor.page.locator("section.panel").first
+    box = panel.locator("canvas").bounding_box()
+    visitor.page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 100)
     visitor.page.mouse.down()
-    visitor.page.mouse.move(box["x"] + 0.6 * box["width"], strip, steps=5)
+    visitor.page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 100, steps=5)
     visitor.page.mouse.up()
-    ticks = chart.locator("g.role-axis-label text")
-    wait_until(lambda: ticks.first.text_content() != "0")
-    zoomed = ticks.first.text_content()
-    strip_line = chart.locator("g.outline path[d]").first
+    expect(panel.locator(".chip")).to_contain_text("steps ")
+    zoomed = panel.locator(".chip").inner_text()
+    visitor.page.wait_for_url("**zoom=*")
     for _ in range(2):
-        before = strip_line.get_attribute("d")
-        wait_until(lambda drawn=before: strip_line.get_attribute("d") != drawn)
-    assert ticks.first.text_content() == zoomed
+        points = last_step(visitor)
+        wait_until(lambda points=points: last_step(visitor) > points)
+    assert panel.locator(".chip").inner_text() == zoomed
     visitor.check()
 
 
-def test_smoothing_asks_no_server(training, serve, visit):
-    database, process = training
-    process.kill()
-    process.wait()
-    sent = []
+def last_step(visitor):
+    """The greatest step that the panels know, drawn or not."""
+    return visitor.page.locator(".curves").evaluate("node => node.getRootNode().curves.extent[1]")
 
-    def listen(socket):
-        socket.on("framesent", lambda frame: sent.append(frame))  # noqa: PLW0108
 
-    visitor = visit(serve(database))
-    visitor.page.on("websocket", listen)
-    visitor.open("curves").charts()
-    line = visitor.page.locator("g.curve path").first
-    before = line.get_attribute("d")
-    assert sent
-    sent.clear()
-    visitor.page.get_by_label("Smoothing").fill("5")
-    wait_until(lambda: line.get_attribute("d") != before)
-    assert sent == []
+def test_what_is_chosen_for_the_curves_is_in_the_link(server, visit):
+    visitor = visit(server).open("curves?smooth=Smooth+10+%25&axis=Share&log=true&spread=Mean")
+    visitor.charts()
+    chosen = visitor.page.locator(".curves").evaluate(
+        "node => { const { data } = node.getRootNode().curves;"
+        " return [data.smoothing, data.axis, data.spread, data.panels[0].log]; }"
+    )
+    assert chosen == [0.1, "share", "mean", True]
     visitor.check()
 
 

@@ -1,4 +1,4 @@
-"""Lines, extents and marks: read whole, followed while they grow, begun afresh when they must."""
+"""Histories: read whole, kept up to date while they grow, read afresh when they must be."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard import smoothing, view
 from dashboard.curves import lines
-from dashboard.queries.histories import History, Spot, best, history, read_buckets
-from dashboard.queries.incremental import SHORT_POINTS, Followed
-from dashboard.queries.outlines import Extent, extent, nonfinite, read_outline
+from dashboard.queries.histories import (
+    MAX_RESTARTS,
+    History,
+    Spot,
+    best,
+    history,
+    read_buckets,
+    spans,
+)
+from dashboard.queries.incremental import SHORT_POINTS, IncrementalQuery
 from dashboard.source import open_source, snapshot
 from tracker.numbers import LARGEST
 
@@ -55,14 +61,13 @@ def shared(tmp_path_factory, study):
 
 
 def by_step(run_id, width=16):
-    return History(run_id, "loss", "step", 0, width, 0)
+    return History(run_id, "loss", 0, width)
 
 
 def look(path, run_id):
-    """How many points the extent and the line hold."""
-    source = open_source(path)
-    count = history(source, by_step(run_id))["count"].sum()
-    return extent(source, run_id, "loss").points, count
+    """How many points the history has, and how many of them are in its line."""
+    found = history(open_source(path), by_step(run_id))
+    return found.points, int(found.sums["count"].sum())
 
 
 def add(connection, study, run_ids, points):
@@ -80,24 +85,37 @@ def add(connection, study, run_ids, points):
 
 
 def expected_line(points, wanted):
-    """What a line should show of (step, timestamp, value), in plain Python."""
+    """What the buckets should hold of (step, timestamp, value), in plain Python."""
     buckets = defaultdict(list)
     for step, time, value in points:
-        x = {"step": step, "relative": time - wanted.origin, "wall": time}[wanted.axis]
         if abs(value) < LARGEST:
-            buckets[(x - wanted.low) // wanted.width].append((x, step, value))
-    rows = []
+            place = time if wanted.by_time else step
+            buckets[(place - wanted.low) // wanted.width].append((time, value))
+    found = {}
     for bucket, held in sorted(buckets.items()):
-        xs, steps, values = zip(*held, strict=True)
-        mean = sum(values) / len(values)
-        x = sum(xs) / len(xs)
-        bounds = (min(steps), max(steps), min(values), max(values))
-        rows.append((bucket, x, *bounds, len(xs), mean))
-    names = ["bucket", "x", "first", "last", "low", "high", "count", "mean"]
-    table = pd.DataFrame(rows, columns=names)
-    for level, smooth in enumerate(smoothing.levels(table.pop("mean"))):
-        table[f"s{level}"] = smooth
-    return table
+        times, values = zip(*held, strict=True)
+        ends = (min(times), max(times), min(values), max(values))
+        found[bucket] = (*ends, sum(values), len(values))
+    return found
+
+
+def without_earlier_attempts(points):
+    """The points that no later attempt has logged again, and those it has; None if repeated often.
+
+    An attempt begins where, by time, a point's step is not above that of the point before, and
+    some step at or above it was logged before as well as after.
+    """
+    ordered = sorted(points, key=lambda point: (point[1], point[0]))
+    back = [late for early, late in pairwise(ordered) if late[0] <= early[0]]
+    if len(back) > MAX_RESTARTS:
+        return None
+    gone = set()
+    for step, time, _ in back:
+        before = {p for p in points if p[1] < time and p[0] >= step}
+        after = {p[0] for p in points if p[1] >= time and p[0] >= step}
+        if after & {p[0] for p in before}:
+            gone |= before
+    return [p for p in points if p not in gone], [p for p in points if p in gone]
 
 
 def expected_best(points, wanted, better):
@@ -107,7 +125,8 @@ def expected_best(points, wanted, better):
     extreme = (min if better == "less" else max)(values, default=None)
 
     def order(point):
-        return (wanted.place(*point[:2]) - wanted.low) // wanted.width, *point[:2]
+        place = point[1] if wanted.by_time else point[0]
+        return (place - wanted.low) // wanted.width, *point[:2]
 
     equal = sorted((point for point in finite if point[2] == extreme), key=order)
     return Spot(*equal[0]) if equal else None
@@ -123,9 +142,8 @@ def expected_marks(points):
     return sorted(marks, key=lambda mark: mark[0])
 
 
-def expected_extent(points):
-    steps, times, _ = zip(*points, strict=True) if points else ((0,), (0,), ())
-    return Extent(min(steps), max(steps), min(times), max(times), len(points))
+def rows(sums):
+    return {bucket: tuple(row) for bucket, row in zip(sums.index, sums.itertuples(index=False))}  # noqa: B905
 
 
 @contextmanager
@@ -142,19 +160,14 @@ def plans(source):
             found.extend(row["detail"] for row in plan if " metrics" in row["detail"])
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    ticks=TICKS,
-    width=st.sampled_from([1, 2, 8, 64]),
-    axis=st.sampled_from(["step", "relative", "wall"]),
-)
-def test_a_history_read_in_ticks_is_the_history_read_at_once(shared, study, ticks, width, axis):
+@settings(max_examples=150, deadline=None)
+@given(ticks=TICKS, width=st.sampled_from([1, 2, 8, 64]), by_time=st.booleans())
+def test_a_history_read_in_ticks_is_the_history_read_at_once(shared, study, ticks, width, by_time):
     path, connection = shared
     run_ids = [study.add_run(connection, name) for name in ("followed", "other")]
-    low = {"step": LOWEST, "relative": 0, "wall": study.BEGUN}[axis]
-    wanted = History(run_ids[0], "loss", axis, low, width, study.BEGUN)
-    line = Followed(run_ids[0], partial(read_buckets, wanted), lambda _: 10**9)
-    outline = Followed(run_ids[0], partial(read_outline, run_ids[0], "loss"), lambda _: 10**9)
+    low = study.BEGUN if by_time else LOWEST
+    wanted = History(run_ids[0], "loss", low, width, by_time)
+    line = IncrementalQuery(run_ids[0], partial(read_buckets, wanted), lambda _: 10**9)
     logged = {}
     for tick in [[], *ticks]:
         add(connection, study, run_ids, tick)
@@ -162,14 +175,88 @@ def test_a_history_read_in_ticks_is_the_history_read_at_once(shared, study, tick
             if (which, key) == (0, "loss"):
                 point = (step, study.BEGUN + later, value)
                 logged.setdefault((*point[:2], study.stored(value)), point)
-        table, outlined = line.at(open_source(path)).table, outline.at(open_source(path))
+        found = line.at(open_source(path))
     points = list(logged.values())
-    assert table.to_dict("list") == expected_line(points, wanted).to_dict("list")
+    assert found.points == len(points)
+    attempts = (points, []) if by_time else without_earlier_attempts(points)
+    if attempts is None or found.restarts is None:
+        return
+    kept, gone = attempts
+    assert rows(found.sums) == expected_line(kept, wanted)
+    earlier = {} if found.superseded is None else rows(found.superseded)
+    assert earlier == expected_line(gone, wanted)
+    assert list(found.odd.itertuples(index=False, name=None)) == expected_marks(kept)
     for better in ("less", "more"):
-        found = best(open_source(path), wanted, table, better)
-        assert found == expected_best(points, wanted, better)
-    assert list(outlined.nonfinite.itertuples(index=False, name=None)) == expected_marks(points)
-    assert outlined.extent == expected_extent(points)
+        spot = best(open_source(path), wanted, found, better)
+        assert spot == expected_best(kept, wanted, better)
+
+
+def resumed(connection, study, run_id, attempts):
+    """Log attempts one after the other: each the first step and the values."""
+    for number, (first, values) in enumerate(attempts):
+        connection.executemany(
+            "INSERT INTO metrics (run_uuid, key, step, timestamp, value)"
+            " VALUES (?, 'loss', ?, ?, ?)",
+            [
+                (run_id, first + n, study.BEGUN + 1_000_000 * number + n, value)
+                for n, value in enumerate(values)
+            ],
+        )
+
+
+@pytest.mark.parametrize("width", [1, 16])
+def test_steps_that_a_resumed_run_repeats_are_those_of_its_last_attempt(written, study, width):
+    path, connection, _ = written
+    run_id = study.add_run(connection, "resumed")
+    resumed(connection, study, run_id, [(0, [1.0] * 6000), (4000, [2.0] * 1000)])
+    found = history(open_source(path), by_step(run_id, width))
+    values = found.sums["total"] / found.sums["count"]
+    assert values.iloc[-1] == values[4000 // width] == 2.0
+    assert set(values[: 4000 // width - 1]) == {1.0}
+    assert found.superseded["count"].sum() == 2000
+    assert found.superseded["high"].max() == 1.0
+
+
+def test_a_run_that_is_resumed_while_it_is_watched_loses_what_it_repeats(written, study):
+    path, connection, _ = written
+    run_id = study.add_run(connection, "resumed")
+    resumed(connection, study, run_id, [(0, [1.0] * 50)])
+    assert look(path, run_id) == (50, 50)
+    for logged in (1, 2, 30):
+        connection.execute("DELETE FROM metrics WHERE timestamp >= ?", (study.BEGUN + 500_000,))
+        resumed(connection, study, run_id, [(0, []), (20, [2.0] * logged)])
+        assert look(path, run_id) == (50 + logged, 20 + logged)
+
+
+def test_workers_that_log_the_same_steps_are_averaged(written, study):
+    path, connection, _ = written
+    run_id = study.add_run(connection, "workers")
+    connection.executemany(
+        "INSERT INTO metrics (run_uuid, key, step, timestamp, value) VALUES (?, 'loss', ?, ?, ?)",
+        [(run_id, n // 2, study.BEGUN + n, float(n % 2)) for n in range(200)],
+    )
+    found = history(open_source(path), by_step(run_id, 1))
+    assert found.superseded is None
+    assert (found.sums["total"] / found.sums["count"]).unique().tolist() == [0.5]
+
+
+def test_points_that_come_a_moment_late_do_not_supersede_others(written, study):
+    path, connection, _ = written
+    run_id = study.add_run(connection, "jitter")
+    connection.executemany(
+        "INSERT INTO metrics (run_uuid, key, step, timestamp, value) VALUES (?, 'loss', ?, ?, 1.0)",
+        [(run_id, n, study.BEGUN + 10 * n + (25 if n == 50 else 0)) for n in range(100)],
+    )
+    found = history(open_source(path), by_step(run_id, 1))
+    assert (len(found.sums), found.superseded) == (100, None)
+
+
+def test_spans_are_found_without_reading_a_history(written):
+    path, _, run_id = written
+    with plans(open_source(path)) as found:
+        span = spans(open_source(path), (run_id,))[run_id, "loss"]
+    assert span == (0, LONG - 1, True)
+    assert all("tracker_metrics_run_key_step" in plan for plan in found)
 
 
 def test_a_spike_survives_the_thinning_of_ten_thousand_points(written, study):
@@ -178,26 +265,26 @@ def test_a_spike_survives_the_thinning_of_ten_thousand_points(written, study):
     values = [1.0] * 10_000
     values[7_777] = 99.0
     study.add_metric(connection, run_id, "loss", values, 0)
-    points = history(open_source(path), by_step(run_id, 25))
-    assert len(points) == 400
-    assert points["high"].max() == 99.0
+    sums = history(open_source(path), by_step(run_id, 25)).sums
+    assert len(sums) == 400
+    assert sums["high"].max() == 99.0
 
 
 def test_values_that_are_not_finite_are_marked_and_left_out_of_the_line(written, study):
     path, connection, _ = written
     run_id = study.add_run(connection, "diverged")
     study.add_metric(connection, run_id, "loss", [1.0, math.nan, math.inf, -math.inf, 2.0], 0)
-    source = open_source(path)
-    assert list(history(source, by_step(run_id, 1))["first"]) == [0, 4]
-    assert list(nonfinite(source, run_id, "loss")["kind"]) == ["NaN", "∞", "-∞"]
+    found = history(open_source(path), by_step(run_id, 1))
+    assert list(found.sums.index) == [0, 4]
+    assert list(found.odd["kind"]) == ["NaN", "∞", "-∞"]
 
 
 def test_of_many_values_that_are_not_finite_the_first_are_kept_whatever_came_first(written, study):
     path, connection, run_id = written
     study.add_metric(connection, run_id, "loss", [math.nan] * 300, 10_000)
-    assert nonfinite(open_source(path), run_id, "loss")["step"].iloc[-1] == 10_199
+    assert history(open_source(path), by_step(run_id)).odd["step"].iloc[-1] == 10_199
     study.add_metric(connection, run_id, "loss", [math.inf], -5)
-    marks = nonfinite(open_source(path), run_id, "loss")
+    marks = history(open_source(path), History(run_id, "loss", -16, 16)).odd
     assert [*marks["step"]] == [-5, *range(10_000, 10_199)]
 
 
@@ -205,8 +292,8 @@ def test_a_history_is_read_whole_through_the_index_on_run_key_and_step(written):
     path, _, run_id = written
     with plans(open_source(path)) as found:
         look(path, run_id)
-    by_key = "SEARCH metrics USING INDEX tracker_metrics_run_key_step (run_uuid=? AND key=?)"
-    assert found.count(by_key) == 2
+    buckets = -(-LONG // 16)
+    assert sum("step>? AND step<?" in plan for plan in found) == buckets
 
 
 @pytest.mark.parametrize("value", [1.0, math.nan])
@@ -313,8 +400,9 @@ def test_many_threads_see_every_point_that_was_logged_before_they_looked(written
 
 
 def drawn(path, run_ids, axis="step"):
-    shown = view.build(open_source(path), None, tuple(run_ids))
-    return [line.points for line in lines.read(shown, ["loss"], axis).series]
+    source, ids = open_source(path), tuple(run_ids)
+    frame = lines.Frame(source, spans(source, ids), dict.fromkeys(ids, 0), axis)
+    return lines.read(frame, ids, ["loss"])
 
 
 @pytest.mark.parametrize("axis", ["step", "relative", "wall"])

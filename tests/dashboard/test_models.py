@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from dashboard import smoothing, untrusted
+from dashboard import untrusted
 from dashboard.artifacts import digits, inference
 from dashboard.pages import tryit
 from dashboard.widgets import drawing_pad
@@ -154,13 +154,3 @@ def test_dark_ink_on_paper_and_white_ink_on_black_are_the_same_digit(background)
 def test_whatever_a_browser_sends_is_pixels_or_nothing(text):
     pixels = drawing_pad.decoded(text)
     assert pixels is None or pixels.shape == (84, 84)
-
-
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
-def test_smoothing_starts_at_the_first_value_and_stays_within_the_range(values):
-    levels = smoothing.levels(values)
-    np.testing.assert_allclose(levels[:, 0], np.float32(values[0]), rtol=1e-5, atol=1e-3)
-    np.testing.assert_allclose(levels[0], np.float32(values), rtol=1e-5, atol=1e-3)
-    slack = 1e-6 * (1 + max(abs(value) for value in values))
-    assert levels.min() >= min(values) - slack
-    assert levels.max() <= max(values) + slack

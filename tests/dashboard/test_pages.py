@@ -351,16 +351,6 @@ def _digits(database, ids):
     return [label[-8:] for label in view.build(open_source(database), None, ids).labels.values()]
 
 
-def test_the_live_page_says_what_its_strokes_and_signs_mean(tmp_path, study):
-    connection = study.connect(tmp_path / "tracking.db")
-    study.add_experiment(connection, 1, "one")
-    run_id = study.add_run(connection, "going on", status="RUNNING")
-    for key in ("train_loss", "val_loss"):
-        study.add_metric(connection, run_id, key, [2.0, 1.0])
-    shown = all_text(run_page(tmp_path / "tracking.db", "live"))
-    assert all(f"<bdi>{word}</bdi>" in shown for word in ("train", "validation", "best"))
-
-
 def test_a_run_leads_to_its_parent_and_a_parent_to_its_children(tmp_path, study):
     connection = study.connect(tmp_path / "tracking.db")
     study.add_experiment(connection, 1, "one")

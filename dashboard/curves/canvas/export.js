@@ -1,0 +1,69 @@
+// A panel as a file: a picture or a drawing, with its name and a legend.
+
+class SvgPen { // What the drawing below uses of a canvas' context, as SVG.
+  constructor(width, height) { Object.assign(this, { width, height, parts: [], path: '' }); }
+  beginPath() { this.path = ''; }
+  moveTo(x, y) { this.path += `M${x.toFixed(2)} ${y.toFixed(2)}`; }
+  lineTo(x, y) { this.path += `L${x.toFixed(2)} ${y.toFixed(2)}`; }
+  closePath() { this.path += 'Z'; }
+  rect(x, y, width, height) { this.path += `M${x} ${y}h${width}v${height}h${-width}Z`; }
+  arc(x, y, r) { this.path += `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`; }
+  stroke() { this.add('none', this.strokeStyle, this.lineWidth); }
+  fill() { this.add(this.fillStyle, 'none', 0); }
+  add(fill, stroke, width) {
+    this.parts.push(`<path d="${this.path}" fill="${fill}" stroke="${stroke}" stroke-width="${width}"`
+      + ` stroke-linejoin="round" opacity="${this.globalAlpha}"/>`);
+  }
+  fillText(text, x, y) {
+    const node = element('text', { textContent: text });
+    const anchor = { center: 'middle', right: 'end', left: 'start' }[this.textAlign];
+    this.parts.push(`<text x="${x}" y="${y}" dy=".35em" text-anchor="${anchor}"`
+      + ` fill="${this.fillStyle}" font-family="Source Sans, sans-serif" font-size="11">`
+      + `${node.innerHTML}</text>`);
+  }
+  save() {}
+  clip() { this.parts.push(`<clipPath id="plot"><path d="${this.path}"/></clipPath><g clip-path="url(#plot)">`); }
+  restore() { this.parts.push('</g>'); }
+  toString() {
+    return `<svg xmlns="http://www.w3.org/2000/svg" width="${this.width}" height="${this.height}">`
+      + `${this.parts.join('')}</svg>`;
+  }
+}
+
+function picture(curves, panel, pen) { // A panel with its name and a legend below; its height.
+  const { height } = panel.size, token = (name) => curves.style.getPropertyValue(`--${name}`);
+  curves.paint(panel, pen, true);
+  Object.assign(pen, { globalAlpha: 1, textAlign: 'left', fillStyle: token('text') });
+  pen.fillText(panel.name, LEFT, height + 8);
+  const named = new Map(curves.lines(panel).filter(({ member }) => !member).map((line) => [line.label, line.color]));
+  [...named].forEach(([label, color], i) => {
+    dot(pen, LEFT + 4, height + 26 + 18 * i, 4, color);
+    pen.fillStyle = token('text-2');
+    pen.fillText(label, LEFT + 14, height + 26 + 18 * i);
+  });
+}
+
+const pictureHeight = (curves, panel) => panel.size.height + 30
+  + 18 * new Set(curves.lines(panel).filter(({ member }) => !member).map(({ label }) => label)).size;
+
+function save(blob, name) {
+  const link = element('a', { href: URL.createObjectURL(blob), download: name.replace(/[^\w.-]+/g, '_') });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+function savePng(curves, panel) {
+  const { width } = panel.size, height = pictureHeight(curves, panel);
+  const canvas = element('canvas', { width: 2 * width, height: 2 * height }), pen = canvas.getContext('2d');
+  pen.scale(2, 2);
+  pen.fillStyle = curves.style.getPropertyValue('--ground');
+  pen.fillRect(0, 0, width, height);
+  picture(curves, panel, pen);
+  canvas.toBlob((blob) => save(blob, `${panel.name}.png`));
+}
+
+function saveSvg(curves, panel) {
+  const pen = new SvgPen(panel.size.width, pictureHeight(curves, panel));
+  picture(curves, panel, pen);
+  save(new Blob([String(pen)], { type: 'image/svg+xml' }), `${panel.name}.svg`);
+}
