@@ -232,7 +232,9 @@ class Visitor:
     def charts(self) -> int:
         """How many charts are drawn, hidden tabs apart; every one must have a size."""
         self.settle()
-        chart = self.page.locator("[data-testid=stVegaLiteChart], section.panel:has(canvas:not([hidden]))")
+        chart = self.page.locator(
+            "[data-testid=stVegaLiteChart], section.panel:has(canvas:not([hidden]))"
+        )
         shown = [i for i in range(chart.count()) if not chart.nth(i).evaluate(IN_HIDDEN_TAB)]
         for index in shown:
             drawing = chart.nth(index).locator("svg.marks, canvas").first
