@@ -97,12 +97,9 @@ def _find(name: str) -> Any:
         if name in module.__all__:
             value = globals()[name] = getattr(module, name)
             return value
-    from tracker.exceptions import UnsupportedError  # noqa: PLC0415
+    from tracker.unsupported import missing  # noqa: PLC0415
 
-    raise UnsupportedError(
-        f"ml-tracker has no {name!r}: it keeps experiments, runs, metrics, parameters, tags, data "
-        f"sets, artifacts and models; traces, evaluation and other frameworks need MLflow itself."
-    )
+    raise missing("tracker", name, __dir__())
 
 
 def __dir__() -> list[str]:

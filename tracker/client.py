@@ -42,7 +42,6 @@ from tracker.exceptions import (
     ParamConflictError,
     ReadOnlyError,
     TrackerError,
-    UnsupportedError,
     warn,
 )
 from tracker.file_locks import exclusive
@@ -72,6 +71,7 @@ from tracker.tags import (
     MLFLOW_RUN_NAME,
     MLFLOW_USER,
 )
+from tracker.unsupported import missing, public_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -145,10 +145,7 @@ class TrackingClient:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        raise UnsupportedError(
-            f"The tracker's client has no {name!r}: it keeps experiments, runs, metrics, "
-            f"parameters, tags, data sets and artifacts, not models, traces or registries."
-        )
+        raise missing("TrackingClient", name, public_names(type(self)))
 
     def reap(self) -> None:
         """Mark the runs of dead processes FAILED; looks at most once every five seconds."""

@@ -13,7 +13,8 @@ from tracker.active_runs import active_run_id
 from tracker.client import dataset_input
 from tracker.current import current_experiment_id, get_client
 from tracker.entities import Experiment, Run, ViewType
-from tracker.exceptions import InvalidValueError
+from tracker.exceptions import InvalidValueError, warn
+from tracker.text import did_you_mean
 from tracker.validation import check_experiment_ids, check_max_results, check_view, refuse
 
 if TYPE_CHECKING:
@@ -258,7 +259,8 @@ def search_runs(
             Default: the newest first.
         output_format: "pandas" or "list".
         search_all_experiments: Search everywhere if neither ids nor names are given.
-        experiment_names: The experiments to search, by name; instead of `experiment_ids`.
+        experiment_names: The experiments to search, by name; instead of `experiment_ids`. A name
+            that is not there is left out with a warning.
 
     Raises:
         FilterError: The filter or the order cannot be read.
@@ -300,13 +302,22 @@ def _experiments_to_search(
     if ids and names:
         raise InvalidValueError("search_runs takes experiment_ids or experiment_names, not both.")
     if names:
-        found = map(client.get_experiment_by_name, names)
+        found = [_experiment_named(client, name) for name in names]
         return [experiment.experiment_id for experiment in found if experiment is not None]
     if ids:
         return ids
     if everywhere:
         return [experiment.experiment_id for experiment in search_experiments()]
     return [current_experiment_id()]
+
+
+def _experiment_named(client: TrackingClient, name: str) -> Experiment | None:
+    """The experiment with this name; warns if there is none, since a search is then empty."""
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        known = [each.name for each in search_experiments()]
+        warn(f"There is no experiment {name!r}{did_you_mean(name, known)}")
+    return experiment
 
 
 # Metrics, parameters, tags
