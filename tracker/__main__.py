@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Final
 
 from tracker import __version__
-from tracker.cli import change, compare, runs, show, sql, team, transfer, ui, upkeep
+from tracker.cli import change, compare, runs, serve, show, sql, team, transfer, ui, upkeep
 from tracker.cli.console import Console, program_name
 from tracker.cli.parser import Parser, Verbs, add_database
 from tracker.cli.session import Session
@@ -54,6 +54,9 @@ move:
   import        copy runs from a zip file, another database or MLflow's mlruns folder
   push          send runs to an MLflow server, also while they go on
   pull          copy runs from an MLflow server
+
+put to use:
+  serve         answer predictions of a model over HTTP
 """
 EPILOG: Final = """\
 Name a run by its id, its name, or a start of either that fits no other run.
@@ -95,7 +98,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"ml-tracker {__version__}")
     add_database(parser)
     verbs = Verbs(parser)
-    for module in (runs, show, compare, sql, ui, change, upkeep, transfer, team):
+    for module in (runs, show, compare, sql, ui, change, upkeep, transfer, team, serve):
         module.add_verbs(verbs)
     return parser
 

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tracker.entities import FileInfo
-from tracker.exceptions import ArtifactError, UnsafePathError
+from tracker.exceptions import UnsafePathError
 from tracker.files.atomic import Publish, Stream, blocks, temporary_name
+from tracker.files.cache import default_cache, link_or_copy
+from tracker.files.filesystems import open_filesystem, persistently, remote_explained
 from tracker.files.paths import check_run_root, safe_path
-from tracker.files.store import ArtifactStore, FileInfos, explained
+from tracker.files.store import ArtifactStore, FileInfos
+from tracker.files.uploads import Uploader, version_of
 
 if TYPE_CHECKING:
     import io
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def open_remote(artifact_uri: str, *, publishes_whole: bool) -> RemoteArtifacts:
-    """The files of a run at a URL that was checked. Credentials are fsspec's business.
+    """The files of a run at a URL that was checked.
 
     Args:
         artifact_uri: As it stands in the database.
@@ -33,19 +36,7 @@ def open_remote(artifact_uri: str, *, publishes_whole: bool) -> RemoteArtifacts:
         UnsafePathError: The URL leads to local files.
         ArtifactError: fsspec, or the package it needs for this scheme, is missing.
     """
-    try:
-        from fsspec.core import url_to_fs  # noqa: PLC0415
-    except ImportError as error:
-        raise ArtifactError(
-            f"cannot open {artifact_uri!r}: fsspec is missing; run "
-            '`pip install "ml-tracker[remote]"`'
-        ) from error
-    try:
-        filesystem, root = url_to_fs(artifact_uri)
-    except (ImportError, ValueError) as error:
-        raise ArtifactError(f"cannot open {artifact_uri!r}: {error}") from error
-    if "file" in filesystem.protocol:
-        raise UnsafePathError(f"unsafe artifact URI {artifact_uri!r}: it leads to local files")
+    filesystem, root = open_filesystem(artifact_uri)
     return RemoteArtifacts(filesystem, root, publishes_whole=publishes_whole)
 
 
@@ -73,10 +64,10 @@ class RemoteArtifacts(ArtifactStore):
         Names that could not be read back, or that lie elsewhere, are left out.
         """
         key = self._key(path)
-        with explained(f"list {path or self.root!r}"):
+        with remote_explained(f"list {path or self.root!r}"):
             self.filesystem.invalidate_cache()
             try:
-                entries = self.filesystem.ls(key, detail=True)
+                entries = persistently(lambda: self.filesystem.ls(key, detail=True))
             except (FileNotFoundError, NotADirectoryError):
                 return []
         infos = [_info(entry, key, path) for entry in entries]
@@ -85,7 +76,10 @@ class RemoteArtifacts(ArtifactStore):
     def open(self, path: str) -> io.BufferedIOBase:
         """A stored file for reading."""
         key = self._key(path)
-        with explained(f"read {path!r}"):
+        with remote_explained(f"read {path!r}"):
+            cached = self._cached(key)
+            if cached is not None:
+                return cached.open("rb")
             if not self.filesystem.isfile(key):
                 raise self._not_found(path)
             return cast("io.BufferedIOBase", self.filesystem.open(key, "rb"))
@@ -97,17 +91,54 @@ class RemoteArtifacts(ArtifactStore):
             atexit.register(_remove, self._downloads, os.getpid())
         return self.download(path, self._downloads)
 
+    def _copy_out(self, path: str, target: Path) -> None:
+        with remote_explained(f"download {path!r} to {str(target)!r}"):
+            cached = self._cached(self._key(path))
+        if cached is None:
+            super()._copy_out(path, target)
+        else:
+            link_or_copy(cached, target)
+
+    def _cached(self, key: str) -> Path | None:
+        """The file in the download cache; None where it cannot be there, or is no file."""
+        self.filesystem.invalidate_cache()
+        try:
+            info = persistently(lambda: self.filesystem.info(key))
+        except FileNotFoundError:
+            return None
+        version = version_of(info)
+        if info["type"] != "file" or version is None:
+            return None
+        identity = f"{self.filesystem.unstrip_protocol(key)} {version} {info['size']}"
+        return default_cache().get(
+            identity,
+            info["size"],
+            lambda path: persistently(lambda: self.filesystem.get_file(key, str(path))),
+        )
+
     def delete(self) -> int:
         """Deletes all files of the run; bytes freed."""
         check_run_root(self.root)
         freed = sum(info.file_size or 0 for info in self.walk())
-        with explained(f"delete {self.root!r}"):
+        with remote_explained(f"delete {self.root!r}"):
             if self.filesystem.exists(self.root):
                 self.filesystem.rm(self.root, recursive=True)
         return freed
 
     def _key(self, path: str | None) -> str:
         return f"{self.root}/{safe_path(path)}" if path else self.root
+
+    def _log_all(self, sources: Iterator[tuple[str, Stream]]) -> None:
+        if not self.publishes_whole:
+            super()._log_all(sources)
+            return
+        Uploader(self.filesystem, self.root, self._location()).send(sources)
+
+    def _location(self) -> str | None:
+        """The artifact location of the experiment; None if the root is not that of a run."""
+        location, _, tail = self.root.rpartition("/")
+        location = location.rpartition("/")[0]
+        return location if tail == "artifacts" and location else None
 
     def _copied(self, source: Stream, name: str) -> AbstractContextManager[Publish]:
         key = self._key(name)
@@ -146,7 +177,7 @@ class RemoteArtifacts(ArtifactStore):
         if not path:
             return None
         key = self._key(path)
-        with explained(f"read {path!r}"):
+        with remote_explained(f"read {path!r}"):
             if not self.filesystem.isfile(key):
                 return None
             return FileInfo(path, is_dir=False, file_size=self.filesystem.size(key))
