@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracker.exceptions import ArtifactError, UnsafePathError
+from tracker.files.store import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,7 +115,9 @@ def reason(error: BaseException) -> str:
     for words, sentence in _REASONS:
         if any(word in text for word in words):
             return sentence
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        return reason_of(error)
+    return str(error) or type(error).__name__
 
 
 def is_permanent(error: BaseException) -> bool:
