@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tracker.exceptions import *
     from tracker.fluent import *
     from tracker.models.autolog import *
+    from tracker.output import *
     from tracker.system_metrics import *
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ _HOMES = (
     "fluent",
     "active_runs",
     "current",
+    "output",
     "system_metrics",
     "models.autolog",
 )

@@ -166,7 +166,11 @@ def recorded(
     which = _claimed(resumed) if resumed else _new(experiment, tags or {})
     start = time.perf_counter()
     try:
-        with tracker.start_run(**which, nested=nested) as run, out_of_memory_as_error():
+        with (
+            tracker.start_run(**which, nested=nested) as run,
+            tracker.capture_output(),
+            out_of_memory_as_error(),
+        ):
             record = RunRecord(run)
             record.log_setup(experiment)
             yield record

@@ -145,6 +145,16 @@ def test_a_reader_that_leaves_does_not_end_the_study(study_file):
     assert [run.info.status for run in runs_of(study_file)] == ["FINISHED", "FINISHED"]
 
 
+def test_a_run_keeps_what_it_printed(study_file):
+    broken = ["--set", "model_configs.default.learning_rate=1e30"]
+    assert main(["--config", str(study_file), *broken]) == 1
+    client = TrackingClient(study_file.parent / "tracking.db")
+    for run in runs_of(study_file):
+        lines = client.artifacts(run.info.run_id).local_path("output.log").read_text()
+        assert lines.startswith(f"{run.data.tags['configuration']}: run {run.info.run_name}, 2 ")
+        assert ("epoch   2" in lines) == (run.info.status == "FINISHED")
+
+
 def test_a_study_piped_into_head_finishes_its_runs(study_file):
     words = shlex.join([sys.executable, "-m", "training", "--config", str(study_file)])
     result = subprocess.run(
