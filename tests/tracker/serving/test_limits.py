@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from starlette.requests import Request
+
 from tracker.serving.app import Service
 from tracker.serving.champion import Champion
 from tracker.serving.errors import RequestError
