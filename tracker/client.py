@@ -11,7 +11,6 @@ import json
 import os
 import re
 import time
-from math import isfinite
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from tracker import context, encoding, environment, frames, liveness, locations, names
@@ -45,7 +44,8 @@ from tracker.exceptions import (
     warn,
 )
 from tracker.file_locks import exclusive
-from tracker.liveness import lock_folder
+from tracker.journal.file import live_folder
+from tracker.journal.recovery import waiting
 from tracker.long_values import as_texts, experiment_texts, shorten, shorten_run_name
 from tracker.numbers import (
     now_ms,
@@ -141,6 +141,7 @@ class TrackingClient:
         extra = re.split(rf"{os.pathsep}(?!//)", named)
         self.allowed_roots = [os.fspath(root) for root in (*allowed_roots, *filter(None, extra))]
         self._next_reap = 0.0
+        self.reap()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -148,12 +149,22 @@ class TrackingClient:
         raise missing("TrackingClient", name, public_names(type(self)))
 
     def reap(self) -> None:
-        """Mark the runs of dead processes FAILED; looks at most once every five seconds."""
+        """Fold what dead processes left in their journals, and mark their runs FAILED.
+
+        Looks at most once every five seconds.
+        """
         if time.monotonic() >= self._next_reap:
             # On a full disk, or beside a long transaction, reading goes on.
             with contextlib.suppress(DatabaseError):
                 liveness.reap(self.store)
             self._next_reap = time.monotonic() + REAP_SECONDS
+
+    def waiting_points(self) -> int:
+        """How many points of dead processes are in their journals, but not in the database yet.
+
+        They get there when somebody who may write the database opens it.
+        """
+        return waiting(self.store.database.path).points
 
     # Experiments
 
@@ -315,7 +326,7 @@ class TrackingClient:
         user = texts.get(MLFLOW_USER) or context.user_name()
         started = now_ms() if start_time is None else plain_time("start time", start_time)
         run_id = names.random_id()
-        with liveness.Taken(self.store.database.path, run_id, is_new=True):
+        with liveness.Held(self.store, run_id, is_new=True):
             info = self.store.create_run(str(experiment_id), run_id, name, user, started, texts)
         self._keep_whole(run_id, whole | whole_name)
         return Run(info, RunData(tags=texts))
@@ -351,9 +362,8 @@ class TrackingClient:
             NotFoundError: There is no such run.
             InvalidStateError: The run is deleted, or its status is one of `unless`.
         """
-        with liveness.Taken(self.store.database.path, run_id):
+        with liveness.Held(self.store, run_id):
             self.store.update_run(run_id, RunStatus.RUNNING, stale_tags=FAILURE_TAGS, unless=unless)
-            liveness.sign(self.store.database.path, run_id)
         return self.store.get_run(run_id)
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
@@ -379,7 +389,7 @@ class TrackingClient:
         self.store.update_run(run_id, status, now_ms() if ended else None, name or None, stale)
         self._keep_whole(run_id, whole)
         if ended:
-            liveness.release(self.store.database.path, run_id)
+            liveness.release(self.store, run_id)
 
     def set_terminated(
         self, run_id: str, status: str | None = None, end_time: int | None = None
@@ -398,11 +408,11 @@ class TrackingClient:
         """
         final = check.check_status(status or RunStatus.FINISHED)
         end = now_ms() if end_time is None else plain_time("end time", end_time)
-        if liveness.is_held(self.store.database.path, run_id):  # Nobody can have marked it.
+        if liveness.is_held(self.store, run_id):  # Nobody can have marked it.
             self.store.end_run(run_id, final, end)
         else:
             self.store.update_run(run_id, final, end, stale_tags=FAILURE_TAGS)
-        liveness.release(self.store.database.path, run_id)
+        liveness.release(self.store, run_id)
 
     def delete_run(self, run_id: str, *, force: bool = True) -> None:
         """Delete a run; `restore_run` brings it back.
@@ -517,7 +527,11 @@ class TrackingClient:
             )
         if type(run_id) is not str:
             check.check_run_id(run_id)
-        self.store.log_points(run_id, [_point(run_id, key, value, timestamp, step)])
+        check.check_key("metric", key)
+        number = value if type(value) is float else plain_float(key, value)
+        timestamp_ms = now_ms() if timestamp is None else plain_timestamp(timestamp)
+        at_step = 0 if step is None else plain_int("step", step)
+        self.store.log_points(run_id, (key,), (number,), timestamp_ms, at_step)
         return DONE if synchronous is False else None
 
     def log_metrics(
@@ -544,16 +558,14 @@ class TrackingClient:
         """
         if type(run_id) is not str:
             check.check_run_id(run_id)
-        check.check_keys("metric", tuple(metrics))
+        keys = check.check_keys("metric", tuple(metrics))
         timestamp_ms = now_ms() if timestamp is None else plain_timestamp(timestamp)
         at_step = 0 if step is None else plain_int("step", step)
-        points = [
-            (key, value, timestamp_ms, at_step, 0, run_id)
-            if type(value) is float and isfinite(value)
-            else _point(run_id, key, value, timestamp_ms, at_step)
+        values = [
+            value if type(value) is float else plain_float(key, value)
             for key, value in metrics.items()
         ]
-        self.store.log_points(run_id, points)
+        self.store.log_points(run_id, keys, values, timestamp_ms, at_step)
         return DONE if synchronous is False else None
 
     def log_history(
@@ -910,7 +922,7 @@ class TrackingClient:
         if not artifact_file.endswith(".json"):
             raise InvalidValueError(f"A table is kept as JSON: end {artifact_file!r} with '.json'.")
         files = self._writable(run_id)
-        with exclusive(lock_folder(self.store.database.path) / TABLES_LOCK):
+        with exclusive(live_folder(self.store.database.path) / TABLES_LOCK):
             try:
                 with files.open(artifact_file) as file:
                     earlier = file.read()

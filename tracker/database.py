@@ -18,19 +18,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from tracker import locations, schema, sink
+from tracker import locations, schema
 from tracker.connection import Connection, WriteTransaction, process, roll_back
 from tracker.exceptions import DatabaseError, ReadOnlyError
 from tracker.sqlite_errors import REPORTED, is_busy, translate, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 Synchronous = Literal["NORMAL", "FULL"]
 
 BUSY_TIMEOUT_SECONDS: Final = 60.0
 MAPPED_BYTES: Final = 1 << 31
 UNLINK_CHECK_SECONDS: Final = 1.0
+
+# By the path of a database: brings into it what this process has in its journal.
+fold_hooks: dict[str, Callable[[], None]] = {}
 
 
 class Database:
@@ -56,10 +59,11 @@ class Database:
     ) -> None:
         self.path = Path(path).absolute()
         self.read_only = read_only
-        self._synchronous = synchronous
+        self.synchronous = synchronous
+        self._key = str(self.path)
         self._busy_timeout_seconds = busy_timeout_seconds
         self._local = _PerThread()
-        self._inode: int | None = None
+        self.inode: int | None = None
         self._next_unlink_check = 0.0
         self._prepare()
 
@@ -76,9 +80,22 @@ class Database:
             connection = self._local.connection = self.connect()
         return connection
 
+    def fold(self) -> None:
+        """Bring into the database what this process has in its journal.
+
+        Raises:
+            DatabaseError: The database cannot be written; the points stay in the journal.
+        """
+        hook = fold_hooks.get(self._key)
+        if hook is not None:
+            hook()
+
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self, *, folds: bool = True) -> Iterator[sqlite3.Connection]:
         """One consistent picture of the database.
+
+        Args:
+            folds: Whether it holds what this process has in its journal.
 
         Raises:
             DatabaseError: What sqlite3 reported, translated.
@@ -88,6 +105,8 @@ class Database:
         if connection.in_transaction:
             yield connection
             return
+        if folds:
+            self.fold()
         try:
             connection.execute("BEGIN")
             yield connection
@@ -114,19 +133,27 @@ class Database:
         finally:
             self.connection.execute("PRAGMA mmap_size = 0")
 
-    def write(self) -> WriteTransaction:
+    def write(self, *, folds: bool = True) -> WriteTransaction:
         """A transaction that takes the write lock when it starts; see `WriteTransaction`.
+
+        Args:
+            folds: Whether what this process has in its journal comes first.
 
         Raises:
             DatabaseError: The file was removed, or another connection cannot be opened.
         """
         self.refuse_removed_file()
+        if folds:
+            self.fold()
         return WriteTransaction(self.connection, self.path, self.connect)
 
     @property
     def in_transaction(self) -> bool:
         """Whether this thread is inside a transaction, which its signal handler interrupted."""
-        return self.connection.in_transaction
+        connection = self._local.connection
+        return (
+            connection is not None and connection.pid == process.pid and connection.in_transaction
+        )
 
     def execute(self, statement: str, values: Sequence[object]) -> int:
         """Execute one writing statement, which is a transaction by itself, outside any other.
@@ -140,6 +167,7 @@ class Database:
         """
         connection = self.connection
         self.refuse_removed_file()
+        self.fold()
         try:
             return connection.execute(statement, values).rowcount
         except REPORTED as error:
@@ -171,7 +199,7 @@ class Database:
                 with self.write():
                     schema.create(connection)
             schema.check(connection, self.path)
-        self._inode = self.path.stat().st_ino
+        self.inode = self.path.stat().st_ino
 
     def connect(self) -> Connection:
         """A new connection, for the caller to close.
@@ -207,16 +235,14 @@ class Database:
         connection.execute("PRAGMA foreign_keys = ON")
         # What a statement needs to undo itself is kept in memory, not in a file.
         connection.execute("PRAGMA temp_store = MEMORY")
-        for statement in sink.SET_UP:
-            connection.execute(statement)
         if self.read_only:
             connection.execute("PRAGMA query_only = ON")
             return
         # Another program's database is refused before its journal mode is changed.
-        if self._inode is None and schema.has_tables(connection):
+        if self.inode is None and schema.has_tables(connection):
             schema.check(connection, self.path)
         _set_journal_mode(connection, self.path, self._busy_timeout_seconds)
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        connection.execute(f"PRAGMA synchronous = {self.synchronous}")
 
     def refuse_removed_file(self) -> None:
         """Look, once in a second, whether the file is still the one that was opened.
@@ -228,7 +254,7 @@ class Database:
             return
         self._next_unlink_check = time.monotonic() + UNLINK_CHECK_SECONDS
         try:
-            gone = self._inode is not None and self.path.stat().st_ino != self._inode
+            gone = self.inode is not None and self.path.stat().st_ino != self.inode
         except OSError:
             gone = True
         if gone:

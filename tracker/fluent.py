@@ -801,7 +801,12 @@ def download_artifacts(
 
 
 def flush_async_logging() -> None:
-    """Return at once: what was logged is in the database already."""
+    """Bring what was logged metric by metric into the database, where SQL sees it.
+
+    Raises:
+        DatabaseError: The database cannot be written; what was logged is safe in the journal.
+    """
+    get_client().store.fold()
 
 
 def flush_artifact_async_logging() -> None:

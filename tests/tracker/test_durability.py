@@ -16,7 +16,6 @@ import pytest
 
 from tracker.client import TrackingClient
 from tracker.exceptions import DiskFullError, TrackerError
-from tracker.liveness import lock_folder
 from tracker.tags import TRACKER_FAILURE_REASON
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kill -9 and flock are of Unix")
@@ -128,7 +127,7 @@ def test_a_run_lives_as_long_as_one_of_its_processes(tmp_path):
     client._next_reap = 0.0
     assert client.get_run(run_id).info.status == "RUNNING"
     client.set_terminated(run_id)
-    assert not (lock_folder(tmp_path / "t.db") / run_id).exists()
+    assert client.store.journal.runs == {}
 
 
 def test_a_run_that_another_program_started_is_left_alone(client):
@@ -251,9 +250,10 @@ def test_a_reader_of_a_file_in_use_by_plain_sqlite_is_not_disturbed(client, run_
 def test_a_reader_does_not_wait_for_the_lock_to_mark_an_abandoned_run(tmp_path):
     process = start(WRITER, tmp_path / "t.db")
     run_id = process.stdout.readline().split()[1]
+    client = TrackingClient(tmp_path / "t.db")
     process.kill()
     process.communicate()
-    client = TrackingClient(tmp_path / "t.db")
+    client._next_reap = 0.0
     other = sqlite3.connect(tmp_path / "t.db")
     other.execute("BEGIN IMMEDIATE")
     seen = []

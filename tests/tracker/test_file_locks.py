@@ -16,6 +16,7 @@ import pytest
 from tracker import liveness
 from tracker.exceptions import InvalidStateError
 from tracker.file_locks import exclusive
+from tracker.journal.file import journal_paths, live_folder
 
 WRITERS, ROWS = 4, 20
 WRITE = """
@@ -73,7 +74,7 @@ def test_threads_that_log_to_one_table_lose_no_row(client, run_id):
 
 
 def test_threads_keep_each_other_out_where_there_can_be_no_lock_file(client, run_id, tmp_path):
-    folder = liveness.lock_folder(client.store.database.path)
+    folder = live_folder(client.store.database.path)
     client.set_terminated(run_id)
     shutil.rmtree(folder)
     (tmp_path / "elsewhere").mkdir()
@@ -91,8 +92,8 @@ def test_threads_keep_each_other_out_where_there_can_be_no_lock_file(client, run
 def test_the_lock_is_none_of_a_run(client, run_id):
     client.log_table(run_id, {"a": [1]}, "rows.json")
     assert liveness.reap(client.store) == []
-    (lock,) = liveness.lock_folder(client.store.database.path).glob("tables*")
-    assert not liveness.is_run_id(lock.name)
+    (lock,) = live_folder(client.store.database.path).glob("tables*")
+    assert journal_paths(lock.parent) == [client.store.journal._file.path]
 
 
 def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path):
@@ -130,6 +131,7 @@ FORK = """
 import os, signal, sys
 from pathlib import Path
 from tracker.file_locks import exclusive
+from tracker.journal.file import journal_paths, live_folder
 lock = Path(sys.argv[1])
 with exclusive(lock):
     child = os.fork()

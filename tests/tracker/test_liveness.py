@@ -16,68 +16,79 @@ from tracker import liveness
 from tracker.client import TrackingClient
 from tracker.database import Database
 from tracker.exceptions import InvalidStateError, NotFoundError
-from tracker.lock_files import SPARE_PREFIX
+from tracker.journal.file import live_folder, write_abandoned
 from tracker.tags import TRACKER_FAILURE_REASON
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="flock is of Unix")
 
 
 @pytest.fixture
-def locks(client):
-    folder = liveness.lock_folder(client.store.database.path)
+def journals(client):
+    folder = live_folder(client.store.database.path)
     folder.mkdir(exist_ok=True)
     return folder
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith(SPARE_PREFIX))
+    return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_folder_of_locks_that_is_a_link_costs_nobody_a_file(client, tmp_path):
+def look(client):
+    client._next_reap = 0.0
+    client.reap()
+
+
+def held(client):
+    return list(client.store.journal.runs)
+
+
+def test_a_folder_of_journals_that_is_a_link_costs_nobody_a_file(client, tmp_path):
     home = tmp_path / "home"
-    home.mkdir()
-    (home / ("a" * 32)).write_text("not a lock")
-    liveness.lock_folder(client.store.database.path).symlink_to(home)
-    client.reap()
-    assert names(home) == ["a" * 32]
+    write_abandoned(home, "process 1 on nowhere", {"a" * 32: 0})
+    live_folder(client.store.database.path).symlink_to(home)
+    look(client)
+    assert len(names(home)) == 1
 
 
-def test_foreign_files_among_the_locks_stay(client, locks):
-    (locks / "notes").write_text("mine")
-    (locks / os.fsdecode(b"caf\xe9")).write_text("mine too")
-    (locks / ("a" * 32)).write_text("process 1 on nowhere")
-    client.reap()
-    assert [os.fsencode(name) for name in names(locks)] == [b"caf\xe9", b"notes"]
+def test_foreign_files_among_the_journals_stay(client, journals):
+    (journals / "notes").write_text("mine")
+    (journals / os.fsdecode(b"caf\xe9")).write_text("mine too")
+    write_abandoned(journals, "process 1 on nowhere", {"a" * 32: 0})
+    look(client)
+    found = [os.fsencode(name) for name in names(journals)]
+    assert found == [b"caf\xe9", b"notes", b"recovery.lock"]
 
 
-def test_whoever_looks_removes_the_spare_of_a_process_that_has_ended(client, locks):
-    (locks / f"{SPARE_PREFIX}0").touch()
-    client.reap()
-    assert list(locks.iterdir()) == []
+def test_whoever_looks_removes_the_journal_of_a_process_that_ended_before_it_wrote(
+    client, journals
+):
+    (journals / f"{'0' * 16}.journal").touch()
+    look(client)
+    assert names(journals) == ["recovery.lock"]
 
 
-def test_a_lock_that_is_a_link_is_not_written_through(client, run_id, locks, tmp_path):
-    client.set_terminated(run_id)
+def test_a_journal_that_is_a_link_is_neither_followed_nor_removed(client, journals, tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("untouched")
-    (locks / run_id).symlink_to(victim)
-    client.resume_run(run_id)
+    (journals / f"{'0' * 16}.journal").symlink_to(victim)
+    look(client)
+    assert names(journals) == [f"{'0' * 16}.journal"]
     assert victim.read_text() == "untouched"
 
 
-def test_a_run_that_cannot_start_leaves_no_lock(client, locks):
+def test_a_run_that_cannot_start_is_not_held(client):
     with pytest.raises(NotFoundError, match="no experiment"):
         client.create_run("77")
     with pytest.raises(NotFoundError, match="no run"):
         client.resume_run("0" * 32)
-    assert names(locks) == []
+    assert held(client) == []
 
 
-def test_a_run_that_cannot_be_resumed_stays_with_those_who_hold_it(client, run_id, locks):
+def test_a_run_that_cannot_be_resumed_stays_with_those_who_hold_it(client, run_id):
     client.delete_run(run_id)
     with pytest.raises(InvalidStateError, match="is deleted"):
         client.resume_run(run_id)
-    assert names(locks) == [run_id]
+    assert held(client) == [run_id]
 
 
 def test_of_those_who_want_a_run_for_themselves_one_gets_it(client, run_id):
@@ -94,7 +105,7 @@ def test_of_those_who_want_a_run_for_themselves_one_gets_it(client, run_id):
     assert sorted(answers) == ["RUNNING"] + [f"The run {run_id!r} is RUNNING."] * 7
 
 
-def test_threads_that_resume_one_run_hold_it_once(client, run_id, locks):
+def test_threads_that_resume_one_run_hold_it_once(client, run_id):
     client.set_terminated(run_id)
     threads = [threading.Thread(target=client.resume_run, args=(run_id,)) for _ in range(8)]
     for thread in threads:
@@ -102,14 +113,13 @@ def test_threads_that_resume_one_run_hold_it_once(client, run_id, locks):
     for thread in threads:
         thread.join()
     client.set_terminated(run_id)
-    assert names(locks) == []
+    assert held(client) == []
 
 
-def abandon(client, run_id, locks, last_seen):
+def abandon(client, run_id, journals, last_seen, process="process 1 on nowhere"):
     """Leave a run as a process does that took it at `last_seen` (ms) and was killed."""
-    liveness.release(client.store.database.path, run_id)
-    (locks / run_id).write_text("process 1 on nowhere")
-    os.utime(locks / run_id, ns=(0, last_seen * 1_000_000))
+    liveness.release(client.store, run_id)
+    write_abandoned(journals, process, {run_id: last_seen})
     client._next_reap = 0.0
 
 
@@ -123,56 +133,71 @@ def abandon(client, run_id, locks, last_seen):
     ],
     ids=["nothing logged", "logged last", "resumed last", "before its start"],
 )
-def test_an_abandoned_run_ended_with_its_last_sign_of_life(client, locks, logged, last_seen, end):
+def test_an_abandoned_run_ended_with_its_last_sign_of_life(
+    client, journals, logged, last_seen, end
+):
     run_id = client.create_run("0", start_time=10_000).info.run_id
     for moment in logged:
         client.log_metric(run_id, f"m{moment}", 1.0, timestamp=moment)
-    abandon(client, run_id, locks, last_seen)
+    abandon(client, run_id, journals, last_seen)
     info = client.get_run(run_id).info
     assert (info.status, info.end_time) == ("FAILED", end)
 
 
 @pytest.mark.parametrize(("error", "stays"), [(SystemExit, True), (ValueError, False)])
-def test_what_ends_the_program_leaves_the_lock_to_its_end(client, error, stays):
-    path, run_id = client.store.database.path, "c" * 32
-    with pytest.raises(error), liveness.Taken(path, run_id):
+def test_what_ends_the_program_leaves_the_run_to_its_end(client, error, stays):
+    run_id = "c" * 32
+    with pytest.raises(error), liveness.Held(client.store, run_id):
         raise error
-    assert liveness.is_held(path, run_id) is stays
-    liveness.release(path, run_id)
+    assert liveness.is_held(client.store, run_id) is stays
+    liveness.release(client.store, run_id)
 
 
 def reason(client, run_id):
     return client.get_run(run_id).data.tags[TRACKER_FAILURE_REASON]
 
 
-def test_the_reason_names_the_process_that_the_run_came_from(client, locks):
-    tags = {"tracker.pid": "41", "tracker.host": "ada"}
-    run_id = client.create_run("0", tags=tags).info.run_id
-    os.close(liveness._held.pop(str(locks / run_id)))
-    client._next_reap = 0.0
+def test_the_reason_names_the_process_that_worked_on_the_run(client, run_id, journals):
+    abandon(client, run_id, journals, 0, "process 41 on ada")
     assert reason(client, run_id) == "process 41 on ada ended without closing the run"
 
 
-def test_the_reason_of_a_run_that_says_no_process_names_none(client, run_id, locks):
-    os.close(liveness._held.pop(str(locks / run_id)))
-    client._next_reap = 0.0
+def test_the_reason_of_a_journal_that_says_no_process_names_none(client, run_id, journals):
+    abandon(client, run_id, journals, 0, "")
     assert reason(client, run_id) == "its process ended without closing the run"
 
 
-def test_the_reason_names_the_process_that_took_the_run_over(client, locks):
+def test_the_reason_names_the_process_that_took_the_run_over(tmp_path):
+    client = TrackingClient(tmp_path / "t.db")
     run_id = client.create_run("0", tags={"tracker.pid": "41", "tracker.host": "ada"}).info.run_id
-    os.close(liveness._held.pop(str(locks / run_id)))
-    (locks / run_id).write_text("process 1000000000 on a host whose name is longer than this one's")
-    client.resume_run(run_id)
-    os.close(liveness._held.pop(str(locks / run_id)))
-    client._next_reap = 0.0
-    process = f"process {os.getpid()} on {platform.node()}"
+    client.set_terminated(run_id)
+    code = (
+        "import os, sys, tracker; c = tracker.TrackingClient(sys.argv[1]);"
+        "c.resume_run(sys.argv[2]); print(os.getpid(), flush=True); os._exit(1)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "t.db"), run_id],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    look(client)
+    process = f"process {done.stdout.strip()} on {platform.node()}"
     assert reason(client, run_id) == f"{process} ended without closing the run"
 
 
-def test_an_abandoned_run_has_not_ended_in_the_future(client, run_id, locks):
+def test_a_run_is_alive_as_long_as_one_journal_of_a_living_process_names_it(
+    client, run_id, journals
+):
+    write_abandoned(journals, "process 1 on nowhere", {run_id: 0})
+    look(client)
+    assert client.get_run(run_id).info.status == "RUNNING"
+    assert len([name for name in names(journals) if name.endswith(".journal")]) == 1
+
+
+def test_an_abandoned_run_has_not_ended_in_the_future(client, run_id, journals):
     client.log_metric(run_id, "m", 1.0, timestamp=2**52)
-    abandon(client, run_id, locks, 0)
+    abandon(client, run_id, journals, 0)
     assert client.get_run(run_id).info.end_time <= time.time_ns() // 1_000_000
 
 
@@ -185,9 +210,9 @@ def test_an_abandoned_run_has_not_ended_in_the_future(client, run_id, locks):
     ],
     ids=["ended", "updated", "said to run"],
 )
-def test_a_status_that_somebody_sets_needs_no_reason_why_the_run_failed(client, locks, end):
+def test_a_status_that_somebody_sets_needs_no_reason_why_the_run_failed(client, journals, end):
     run_id = client.create_run("0").info.run_id
-    abandon(client, run_id, locks, 0)
+    abandon(client, run_id, journals, 0)
     assert TRACKER_FAILURE_REASON in client.get_run(run_id).data.tags
     client.update_run(run_id, name="renamed")
     assert TRACKER_FAILURE_REASON in client.get_run(run_id).data.tags
@@ -195,9 +220,9 @@ def test_a_status_that_somebody_sets_needs_no_reason_why_the_run_failed(client, 
     assert TRACKER_FAILURE_REASON not in client.get_run(run_id).data.tags
 
 
-def test_a_deleted_run_that_was_abandoned_is_failed_when_it_comes_back(client, run_id, locks):
+def test_a_deleted_run_that_was_abandoned_is_failed_when_it_comes_back(client, run_id, journals):
     client.delete_run(run_id)
-    abandon(client, run_id, locks, 0)
+    abandon(client, run_id, journals, 0)
     client.reap()
     client.restore_run(run_id)
     assert client.get_run(run_id).info.status == "FAILED"
@@ -219,8 +244,8 @@ TrackingClient(sys.argv[1]).log_metric(run_id, "m", 1.0)
     assert len(TrackingClient(path).search_runs(["0"], "metrics.m = 1")) == 1
 
 
-def test_a_reader_goes_on_where_an_abandoned_run_cannot_be_marked(client, run_id, locks):
-    (locks / ("b" * 32)).write_text("process 1 on nowhere")
+def test_a_reader_goes_on_where_an_abandoned_run_cannot_be_marked(client, run_id, journals):
+    write_abandoned(journals, "process 1 on nowhere", {run_id: 0})
     path = client.store.database.path
     client.store.database = Database(path, busy_timeout_seconds=0.05)
     with Database(path).write():

@@ -35,6 +35,7 @@ def test_a_value_comes_back_as_it_was_logged(client, run_id, value):
 @pytest.mark.parametrize("value", [np.float32(0.5), np.int64(2), np.array([1.5]), np.array(2.5)])
 def test_numbers_of_numpy_are_stored_as_plain_floats(client, run_id, value):
     client.log_metric(run_id, "m", value, step=np.int64(3))
+    client.store.fold()
     row = client.store.database.connection.execute(
         "SELECT typeof(value), typeof(step), step FROM metrics"
     ).fetchone()
@@ -49,6 +50,7 @@ def test_numbers_of_torch_are_stored_as_plain_floats(client, run_id):
 
 def test_nan_and_infinity_stand_in_the_file_as_mlflow_writes_them(client, run_id):
     client.log_metrics(run_id, {"a": math.nan, "b": math.inf, "c": -math.inf}, timestamp=5)
+    client.store.fold()
     rows = client.store.database.connection.execute(
         "SELECT value, is_nan FROM metrics ORDER BY key"
     ).fetchall()
@@ -76,6 +78,7 @@ def test_an_exact_duplicate_is_ignored(client, run_id):
 
 def spoil(client, assignment):
     """Write what a plain sqlite3 stores where a numpy number is bound: its bytes."""
+    client.store.fold()
     connection = client.store.database.connection
     for table in ("metrics", "latest_metrics"):
         connection.execute(f"UPDATE {table} SET {assignment}", (np.float32(0.5).tobytes(),))
@@ -175,12 +178,19 @@ def test_no_metrics_at_all_are_nothing_but_for_a_run_that_is_not_there(client, r
         client.log_metrics("b" * 32, {})
 
 
-def test_a_point_logged_inside_a_write_stays_and_the_outer_one_is_told(client, run_id):
-    database = client.store.database
-    with pytest.raises(SupersededError), database.write() as outer:
+def test_a_point_logged_inside_a_write_leaves_the_write_as_it_is(client, run_id):
+    with client.store.database.write() as outer:
         outer.execute("DELETE FROM tags")
         client.log_metrics(run_id, {"loss": 1.0, "accuracy": 0.5})
-    assert client.get_run(run_id).data.metrics == {"loss": 1.0, "accuracy": 0.5}
+    data = client.get_run(run_id).data
+    assert (data.metrics, data.tags) == ({"loss": 1.0, "accuracy": 0.5}, {})
+
+
+def test_a_tag_set_inside_a_write_stays_and_the_outer_one_is_told(client, run_id):
+    with pytest.raises(SupersededError), client.store.database.write() as outer:
+        outer.execute("DELETE FROM tags")
+        client.set_tag(run_id, "k", "v")
+    assert client.get_run(run_id).data.tags["k"] == "v"
 
 
 def test_a_point_logged_inside_a_read_is_not_in_the_readers_picture(client, run_id):
@@ -208,6 +218,7 @@ def test_points_by_one_statement_and_by_a_batch_are_the_same_rows(client):
         run_id = client.create_run("0").info.run_id
         for step in (3, 5, 4, 5):
             log(run_id, {"a": float(step), "b": math.nan, "c": math.inf}, step=step, timestamp=9)
+        client.store.fold()
         connection = client.store.database.connection
         rows.append(
             [

@@ -6,10 +6,11 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tracker import liveness, locations
+from tracker import locations
 from tracker.cli.console import program_name
 from tracker.client import TrackingClient
 from tracker.exceptions import NotFoundError
+from tracker.journal.file import live_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -71,7 +72,7 @@ class Session:
 
     def _may_hold_abandoned_runs(self) -> bool:
         """Whether a verb that only reads must open the database for writing first."""
-        folder = liveness.lock_folder(self.path)
+        folder = live_folder(self.path)
         writable = os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
         return folder.is_dir() and writable
 

@@ -15,10 +15,11 @@ from tracker.files.atomic import settle
 from tracker.files.local import LocalArtifacts
 from tracker.files.paths import is_inside
 from tracker.files.store import explained, is_about_the_disk
-from tracker.liveness import lock_folder
+from tracker.journal.file import live_folder, write_abandoned
+from tracker.journal.recovery import waiting_points
 from tracker.maintenance.run_files import Copied, copy_files
-from tracker.store import upkeep
-from tracker.validation import check_run_id
+from tracker.numbers import now_ms
+from tracker.store import Store, upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,13 +72,11 @@ def back_up(
     database = client.store.database
     target = folder / database.path.name
     unfinished = target.with_name(f"{target.name}{INCOMPLETE}")
+    database.fold()
     upkeep.copy_database(database, unfinished)
+    infos = _complete(unfinished, database.path)
+    _leave_unheld_journal(target, infos)
     result = BackedUp()
-    copy = Database(unfinished, read_only=True)
-    with copy.read() as connection:
-        infos = upkeep.all_runs(connection)
-    copy.close()
-    _leave_unheld_locks(target, infos)
     for info in infos:
         try:
             copied = _copy_run(client, info, folder)
@@ -110,13 +109,29 @@ def _make_empty(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def _leave_unheld_locks(database: Path, infos: list[RunInfo]) -> None:
-    """Leave lock files without a holder: in the copy, running runs are marked FAILED when read."""
-    for info in infos:
-        if info.status == RunStatus.RUNNING and info.lifecycle_stage == LifecycleStage.ACTIVE:
-            lock = lock_folder(database) / check_run_id(info.run_id)
-            lock.parent.mkdir(exist_ok=True)
-            lock.write_text("its process, at work when this copy was made,", encoding="utf-8")
+def _complete(copy_path: Path, original: Path) -> list[RunInfo]:
+    """Add to a copy what only the journals of the original have; its runs."""
+    copy = Store(Database(copy_path))
+    for points in waiting_points(original):
+        with copy.database.write() as connection:
+            copy.insert_points(connection, points)
+    with copy.database.read() as connection:
+        infos = upkeep.all_runs(connection)
+    upkeep.close_into_one_file(copy.database)
+    copy.database.close()
+    return infos
+
+
+def _leave_unheld_journal(database: Path, infos: list[RunInfo]) -> None:
+    """Leave a journal without a holder: in the copy, running runs are marked FAILED when read."""
+    running = {
+        info.run_id: now_ms()
+        for info in infos
+        if (info.status, info.lifecycle_stage) == (RunStatus.RUNNING, LifecycleStage.ACTIVE)
+    }
+    if running:
+        process = "its process, at work when this copy was made,"
+        write_abandoned(live_folder(database), process, running)
 
 
 def _copy_run(client: TrackingClient, info: RunInfo, folder: Path) -> Copied | None:

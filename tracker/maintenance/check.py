@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tracker.exceptions import TrackerError
 from tracker.files.local import LocalArtifacts
 from tracker.files.store import reason_of
+from tracker.journal.recovery import waiting
 from tracker.maintenance.run_files import blob_stores
 from tracker.store import upkeep
 
@@ -54,9 +55,20 @@ class Checkup:
             yield _types(upkeep.wrong_types(connection))
             yield _incomplete(upkeep.incomplete_runs(connection))
             infos = upkeep.all_runs(connection)
+        yield self._journals()
         yield self._artifacts(infos)
         if self._reads_files:
             yield self._digests(infos)
+
+    def _journals(self) -> Finding:
+        found = waiting(self._client.store.database.path)
+        problems = [
+            f"{path!r} is damaged: points after the damage are not in the database; delete the "
+            f"file if they do not matter"
+            for path in found.damaged
+        ]
+        looked_at = f"{found.points:,} points wait for a writer" if found.points else ""
+        return Finding("journals of killed processes", looked_at, problems)
 
     def _artifacts(self, infos: list[RunInfo]) -> Finding:
         finding = Finding("artifacts", f"{len(infos):,} runs")

@@ -27,7 +27,7 @@ from tracker.files.atomic import BLOCK_BYTES
 from tracker.files.local import LocalArtifacts
 from tracker.files.paths import path_of_uri
 from tracker.files.store import explained
-from tracker.liveness import is_abandoned
+from tracker.journal.recovery import waiting, waiting_points
 from tracker.maintenance.mlruns import FileStoreSource, file_store_around, is_file_store
 from tracker.maintenance.scratch import scratch_folder
 from tracker.store import runs, transfer
@@ -91,6 +91,7 @@ class DatabaseSource:
     def __init__(self, database: Database, allowed_roots: Sequence[str] = ()) -> None:
         self.database = database
         self._allowed_roots = allowed_roots
+        self._waiting = waiting(database.path)
         # A hostile schema may call functions from its views and expressions.
         database.connection.execute("PRAGMA trusted_schema = OFF")
 
@@ -108,7 +109,7 @@ class DatabaseSource:
         """One of them."""
         with self.database.read() as connection:
             run = runs.assemble(connection, [runs.get_info(connection, run_id)])[0]
-        if run.info.status != RunStatus.RUNNING or not is_abandoned(self.database.path, run_id):
+        if run.info.status != RunStatus.RUNNING or run_id not in self._waiting.abandoned:
             return run
         # The other database is not written to: what its next reader would do is done here.
         run.data.tags.setdefault(
@@ -122,13 +123,16 @@ class DatabaseSource:
             return transfer.deleted_time(connection, run_id)
 
     def points(self, run_id: str) -> Iterator[Point]:
-        """Every point of every metric of a run.
+        """Every point of every metric of a run, those that only a journal has included.
 
         Raises:
-            InvalidValueError: A number of the other database is none.
+            InvalidValueError: A value in the other database is not a number.
         """
         with self.database.read() as connection:
             yield from transfer.points(connection, run_id)
+        if run_id in self._waiting.runs:
+            for piece in waiting_points(self.database.path, run_id):
+                yield from piece
 
     def artifacts(self, run: Run) -> ArtifactStore | None:
         """The files of a run, where its URI says or in the usual place beside the database."""

@@ -102,6 +102,14 @@ def check_active(connection: sqlite3.Connection, run_id: str) -> None:
         require_active(connection, run_id)
 
 
+def stage(connection: sqlite3.Connection, run_id: str) -> str | None:
+    """The lifecycle stage of a run; None where there is no such run."""
+    row = connection.execute(
+        "SELECT lifecycle_stage FROM runs WHERE run_uuid = ?", (run_id,)
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def update(
     connection: sqlite3.Connection,
     run_id: str,

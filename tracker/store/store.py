@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from tracker import sink
 from tracker.connection import retry_if_interrupted
 from tracker.entities import (
     DatasetInput,
@@ -21,16 +18,18 @@ from tracker.entities import (
 )
 from tracker.exceptions import (
     AlreadyExistsError,
-    DatabaseError,
     DeletedExperimentError,
     InvalidStateError,
     NotFoundError,
 )
+from tracker.journal.folding import Journal, journal_of
+from tracker.numbers import stored_value
 from tracker.store import datasets, experiments, metrics, runs
 from tracker.tags import MLFLOW_RUN_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    import sqlite3
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tracker.database import Database
     from tracker.store.metrics import Point, Series
@@ -45,6 +44,20 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._commits_points = database.synchronous == "FULL"
+
+    @property
+    def journal(self) -> Journal | None:
+        """This process's journal of the database; None where there can be none."""
+        return journal_of(self.database, self.insert_points)
+
+    def fold(self) -> None:
+        """Bring into the database what this process logged metric by metric.
+
+        Raises:
+            DatabaseError: The database cannot be written; the points stay in the journal.
+        """
+        self.database.fold()
 
     # Experiments
 
@@ -129,6 +142,7 @@ class Store:
             if experiment.lifecycle_stage == stage:
                 raise NotFoundError(f"The experiment {experiment.name!r} is {stage} already.")
             experiments.set_stage(connection, experiment_id, stage, now)
+        self._forget_definitions()
 
     @retry_if_interrupted
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
@@ -248,6 +262,7 @@ class Store:
         with self.database.write() as connection:
             runs.get_info(connection, run_id)
             runs.set_stage(connection, run_id, stage, now)
+        self._forget_definitions()
 
     def search_runs(
         self,
@@ -310,15 +325,50 @@ class Store:
 
     # What a run logs
 
-    def log_points(self, run_id: str, points: Sequence[Point]) -> None:
-        """Add a point to the history of each of some metrics.
+    def log_points(
+        self,
+        run_id: str,
+        keys: tuple[str, ...],
+        values: Iterable[float],
+        timestamp: int,
+        step: int,
+    ) -> None:
+        """Add a point to the history of each of some metrics, through the journal if there is one.
 
         Raises:
             NotFoundError: There is no such run.
             InvalidStateError: The run is deleted.
+            DatabaseError: The disk is full, say.
         """
-        if not self._took_one_statement(points):
-            self.log_batch(run_id, points)  # Which tells, too, why a run may not be written.
+        journal = self.journal if keys and not self._commits_points else None
+        if journal is not None and journal.append(run_id, keys, step, timestamp, values):
+            return
+        numbers = list(values)
+        while journal is not None and self._is_defined(journal, run_id, keys):
+            if journal.append(run_id, keys, step, timestamp, numbers):
+                return
+        stored = map(stored_value, numbers)
+        self.log_batch(
+            run_id,
+            [
+                (key, value, timestamp, step, is_nan, run_id)
+                for key, (value, is_nan) in zip(keys, stored, strict=True)
+            ],
+        )
+
+    def insert_points(
+        self, connection: sqlite3.Connection, points: Sequence[Point]
+    ) -> Collection[str]:
+        """Add points of several runs, those of unknown runs left out.
+
+        Returns:
+            The runs that are unknown or deleted.
+        """
+        stages = {run_id: runs.stage(connection, run_id) for run_id in {p[5] for p in points}}
+        if None in stages.values():
+            points = [point for point in points if stages[point[5]] is not None]
+        metrics.insert(connection, points)
+        return [run_id for run_id, stage in stages.items() if stage != LifecycleStage.ACTIVE]
 
     @retry_if_interrupted
     def log_series(self, run_id: str, series: Series) -> None:
@@ -391,17 +441,16 @@ class Store:
             runs.get_info(connection, run_id)
             return metrics.best_step(connection, run_id, key, mode)
 
-    def _took_one_statement(self, points: Sequence[Point]) -> bool:
-        if self.database.in_transaction or not 0 < len(points) <= sink.ROWS_A_STATEMENT:
-            return False
-        values = list(chain.from_iterable(points))
-        try:
-            self.database.execute(sink.insert_statement(len(points)), values)
-        except DatabaseError as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError):
-                return False
-            raise
-        return True
+    def _is_defined(self, journal: Journal, run_id: str, keys: tuple[str, ...]) -> bool:
+        self.database.refuse_removed_file()
+        with self.database.read(folds=False) as connection:
+            runs.check_active(connection, run_id)
+        return journal.define(run_id, keys)
+
+    def _forget_definitions(self) -> None:
+        """Let the journal notice at the next point that a run is deleted."""
+        if self.journal is not None:
+            self.journal.forget()
 
     def _active_experiment(
         self, experiment_id: str, refusal: type[InvalidStateError] = InvalidStateError

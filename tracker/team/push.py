@@ -17,7 +17,7 @@ from tracker import tags
 from tracker.entities import LifecycleStage, RunStatus
 from tracker.exceptions import NotFoundError, ServerError, ServerUnreachableError, TrackerError
 from tracker.file_locks import exclusive
-from tracker.liveness import lock_folder
+from tracker.journal.file import live_folder
 from tracker.team.replay import Copy, Replay, local_digest
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def push_lock(client: TrackingClient, server: Server) -> AbstractContextManager[
     address = str(server.rest.access.address)
     name = hashlib.sha256(address.encode()).hexdigest()[:16]
     return exclusive(
-        lock_folder(client.store.database.path) / f"push.{name}.lock",
+        live_folder(client.store.database.path) / f"push.{name}.lock",
         otherwise=f"Another process is pushing to {address} from this database: wait for its end, "
         f"then push again.",
     )

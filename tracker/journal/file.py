@@ -1,0 +1,236 @@
+"""Journal files: made, locked, appended to, read, removed.
+
+They lie in `<database>-live/`. Its process holds an exclusive `flock` on each, which the operating
+system releases when it ends, however it ends. The folder may have come with a database from
+elsewhere: links are not followed, and nothing but regular files of the right name is opened.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import re
+import stat
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tracker.journal import records
+
+try:
+    import fcntl
+except ImportError:  # Windows.
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tracker.journal.records import PackRow
+    from tracker.store.metrics import Point
+
+SUPPORTED: Final = fcntl is not None
+DAMAGED_SUFFIX: Final = ".damaged"
+PIECE_BYTES: Final = records.MAX_FRAME_BYTES
+
+_NAME: Final = re.compile(r"[0-9a-f]{16}\.journal")
+# Windows, which has neither flag, has no flock either.
+_FLAGS: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+def live_folder(database_path: Path) -> Path:
+    """The folder of a database's journals: beside the file itself where the path is a link."""
+    return Path(f"{os.path.realpath(database_path)}-live")
+
+
+def journal_paths(folder: Path) -> list[str]:
+    """What is named like a journal in a folder that is not a link."""
+    if not SUPPORTED or folder.is_symlink():
+        return []
+    try:
+        names = os.listdir(folder)  # noqa: PTH208  Needs no `Path` for each.
+    except OSError:
+        return []
+    return [f"{folder}/{name}" for name in sorted(names) if _NAME.fullmatch(name)]
+
+
+class JournalFile:
+    """A journal that this process writes.
+
+    Args:
+        folder: Where to make it; made too.
+        runs: What the process works on, and since when in ms since the epoch.
+
+    Raises:
+        OSError: It cannot be made or locked.
+    """
+
+    def __init__(self, folder: Path, runs: Mapping[str, int]) -> None:
+        self.path = f"{folder}/{os.urandom(8).hex()}.journal"
+        self.reader = records.Reader()
+        # By run and keys. Rows of another file have other layouts: they go where the file goes.
+        self.layouts: dict[tuple[str, tuple[str, ...]], PackRow] = {}
+        self._numbers = count()
+        self._descriptor = _create_locked(self.path)
+        self.append(records.pack_start(f"process {os.getpid()} on {platform.node()}", runs))
+        self.start_bytes = self.status().st_size
+
+    def append(self, frames: bytes) -> None:
+        """Append whole frames, or nothing.
+
+        Raises:
+            OSError: The disk is full, say.
+        """
+        written = os.write(self._descriptor, frames)
+        if written != len(frames):
+            size = self.status().st_size
+            os.ftruncate(self._descriptor, size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+
+    def define(self, run_id: str, keys: tuple[str, ...]) -> bool:
+        """Define a layout for rows of a run and some of its metrics; False where that is no row."""
+        packed = records.pack_layout(next(self._numbers), run_id, keys)
+        if packed is not None:
+            frame, pack_row = packed
+            self.append(frame)
+            self.layouts[run_id, keys] = pack_row
+        return packed is not None
+
+    def status(self) -> os.stat_result:
+        """Its size, and whether it still has a name. Not while another thread appends."""
+        return os.fstat(self._descriptor)
+
+    def read_to(self, end: int) -> list[Point]:
+        """The points of the next piece that ends before `end` bytes."""
+        return _read_piece(self._descriptor, self.reader, end)
+
+    def remove(self) -> None:
+        """Remove the file and let go of the lock."""
+        with suppress(OSError):
+            os.unlink(self.path)  # noqa: PTH108
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock; what another process forked meanwhile holds, stays."""
+        os.close(self._descriptor)
+
+
+class FoundJournal:
+    """A journal of another process, or of one that has ended, to read.
+
+    Args:
+        path: The file.
+        exclusive: Keep its process and every other reader out; for one that nobody holds.
+
+    Raises:
+        FileNotFoundError: It is gone.
+        OSError: It is no regular file, or is held where it is to be had exclusively.
+    """
+
+    def __init__(self, path: str, *, exclusive: bool = False) -> None:
+        self.path = path
+        self.reader = records.Reader()
+        # Without O_NONBLOCK, a pipe in a received folder would wait for a writer.
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _FLAGS)
+        try:
+            self._size = self._checked_size()
+            self.is_held = not _locked(self._descriptor, exclusive=exclusive)
+            if exclusive and (self.is_held or not _is_at(path, self._descriptor)):
+                raise BlockingIOError(errno.EAGAIN, "a process holds it", path)
+        except OSError:
+            os.close(self._descriptor)
+            raise
+
+    def points(self) -> Iterator[list[Point]]:
+        """All its points, a piece at a time."""
+        position = -1
+        while position != self.reader.position:
+            position = self.reader.position
+            yield _read_piece(self._descriptor, self.reader, self._size)
+
+    def read(self) -> records.Reader:
+        """What it says but for the points."""
+        for _ in self.points():
+            pass
+        return self.reader
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether it ends, after all its points were read, in more than a torn write."""
+        position = self.reader.position
+        tail = os.pread(self._descriptor, PIECE_BYTES + 1, position)
+        return position < self._size and not records.is_torn(tail, position)
+
+    def set_aside(self) -> None:
+        """Rename the file so that it is not read again."""
+        with suppress(OSError):
+            os.rename(self.path, f"{self.path}{DAMAGED_SUFFIX}")  # noqa: PTH104
+
+    def remove(self) -> None:
+        """Remove the file, if this user may."""
+        with suppress(OSError):
+            os.unlink(self.path)  # noqa: PTH108
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        os.close(self._descriptor)
+
+    def _checked_size(self) -> int:
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", self.path)
+        return status.st_size
+
+
+def write_abandoned(folder: Path, process: str, runs: Mapping[str, int]) -> None:
+    """Leave a journal as a process does that worked on some runs and was killed.
+
+    Args:
+        folder: Where; made too.
+        process: Who it was, for people.
+        runs: What it worked on, and since when in ms since the epoch.
+    """
+    folder.mkdir(exist_ok=True)
+    (folder / f"{os.urandom(8).hex()}.journal").write_bytes(records.pack_start(process, runs))
+
+
+def _create_locked(path: str) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | _FLAGS
+    Path(path).parent.mkdir(exist_ok=True)
+    if Path(path).parent.is_symlink():
+        raise OSError(errno.ELOOP, "the folder is a link", path)
+    while True:
+        descriptor = os.open(path, flags, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            os.close(descriptor)
+            raise
+        if _is_at(path, descriptor):
+            return descriptor
+        os.close(descriptor)  # Taken for an abandoned one between the two, and removed.
+
+
+def _locked(descriptor: int, *, exclusive: bool) -> bool:
+    """Whether nobody holds the lock; it is kept where it is exclusive."""
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    if not exclusive:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True
+
+
+def _is_at(path: str, descriptor: int) -> bool:
+    try:
+        found = os.stat(path, follow_symlinks=False)  # noqa: PTH116
+    except OSError:
+        return False
+    return os.path.samestat(found, os.fstat(descriptor))
+
+
+def _read_piece(descriptor: int, reader: records.Reader, end: int) -> list[Point]:
+    length = min(PIECE_BYTES, end - reader.position)
+    return reader.feed(os.pread(descriptor, length, reader.position)) if length > 0 else []
