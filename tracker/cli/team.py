@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
 from tracker import text
@@ -16,6 +17,7 @@ from tracker.lookup import experiment_ids, find_runs
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from tracker.cli.console import Console
     from tracker.cli.parser import Verbs
@@ -122,18 +124,18 @@ def push(session: Session) -> int:
 
     options, client = session.options, session.reading
     chosen = _chosen(session, client)
-    server = _server(session, math.inf if options.follow else PATIENCE_SECONDS)
-    if options.dry_run:
-        return _plan(session, client, server, chosen)
-    runs = with_parents(client, chosen)
-    tally = Tally()
-    total = amount_of(client, [run.info.run_id for run in runs])
-    with push_lock(client, server), _Progress(session.console, tally, total, len(runs)):
-        job = Push(client, server, tally, allowed_roots=options.allow)
-        if options.follow:
-            job.follow(lambda: _chosen(session, client))
-        else:
-            job.run(chosen)
+    with _server(session, math.inf if options.follow else PATIENCE_SECONDS) as server:
+        if options.dry_run:
+            return _plan(session, client, server, chosen)
+        runs = with_parents(client, chosen)
+        tally = Tally()
+        total = amount_of(client, [run.info.run_id for run in runs])
+        with push_lock(client, server), _Progress(session.console, tally, total, len(runs)):
+            job = Push(client, server, tally, allowed_roots=options.allow)
+            if options.follow:
+                job.follow(lambda: _chosen(session, client))
+            else:
+                job.run(chosen)
     return _report(session, tally)
 
 
@@ -149,12 +151,11 @@ def pull(session: Session) -> int:
     from tracker.team.pull import Choice, ServerSource  # noqa: PLC0415
 
     options, console = session.options, session.console
-    server = _server(session, PATIENCE_SECONDS)
-    client = TrackingClient(session.path)
     choice = Choice(options.runs, options.experiments, options.filter)
-    source = ServerSource(server, client, choice, options.allow)
     is_whole = not options.runs and not options.filter
-    with StepCounter(console, "run") as steps:
+    with _server(session, PATIENCE_SECONDS) as server, StepCounter(console, "run") as steps:
+        client = TrackingClient(session.path)
+        source = ServerSource(server, client, choice, options.allow)
         merged = Merge(
             source,
             client,
@@ -168,21 +169,22 @@ def pull(session: Session) -> int:
     return 1 if merged.troubles else 0
 
 
-def _server(session: Session, patience_seconds: float) -> Server:
+@contextmanager
+def _server(session: Session, patience_seconds: float) -> Iterator[Server]:
     """The server, once it has answered."""
     from tracker.team.credentials import access_to  # noqa: PLC0415
     from tracker.team.rest import RestClient  # noqa: PLC0415
     from tracker.team.server import Server  # noqa: PLC0415
 
-    rest = RestClient(
+    with RestClient(
         access_to(session.options.url),
         patience_seconds=FIRST_ANSWER_SECONDS,
         on_wait=_Outages(session.console).told,
-    )
-    server = Server(rest)
-    server.check()
-    rest.patience_seconds = patience_seconds
-    return server
+    ) as rest:
+        server = Server(rest)
+        server.check()
+        rest.patience_seconds = patience_seconds
+        yield server
 
 
 def _chosen(session: Session, client: TrackingClient) -> list[str]:

@@ -98,7 +98,7 @@ class Push:
                 _raise_failure(sent)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                self._server.rest.close()
+                self._server.rest.stop()
                 raise
 
     def follow(self, choose: Callable[[], Iterable[str]]) -> None:

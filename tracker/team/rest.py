@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.request
 from dataclasses import dataclass, field, replace
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from tracker.exceptions import (
@@ -203,8 +203,17 @@ class RestClient:
                 return found
         raise AssertionError  # The pauses never end.
 
-    def close(self) -> None:
-        """End all requests and waiting, in every thread."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections of all threads."""
+        self.stop()
+        for connection in self._connections:
+            connection.close()
+
+    def stop(self) -> None:
+        """End all requests and all waiting, in every thread."""
         self._stopped.set()
         for connection in list(self._connections):
             if connection.sock is not None:
