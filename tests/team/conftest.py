@@ -17,6 +17,9 @@ from tracker import tags
 from tracker.__main__ import main
 from tracker.client import TrackingClient
 from tracker.entities import Dataset, DatasetInput, InputTag
+from tracker.team.credentials import access_to
+from tracker.team.rest import RestClient
+from tracker.team.server import Server
 
 HERE = Path(__file__).parent
 # They import MLflow.
@@ -57,6 +60,13 @@ def mlflow(servers, environments, tmp_path_factory):
     """An MLflow server on SQLite, for all tests."""
     with servers.mlflow_server(environments, tmp_path_factory.mktemp("server")) as server:
         yield server
+
+
+@pytest.fixture
+def rest(mlflow):
+    """The server's routes as functions."""
+    with RestClient(access_to(mlflow.url, {"HOME": "/"}), patience_seconds=20) as client:
+        yield Server(client)
 
 
 @pytest.fixture
@@ -184,7 +194,7 @@ def described():
                 for used in run.inputs.dataset_inputs
             ),
             "files": {
-                info.path: hashlib.sha256(store.open(info.path).read()).hexdigest()
+                info.path: hashlib.sha256(store.local_path(info.path).read_bytes()).hexdigest()
                 for info in store.walk()
             },
         }  # fmt: skip

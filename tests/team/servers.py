@@ -214,7 +214,8 @@ def s3_store(environments, folder):
 
 
 if __name__ == "__main__":
-    # python tests/team/servers.py ENVIRONMENTS FOLDER: a whole team server, until Ctrl-C.
+    # python servers.py ENVIRONMENTS FOLDER: a whole team server, until Ctrl-C or SIGTERM.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     environments_, folder_ = map(Path, sys.argv[1:])
     with postgresql(folder_) as backend_, s3_store(environments_, folder_) as store_:
         variables_ = STORE_CREDENTIALS | {"MLFLOW_S3_ENDPOINT_URL": store_}

@@ -1,0 +1,133 @@
+"""Measures `push` beside a bare loop of log-batch calls against the same MLflow server.
+
+    python tests/interop/environments.py FOLDER
+    python tests/benchmarks/bench_push.py FOLDER --runs 20 --points 5000
+
+The server is MLflow's on PostgreSQL. The bare loop sends batches of 1,000 points that were made
+before, from as many threads, and checks nothing; `push` reads the database, sends, reads all back
+and compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import importlib.util
+import json
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tracker.client import TrackingClient
+from tracker.team.credentials import access_to
+from tracker.team.push import WORKERS, Push
+from tracker.team.rest import RestClient
+from tracker.team.server import METRICS_A_BATCH, Server
+from tracker.team.tally import Tally
+
+ROUTE = "/api/2.0/mlflow/runs/"
+KEYS = 5
+
+
+def load_servers():
+    path = Path(__file__).parents[1] / "team" / "servers.py"
+    spec = importlib.util.spec_from_file_location("team_servers", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def main() -> None:
+    """Start the server and print points a second of both, in turns."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("environments", type=Path)
+    parser.add_argument("--runs", type=int, default=8)
+    parser.add_argument("--points", type=int, default=5_000, help="of each run")
+    parser.add_argument("--server-workers", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=WORKERS)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    servers = load_servers()
+    with tempfile.TemporaryDirectory() as name, servers.postgresql(Path(name)) as backend:
+        folder = Path(name)
+        with servers.mlflow_server(
+            options.environments, folder, backend=backend, workers=options.server_workers
+        ) as server:
+            for number in range(options.rounds):
+                measure(server, folder, number, options)
+
+
+def measure(server, folder, number, options) -> None:
+    """Print one round."""
+    total = options.runs * options.points
+    client = TrackingClient(folder / f"{number}.db")
+    run_ids = make_runs(client, f"push {number}", options)
+    with RestClient(access_to(server.url), patience_seconds=60) as rest:
+        bare = total / bare_loop(Server(rest), server.port, f"bare {number}", options)
+        tally = Tally()
+        started = time.perf_counter()
+        Push(client, Server(rest), tally, workers=options.threads).run(run_ids)
+        pushed = total / (time.perf_counter() - started)
+    assert (tally.runs, tally.points_sent, tally.troubles) == (options.runs, total, [])
+    print(
+        f"bare loop {bare:,.0f} points/s; push, verified {pushed:,.0f} points/s; "
+        f"{pushed / bare:.0%}",
+        flush=True,
+    )
+
+
+def make_runs(client, name, options) -> list[str]:
+    experiment_id = client.create_experiment(name)
+    run_ids = []
+    for _ in range(options.runs):
+        run_id = client.create_run(experiment_id).info.run_id
+        for key in range(KEYS):
+            steps = range(options.points // KEYS)
+            client.log_history(run_id, f"metric_{key}", [1 / (1 + step) for step in steps])
+        client.set_terminated(run_id)
+        run_ids.append(run_id)
+    return run_ids
+
+
+def bare_loop(server, port, name, options) -> float:
+    """Seconds for as many points, sent without anything else."""
+    experiment = server.create_experiment(name, {})
+    bodies = []
+    for number in range(options.runs):
+        answer = server.rest.post(f"{ROUTE}create", {"experiment_id": experiment.experiment_id})
+        bodies.append(list(batches(answer["run"]["info"]["run_id"], number, options.points)))
+    started = time.perf_counter()
+    with ThreadPoolExecutor(options.threads) as pool:
+        list(pool.map(lambda some: send(port, some), bodies))
+    return time.perf_counter() - started
+
+
+def batches(run_id, number, points):
+    for start in range(0, points, METRICS_A_BATCH):
+        metrics = [
+            {
+                "key": f"metric_{start * KEYS // points}",
+                "value": 1 / (1 + step),
+                "timestamp": 1_700_000_000_000 + number,
+                "step": step,
+            }
+            for step in range(start, min(start + METRICS_A_BATCH, points))
+        ]
+        yield json.dumps({"run_id": run_id, "metrics": metrics}).encode()
+
+
+def send(port, bodies) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    for body in bodies:
+        connection.request("POST", f"{ROUTE}log-batch", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        content = response.read()
+        assert response.status == 200, content
+    connection.close()
+
+
+if __name__ == "__main__":
+    main()
