@@ -1,5 +1,4 @@
-"""Makes the environments of the interop tests: one a release of MLflow, one of its users,
-and those of a team server.
+"""Makes the environments of the interop tests: releases of MLflow, its users, a team's server.
 
     python tests/interop/environments.py FOLDER
     MLFLOW_ENVIRONMENTS=FOLDER pytest -m interop

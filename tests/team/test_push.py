@@ -295,8 +295,11 @@ def test_a_server_from_before_data_sets_takes_the_rest(
 
     with in_between(disturb) as server:
         said = cli("push", "--to", server.url)
-    assert said.code == 0
-    assert "its data sets stay behind: the server is older than MLflow 2.4" in said.err
+    assert said.code == 1
+    assert said.err == (
+        "warning: Run 'run_0': its data sets stay behind: data sets came with MLflow 2.4, and the "
+        "server is older\n"
+    )
     assert read_back(name)["runs"]["run_0"]["status"] == "FINISHED"
 
 
@@ -366,6 +369,18 @@ def test_no_password_is_ever_shown(http, cli, make_runs, option):
     assert said.code == 1
     assert said.err.startswith(f"error: The server at {server.url} wants to know who calls (401)")
     assert "s3cret" not in said.out + said.err
+
+
+def test_a_clock_that_goes_wrong_is_told_and_times_stay(
+    cli, in_between, make_runs, name, read_back
+):
+    make_runs(1)
+    with in_between() as server:
+        server.date = "Sun, 09 Sep 2001 01:46:40 GMT"
+        said = cli("push", "--to", server.url)
+    assert said.code == 0
+    assert "behind this machine's; times stay as they were logged." in said.err
+    assert read_back(name)["runs"]["run_0"]["start_time"] == 1_700_000_000_000
 
 
 def test_an_unreachable_server_is_one_sentence(cli, make_runs, monkeypatch):

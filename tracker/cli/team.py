@@ -31,6 +31,7 @@ FIRST_ANSWER_SECONDS: Final = 10.0
 PATIENCE_SECONDS: Final = 60.0
 _EVERY_SECONDS: Final = 0.2
 _REMARK_EVERY_SECONDS: Final = 60.0
+_CLOCK_SECONDS: Final = 300.0
 # Sending so many bytes takes about as long as sending a point.
 _BYTES_A_POINT: Final = 10_000
 _PUSH_EXAMPLES: Final = """\
@@ -183,6 +184,13 @@ def _server(session: Session, patience_seconds: float) -> Iterator[Server]:
     ) as rest:
         server = Server(rest)
         server.check()
+        if abs(rest.clock_lead_seconds) > _CLOCK_SECONDS:
+            lead = text.duration(abs(rest.clock_lead_seconds))
+            where = "ahead of" if rest.clock_lead_seconds > 0 else "behind"
+            session.console.remark(
+                f"note: The server's clock is {lead} {where} this machine's; times stay as they "
+                f"were logged."
+            )
         rest.patience_seconds = patience_seconds
         yield server
 

@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 
 # What servers take at most: today's, then those of earlier releases.
 _LIMITS: Final = {"params": (MAX_PARAM_VALUE, 500, 250), "tags": (MAX_TAG_VALUE, 5_000, 250)}
-_NOUNS: Final = {"params": "parameter", "tags": "tag", "metrics": "metric", "files": "file"}
+_NOUNS: Final = {
+    "params": "parameter",
+    "tags": "tag",
+    "metrics": "metric",
+    "files": "file",
+    "inputs": "data set",
+}
 _TOO_LARGE: Final = 413
 # A refusal of what was sent, not of the caller.
 _REFUSALS: Final = frozenset({400, _TOO_LARGE})
@@ -86,9 +92,8 @@ class Copy:
     def refuse(self, kind: str, key: str, reason: object) -> None:
         """Remember what the server does not take, and why."""
         self.refused.add((kind, key))
-        self.tally.trouble(
-            f"Run {self.run.info.run_name!r}: the {_NOUNS[kind]} {key!r} stays behind: {reason}"
-        )
+        what = f"the {_NOUNS[kind]} {key!r} stays" if key else f"its {_NOUNS[kind]}s stay"
+        self.tally.trouble(f"Run {self.run.info.run_name!r}: {what} behind: {reason}")
 
     def differs(self, what: str) -> IncompleteError:
         """The error of a copy that is not complete."""
@@ -145,6 +150,7 @@ class Replay:
         found = server.get_run(copy.id)
         self._params.verify(found.data.params)
         self._tags.verify(found.data.tags)
+        self._inputs.verify(found.inputs)
         self._histories.verify()
         self._files.verify()
         if not copy.refused:
@@ -332,28 +338,39 @@ class _Inputs:
 
     def __init__(self, copy: Copy) -> None:
         self._copy = copy
-        self._known = list(map(_identity, copy.run.inputs.dataset_inputs))
-        self._has_no_route = False
+        self._known = set(map(_identity, copy.run.inputs.dataset_inputs))
+        self._wanted: set[str] = set()
 
     def send(self, inputs: RunInputs) -> None:
         """Send those that the copy lacks."""
-        used = inputs.dataset_inputs
-        missing = [each for each in used if _identity(each) not in self._known]
-        if not missing or self._has_no_route:
+        wanted = {_identity(used): used for used in inputs.dataset_inputs}
+        self._wanted = set(wanted)
+        missing = [used for text, used in wanted.items() if text not in self._known]
+        if not missing or ("inputs", "") in self._copy.refused:
             return
         try:
             self._copy.server.log_inputs(self._copy.id, missing)
         except ServerError as error:
             if error.status not in _REFUSALS | _NO_ROUTE:
                 raise
-            self._has_no_route = True
             old = error.status in _NO_ROUTE
-            reason = "the server is older than MLflow 2.4, which brought them" if old else error
-            self._copy.tally.note(
-                f"Run {self._copy.run.info.run_name!r}: its data sets stay behind: {reason}."
+            self._copy.refuse(
+                "inputs",
+                "",
+                "data sets came with MLflow 2.4, and the server is older" if old else error,
             )
-            return
-        self._known += map(_identity, missing)
+        else:
+            self._known |= self._wanted
+
+    def verify(self, found: RunInputs) -> None:
+        """Compare with what the server has.
+
+        Raises:
+            IncompleteError: Some are not there.
+        """
+        there = set(map(_identity, found.dataset_inputs))
+        if ("inputs", "") not in self._copy.refused and not self._wanted <= there:
+            raise self._copy.differs("data sets are not the same there")
 
 
 class _Files:

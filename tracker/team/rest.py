@@ -107,6 +107,8 @@ class RestClient:
     ) -> None:
         self.access = access
         self.patience_seconds = patience_seconds
+        # How far the server's clock is ahead of this machine's.
+        self.clock_lead_seconds = 0.0
         self._on_wait = on_wait
         self._stopped = threading.Event()
         self._local = threading.local()
@@ -233,6 +235,8 @@ class RestClient:
             answer = self._follow(request, target)
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
+        if (date := _date(answer, "date")) is not None:
+            self.clock_lead_seconds = date - time.time()
         if answer.status >= 400:  # noqa: PLR2004
             raise self._refusal(answer)
         return answer
@@ -415,12 +419,18 @@ def _retry_after(answer: Answer) -> float:
     text = answer.header("retry-after")
     if text.strip().isdecimal():
         return min(float(text), LONGEST_PAUSE_SECONDS)
-    try:
-        until = email.utils.parsedate_to_datetime(text)
-        since = email.utils.parsedate_to_datetime(answer.header("date"))
-        return min(max((until - since).total_seconds(), 0.0), LONGEST_PAUSE_SECONDS)
-    except (TypeError, ValueError):
+    until, since = _date(answer, "retry-after"), _date(answer, "date")
+    if until is None or since is None:
         return 0.0
+    return min(max(until - since, 0.0), LONGEST_PAUSE_SECONDS)
+
+
+def _date(answer: Answer, name: str) -> float | None:
+    """The time that a header names, in seconds since the epoch."""
+    try:
+        return email.utils.parsedate_to_datetime(answer.header(name)).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _mlflow_error(answer: Answer) -> tuple[str, str]:
