@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -63,18 +64,32 @@ def mlflow(servers, environments, tmp_path_factory):
 
 
 @pytest.fixture
-def rest(mlflow):
-    """The server's routes as functions."""
-    with RestClient(access_to(mlflow.url, {"HOME": "/"}), patience_seconds=20) as client:
-        yield Server(client)
+def rest_of():
+    """The routes of a server as functions."""
+    with contextlib.ExitStack() as clients:
+
+        def make(server):
+            client = RestClient(access_to(server.url, {"HOME": "/"}), patience_seconds=300)
+            return Server(clients.enter_context(client))
+
+        yield make
 
 
 @pytest.fixture
-def read_back(mlflow):
-    """All of an experiment on the server, by MLflow's own client."""
-    return lambda name, server=mlflow: json.loads(
-        server.ask(HERE / "scripts" / "read_back.py", name)
-    )
+def rest(rest_of, mlflow):
+    """The routes of the server that all tests share."""
+    return rest_of(mlflow)
+
+
+@pytest.fixture
+def read_back(request):
+    """All of an experiment on a server, by MLflow's own client."""
+
+    def read(name, server=None, *database):
+        server = server or request.getfixturevalue("mlflow")
+        return json.loads(server.ask(HERE / "scripts" / "read_back.py", name, *database))
+
+    return read
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tracker.team.tally import Tally
 
 FIRST_ANSWER_SECONDS: Final = 10.0
-PATIENCE_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 300.0
 _EVERY_SECONDS: Final = 0.2
 _REMARK_EVERY_SECONDS: Final = 60.0
 _CLOCK_SECONDS: Final = 300.0

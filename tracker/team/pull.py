@@ -13,6 +13,7 @@ from tracker import tags
 from tracker.exceptions import NotFoundError, ServerError
 from tracker.numbers import stored_value
 from tracker.team.points import HistoryDigest, PointReader
+from tracker.team.server import sent_text
 from tracker.validation import is_run_id
 
 if TYPE_CHECKING:
@@ -170,6 +171,5 @@ class ServerSource:
 
 def _named(text: str) -> str:
     """The filter that finds a run by its id or its name."""
-    quote = "'" if '"' in text else '"'
     field = "run_id" if is_run_id(text) and len(text) == 32 else "run_name"  # noqa: PLR2004
-    return f"attributes.{field} = {quote}{text}{quote}"
+    return f"attributes.{field} = {sent_text(text)}"

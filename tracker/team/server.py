@@ -1,7 +1,4 @@
-"""An MLflow server's routes as functions, and its answers as the tracker's entities.
-
-What a server answers is not trusted: a field may be missing or of another type.
-"""
+"""An MLflow server's routes as functions."""
 
 from __future__ import annotations
 
@@ -10,28 +7,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from tracker.entities import (
-    Dataset,
-    DatasetInput,
-    Experiment,
-    InputTag,
-    LifecycleStage,
-    Metric,
-    Run,
-    RunData,
-    RunInfo,
-    RunInputs,
-    RunStatus,
-)
 from tracker.exceptions import ArtifactError, NotFoundError, OutsideRootsError, ServerError
 from tracker.files import open_artifacts
-from tracker.numbers import read_value
+from tracker.team.answers import read_experiment, read_list, read_metric, read_run
 from tracker.team.artifacts import ServerArtifacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tracker.entities import DatasetInput, Experiment, Metric, Run, RunInfo
     from tracker.files import ArtifactStore
     from tracker.team.points import PlainPoint
     from tracker.team.rest import RestClient
@@ -80,8 +65,8 @@ class Server:
 
     def experiments(self) -> Iterator[Experiment]:
         """All experiments, deleted ones included."""
-        for page in self._pages("experiments/search", {"view_type": "ALL", "max_results": 1000}):
-            yield from map(_experiment, _list(page, "experiments"))
+        for page in self.pages("experiments/search", {"view_type": "ALL", "max_results": 1000}):
+            yield from map(read_experiment, read_list(page, "experiments"))
 
     def experiment_named(self, name: str) -> Experiment | None:
         """The experiment with this name, deleted ones included, or None."""
@@ -91,7 +76,7 @@ class Server:
             if error.error_code == NotFoundError.error_code:
                 return None
             raise
-        return _experiment(found.get("experiment"))
+        return read_experiment(found.get("experiment"))
 
     def create_experiment(self, name: str, tags: Mapping[str, str]) -> Experiment:
         """Create an experiment; the one of this name where somebody was faster."""
@@ -100,7 +85,7 @@ class Server:
             found = self.experiment_named(name)
             return None if found is None else {"experiment_id": found.experiment_id}
 
-        arguments = {"name": name, "tags": _pairs(tags)}
+        arguments = {"name": name, "tags": sent_pairs(tags)}
         try:
             found = self.rest.post(f"{API}/experiments/create", arguments, known)
         except ServerError as error:
@@ -110,7 +95,7 @@ class Server:
         answer = self.rest.get(
             f"{API}/experiments/get", {"experiment_id": found.get("experiment_id")}
         )
-        return _experiment(answer.get("experiment"))
+        return read_experiment(answer.get("experiment"))
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
         """Set or overwrite a tag of an experiment."""
@@ -125,7 +110,7 @@ class Server:
         Raises:
             ServerError: There is no such run.
         """
-        return _run(self.rest.get(f"{API}/runs/get", {"run_id": run_id}).get("run"))
+        return read_run(self.rest.get(f"{API}/runs/get", {"run_id": run_id}).get("run"))
 
     def search_runs(self, experiment_ids: Sequence[str], filter_string: str) -> Iterator[Run]:
         """The runs that match, deleted ones included, oldest first."""
@@ -136,8 +121,8 @@ class Server:
             "max_results": RUNS_A_PAGE,
             "order_by": ["attributes.start_time ASC"],
         }
-        for page in self._pages("runs/search", arguments, self.rest.post):
-            yield from map(_run, _list(page, "runs"))
+        for page in self.pages("runs/search", arguments, self.rest.post):
+            yield from map(read_run, read_list(page, "runs"))
 
     def runs_with_ids(self, experiment_id: str, run_ids: Iterable[str]) -> Iterator[Run]:
         """Those of some runs that are in an experiment."""
@@ -175,10 +160,10 @@ class Server:
             "start_time": info.start_time,
             "run_name": info.run_name,
             "user_id": info.user_id,
-            "tags": _pairs(tags),
+            "tags": sent_pairs(tags),
         }
         answer = self.rest.post(f"{API}/runs/create", arguments, known)
-        return found[0] if found else _run(answer.get("run"))
+        return found[0] if found else read_run(answer.get("run"))
 
     def update_run(
         self, run_id: str, status: str, end_time: int | None = None, name: str | None = None
@@ -207,7 +192,7 @@ class Server:
             kind: "params" or "tags".
             texts: At most of the length that the server takes.
         """
-        for batch in batches(_pairs(texts), TEXTS_A_BATCH):
+        for batch in batches(sent_pairs(texts), TEXTS_A_BATCH):
             self._log(run_id, kind, batch)
 
     def log_inputs(self, run_id: str, used: Sequence[DatasetInput]) -> None:
@@ -224,9 +209,9 @@ class Server:
     def history(self, run_id: str, key: str) -> Iterator[Metric]:
         """Every point of one metric."""
         arguments = {"run_id": run_id, "metric_key": key, "max_results": POINTS_A_PAGE}
-        for page in self._pages("metrics/get-history", arguments):
-            for point in _list(page, "metrics"):
-                yield _metric(key, point)
+        for page in self.pages("metrics/get-history", arguments):
+            for point in read_list(page, "metrics"):
+                yield read_metric(key, point)
 
     # Files
 
@@ -269,7 +254,7 @@ class Server:
             self._log(run_id, kind, entries[:middle])
             self._log(run_id, kind, entries[middle:])
 
-    def _pages(
+    def pages(
         self,
         route: str,
         arguments: Mapping[str, Any],
@@ -310,101 +295,12 @@ def _sent(value: float) -> float | str:
     return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
 
 
-def _pairs(texts: Mapping[str, str]) -> list[dict[str, str]]:
+def sent_text(text: str) -> str:
+    """A text as MLflow's search language quotes it, which has no escapes."""
+    quote = "'" if '"' in text else '"'
+    return f"{quote}{text}{quote}"
+
+
+def sent_pairs(texts: Mapping[str, str]) -> list[dict[str, str]]:
+    """Parameters or tags as MLflow's JSON has them."""
     return [{"key": key, "value": value} for key, value in texts.items()]
-
-
-def _list(answer: object, name: str) -> list[Any]:
-    found = answer.get(name) if isinstance(answer, dict) else None
-    return found if isinstance(found, list) else []
-
-
-def _texts(answer: object, name: str) -> dict[str, str]:
-    return {
-        str(pair.get("key")): str(pair.get("value", ""))
-        for pair in _list(answer, name)
-        if isinstance(pair, dict)
-    }
-
-
-def _whole(value: object) -> int:
-    """An integer, which JSON may carry as a text."""
-    try:
-        return int(value)  # type: ignore[call-overload, no-any-return]
-    except (TypeError, ValueError, OverflowError):
-        return 0
-
-
-def _number(value: object) -> float:
-    """A float; servers with an SQL database answer with the largest ones for infinities."""
-    try:
-        return read_value(float(value), 0)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return math.nan
-
-
-def _metric(key: str, point: object) -> Metric:
-    found = point if isinstance(point, dict) else {}
-    value = _number(found.get("value"))
-    return Metric(key, value, _whole(found.get("timestamp")), _whole(found.get("step")))
-
-
-def _experiment(answer: object) -> Experiment:
-    found = answer if isinstance(answer, dict) else {}
-    return Experiment(
-        experiment_id=str(found.get("experiment_id", "")),
-        name=str(found.get("name", "")),
-        artifact_location=str(found.get("artifact_location", "")),
-        lifecycle_stage=str(found.get("lifecycle_stage", LifecycleStage.ACTIVE)),
-        tags=_texts(found, "tags"),
-        creation_time=_whole(found.get("creation_time")) or None,
-        last_update_time=_whole(found.get("last_update_time")) or None,
-    )
-
-
-def _run(answer: object) -> Run:
-    found = answer if isinstance(answer, dict) else {}
-    info, data = _dict(found, "info"), _dict(found, "data")
-    end_time = info.get("end_time")
-    latest = [point for point in _list(data, "metrics") if isinstance(point, dict)]
-    return Run(
-        RunInfo(
-            run_id=str(info.get("run_id", "")),
-            run_name=str(info.get("run_name", "")),
-            experiment_id=str(info.get("experiment_id", "")),
-            user_id=str(info.get("user_id", "")),
-            status=str(info.get("status", RunStatus.RUNNING)),
-            start_time=_whole(info.get("start_time")),
-            end_time=None if end_time is None else _whole(end_time),
-            lifecycle_stage=str(info.get("lifecycle_stage", LifecycleStage.ACTIVE)),
-            artifact_uri=str(info.get("artifact_uri", "")),
-        ),
-        RunData(
-            {str(point.get("key")): _number(point.get("value")) for point in latest},
-            _texts(data, "params"),
-            _texts(data, "tags"),
-        ),
-        RunInputs(list(map(_dataset_input, _list(_dict(found, "inputs"), "dataset_inputs")))),
-    )
-
-
-def _dict(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = answer.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _dataset_input(answer: object) -> DatasetInput:
-    found = answer if isinstance(answer, dict) else {}
-    dataset = _dict(found, "dataset")
-    tags = [InputTag(key, value) for key, value in _texts(found, "tags").items()]
-    return DatasetInput(
-        Dataset(
-            name=str(dataset.get("name", "")),
-            digest=str(dataset.get("digest", "")),
-            source_type=str(dataset.get("source_type", "")),
-            source=str(dataset.get("source", "")),
-            schema=dataset.get("schema"),
-            profile=dataset.get("profile"),
-        ),
-        tags,
-    )

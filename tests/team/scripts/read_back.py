@@ -1,4 +1,9 @@
-"""Prints all runs of an experiment as MLflow's own client reads them, as JSON by run name."""
+"""Prints all runs of an experiment as MLflow's own client reads them, as JSON by run name.
+
+    python read_back.py NAME [DATABASE]
+
+Histories are read from the server, or from its database where there are many points.
+"""
 
 import hashlib
 import json
@@ -10,16 +15,17 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 
-def main(name):
+def main(name, database=None):
     client = MlflowClient()
+    points = MlflowClient(database) if database else client
     experiment = client.get_experiment_by_name(name)
     runs = client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL)
-    found = {run.info.run_name: describe(client, run) for run in runs}
+    found = {run.info.run_name: describe(client, points, run) for run in runs}
     assert len(found) == len(runs), "two runs have one name"
     print(json.dumps({"tags": experiment.tags, "runs": found}))  # noqa: T201
 
 
-def describe(client, run):
+def describe(client, points, run):
     info, run_id = run.info, run.info.run_id
     return {
         "id": run_id,
@@ -30,7 +36,7 @@ def describe(client, run):
         "user": info.user_id,
         "params": run.data.params,
         "tags": run.data.tags,
-        "histories": {key: history(client, run_id, key) for key in run.data.metrics},
+        "histories": {key: history(points, run_id, key) for key in run.data.metrics},
         "inputs": sorted(
             [used.dataset.name, used.dataset.digest, used.dataset.source_type, used.dataset.source,
              used.dataset.schema, used.dataset.profile, [[t.key, t.value] for t in used.tags]]
