@@ -123,7 +123,9 @@ def push(session: Session) -> int:
     from tracker.team.push import Push, push_lock, with_parents  # noqa: PLC0415
     from tracker.team.tally import Tally  # noqa: PLC0415
 
-    options, client = session.options, session.reading
+    options = session.options
+    # Following, it also looks for runs whose processes have died.
+    client = session.writing if options.follow else session.reading
     chosen = _chosen(session, client)
     with _server(session, math.inf if options.follow else PATIENCE_SECONDS) as server:
         if options.dry_run:

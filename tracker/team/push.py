@@ -18,7 +18,8 @@ from tracker.entities import LifecycleStage, RunStatus
 from tracker.exceptions import NotFoundError, ServerError, ServerUnreachableError, TrackerError
 from tracker.file_locks import exclusive
 from tracker.journal.file import live_folder
-from tracker.team.replay import Copy, Replay, local_digest
+from tracker.team.copies import Copy
+from tracker.team.replay import Replay, local_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -260,6 +260,7 @@ class Server:
         arguments: Mapping[str, Any],
         ask: Callable[[str, Mapping[str, Any]], dict[str, Any]] | None = None,
     ) -> Iterator[dict[str, Any]]:
+        """The answers of a route, page by page; `ask` gets them where that is not `rest.get`."""
         token = None
         while True:
             page = (ask or self.rest.get)(f"{API}/{route}", {**arguments, "page_token": token})
