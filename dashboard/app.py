@@ -15,8 +15,8 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from dashboard.menu import ADDRESSES
-from dashboard.server import Guard, serve_page
+from dashboard.menu import MENU, MOVED
+from dashboard.server import Guard, moved_to, serve_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -34,7 +34,8 @@ async def warm(app: st.App) -> AsyncIterator[None]:
     Streamlit warns of each cached function that is defined without one.
     """
     del app
-    import_module("dashboard.navigation")
+    for item in MENU:
+        import_module(f"dashboard.pages.{item.address}")
     import_module("dashboard.artifacts.downloads")
     yield
 
@@ -55,7 +56,8 @@ app = st.App(
         Route("/artifact/{run_id}/{path:path}", download("serve_file"), methods=["GET", "HEAD"]),
         Route("/zip/{run_id}", download("serve_zip")),
         Route("/metrics.csv", download("serve_points")),
-        *(Route(f"/{address}", serve_page) for address in ["", *ADDRESSES]),
+        *(Route(f"/{old}", moved_to(new)) for old, new in MOVED.items()),
+        *(Route(f"/{address}", serve_page) for address in ["", *(m.address for m in MENU[1:])]),
     ],
     lifespan=warm,
     middleware=[Middleware(Guard)],

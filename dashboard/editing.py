@@ -56,6 +56,17 @@ def describe(source: Source, run_id: str, name: str, note: str) -> None:
     client.set_tag(run_id, NOTE, note)
 
 
+def tag(source: Source, run_ids: Iterable[str], key: str, value: str) -> None:
+    """Give runs a tag.
+
+    Raises:
+        TrackerError: If the key breaks a rule or a run is deleted.
+    """
+    client = writer(source)
+    for run_id in run_ids:
+        client.set_tag(run_id, key, value)
+
+
 def replace_tags(
     source: Source, run_id: str, before: Mapping[str, str], after: Mapping[str, str]
 ) -> None:

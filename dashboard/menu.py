@@ -1,27 +1,52 @@
-"""What the menu says, and under which addresses: known before any page is imported."""
+"""The pages: their titles, addresses and what stands beside them; none is imported here."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dashboard.view import View
 
 
 class Item(NamedTuple):
-    """One page of the menu."""
+    """One page of the menu.
+
+    Args:
+        title: In the menu and in the browser's tab.
+        address: Of the page, and the name of its module below `dashboard.pages`.
+        has_run_list: Whether the run list stands beside it.
+    """
 
     title: str
     address: str
-    icon: str
+    has_run_list: bool = True
+
+    @property
+    def show(self) -> Callable[[View], None]:
+        """The function that draws the page."""
+        function: Callable[[View], None] = import_module(f"dashboard.pages.{self.address}").show
+        return function
 
 
 MENU = (
-    Item("Overview", "overview", "space_dashboard"),
-    Item("Training curves", "curves", "show_chart"),
-    Item("Configurations", "configurations", "tune"),
-    Item("Evaluation", "evaluation", "target"),
-    Item("Data", "data", "database"),
-    Item("Run", "run", "science"),
-    Item("Live", "live", "sensors"),
-    Item("Try it", "try", "draw"),
-    Item("SQL", "sql", "terminal"),
+    Item("Overview", "overview", has_run_list=False),
+    Item("Curves", "curves"),
+    Item("Compare", "compare"),
+    Item("Evaluate", "evaluate"),
+    Item("Data", "data"),
+    Item("Run", "run"),
+    Item("Models", "models"),
+    Item("SQL", "sql", has_run_list=False),
 )
-ADDRESSES = tuple(item.address for item in MENU)
+HOME = MENU[0]
+# Streamlit serves the first page at the root only. The others are addresses of earlier editions.
+MOVED = {
+    HOME.address: "",
+    "live": "",
+    "configurations": "compare",
+    "evaluation": "evaluate",
+    "try": "models",
+}

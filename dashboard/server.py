@@ -17,10 +17,12 @@ from urllib.parse import urlsplit
 
 import streamlit
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from streamlit import config
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -47,6 +49,16 @@ async def serve_page(request: Request) -> Response:
     """The page, whatever its address: Streamlit reads the address in the browser."""
     del request
     return HTMLResponse(page(), headers={"Cache-Control": "no-cache"})
+
+
+def moved_to(address: str) -> Callable[[Request], Awaitable[Response]]:
+    """Leads to a page's present address, with the query as it is."""
+
+    async def redirect(request: Request) -> Response:
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"/{address}{query}")
+
+    return redirect
 
 
 # The drawing pad's script arrives as a blob, which only a script that already runs can make.

@@ -1,36 +1,26 @@
-"""What every page is given: the state of the database and the selected runs."""
+"""What every page is given: the state of the database, the shown runs, and what was chosen."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
-from dashboard.labels import families, short
-from dashboard.palette import COLORS, assign, color
-from dashboard.queries import records, run_lists
+from dashboard import listing, view_state
+from dashboard.palette import assign, color
 from tracker.files import open_artifacts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Sequence
 
     import pandas as pd
 
+    from dashboard.groups import Node
+    from dashboard.listing import Listing
     from dashboard.source import Source
+    from dashboard.view_state import ViewState
     from tracker.files import ArtifactStore
-
-ID_SHOWN = run_lists.DIGITS_SHOWN
-# The trainer ends a run's name in digits of its own: they are shown instead of the id's.
-DIGITS = re.compile(r"_([0-9a-f]{8})$")
-NAME_SHOWN = 40
-# Longer names are shortened to the part in which they differ: a chip has no room for more.
-WHOLE_NAME = 18
-BEFORE_DIGITS = " · "
 
 
 @dataclass(frozen=True)
@@ -40,147 +30,132 @@ class View:
     Args:
         source: The database's state.
         experiment_id: The chosen experiment; None for all.
-        runs: The selected runs: `run_lists.RUN_COLUMNS`, `label` and `color`, in order.
+        state: What a person has chosen; a page may change it and call `st.rerun`.
+        listing: The runs in the run list.
+        runs: The shown runs in the order of the list, indexed by id: `run_lists.RUN_COLUMNS`,
+            `label`, `color`, and `group` (a key), `group_label`, `group_color`, which are None
+            for a run that stands alone.
+        automatic: Whether the shown runs are the automatic choice.
         now: When the rerun began.
     """
 
     source: Source
     experiment_id: int | None
+    state: ViewState
+    listing: Listing
     runs: pd.DataFrame
+    automatic: bool
     now: datetime
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """The ids of the selected runs."""
+        """The ids of the shown runs."""
         return tuple(self.runs["run_id"])
 
     @property
-    def labels(self) -> dict[str, str]:
-        """Run id to label."""
-        return dict(zip(self.runs["run_id"], self.runs["label"], strict=True))
+    def run_id(self) -> str | None:
+        """The run that the Run page shows: the chosen one, else the first shown one."""
+        if self.state.run in self.listing.runs.frame.index:
+            return self.state.run
+        return next(iter(self.run_ids), None)
 
     @property
-    def started(self) -> dict[str, int]:
-        """Run id to start, in ms since the epoch."""
-        return dict(zip(self.runs["run_id"], self.runs["start_time"], strict=True))
+    def labels(self) -> dict[str, str]:
+        """Run id to label, of all runs that are loaded: shown, listed, or compared with."""
+        found = self.listing.runs.facts.labels
+        return {run_id: str(label) for run_id, label in found.items()}
 
     @property
     def colors(self) -> dict[str, str]:
-        """Run id to color."""
+        """Run id to color, of the shown runs."""
         return dict(zip(self.runs["run_id"], self.runs["color"], strict=True))
 
+    @property
+    def started(self) -> dict[str, int]:
+        """Run id to start in ms since the epoch, of the shown runs."""
+        return dict(zip(self.runs["run_id"], self.runs["start_time"], strict=True))
+
+    @property
+    def now_ms(self) -> int:
+        """When the rerun began, in ms since the epoch."""
+        return int(self.now.timestamp() * 1000)
+
     def store(self, run_id: str) -> ArtifactStore:
-        """A run's artifacts.
+        """A loaded run's artifacts.
 
         Raises:
             TrackerError: If they may not or cannot be read.
         """
-        uri = str(self.runs.loc[run_id, "artifact_uri"])
+        uri = str(self.listing.runs.frame.loc[run_id, "artifact_uri"])
         return open_artifacts(uri, Path(self.source.path).parent)
 
-
-def label(run_id: str, name: str | None, shared: Collection[str] = ()) -> str:
-    """A run's short name and digits that tell it from its namesakes, on one line.
-
-    Args:
-        run_id: The run.
-        name: As it was given; may end in digits of its own, as after `_99887766`.
-        shared: Such digits of several runs, which tell nothing: the id's are shown instead.
-
-    >>> label("0a1b2c3d4e5f", "default_99887766"), label("0a1b2c3d4e5f", None)
-    ('default · 99887766', 'run · 0a1b2c3d')
-    >>> label("0a1b2c3d4e5f", "default_20251124", {"20251124"})
-    'default_20251124 · 0a1b2c3d'
-    """
-    told, digits = _parts(run_id, name, shared)
-    return f"{_cut(told)}{BEFORE_DIGITS}{digits}"
+    def at(self, source: Source) -> View:
+        """The same runs in another state of the database."""
+        return replace(self, source=source)
 
 
-def _parts(run_id: str, name: str | None, shared: Collection[str]) -> tuple[str, str]:
-    own = DIGITS.search(name or "")
-    digits = own[1] if own and own[1] not in shared else run_id[:ID_SHOWN]
-    return _line((name or "").removesuffix(f"_{digits}")) or "run", digits
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= NAME_SHOWN else f"{line[: NAME_SHOWN - 1]}…"
-
-
-def labels(source: Source, names: Mapping[str, str | None]) -> dict[str, str]:
-    """A label for each run, no two alike.
+def build(source: Source, state: ViewState | None = None) -> View:
+    """The view of what was chosen.
 
     Args:
         source: The database's state.
-        names: Run id to name.
+        state: The session's own by default.
     """
-    shared = run_lists.shared_digits(source)
-    begins = families(DIGITS.sub("", _line(name)) for name in run_lists.recent_names(source))
-    parts = {run_id: _parts(run_id, name, shared) for run_id, name in names.items()}
-    found = {
-        run_id: f"{_cut(short(told, begins, WHOLE_NAME))}{BEFORE_DIGITS}{digits}"
-        for run_id, (told, digits) in parts.items()
-    }
-    count = Counter(found.values())
-    return {
-        run_id: text if count[text] == 1 else f"{_short(text)}{BEFORE_DIGITS}{run_id}"
-        for run_id, text in found.items()
-    }
+    state = view_state.current() if state is None else state
+    found = listing.read(source, state)
+    chosen = state.shown
+    if chosen is None:
+        started = dict(zip(found.runs.frame["run_id"], found.runs.frame["start_time"], strict=True))
+        chosen = listing.shown_unasked(found.tree, started, state.baseline)
+    return View(
+        source=source,
+        experiment_id=found.query.experiment_id,
+        state=state,
+        listing=found,
+        runs=_shown(found, state, chosen),
+        automatic=state.shown is None,
+        now=datetime.now(UTC),
+    )
 
 
-def _short(text: str) -> str:
-    return text.rpartition(BEFORE_DIGITS)[0]
+def only(source: Source, run_ids: Sequence[str]) -> View:
+    """The view of these runs and no others, outside the session's choice."""
+    state = view_state.ViewState(experiment=view_state.ALL, shown=list(run_ids), rows=0)
+    return build(source, state)
 
 
-def linked(source: Source, text: str) -> str | None:
-    """The run that a label in a link means, whatever the run's name is now.
-
-    Digits that have become those of several runs are taken for the id's, then for those of the
-    run that had them first: it had them alone when the link was made.
-    """
-    digits = text.rpartition(" ")[2]
-    found = run_lists.runs_with_digits(source, digits)
-    named = [run_id for run_id, name in found if _short(text) == _short(label(run_id, name))]
-    return next(iter(named or [run_id for run_id, _ in found]), None)
-
-
-def build(
-    source: Source,
-    experiment_id: int | None,
-    run_ids: tuple[str, ...],
-    palette: str = "palette",
-) -> View:
-    """The view of these runs, with the colors they had before.
-
-    Args:
-        source: The database's state.
-        experiment_id: The chosen experiment; None for all.
-        run_ids: The runs, in order.
-        palette: Under which session key the colors are remembered.
-    """
-    runs = run_lists.runs_by_id(source, run_ids).copy()
-    owners = _owners_of_colors(source, runs)
-    positions = assign(list(dict.fromkeys(owners.values())), st.session_state.get(palette, {}))
-    st.session_state[palette] = positions
-    shown = labels(source, dict(zip(runs["run_id"], runs["name"], strict=True)))
-    runs["label"] = [shown[run_id] for run_id in runs["run_id"]]
-    runs["color"] = [color(positions[owners[run_id]]) for run_id in runs["run_id"]]
-    return View(source, experiment_id, runs, datetime.now(UTC))
+def _shown(found: Listing, state: ViewState, chosen: Sequence[str]) -> pd.DataFrame:
+    """The shown runs with labels and colors; a group and its runs have one color."""
+    tops = _tops(found.tree)
+    there = set(found.runs.frame.index)
+    ordered = [run_id for run_id in tops if run_id in set(chosen)]
+    ordered += [run_id for run_id in chosen if run_id not in tops and run_id in there]
+    frame = found.runs.frame.loc[ordered].copy()
+    owners = {run_id: owner(tops, run_id) for run_id in [*chosen, *ordered]}
+    state.positions = assign([owners[i] for i in chosen if i in there], state.positions)
+    colors = [color(state.positions[owners[run_id]]) for run_id in ordered]
+    nodes = [tops.get(run_id) for run_id in ordered]
+    grouped = [node if node is not None and _is_group(node) else None for node in nodes]
+    frame["label"] = [str(found.runs.facts.labels[run_id]) for run_id in ordered]
+    frame["color"] = colors
+    frame["group"] = [node.key if node else None for node in grouped]
+    frame["group_label"] = [str(node.label) if node else None for node in grouped]
+    frame["group_color"] = [
+        one if node else None for node, one in zip(grouped, colors, strict=True)
+    ]
+    return frame
 
 
-def _owners_of_colors(source: Source, runs: pd.DataFrame) -> dict[str, str]:
-    """Whose color each run has.
+def _tops(tree: Sequence[Node]) -> dict[str, Node]:
+    """The top row above each listed run, by run id, in the order of the list."""
+    return {run_id: node for node in tree for run_id in node.run_ids}
 
-    Its own; where there are more runs than colors, that of the first run of its name inside the
-    same parent run: they are one configuration with several seeds.
-    """
-    ids = tuple(runs["run_id"])
-    parents = records.parents_of(source, ids) if len(ids) > len(COLORS) else {}
-    first: dict[tuple[str, str], str] = {}
-    return {
-        run_id: first.setdefault((parents.get(run_id, run_id), DIGITS.sub("", name or "")), run_id)
-        for run_id, name in zip(ids, runs["name"], strict=True)
-    }
+
+def _is_group(node: Node) -> bool:
+    return node.is_group or bool(node.children)
+
+
+def owner(tops: dict[str, Node], run_id: str) -> str:
+    """Whose color a run has: that of the group it belongs to, or its own."""
+    top = tops.get(run_id)
+    return top.key if top is not None else run_id

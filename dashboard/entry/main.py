@@ -1,4 +1,4 @@
-"""The script behind every page: page settings, sidebar, navigation."""
+"""The script behind every page: page settings, frame, run list, navigation."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import view, watch
-from dashboard.menu import MENU
-from dashboard.navigation import SHOWN
+from dashboard import frame, view, view_state, watch
+from dashboard.menu import HOME, MENU
 from dashboard.settings import USUAL, chosen_database, training_command
 from dashboard.source import SourceError, open_source
-from dashboard.widgets import html, sidebar
+from dashboard.widgets import html, run_list
 from tracker.exceptions import TrackerError
 
 NAME = "ml-tracker"
@@ -21,8 +20,9 @@ ICON = Path(__file__).parents[1] / "icon.png"
 
 
 def main() -> None:
-    """Draw the sidebar, then the page the address names; an error is one sentence."""
+    """Draw the frame, then the page the address names; an error is one sentence."""
     _call(NAME)
+    frame.style()
     try:
         path = chosen_database()
     except TrackerError as error:
@@ -37,32 +37,42 @@ def main() -> None:
 
 def _show(path: Path) -> None:
     source = watch.reaped(open_source(path))
-    experiment_id = sidebar.pick_experiment(source)
-    current = view.build(source, experiment_id, sidebar.pick_runs(source, experiment_id))
-    if not current.runs.empty:
-        with st.sidebar:
-            colors = zip(current.runs["label"], current.runs["color"], strict=True)
-            html.legend(list(colors), stacked=True)
-    st.sidebar.caption(html.code_span(str(path)))
-    pages = [
-        st.Page(
-            partial(SHOWN[item.address], current),
+    state = view_state.read(source)
+    current = view.build(source, state)
+    pages = {
+        item: st.Page(
+            partial(item.show, current),
             title=item.title,
             url_path=item.address,
-            icon=f":material/{item.icon}:",
-            default=item is MENU[0],
+            default=item is HOME,
         )
         for item in MENU
-    ]
-    page = st.navigation(pages)
+    }
+    page = st.navigation(list(pages.values()), position="top")
+    wanted = st.session_state.pop(run_list.WANTED, None)
+    if target := next((one for item, one in pages.items() if item.address == wanted), None):
+        st.switch_page(target)
     _call(f"{page.title} · {NAME}")
-    sidebar.complete_link()
+    item = next(item for item, one in pages.items() if one is page)
+    frame.running_chip(current)
+    if item.has_run_list:
+        frame.beside(current)
+    _tell()
+    view_state.write(state)
     page.run()
+
+
+def _tell() -> None:
+    """What became of a change made in the run list."""
+    if refused := st.session_state.pop("refused", ""):
+        st.error(html.code_span(refused), icon=":material/error:")
+    if told := st.session_state.pop("told", ""):
+        st.toast(told, icon=":material/check:")
 
 
 def _call(title: str) -> None:
     """What the browser's tab says."""
-    st.set_page_config(title, str(ICON), layout="wide")
+    st.set_page_config(title, str(ICON), layout="wide", initial_sidebar_state=frame.LIST_WIDTH)
 
 
 def _unreadable(path: Path, error: Exception) -> None:

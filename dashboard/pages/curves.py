@@ -30,7 +30,7 @@ def show(view: View) -> None:
     """One panel a subject; train and validation of all shown runs together."""
     if view.runs.empty:
         st.title("Curves")
-        ask_for_runs(view, "show_chart", "Show runs in the sidebar to see how they learned.")
+        ask_for_runs(view, "show_chart", "Show runs in the run list to see how they learned.")
         return
     every = REFRESH_SECONDS if (view.runs["status"] == "RUNNING").any() else None
     st.fragment(partial(_draw, view), run_every=every)()

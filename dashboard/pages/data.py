@@ -9,13 +9,13 @@ import streamlit as st
 
 from dashboard import charts
 from dashboard.artifacts import files
-from dashboard.formats import size
 from dashboard.palette import color
 from dashboard.queries import records
 from dashboard.widgets import columns, html
 from dashboard.widgets.columns import Column
 from dashboard.widgets.run_choice import ask_for_runs, choose_run
 from tracker.exceptions import TrackerError
+from tracker.text import size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ def show(view: View) -> None:
     """Data sets used, class distribution, samples, and the files with their sizes."""
     st.title("Data")
     if view.runs.empty:
-        ask_for_runs(view, "folder_open", "Choose runs in the sidebar to see their data.")
+        ask_for_runs(view, "folder_open", "Choose runs in the run list to see their data.")
         return
     _inputs(view)
     run_id = choose_run(view, "Files and samples of", "data_of")

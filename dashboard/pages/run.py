@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import editing, metrics, opening, watch
+from dashboard import editing, metrics, view_state, watch
 from dashboard.artifacts import files
 from dashboard.curves import panels
-from dashboard.formats import MISSING, duration, moment, number, size
 from dashboard.queries import extremes, records, run_lists
-from dashboard.view import View, build, labels
+from dashboard.view import only
 from dashboard.widgets import columns, file_tree, html, preview
-from dashboard.widgets.run_choice import ask_for_runs, choose_run
+from dashboard.widgets.run_choice import ask_for_runs
 from tracker.exceptions import TrackerError
 from tracker.tags import MLFLOW_GIT_COMMIT, MLFLOW_SOURCE_NAME, TRACKER_FAILURE_REASON
+from tracker.text import MISSING, duration, local_time, number, size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dashboard.view import View
     from dashboard.widgets.columns import Column
     from tracker.entities import FileInfo
     from tracker.files import ArtifactStore
@@ -34,12 +37,12 @@ COMMIT_SHOWN = 12
 
 def show(view: View) -> None:
     """One run: facts, parameters, metrics, tags, artifacts, and what may be changed."""
-    if view.runs.empty:
+    run_id = view.run_id
+    if run_id is None:
         st.title("Run")
-        ask_for_runs(view, "science", "Choose a run in the sidebar.")
+        ask_for_runs(view, "science", "Choose a run in the run list.")
         return
-    run_id = choose_run(view, "Run", "run")
-    run = view.runs.set_index("run_id", drop=False).T[run_id]
+    run = view.listing.runs.by_id[run_id]
     tags = records.tags_of_run(view.source, run_id)
     is_deleted = run["lifecycle_stage"] == "deleted"
     html.heading(
@@ -65,12 +68,12 @@ def show(view: View) -> None:
         watch.follow(view)
 
 
-def _facts(run: pd.Series[Any], tags: dict[str, str]) -> list[tuple[str, str]]:
+def _facts(run: Mapping[str, Any], tags: dict[str, str]) -> list[tuple[str, str]]:
     begun, ended = run["start_time"], run["end_time"]
     source = tags.get(MLFLOW_SOURCE_NAME, "")
     facts = [
-        ("Started", moment(int(begun))),
-        ("Ended", moment(None if pd.isna(ended) else int(ended))),
+        ("Started", local_time(int(begun))),
+        ("Ended", local_time(None if pd.isna(ended) else int(ended))),
         ("Duration", duration(run["seconds"])),
         ("User", str(run["user_id"] or "")),
         ("Failed because", tags.get(TRACKER_FAILURE_REASON, "")),
@@ -80,7 +83,7 @@ def _facts(run: pd.Series[Any], tags: dict[str, str]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _actions(view: View, run: pd.Series[Any], tags: dict[str, str], *, is_deleted: bool) -> None:
+def _actions(view: View, run: Mapping[str, Any], tags: dict[str, str], *, is_deleted: bool) -> None:
     run_id = str(run["run_id"])
     with st.container(horizontal=True):
         if is_deleted:
@@ -101,9 +104,9 @@ def _family(view: View, run_id: str, tags: dict[str, str]) -> None:
     parent = run_lists.runs_by_id(view.source, (tags.get(run_lists.PARENT, ""),))
     if len(parent):
         above = str(parent["run_id"].iloc[0])
-        label = labels(view.source, {above: parent["name"].iloc[0]})[above]
+        name = str(parent["name"].iloc[0] or above[: run_lists.DIGITS_SHOWN])
         st.button(
-            f"Part of {html.code_span(label)}",
+            f"Part of {html.code_span(name)}",
             icon=":material/arrow_upward:",
             on_click=_turn_to,
             args=(above,),
@@ -111,24 +114,23 @@ def _family(view: View, run_id: str, tags: dict[str, str]) -> None:
     if children := records.children_of(view.source, run_id):
         noun = "run" if len(children) == 1 else f"{len(children)} runs"
         st.button(
-            f"Select the {noun} inside",
-            icon=":material/checklist:",
+            f"Show the {noun} inside",
+            icon=":material/visibility:",
             help="The runs that belong to this one, on every page.",
-            on_click=_select,
+            on_click=_show,
             args=([run_id, *children],),
         )
 
 
 def _turn_to(run_id: str) -> None:
-    opening.select(run_id)
-    st.session_state["run"] = run_id
+    view_state.current().run = run_id
 
 
-def _select(run_ids: list[str]) -> None:
-    st.session_state["runs"] = run_ids
+def _show(run_ids: list[str]) -> None:
+    view_state.current().show(run_ids)
 
 
-def _description(view: View, run: pd.Series[Any], tags: dict[str, str]) -> None:
+def _description(view: View, run: Mapping[str, Any], tags: dict[str, str]) -> None:
     run_id = str(run["run_id"])
     with st.form(f"describe-{run_id}", border=False):
         name = st.text_input("Name", str(run["name"] or ""), max_chars=250)
@@ -219,7 +221,7 @@ def _inputs(view: View, run_id: str) -> None:
 
 
 def _curves(view: View, run_id: str) -> None:
-    alone = build(view.source, view.experiment_id, (run_id,), palette=f"run-{run_id}")
+    alone = only(view.source, [run_id])
     subjects = panels.subjects(alone)
     if not subjects:
         st.caption("No metric was logged more than once.")

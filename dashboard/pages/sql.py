@@ -8,10 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, sandbox
-from dashboard.formats import MISSING, duration
 from dashboard.queries import records
 from dashboard.source import SourceError
 from dashboard.widgets import html
+from tracker.text import MISSING, duration
 
 if TYPE_CHECKING:
     from dashboard.view import View

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -29,16 +29,11 @@ RUN_COLUMNS = """
 """
 # The tag that names the run which a run belongs to.
 PARENT = MLFLOW_PARENT_RUN_ID
-FAMILIES = """
-    LEFT JOIN tags AS family ON family.run_uuid = runs.run_uuid AND family.key = ?
-    LEFT JOIN runs AS parents ON parents.run_uuid = family.value
-"""
-BENEATH = "COALESCE(parents.run_uuid, runs.run_uuid), parents.run_uuid IS NOT NULL,"
 NO_LIMIT = -1
-RECENT_NAMES = 500
 # A label ends in so many digits of the run's name or id.
 DIGITS_SHOWN = 8
 ENDS_IN_DIGITS = f"*_{'[0-9a-f]' * DIGITS_SHOWN}"
+STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED")
 SORTS = {
     "Started": "runs.start_time",
     "Name": "runs.name COLLATE NOCASE",
@@ -67,8 +62,6 @@ class RunQuery:
         statuses: Empty for all.
         text: Part of a name; empty for all.
         search: Joins and conditions compiled from the search language.
-        children: Where runs are that belong to another run: anywhere, beneath it where the order
-            is that of their starts, or nowhere.
         order: A key of SORTS, or `metrics.NAME`, or `params.NAME`.
         descending: Greatest first.
     """
@@ -78,13 +71,20 @@ class RunQuery:
     statuses: tuple[str, ...] = ()
     text: str = ""
     search: Search | None = None
-    children: Literal["anywhere", "beneath", "hidden"] = "anywhere"
     order: str = "Started"
     descending: bool = True
 
     def with_text(self, text: str) -> RunQuery:
         """The same, for names that contain a text."""
         return replace(self, text=text)
+
+    def with_order(self, order: str, *, descending: bool) -> RunQuery:
+        """The same runs in another order."""
+        return replace(self, order=order, descending=descending)
+
+    def with_statuses(self, statuses: tuple[str, ...]) -> RunQuery:
+        """The same, for runs that stand in one of these."""
+        return replace(self, statuses=statuses)
 
     def with_search(self, search: Search) -> RunQuery:
         """The same, for runs that a compiled search finds."""
@@ -132,11 +132,6 @@ def where(query: RunQuery) -> tuple[str, list[Any]]:
     if query.statuses:
         conditions.append(f"runs.status IN ({placeholders(len(query.statuses))})")
         values.extend(query.statuses)
-    if query.children == "hidden":
-        conditions.append(
-            "NOT EXISTS (SELECT 1 FROM tags WHERE tags.run_uuid = runs.run_uuid AND tags.key = ?)"
-        )
-        values.append(PARENT)
     if query.text:
         conditions.append("instr(lower(runs.name), lower(?)) > 0")
         values.append(query.text)
@@ -149,8 +144,6 @@ def where(query: RunQuery) -> tuple[str, list[Any]]:
 def _order(query: RunQuery) -> tuple[str, str, list[Any]]:
     """A join, an ORDER BY expression, and what the join binds."""
     kind, _, key = query.order.partition(".")
-    if query.order == "Started" and query.children == "beneath":
-        return FAMILIES, "COALESCE(parents.start_time, runs.start_time)", [PARENT]
     if query.order in SORTS:
         return "", SORTS[query.order], []
     table, value = {
@@ -178,6 +171,12 @@ def run_page(source: Source, query: RunQuery, limit: int, offset: int = 0) -> pd
     return _read(source, query, limit, offset)
 
 
+@st.cache_data(show_spinner=False, max_entries=64)
+def run_ids(source: Source, query: RunQuery, limit: int) -> tuple[str, ...]:
+    """The ids of the first runs that a query finds, in its order."""
+    return tuple(_read(source, query, limit, 0)["run_id"])
+
+
 def all_runs(source: Source, query: RunQuery) -> pd.DataFrame:
     """Every run that a query finds, one row each, with RUN_COLUMNS."""
     return _read(source, query, NO_LIMIT, 0)
@@ -188,14 +187,13 @@ def _read(source: Source, query: RunQuery, limit: int, offset: int) -> pd.DataFr
     chosen, values = where(query)
     join, order, sorted_by = _order(query)
     direction = "DESC" if query.descending else "ASC"
-    further = f"{BENEATH if join == FAMILIES else ''} runs.start_time DESC, runs.run_uuid"
     found = rows(
         source,
         f"""
         SELECT {RUN_COLUMNS}
         FROM {joined} {join}
         WHERE {chosen}
-        ORDER BY ({order}) IS NULL, {order} {direction}, {further}
+        ORDER BY ({order}) IS NULL, {order} {direction}, runs.start_time DESC, runs.run_uuid
         LIMIT ? OFFSET ?
         """,
         (*joined_values, *sorted_by, *values, limit, offset),
@@ -244,17 +242,61 @@ def _run_frame(found: Sequence[Any]) -> pd.DataFrame:
     return frame
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
-def runs_with_digits(source: Source, digits: str) -> list[tuple[str, str | None]]:
-    """Id and name of the runs whose ids start with these digits, then of those whose names end so.
+def experiment_id(source: Source, text: str, everything: str) -> str:
+    """The id of the experiment that a link names by id or, as earlier editions did, by name.
 
-    Digits fewer than a label's stand for a whole id only. The first 20 of each.
+    Args:
+        source: The database's state.
+        text: From a link.
+        everything: Stands for all experiments, and for itself.
+
+    Returns:
+        '' where there is no such experiment.
     """
+    names = experiment_names(source)
+    if text == everything or (text.isdecimal() and int(text) in names):
+        return text
+    return next((str(number) for number, name in names.items() if name == text), "")
+
+
+def linked_run(source: Source, text: str, *, deleted: bool = False) -> str | None:
+    """The run that a link names: by the first digits of its id, or by an earlier edition's label.
+
+    Such a label is a name, a dot, and digits of the id or of the end of the name. Digits that are
+    those of several runs are taken for the id's, then for the run of the label's name, then for
+    those of the run that had them first.
+
+    Args:
+        source: The database's state.
+        text: From a link.
+        deleted: Whether a deleted run will do.
+    """
+    head, _, digits = text.rpartition(" ")
+    name = head.removesuffix(" ·").rstrip("…")
+    found = runs_with_digits(source, digits)
+    if name or not found:
+        found = [*found, *runs_named_with_digits(source, digits)]
+    found = [run for run in found if deleted or run.is_active]
+    by_name = [run for run in found if name and run.name.startswith(name)]
+    return next((run.run_id for run in by_name or found), None)
+
+
+class Digits(NamedTuple):
+    """A run whose id begins, or whose name ends, with certain digits."""
+
+    run_id: str
+    name: str
+    is_active: bool
+
+
+@st.cache_data(show_spinner=False, max_entries=1024)
+def runs_with_digits(source: Source, digits: str) -> list[Digits]:
+    """The first 20 runs whose ids start with these digits; fewer than a label's are a whole id."""
     last = "\U0010ffff" if len(digits) >= DIGITS_SHOWN else ""
-    by_id = rows(
+    found = rows(
         source,
         """
-        SELECT run_uuid, name
+        SELECT run_uuid, COALESCE(name, ''), lifecycle_stage = 'active'
         FROM runs
         WHERE run_uuid BETWEEN ? AND ?
         ORDER BY run_uuid
@@ -262,10 +304,16 @@ def runs_with_digits(source: Source, digits: str) -> list[tuple[str, str | None]
         """,
         (digits, digits + last),
     )
-    by_name = rows(
+    return [Digits(run_id, name, bool(active)) for run_id, name, active in found]
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def runs_named_with_digits(source: Source, digits: str) -> list[Digits]:
+    """The first 20 runs whose names end in an underscore and these digits, the oldest first."""
+    found = rows(
         source,
         """
-        SELECT run_uuid, name
+        SELECT run_uuid, COALESCE(name, ''), lifecycle_stage = 'active'
         FROM runs
         WHERE name GLOB ? AND substr(name, ?) = ?
         ORDER BY start_time, run_uuid
@@ -273,40 +321,7 @@ def runs_with_digits(source: Source, digits: str) -> list[tuple[str, str | None]
         """,
         (ENDS_IN_DIGITS, -DIGITS_SHOWN, digits),
     )
-    return [(row["run_uuid"], row["name"]) for row in [*by_id, *by_name]]
-
-
-@st.cache_data(show_spinner=False, max_entries=8)
-def shared_digits(source: Source) -> frozenset[str]:
-    """The digits in which the names of several runs end, deleted ones included."""
-    found = rows(
-        source,
-        """
-        SELECT substr(name, ?) AS digits
-        FROM runs
-        WHERE name GLOB ?
-        GROUP BY digits
-        HAVING COUNT(*) > 1
-        """,
-        (-DIGITS_SHOWN, ENDS_IN_DIGITS),
-    )
-    return frozenset(row["digits"] for row in found)
-
-
-@st.cache_data(show_spinner=False, max_entries=8)
-def recent_names(source: Source) -> list[str]:
-    """The names of the newest active runs of all experiments."""
-    found = rows(
-        source,
-        f"""
-        SELECT runs.name
-        FROM runs
-        WHERE runs.lifecycle_stage = 'active' AND runs.name IS NOT NULL
-        ORDER BY runs.start_time DESC
-        LIMIT {RECENT_NAMES}
-        """,
-    )
-    return [row["name"] for row in found]
+    return [Digits(run_id, name, bool(active)) for run_id, name, active in found]
 
 
 @st.cache_data(show_spinner=False, max_entries=32)

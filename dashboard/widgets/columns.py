@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from dashboard import formats
+from tracker import text as formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -13,9 +13,9 @@ import streamlit as st
 
 from dashboard import charts
 from dashboard.artifacts import evaluation
-from dashboard.formats import MISSING
 from dashboard.palette import theme, verdict
 from dashboard.widgets import html, images
+from tracker.text import MISSING
 
 if TYPE_CHECKING:
     from dashboard.charts import Cell

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.palette import PILL_OPACITY, STATUS_TEXTS, theme
+from dashboard.palette import STATUS_TOKENS, token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,12 +58,12 @@ def heading(text: str, pill: str = "", under: str = "", rem: float = 1.7) -> Non
 
 def status_pill(status: str) -> str:
     """A status as a small colored pill (HTML)."""
-    texts = STATUS_TEXTS[theme()]
-    tint = texts.get(status, texts["SCHEDULED"])
-    faint = f"{tint}{round(PILL_OPACITY * 255):02x}"
+    name = STATUS_TOKENS.get(status, "text-2")
+    ground = token(f"{name}-ground") if status in STATUS_TOKENS else token("hover")
     return (
-        f'<span style="background:{faint};color:{tint};border-radius:99px;padding:.1rem .6rem;'
-        f'font-size:.75rem;font-weight:600;white-space:nowrap">{escape(status.lower())}</span>'
+        f'<span style="background:{ground};color:{token(name)};border-radius:99px;'
+        f'padding:.1rem .6rem;font-size:.75rem;font-weight:600;white-space:nowrap">'
+        f"{escape(status.capitalize())}</span>"
     )
 
 

@@ -8,9 +8,9 @@ import streamlit as st
 
 from dashboard import untrusted
 from dashboard.artifacts import files
-from dashboard.formats import size
 from dashboard.widgets import columns, logged_table
 from tracker.exceptions import TrackerError
+from tracker.text import size
 
 if TYPE_CHECKING:
     from tracker.entities import FileInfo

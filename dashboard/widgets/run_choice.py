@@ -9,7 +9,6 @@ import streamlit as st
 
 from dashboard.queries import run_lists
 from dashboard.settings import training_command
-from dashboard.view import linked
 from dashboard.widgets import html
 
 if TYPE_CHECKING:
@@ -37,21 +36,26 @@ def choose_run(
         among: Only these of the selected runs; all of them by default.
         is_titled: Whether the title is seen, and not only heard.
     """
-    labels = view.labels
     options = list(view.run_ids if among is None else among)
-    named = st.query_params.get(key)
-    if named and key not in st.session_state and linked(view.source, named) in options:
-        st.session_state[key] = linked(view.source, named)
+    named = run_lists.linked_run(view.source, st.query_params.get(key, ""))
+    if key not in st.session_state and named in options:
+        st.session_state[key] = named
+    labels = view.labels
     chosen = st.selectbox(
         title,
         options,
         format_func=lambda run_id: labels[run_id],
         key=key,
-        bind="query-params",
+        on_change=_write,
+        args=(key,),
         label_visibility="visible" if is_titled else "collapsed",
         width=WIDTH,
     )
     return str(chosen)
+
+
+def _write(key: str) -> None:
+    st.query_params[key] = str(st.session_state[key])[: run_lists.DIGITS_SHOWN]
 
 
 def ask_for_runs(view: View, icon: str, sentence: str, least: int = 1) -> None:
@@ -70,7 +74,7 @@ def ask_for_runs(view: View, icon: str, sentence: str, least: int = 1) -> None:
     elif there:
         html.empty(icon, "There is one run so far. Train others to compare it with:", command)
     elif _count(view, "deleted"):
-        html.empty("delete", "All runs are deleted. On the Overview, Table can show them.")
+        html.empty("delete", "All runs are deleted. Deleted runs on the Overview lists them.")
     else:
         html.empty("potted_plant", "No run yet. Start the four of the study:", command)
 

@@ -268,7 +268,7 @@ def tick(folder: Path) -> list[Line]:
     _log_points(client, run_id, 0, LONG_POINTS)
 
     def look() -> None:
-        shown = view.build(open_source(file), None, (run_id,))
+        shown = view.only(open_source(file), (run_id,))
         lines.read(shown, ["train_loss"], "step")
 
     first, ticks = timed(look), []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import socket
@@ -77,6 +78,39 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         return test.run()
 
     return run
+
+
+def listed(test: AppTest) -> dict[str, Any]:
+    """What the run list, or the table of the Overview, was given."""
+    (found,) = [
+        element.proto
+        for element in test.get("bidi_component")
+        if element.proto.component_name == "run_list"
+    ]
+    data: dict[str, Any] = json.loads(found.json)
+    return data
+
+
+@pytest.fixture(name="listed")
+def _listed() -> Callable[[AppTest], dict[str, Any]]:
+    """Reads the data of the run list from a page that was run without a browser."""
+    return listed
+
+
+@pytest.fixture
+def table_of(listed: Callable[[AppTest], dict[str, Any]]) -> Callable[[AppTest], dict[str, Any]]:
+    """The table of the Overview as texts: names of rows under 'Run', one entry a column."""
+
+    def read(test: AppTest) -> dict[str, Any]:
+        data = listed(test)
+        table = {"Run": [row["name"] for row in data["rows"]]}
+        for place, column in enumerate(data["columns"]):
+            cells = [row["cells"][place] for row in data["rows"]]
+            is_text = column["kind"] in {"number", "text"}
+            table[column["key"]] = [c[0] if is_text and isinstance(c, list) else c for c in cells]
+        return table
+
+    return read
 
 
 class Server:

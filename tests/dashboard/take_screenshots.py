@@ -15,8 +15,8 @@ from playwright.sync_api import sync_playwright
 PAGES = {
     "overview": "",
     "curves": "curves",
-    "configurations": "configurations",
-    "evaluation": "evaluation",
+    "compare": "compare",
+    "evaluate": "evaluate",
     "data": "data",
     "run": "run",
     "live": "live",

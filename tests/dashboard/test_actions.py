@@ -273,7 +273,7 @@ def test_an_uploaded_digit_is_answered(server, visit, study, tmp_path):
 
 
 def test_a_click_on_the_confusion_matrix_shows_the_images_of_that_cell(server, visit):
-    visitor = visit(server).open("evaluation")
+    visitor = visit(server).open("evaluate")
     visitor.charts()
     cell = visitor.page.locator("g.mark-rect path").nth(11)
     cell.click()
@@ -320,7 +320,7 @@ def test_arrow_keys_go_through_the_images_of_the_most_confused_pairs(server, vis
 
 
 def test_a_click_on_a_disputed_image_shows_it_under_every_model(server, visit):
-    visitor = visit(server).open("evaluation")
+    visitor = visit(server).open("evaluate")
     visitor.charts()
     disputed = visitor.page.get_by_test_id("stButtonGroup").last.get_by_role("radio").nth(3)
     index = disputed.text_content()
@@ -449,7 +449,7 @@ def test_what_stands_in_a_row_stands_on_one_line(server, visit):
     visitor.charts()
     texts = visitor.page.get_by_role("link", name="CSV"), visitor.page.get_by_text("SVG")
     assert middle(texts[0].first) == pytest.approx(middle(texts[1].first), abs=0.6)
-    visitor.open("evaluation").charts()
+    visitor.open("evaluate").charts()
     controls = visitor.page.get_by_role("combobox", name="Model").locator("xpath=../..")
     chosen = visitor.page.get_by_role("radio", name="Counts")
     assert middle(controls) == pytest.approx(middle(chosen), abs=0.6)

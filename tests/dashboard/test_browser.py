@@ -10,8 +10,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PAGES = {
     "": 0,
     "curves": 2,
-    "configurations": 2,
-    "evaluation": 3,
+    "compare": 2,
+    "evaluate": 3,
     "data": 1,
     "run": 0,
     "live": 0,

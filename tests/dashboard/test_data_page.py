@@ -25,7 +25,7 @@ def page(database):
 
         source = open_source(Path(path))
         found = run_lists.run_page(source, run_lists.RunQuery(), 5)
-        data.show(view.build(source, None, tuple(found["run_id"])))
+        data.show(view.only(source, tuple(found["run_id"])))
 
     return AppTest.from_function(script, args=(str(database),), default_timeout=30).run()
 

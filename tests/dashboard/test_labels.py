@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard import view
+from dashboard.labels import labels
 from dashboard.queries import run_lists
 from dashboard.source import open_source
 
@@ -31,10 +32,9 @@ def alike(tmp_path, study):
     return tmp_path / "tracking.db", ids
 
 
-def labels(database, ids):
-    source = open_source(database)
-    found = run_lists.runs_by_id(source, tuple(ids))
-    return view.labels(source, dict(zip(found["run_id"], found["name"], strict=True)))
+def labels_of(database, ids):
+    found = view.only(open_source(database), ids).labels
+    return [found[run_id] for run_id in ids]
 
 
 @pytest.fixture
@@ -49,52 +49,62 @@ def visited(look):
     return visit
 
 
-def test_digits_that_several_names_share_give_way_to_the_ids(alike):
+def test_digits_that_several_names_share_stay_and_ids_tell_namesakes_apart(alike):
     database, ids = alike
-    found = labels(database, ids)
-    assert [found[run_id] for run_id in ids] == [
-        f"dup_20251124 · {ids[0][:8]}",
-        f"dup_20251124 · {ids[1][:8]}",
-        f"other_20251124 · {ids[2][:8]}",
-        "single · 0000beef",
+    assert labels_of(database, ids) == [
+        f"dup_20251124 · {ids[0][:4]}",
+        f"dup_20251124 · {ids[1][:4]}",
+        "other_20251124",
+        "single",
     ]
 
 
-def test_a_run_has_the_same_label_in_every_selection(alike):
-    database, ids = alike
-    together = labels(database, ids)
-    assert together == {run_id: labels(database, [run_id])[run_id] for run_id in ids}
+def test_runs_of_one_name_are_told_apart_by_their_seeds(written, study):
+    path, connection = written
+    ids = [study.add_run(connection, f"adam_{digits}") for digits in ("99887766", "11223344")]
+    for seed, run_id in enumerate(ids, 42):
+        study.add_param(connection, run_id, "training.seed", seed)
+    assert labels_of(path, ids) == ["adam · seed 42", "adam · seed 43"]
 
 
-def test_ids_that_begin_alike_are_shown_whole(tmp_path, study):
-    connection = study.connect(tmp_path / "tracking.db")
-    ids = [study.add_run(connection, "same", experiment=0) for _ in range(2)]
-    for number, run_id in enumerate(ids):
+@given(
+    st.dictionaries(
+        st.text("0123456789abcdef", min_size=32, max_size=32),
+        st.tuples(
+            st.sampled_from(["", "adam", "adam_99887766", "adam · seed 1", " adam"]),
+            st.sampled_from(["", "1", "2"]),
+        ),
+        max_size=8,
+    )
+)
+def test_no_two_runs_share_a_label(runs):
+    names = {run_id: name for run_id, (name, _) in runs.items()}
+    seeds = {run_id: seed for run_id, (_, seed) in runs.items()}
+    assert len({str(label) for label in labels(names, seeds).values()}) == len(runs)
+
+
+def test_ids_that_begin_alike_are_shown_whole(written, study):
+    path, connection = written
+    for number in range(2):
+        run_id = study.add_run(connection, "same")
         connection.execute(
             "UPDATE runs SET run_uuid = ? WHERE run_uuid = ?", (f"nightly-run-{number}", run_id)
         )
-    connection.close()
-    found = labels(tmp_path / "tracking.db", ["nightly-run-0", "nightly-run-1"])
-    assert list(found.values()) == ["same · nightly-run-0", "same · nightly-run-1"]
-    source = open_source(tmp_path / "tracking.db")
-    assert [view.linked(source, text) for text in found.values()] == list(found)
-
-
-def test_every_label_leads_back_to_its_run(alike):
-    database, ids = alike
-    source = open_source(database)
-    assert {
-        run_id: view.linked(source, text) for run_id, text in labels(database, ids).items()
-    } == {run_id: run_id for run_id in ids}
+    ids = ["nightly-run-0", "nightly-run-1"]
+    assert labels_of(path, ids) == ["same · nightly-run-0", "same · nightly-run-1"]
+    source = open_source(path)
+    assert [run_lists.linked_run(source, text) for text in ids] == ids
 
 
 @pytest.mark.parametrize(
     ("text", "position"),
     [("dup · 20251124", 0), ("other · 20251124", 2), ("gone · 20251124", 0), ("x 0000beef", 3)],
 )
-def test_an_old_link_leads_to_the_run_that_had_the_digits_first(alike, text, position):
+def test_a_link_of_an_earlier_edition_leads_to_the_run_that_had_the_digits_first(
+    alike, text, position
+):
     database, ids = alike
-    assert view.linked(open_source(database), text) == ids[position]
+    assert run_lists.linked_run(open_source(database), text) == ids[position]
 
 
 def test_an_id_comes_before_a_name_that_ends_in_its_digits(alike, study):
@@ -109,77 +119,58 @@ def test_an_id_comes_before_a_name_that_ends_in_its_digits(alike, study):
     )
     connection.close()
     source = open_source(database)
-    assert view.linked(source, f"renamed · {digits}") == f"{digits}{'a' * 24}"
-    assert view.linked(source, f"old · {digits}") == "0" * 32
+    assert run_lists.linked_run(source, digits) == f"{digits}{'a' * 24}"
+    assert run_lists.linked_run(source, f"renamed · {digits}") == f"{digits}{'a' * 24}"
+    assert run_lists.linked_run(source, f"old · {digits}") == "0" * 32
 
 
-@pytest.mark.parametrize("text", ["", " ", "x", "x · 1", "· ffffffff", "%", "*"])
-def test_a_link_to_no_run_selects_the_newest(alike, visited, text):
+def test_a_link_by_id_leads_to_a_renamed_run_and_not_to_a_deleted_one(alike, study):
     database, ids = alike
-    assert view.linked(open_source(database), text) is None
-    test = visited(database, runs=text)
-    assert test.multiselect(key="runs").value == ids[::-1]
-
-
-def test_a_link_to_one_of_two_runs_alike_selects_it_alone(alike, visited):
-    database, ids = alike
-    for run_id in ids[:2]:
-        test = visited(database, runs=labels(database, ids)[run_id])
-        assert test.multiselect(key="runs").value == [run_id]
-    assert visited(database, runs="dup · 20251124").multiselect(key="runs").value == [ids[0]]
-
-
-def test_a_link_of_old_and_new_labels_selects_all_it_names(alike, visited):
-    database, ids = alike
-    test = visited(database, runs=["dup · 20251124", "single · 0000beef", "x · 1"])
-    assert test.multiselect(key="runs").value == [ids[0], ids[3]]
-
-
-def configurations_script(path, run_ids):
-    from pathlib import Path
-
-    from dashboard import view
-    from dashboard.pages import configurations
-    from dashboard.source import open_source
-
-    configurations.show(view.build(open_source(Path(path)), None, tuple(run_ids)))
-
-
-def test_runs_of_one_name_stand_side_by_side(alike):
-    database, ids = alike
-    test = AppTest.from_function(configurations_script, default_timeout=30)
-    test.args = (str(database), ids)
-    test.run()
-    assert not test.exception
-    assert list(test.dataframe[0].value.columns[1:]) == ids
-    assert list(test.dataframe[0].value.iloc[0])[1:] == ["0", "1", "2", "3"]
-    config = json.loads(test.dataframe[0].proto.columns)
-    expected = labels(database, ids)
-    expected[ids[0]] += " (baseline)"
-    assert {run_id: config[run_id]["label"] for run_id in ids} == expected
-
-
-def test_a_link_with_a_label_of_old_opens_its_run(alike):
-    database, ids = alike
-    test = AppTest.from_function(configurations_script, args=(str(database), ids))
-    test.query_params["baseline"] = "dup · 20251124"
-    test.run(timeout=30)
-    assert test.selectbox(key="baseline").value == ids[0]
-
-
-@pytest.mark.parametrize(("families", "colors"), [(2, 10), (3, 3)])
-def test_seeds_of_one_configuration_share_a_color_where_colors_do_not_suffice(
-    tmp_path, study, families, colors
-):
-    connection = study.connect(tmp_path / "tracking.db")
-    study.add_experiment(connection, 1, "one")
-    ids = []
-    for family in range(families):
-        parent = study.add_run(connection, f"f{family}_000000a{family}")
-        for seed in range(5):
-            child = study.add_run(connection, f"f{family}_0000{family}00{seed}")
-            study.add_tag(connection, child, "mlflow.parentRunId", parent)
-            ids.append(child)
+    connection = study.connect(database)
+    connection.execute("UPDATE runs SET name = 'renamed' WHERE run_uuid = ?", (ids[0],))
+    connection.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = ?", (ids[1],))
     connection.close()
-    built = view.build(open_source(tmp_path / "tracking.db"), None, tuple(ids), f"{families}")
-    assert len(set(built.colors.values())) == colors
+    source = open_source(database)
+    assert run_lists.linked_run(source, ids[0][:8]) == ids[0]
+    assert run_lists.linked_run(source, ids[1][:8]) is None
+    assert run_lists.linked_run(source, ids[1][:8], deleted=True) == ids[1]
+
+
+@pytest.mark.parametrize("text", ["", " ", "x", "x · 1", "· ffffffff", "%", "*", "ffffffff"])
+def test_a_link_to_no_run_shows_the_newest(alike, visited, listed, text):
+    database, ids = alike
+    assert run_lists.linked_run(open_source(database), text) is None
+    state = listed(visited(database, runs=text))["state"]
+    assert sorted(state["shown"]) == sorted(ids)
+    assert state["automatic"]
+
+
+def test_a_link_of_ids_and_old_labels_shows_all_it_names(alike, visited, listed):
+    database, ids = alike
+    texts = [f"{ids[0][:8]},{ids[2][:8]}", "single · 0000beef", "x · 1"]
+    state = listed(visited(database, runs=texts))["state"]
+    assert sorted(state["shown"]) == sorted([ids[0], ids[2], ids[3]])
+    assert not state["automatic"]
+
+
+@pytest.mark.parametrize("text", ["1", "one"])
+def test_a_link_names_an_experiment_by_id_or_as_of_old_by_name(alike, visited, text):
+    database, _ = alike
+    test = visited(database, experiment=text)
+    assert test.selectbox(key="experiment_chosen").value == "1"
+    assert test.query_params["experiment"] == "1"
+
+
+def test_seeds_of_one_configuration_share_a_color(written, study):
+    path, connection = written
+    ids = []
+    for lr in (0.1, 0.2):
+        for seed in range(3):
+            run_id = study.add_run(connection, f"lr {lr}")
+            study.add_param(connection, run_id, "lr", lr)
+            study.add_param(connection, run_id, "seed", seed)
+            ids.append(run_id)
+    built = view.build(open_source(path), view.view_state.ViewState(shown=ids))
+    assert len(set(built.colors.values())) == 2
+    assert built.runs.groupby("group")["color"].nunique().tolist() == [1, 1]
+    assert set(built.runs["group_label"]) == {"lr 0.1", "lr 0.2"}

@@ -15,7 +15,7 @@ from PIL import Image
 
 from dashboard import untrusted
 from dashboard.artifacts import digits, inference
-from dashboard.pages import tryit
+from dashboard.pages import models as tryit
 from dashboard.widgets import drawing_pad
 from tracker.exceptions import TrackerError
 from tracker.files import open_artifacts

@@ -1,75 +1,61 @@
-"""The Overview: its cards, its table, what is downloaded from it and where it leads."""
+"""What the Overview's table and the run list are given: rows, columns, figures, downloads."""
 
 from __future__ import annotations
 
-import csv
-import io
-
-import pyarrow as pa
 import pytest
 
-from dashboard.pages import overview
-from dashboard.queries import run_lists
-from dashboard.source import open_source
-from dashboard.widgets import columns, run_table
+from dashboard.widgets import columns
 
 
-def as_read(test):
-    """The first table as it is read: the texts that stand for its numbers."""
-    return pa.ipc.open_stream(
-        test.dataframe[0].proto.arrow_data.styler.display_values
-    ).read_pandas()
+def cells(data, key):
+    place = next(n for n, column in enumerate(data["columns"]) if column["key"] == key)
+    return [row["cells"][place] for row in data["rows"]]
 
 
-def test_the_best_cards_name_the_best_of_all_runs_though_it_is_old(written, study, look):
+def test_nothing_is_chosen_on_arrival_but_the_newest_runs_are_shown(written, study, look, listed):
     path, connection = written
-    for number in range(overview.SPARK_RUNS + 10):
-        run_id = study.add_run(connection, f"run {number}", begun=study.BEGUN + number * 1000)
-        study.add_metric(connection, run_id, "acc", [0.99 if number == 3 else 0.5])
+    ids = [study.add_run(connection, f"run {n}", begun=study.BEGUN + n) for n in range(9)]
     test = look(path)
-    assert [card.value for card in test.metric][1] == "0.9900"
-    assert "run\u00a03" in test.button(key="open-acc").label
+    state = listed(test)["state"]
+    assert sorted(state["shown"]) == sorted(ids[-6:])
+    assert state["automatic"]
+    assert "runs" not in test.query_params
 
 
-def test_only_metrics_that_say_which_way_is_better_get_a_card(written, study, look):
+def test_a_run_that_starts_later_joins_the_automatic_choice_and_no_other(
+    written, study, look, listed
+):
     path, connection = written
-    run_id = study.add_run(connection, "one")
-    for key in ("grad_norm", "tiny_lr", "iou_loss"):
-        study.add_metric(connection, run_id, key, [1.0, 2.0])
-    labels = [card.label for card in look(path).metric]
-    assert labels == ["Runs", "Best `iou_loss`", "Last started"]
+    first = study.add_run(connection, "first")
+    automatic, chosen = look(path), look(path, runs=first[:8])
+    later = study.add_run(connection, "later", begun=study.BEGUN + 1)
+    assert set(listed(automatic.run())["state"]["shown"]) == {first, later}
+    assert listed(chosen.run())["state"]["shown"] == [first]
 
 
-def test_the_runs_card_says_how_many_stand_where(written, study, look):
-    path, connection = written
-    for status in ("FAILED", "FINISHED", "FINISHED"):
-        study.add_run(connection, "x", status=status)
-    assert "1 failed · 2 finished" in [caption.value for caption in look(path).caption]
-
-
-def test_a_name_on_a_card_leads_to_the_page_of_its_run(database, look):
-    test = look(database)
-    test.button(key="open-test_accuracy").click().run()
-    assert test.query_params["run"] == "default · 00000000"
-    assert not test.exception
-
-
-def test_small_values_and_counts_are_written_so_that_they_say_something(written, study, look):
+def test_small_values_and_counts_are_written_so_that_they_say_something(
+    written, study, look, table_of
+):
     path, connection = written
     for loss, lr, count in ((3e-7, 1.2e-5, 123_456_789.0), (0.5, 0.1, 7.0)):
         run_id = study.add_run(connection, "x")
         for key, value in (("loss", loss), ("lr", lr), ("count", count)):
             study.add_metric(connection, run_id, key, [value])
-    shown = as_read(look(path))
-    assert set(shown["metrics.loss"]) == {"3.0e-07", "0.5000"}
+    shown = table_of(look(path))
+    assert set(shown["metrics.loss"]) == {"3e-07", "0.5000"}
     assert set(shown["metrics.lr"]) == {"1.2e-05", "0.1000"}
     assert set(shown["metrics.count"]) == {"123,456,789", "7"}
 
 
-def test_a_duration_sorts_as_the_number_it_is_and_is_read_as_a_duration(database, look):
-    test = look(database)
-    assert list(test.dataframe[0].value["Duration"]) == [8.0] * 4
-    assert set(as_read(test)["Duration"]) == {"8.0 s"}
+def test_a_duration_sorts_as_the_number_it_is_and_is_read_as_a_duration(database, look, listed):
+    assert cells(listed(look(database)), "Duration") == [["8.0 s", 8.0]] * 4
+
+
+def test_a_running_run_has_a_duration_until_now(written, study, look, listed):
+    path, connection = written
+    study.add_run(connection, "going on", status="RUNNING")
+    ((_, seconds),) = cells(listed(look(path)), "Duration")
+    assert seconds > 8
 
 
 def test_a_parameter_sorts_as_a_number_only_where_every_value_is_one():
@@ -79,122 +65,130 @@ def test_a_parameter_sorts_as_a_number_only_where_every_value_is_one():
     assert list(columns.text("", ["0.1", "0.10"]).cells) == ["0.1", "0.10"]
 
 
-def test_selected_runs_show_their_color_in_the_table(database, look):
-    test = look(database, runs="x 00000002")
-    shown = dict(test.dataframe[0].value[["Run", "Color"]].to_numpy())
-    assert "%234f6df5" in shown["small_dataset_00000002"]
-    assert "circle" not in shown["default_00000000"]
+def test_parameters_that_differ_are_columns_and_equal_ones_are_folded(written, study, look, listed):
+    path, connection = written
+    for lr in ("0.1", "auto"):
+        run_id = study.add_run(connection, "x")
+        study.add_param(connection, run_id, "lr", lr)
+        study.add_param(connection, run_id, "model", "mlp")
+    study.add_run(connection, "without parameters")
+    data = listed(look(path))
+    assert [c["key"] for c in data["columns"] if c["key"].startswith("params.")] == ["params.lr"]
+    assert data["equal"] == [["model", "mlp"]]
 
 
-def test_runs_of_all_experiments_say_which_is_theirs(written, study, look):
+def test_the_list_is_sorted_by_the_metric_that_matters_most_and_its_best_is_known(
+    database, look, listed, table_of
+):
+    test = look(database)
+    data = listed(test)
+    assert (data["state"]["sort"], data["state"]["descending"]) == ("metrics.test_accuracy", True)
+    assert table_of(test)["Run"][0] == "default"
+    best = {column["key"]: column["best"] for column in data["columns"]}
+    assert best["metrics.test_accuracy"] == max(v for _, v in cells(data, "metrics.test_accuracy"))
+    assert best["metrics.val_loss"] == min(v for _, v in cells(data, "metrics.val_loss"))
+
+
+def test_seeds_fold_into_a_configuration_with_mean_and_deviation(written, study, look, listed):
+    path, connection = written
+    for seed, accuracy in ((1, 0.90), (2, 0.92)):
+        run_id = study.add_run(connection, f"adam_{seed:08x}")
+        study.add_param(connection, run_id, "seed", seed)
+        study.add_param(connection, run_id, "lr", 0.1)
+        study.add_metric(connection, run_id, "test_accuracy", [accuracy])
+    data = listed(look(path))
+    assert data["state"]["group"] == "configuration"
+    group, *seeds = data["rows"]
+    assert (group["name"], group["count"]) == ("adam", "2 seeds")
+    assert [row["name"] for row in seeds] == ["seed 2", "seed 1"]
+    text, mean, deviation = cells(data, "metrics.test_accuracy")[0]
+    assert (text, mean, deviation) == ("0.9100", pytest.approx(0.91), "± 0.0141")
+
+
+def test_a_parent_shows_the_mean_of_its_children_and_no_column_of_means(
+    written, study, look, listed
+):
+    path, connection = written
+    parent = study.add_run(connection, "folds")
+    for fold, loss in enumerate((0.2, 0.4)):
+        child = study.add_run(connection, f"fold {fold}")
+        study.add_tag(connection, child, "mlflow.parentRunId", parent)
+        study.add_metric(connection, child, "loss", [loss])
+    study.add_metric(connection, parent, "loss_mean", [0.3])
+    study.add_metric(connection, parent, "loss_std", [0.14])
+    data = listed(look(path))
+    assert data["state"]["group"] == "parent"
+    row = next(row for row in data["rows"] if row["name"] == "folds")
+    assert row["count"] == "2 runs"
+    assert cells(data, "metrics.loss")[data["rows"].index(row)][0] == "0.3000"
+    assert [c["key"] for c in data["columns"] if c["key"].startswith("metrics.")] == [
+        "metrics.loss"
+    ]
+
+
+def test_groups_offer_what_the_experiment_has(written, study, look, listed):
+    path, connection = written
+    study.add_experiment(connection, 2, "two")
+    for experiment, value in ((1, 1), (2, 1), (2, 2)):
+        run_id = study.add_run(connection, "x", experiment=experiment)
+        study.add_param(connection, run_id, f"of {experiment}", value)
+    offered = [key for key, _ in listed(look(path, experiment="2"))["groupings"]]
+    assert offered == ["configuration", "name", "none", "params.of 2"]
+
+
+@pytest.mark.parametrize("name", ["Mean", "key", "params", "cells", "__proto__", "title"])
+def test_a_parameter_may_be_called_as_anything_else(written, study, look, listed, name):
+    path, connection = written
+    for value in ("7", "8"):
+        run_id = study.add_run(connection, "one")
+        study.add_param(connection, run_id, name, value)
+    test = look(path, group=f"params.{name}")
+    assert not test.exception
+    groups = [row["name"] for row in listed(test)["rows"] if row.get("group")]
+    assert sorted(groups) == ["7", "8"]
+
+
+def test_a_list_of_more_runs_than_it_holds_says_how_many_there_are(written, study, look, listed):
+    path, connection = written
+    connection.execute("BEGIN")
+    for number in range(503):
+        study.add_run(connection, f"run {number}")
+    connection.execute("COMMIT")
+    data = listed(look(path))
+    assert (data["listed"], data["total"], len(data["rows"])) == (500, 503, 500)
+
+
+def test_runs_of_all_experiments_are_listed_together(written, study, look, table_of):
     path, connection = written
     study.add_experiment(connection, 2, "two")
     for experiment in (1, 2):
         study.add_run(connection, f"of {experiment}", experiment=experiment)
-    test = look(path, experiment="All experiments")
-    shown = dict(test.dataframe[0].value[["Run", "Experiment"]].to_numpy())
-    assert shown == {"of 1": "one", "of 2": "two"}
-    assert "Experiment" not in look(path, experiment="one").dataframe[0].value
+    assert sorted(table_of(look(path, experiment="all"))["Run"]) == ["of 1", "of 2"]
+    assert table_of(look(path, experiment="1"))["Run"] == ["of 1"]
 
 
-def test_the_download_holds_every_run_that_matches_with_its_id(written, study):
-    path, connection = written
-    for number in range(overview.PAGE_ROWS + 5):
-        run_id = study.add_run(connection, f"run {number}")
-        study.add_param(connection, run_id, "lr", number / 10)
-        study.add_metric(connection, run_id, "loss", [float(number), 3e-7])
-    query = run_lists.RunQuery().with_text("run")
-    content = run_table.as_csv(open_source(path), query, ["metrics.loss", "params.lr"])
-    lines = list(csv.DictReader(io.StringIO(content.decode())))
-    assert len({line["run_id"] for line in lines}) == overview.PAGE_ROWS + 5
-    assert {line["metrics.loss"] for line in lines} == {"3e-07"}
-    assert list(lines[0]) == [
-        *("run_id", "name", "experiment", "status", "started", "seconds"),
-        *("metrics.loss", "params.lr"),
-    ]
-
-
-@pytest.mark.parametrize("param", ["Mean", "Runs", "value", "runs", "greatest"])
-def test_a_parameter_may_be_called_as_a_column_of_the_groups(written, study, look, param):
-    path, connection = written
-    run_id = study.add_run(connection, "one")
-    study.add_param(connection, run_id, param, "7")
-    study.add_metric(connection, run_id, "loss", [0.25])
-    test = look(path, group=f"params.{param}")
-    assert not test.exception
-    assert list(test.dataframe[0].value["mean"]) == [0.25]
-
-
-def test_groups_offer_what_the_experiment_has(written, study, look):
-    path, connection = written
-    study.add_experiment(connection, 2, "two")
-    for experiment, key in ((1, "test_accuracy"), (2, "loss")):
-        run_id = study.add_run(connection, key, experiment=experiment)
-        study.add_param(connection, run_id, f"of {experiment}", 1)
-        study.add_metric(connection, run_id, key, [0.5])
-    test = look(path, experiment="two", group="params.of 2")
-    assert test.selectbox(key="group").options == ["params.of 2"]
-    assert test.selectbox(key="of").options == ["loss"]
-
-
-@pytest.mark.parametrize(
-    ("name", "label"),
-    [
-        (":material/delete: x", "\u2060:material/delete: x"),
-        ("[a, b]", "\u2060[a, b]"),
-        (" \n", "0a1b2c3d"),
-        ("two\nlines", "two lines"),
-    ],
-)
-def test_a_name_as_the_label_of_a_button_is_neither_an_icon_nor_a_list(name, label):
-    assert run_table.button_label(name, "0a1b2c3d4e5f") == label
-
-
-def test_a_filter_leads_back_to_the_first_page(written, study, look):
-    path, connection = written
-    for number in range(2 * overview.PAGE_ROWS + 1):
-        study.add_run(connection, f"run {number}")
-    test = look(path, page="3")
-    assert len(test.dataframe[0].value) == 1
-    test.text_input(key="filter").set_value("run").run()
-    assert len(test.dataframe[0].value) == overview.PAGE_ROWS
-
-
-def test_the_sidebar_shows_each_selected_run_in_its_color(database, look):
-    test = look(database, runs="x 00000002")
-    legend = next(element.proto.body for element in test.sidebar.get("html"))
-    assert "background:#4f6df5" in legend
-    assert "small_dataset · 00000002" in legend
-
-
-def test_chips_of_runs_with_long_names_show_what_differs(written, study, look):
+def test_long_names_show_what_differs_and_the_whole_is_in_the_title(written, study, look, listed):
     path, connection = written
     for number in (1, 2):
         study.add_run(connection, f"one long name of many words number {number} of them")
-    chips = look(path).multiselect(key="runs").options
-    assert sorted(chip.split(" · ")[0] for chip in chips) == ["one…1 of them", "one…2 of them"]
+    rows = listed(look(path))["rows"]
+    assert sorted(row["name"] for row in rows) == ["…1 of them", "…2 of them"]
+    assert "one long name of many words number 1 of them" in {row["title"] for row in rows}
 
 
-def test_a_list_of_deleted_runs_says_so(written, study, look):
+def test_deleted_runs_are_listed_where_they_are_asked_for(written, study, look, listed):
     path, connection = written
     for name in ("kept", "gone", "gone too"):
         study.add_run(connection, name)
     connection.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE name <> 'kept'")
-    captions = [caption.value for caption in look(path, deleted="true").caption]
-    assert "2 deleted runs" in captions
-    assert "1 run" in [caption.value for caption in look(path).caption]
+    assert listed(look(path, deleted="true"))["unfiltered"] == 2
+    assert listed(look(path))["unfiltered"] == 1
 
 
-def test_runs_inside_others_are_marked_and_can_be_hidden(written, study, look):
+def test_the_rank_of_a_running_run_says_how_far_it_is(written, study, look, listed):
     path, connection = written
-    for number, name in enumerate(["old", "new"]):
-        parent = study.add_run(connection, name, begun=study.BEGUN + 1000 * number)
-        for seed in (1, 2):
-            begun = study.BEGUN + 1000 * number + 700 * seed
-            child = study.add_run(connection, f"{name} {seed}", begun=begun)
-            study.add_tag(connection, child, "mlflow.parentRunId", parent)
-    shown = list(look(path).dataframe[0].value["Run"])
-    assert shown == ["new", "↳ new 2", "↳ new 1", "old", "↳ old 2", "↳ old 1"]
-    test = look(path, top="true")
-    assert list(test.dataframe[0].value["Run"]) == ["new", "old"]
-    assert "2 runs" in [caption.value for caption in test.caption]
+    run_id = study.add_run(connection, "going on", status="RUNNING")
+    study.add_param(connection, run_id, "max_steps", 10)
+    study.add_metric(connection, run_id, "val_loss", [1.0] * 4)
+    (row,) = listed(look(path))["rows"]
+    assert row["note"].startswith("4 of 10 · ")

@@ -17,12 +17,11 @@ from tracker.client import TrackingClient
 PAGES = [
     "overview",
     "curves",
-    "configurations",
-    "evaluation",
+    "compare",
+    "evaluate",
     "data",
     "run",
-    "live",
-    "tryit",
+    "models",
     "sql",
 ]
 
@@ -31,14 +30,15 @@ def page_script(path, name, run_ids):
     from importlib import import_module
     from pathlib import Path
 
-    import streamlit as st
-
-    from dashboard import view
+    from dashboard import view, view_state
     from dashboard.source import open_source
 
     source = open_source(Path(path))
-    st.session_state.setdefault("runs", list(run_ids))
-    import_module(f"dashboard.pages.{name}").show(view.build(source, None, tuple(run_ids)))
+    state = view_state.current()
+    if not state.experiment:
+        state.experiment = view_state.ALL
+        state.show(list(run_ids))
+    import_module(f"dashboard.pages.{name}").show(view.build(source))
 
 
 def run_page(path, name, run_ids=()):
@@ -90,25 +90,23 @@ def test_a_page_without_any_run_says_how_to_get_one(tmp_path, study, name):
     assert "sidebar" not in all_text(test)
 
 
-@pytest.mark.parametrize("name", [name for name in WITH_RUNS if name not in {"overview", "live"}])
+@pytest.mark.parametrize("name", [name for name in WITH_RUNS if name != "overview"])
 def test_a_page_without_a_selected_run_says_where_to_choose_one(database, name):
     test = run_page(database, name)
-    assert "in the sidebar" in all_text(test)
+    assert "in the run list" in all_text(test)
     assert "python -m" not in all_text(test)
 
 
-@pytest.mark.parametrize("name", [name for name in WITH_RUNS if name != "live"])
+@pytest.mark.parametrize("name", WITH_RUNS)
 def test_a_page_whose_runs_are_all_deleted_says_where_they_are(editable, name):
     path, client, run_id = editable
     client.delete_run(run_id)
-    assert "All runs are deleted. On the Overview, Table can show them" in all_text(
-        run_page(path, name)
-    )
+    assert "All runs are deleted" in all_text(run_page(path, name))
 
 
 def test_one_run_is_not_asked_to_be_two(editable):
     path, _, run_id = editable
-    test = run_page(path, "configurations", [run_id])
+    test = run_page(path, "compare", [run_id])
     assert "There is one run so far" in all_text(test)
 
 
@@ -174,7 +172,7 @@ def test_a_folder_names_the_database_in_it(tmp_path, look, study):
     assert test.code[0].value.endswith(f"--db {tmp_path}/mine.db")
 
 
-def test_an_experiment_whose_runs_are_all_deleted_is_still_offered(tmp_path, study, look):
+def test_an_experiment_whose_runs_are_all_deleted_is_still_offered(tmp_path, study, look, listed):
     path = tmp_path / "tracking.db"
     connection = study.connect(path)
     for number, name in enumerate(["of deleted runs", "with runs", "empty"], 1):
@@ -184,12 +182,12 @@ def test_an_experiment_whose_runs_are_all_deleted_is_still_offered(tmp_path, stu
     connection.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE experiment_id = 1")
     connection.close()
     test = look(path)
-    offered = test.selectbox(key="experiment").options
+    offered = test.selectbox(key="experiment_chosen").options
     assert list(offered) == ["with runs", "of deleted runs", "All experiments"]
-    test.selectbox(key="experiment").select("of deleted runs").run()
+    test.selectbox(key="experiment_chosen").select("of deleted runs").run()
     assert "All runs are deleted" in all_text(test)
-    test.toggle(key="deleted").set_value(True).run()
-    assert list(test.dataframe[0].value["Run"]) == ["run of deleted runs"]
+    test = look(path, experiment="1", deleted="true")
+    assert [row["name"] for row in listed(test)["rows"]] == ["run of deleted runs"]
 
 
 def test_a_server_address_as_database_is_explained(look):
@@ -240,71 +238,68 @@ def test_only_the_tags_that_changed_are_written(editable):
     assert (tags["keep"], tags["new"], "drop" in tags) == ("1", "3", False)
 
 
-def test_a_filter_that_cannot_be_read_is_shown_with_the_spot(database, ids):
-    test = run_page(database, "overview", ids)
-    test.text_input[0].set_value("metrics.loss > AND").run()
-    assert not test.exception
-    assert "^" in test.code[0].value
+def test_a_filter_that_cannot_be_read_keeps_the_list_and_says_why(database, look, listed):
+    data = listed(look(database, filter="metrics.loss > AND"))
+    assert data["problem"]["sentence"] == "A value must stand here, not 'AND'."
+    assert len(data["rows"]) == 4
+
+
+def test_the_word_that_was_meant_is_offered_in_its_place(database, look, listed):
+    problem = listed(look(database, filter="name LIKE '%small%'"))["problem"]
+    assert problem["word"] == "run_name"
+    corrected = listed(look(database, filter=problem["correction"]))
+    assert corrected["problem"] is None
+    assert len(corrected["rows"]) == 2
 
 
 @pytest.mark.parametrize(
     "text", ["in lab", "first try in lab", "TRY IN LAB", "what is this?", "lr=0.1", "a's like b's"]
 )
-def test_words_and_signs_of_the_language_are_found_in_names(tmp_path, study, text):
-    connection = study.connect(tmp_path / "tracking.db")
-    ids = [
-        study.add_run(connection, name, experiment=0)
-        for name in ("first try in lab", "what is this?", "bs=8,lr=0.1", "a's like b's", "other")
-    ]
-    connection.close()
-    test = run_page(tmp_path / "tracking.db", "overview", ids)
-    test.text_input(key="filter").set_value(text).run()
-    assert not test.exception
-    (found,) = test.dataframe[0].value["Run"]
-    assert text.lower() in found
+def test_words_and_signs_of_the_language_are_found_in_names(written, study, look, listed, text):
+    path, connection = written
+    for name in ("first try in lab", "what is this?", "bs=8,lr=0.1", "a's like b's", "other"):
+        study.add_run(connection, name)
+    (found,) = listed(look(path, filter=text))["rows"]
+    assert text.lower() in found["title"]
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("status in lab", "needs a list"), ("acc > 0.9", "no attribute 'acc'"), ("a is", "No run")],
+    [("status in lab", "needs a list"), ("acc > 0.9", "no attribute 'acc'"), ("a is", "")],
 )
-def test_a_wrong_filter_and_a_name_that_nobody_has_are_told_apart(database, ids, text, sentence):
-    test = run_page(database, "overview", ids)
-    test.text_input(key="filter").set_value(text).run()
-    assert sentence in all_text(test)
-
-
-def test_a_filter_in_the_search_language_narrows_the_table(database, ids):
-    test = run_page(database, "overview", ids)
-    test.text_input[0].set_value("metrics.test_accuracy > 0.9").run()
-    assert list(test.dataframe[0].value["Run"]) == ["default_00000000"]
-
-
-def test_a_link_brings_its_columns(database, ids):
-    test = AppTest.from_function(page_script, args=(str(database), "overview", ids))
-    test.query_params["columns"] = ["params.max_samples", "no.such.column"]
-    shown = test.run(timeout=30).dataframe[0].value.columns
-    assert [name for name in shown if "." in name] == ["params.max_samples"]
-
-
-def test_runs_are_grouped_by_the_chosen_parameter(database, ids):
-    test = run_page(database, "overview", ids)
-    next(box for box in test.selectbox if box.label == "Group by").select("params.hidden_size")
-    test.run()
-    assert list(test.dataframe[0].value["value"]) == [2, 128]
-
-
-def test_configurations_show_the_difference_first_and_the_change_against_the_baseline(
-    database, ids
+def test_a_wrong_filter_and_a_name_that_nobody_has_are_told_apart(
+    database, look, listed, text, sentence
 ):
-    test = run_page(database, "configurations", ids)
+    data = listed(look(database, filter=text))
+    assert sentence in (data["problem"] or {"sentence": ""})["sentence"]
+    assert bool(data["rows"]) is bool(sentence)
+
+
+def test_a_filter_in_the_search_language_narrows_the_table(database, look, table_of):
+    assert table_of(look(database, filter="metrics.test_accuracy > 0.9"))["Run"] == ["default"]
+
+
+def test_a_link_brings_its_columns(database, look, table_of):
+    shown = table_of(look(database, columns="params.max_samples"))
+    assert [name for name in shown if name.startswith("params.")] == ["params.max_samples"]
+
+
+def test_runs_are_grouped_by_the_chosen_parameter(database, look, listed):
+    rows = listed(look(database, group="params.hidden_size"))["rows"]
+    groups = {row["name"]: row["count"] for row in rows if row.get("group")}
+    assert groups == {"128": "3 runs", "2": "1 run"}
+
+
+def test_compare_shows_the_difference_first_and_the_change_against_the_baseline(database, ids):
+    test = run_page(database, "compare", ids)
     assert list(test.dataframe[0].value[" "]) == ["hidden_size", "max_samples"]
     results = test.dataframe[2].value.set_index(" ")
-    assert "(+0.0490)" in results.loc["test_accuracy", ids[-1]]
+    baseline = next(run_id for run_id in ids if results.columns[0] == run_id)
+    assert all("(" in results.loc["test_accuracy", i] for i in ids if i != baseline)
 
 
 def test_the_signs_of_sharp_and_blurred_are_explained_and_shares_are_written_alike(database, ids):
-    test = run_page(database, "evaluation", ids)
+    test = run_page(database, "evaluate", ids)
     text = all_text(test)
     assert "sharp images" in text
     assert "blurred images" in text
@@ -312,7 +307,7 @@ def test_the_signs_of_sharp_and_blurred_are_explained_and_shares_are_written_ali
     assert columns["Share"]["type_config"]["format"] == "%.1f%%"
 
 
-def test_another_experiment_brings_its_own_newest_runs(tmp_path, study, look):
+def test_another_experiment_brings_its_own_newest_runs(tmp_path, study, look, listed):
     path = tmp_path / "tracking.db"
     connection = study.connect(path)
     for number, name in enumerate(["one", "two"], 1):
@@ -320,16 +315,18 @@ def test_another_experiment_brings_its_own_newest_runs(tmp_path, study, look):
         study.add_run(connection, f"of {name}", experiment=number, begun=study.BEGUN + number)
     connection.close()
     test = look(path)
-    assert [option.split(" ·")[0] for option in test.multiselect(key="runs").options] == ["of two"]
-    test.selectbox(key="experiment").select("one").run()
-    assert len(test.multiselect(key="runs").value) == 1
-    assert test.dataframe[0].value["Run"].tolist() == ["of one"]
+    assert [row["name"] for row in listed(test)["rows"]] == ["of two"]
+    test.selectbox(key="experiment_chosen").select("one").run()
+    data = listed(test)
+    assert [row["name"] for row in data["rows"]] == ["of one"]
+    assert data["state"]["shown"] == [data["rows"][0]["key"]]
+    assert test.query_params["experiment"] == "1"
 
 
 def test_an_upload_without_ink_is_no_empty_pad(database, ids):
     sheet = io.BytesIO()
     Image.new("L", (40, 40), "white").save(sheet, "PNG")
-    test = run_page(database, "tryit", ids)
+    test = run_page(database, "models", ids)
     test.segmented_control(key="how").select("Upload").run()
     test.file_uploader[0].upload("white.png", sheet.getvalue(), "image/png").run()
     assert not test.exception
@@ -339,16 +336,18 @@ def test_an_upload_without_ink_is_no_empty_pad(database, ids):
 def test_every_model_answers_in_the_order_of_the_selection(database, ids, study):
     picture = io.BytesIO()
     study.digit(7, 60).save(picture, "PNG")
-    test = run_page(database, "tryit", ids)
+    test = run_page(database, "models", ids)
     test.segmented_control(key="how").select("Upload").run()
     test.file_uploader[0].upload("seven.png", picture.getvalue(), "image/png").run()
     text = all_text(test)
-    places = [text.index(run_id[:8]) for run_id in _digits(database, ids)]
+    places = [text.index(f">{label}<") for label in _labels(database, ids)]
     assert places == sorted(places)
 
 
-def _digits(database, ids):
-    return [label[-8:] for label in view.build(open_source(database), None, ids).labels.values()]
+def _labels(database, ids):
+    state = view.view_state.ViewState(experiment="all", shown=ids)
+    found = view.build(open_source(database), state)
+    return [found.labels[run_id] for run_id in found.run_ids]
 
 
 def test_a_run_leads_to_its_parent_and_a_parent_to_its_children(tmp_path, study):
@@ -358,11 +357,11 @@ def test_a_run_leads_to_its_parent_and_a_parent_to_its_children(tmp_path, study)
     ids = [study.add_run(connection, f"seed {seed}", begun=study.BEGUN - seed) for seed in (1, 2)]
     for run_id in ids:
         study.add_tag(connection, run_id, "mlflow.parentRunId", parent)
-    test = run_page(tmp_path / "tracking.db", "run", [ids[0], parent])
+    test = run_page(tmp_path / "tracking.db", "run", [ids[0]])
     button(test, "Part of `study").click().run()
-    assert test.selectbox(key="run").value == parent
-    button(test, "Select the 2 runs inside").click().run()
-    assert test.session_state["runs"] == [parent, *ids]
+    assert test.session_state["view_state"].run == parent
+    button(test, "Show the 2 runs inside").click().run()
+    assert test.session_state["view_state"].shown == [parent, *ids]
 
 
 def button(test, label):
@@ -381,16 +380,14 @@ def test_results_of_many_runs_stand_closer_together(runs, height):
 
 
 def test_gains_and_captions_are_written_in_colors_that_can_be_read(database, ids):
-    from dashboard.palette import MUTED_TEXTS, STATUS_TEXTS
+    from dashboard.palette import TOKENS
 
-    texts = STATUS_TEXTS["light"]
-    configurations = run_page(database, "configurations", ids)
-    assert (
-        f"color: {texts['FINISHED']}" in configurations.dataframe[2].proto.arrow_data.styler.styles
-    )
-    parallel = configurations.get("vega_lite_chart")[0].proto.spec
-    assert f'"color": "{MUTED_TEXTS["light"]}"' in parallel
-    evaluation = run_page(database, "evaluation", ids)
+    tokens = TOKENS["light"]
+    compare = run_page(database, "compare", ids)
+    assert f"color: {tokens['good']}" in compare.dataframe[2].proto.arrow_data.styler.styles
+    parallel = compare.get("vega_lite_chart")[0].proto.spec
+    assert f'"color": "{tokens["text-3"]}"' in parallel
+    evaluation = run_page(database, "evaluate", ids)
     captions = "".join(str(element.proto.body) for element in evaluation.get("html"))
-    assert f"color:{texts['FINISHED']}" in captions
-    assert f"color:{texts['FAILED']}" in captions
+    assert f"color:{tokens['good']}" in captions
+    assert f"color:{tokens['bad']}" in captions

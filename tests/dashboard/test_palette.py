@@ -39,18 +39,40 @@ def themes():
     return tomllib.loads(CONFIG.read_text())["theme"]
 
 
-@pytest.mark.parametrize("name", palette.STATUS_TEXTS)
-@pytest.mark.parametrize("status", palette.STATUS_TEXTS["light"])
-def test_a_status_is_readable_in_its_pill_and_on_the_page(themes, name, status):
-    text = channels(palette.STATUS_TEXTS[name][status])
-    page = channels(themes[name]["backgroundColor"])
-    pill = over(text, page, palette.PILL_OPACITY)
-    assert min(contrast(text, page), contrast(text, pill)) >= READABLE
+@pytest.mark.parametrize("name", palette.TOKENS)
+@pytest.mark.parametrize("status", palette.STATUS_TOKENS)
+def test_a_status_is_readable_in_its_pill_and_on_the_page(name, status):
+    tokens = palette.TOKENS[name]
+    text = channels(tokens[palette.STATUS_TOKENS[status]])
+    grounds = [tokens["ground"], tokens["side"], tokens[f"{palette.STATUS_TOKENS[status]}-ground"]]
+    assert min(contrast(text, channels(ground)) for ground in grounds) >= READABLE
 
 
-@pytest.mark.parametrize("name", palette.MUTED_TEXTS)
+@pytest.mark.parametrize("name", palette.TOKENS)
+@pytest.mark.parametrize("text", ["text-1", "text-2", "text-3", "accent"])
+def test_words_are_readable_on_every_ground_they_stand_on(name, text):
+    tokens = palette.TOKENS[name]
+    for ground in ("ground", "side", "raised", "hover", "open", "tint"):
+        if (text, ground) != ("text-3", "tint"):
+            assert contrast(channels(tokens[text]), channels(tokens[ground])) >= READABLE
+
+
+@pytest.mark.parametrize("name", palette.TOKENS)
+def test_white_is_readable_on_the_primary_button(themes, name):
+    assert contrast([255] * 3, channels(palette.TOKENS[name]["fill"])) >= READABLE
+    assert themes[name]["primaryColor"] == palette.TOKENS[name]["fill"]
+
+
+@pytest.mark.parametrize("name", palette.RUN_COLORS)
+def test_a_run_can_be_told_from_the_ground_and_has_the_color_of_the_charts(themes, name):
+    ground = channels(palette.TOKENS[name]["ground"])
+    assert min(contrast(channels(c), ground) for c in palette.RUN_COLORS[name]) >= 3
+    assert themes[name]["chartCategoricalColors"] == list(palette.RUN_COLORS[name])
+
+
+@pytest.mark.parametrize("name", palette.TOKENS)
 def test_quiet_words_are_readable(themes, name):
     page = channels(themes[name]["backgroundColor"])
     caption = over(channels(themes[name]["textColor"]), page, CAPTION_OPACITY)
-    assert contrast(channels(palette.MUTED_TEXTS[name]), page) >= READABLE
+    assert themes[name]["backgroundColor"] == palette.TOKENS[name]["ground"]
     assert contrast(caption, page) >= READABLE

@@ -173,13 +173,13 @@ def evaluation_script(path):
     from pathlib import Path
 
     from dashboard import view
-    from dashboard.pages import evaluation
+    from dashboard.pages import evaluate
     from dashboard.queries import run_lists
     from dashboard.source import open_source
 
     source = open_source(Path(path))
     ids = tuple(run_lists.run_page(source, run_lists.RunQuery(), 10)["run_id"])
-    evaluation.show(view.build(source, None, ids))
+    evaluate.show(view.only(source, ids))
 
 
 def test_a_bottomless_summary_of_one_run_leaves_the_others_their_evaluation(tmp_path, study):

@@ -1,4 +1,4 @@
-"""Configurations: what was set differently, and what came of it."""
+"""Compare: what was set differently, and what came of it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, metrics
-from dashboard.formats import MISSING, number, numbers
-from dashboard.palette import MUTED_TEXTS, theme, verdict
+from dashboard.palette import token, verdict
 from dashboard.queries import records
 from dashboard.widgets import html
-from dashboard.widgets.run_choice import ask_for_runs, choose_run
+from dashboard.widgets.run_choice import ask_for_runs
+from tracker.text import MISSING, number, numbers
 
 if TYPE_CHECKING:
     from dashboard.view import View
@@ -30,18 +30,35 @@ LOG_FROM = 30
 
 def show(view: View) -> None:
     """Differences, results against a baseline, parallel coordinates, one against another."""
-    st.title("Configurations")
+    st.title("Compare")
     if len(view.runs) < MIN_RUNS:
-        sentence = "Choose two runs or more in the sidebar to compare them."
+        sentence = "Choose two runs or more in the run list to compare them."
         ask_for_runs(view, "balance", sentence, MIN_RUNS)
         return
     params = _table(records.params_of(view.source, view.run_ids), view)
     latest = _table(records.latest_of(view.source, view.run_ids), view)
-    baseline = choose_run(view, "Baseline", "baseline")
+    baseline = _choose_baseline(view)
     html.legend(list(zip(view.runs["label"], view.runs["color"], strict=True)))
     _differences(params, view, baseline)
     _results(latest, view, baseline)
     _relations(params, latest, view)
+
+
+def _choose_baseline(view: View) -> str:
+    """The run that the others are compared with: the run list's, else the first."""
+    options = list(view.run_ids)
+    key = "baseline_chosen"
+    state = view.state
+    st.session_state[key] = state.baseline if state.baseline in options else options[0]
+
+    def take() -> None:
+        state.baseline = str(st.session_state[key])
+
+    labels = view.labels
+    st.selectbox(
+        "Baseline", options, format_func=labels.__getitem__, key=key, on_change=take, width=360
+    )
+    return str(st.session_state[key])
 
 
 def _table(long: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -161,7 +178,7 @@ def _parallel(texts: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
     shown = [str(name) for name in chosen or default]
     pieces = [_axis(name, axes[name], view) for name in shown]
     table = pd.concat(pieces, ignore_index=True).dropna(subset=["position"])
-    st.altair_chart(charts.parallel(table, shown, MUTED_TEXTS[theme()]), key="parallel")
+    st.altair_chart(charts.parallel(table, shown, token("text-3")), key="parallel")
 
 
 def _rows(table: pd.DataFrame) -> dict[str, pd.Series[Any]]:

@@ -14,11 +14,15 @@ PATHS = [f"/data/project/checkpoints/2025-11-2{n}/resnet50/epoch=12-step=400{n}"
 def configurations_page(path, run_ids):
     from pathlib import Path
 
+    import streamlit as st
+
     from dashboard import view
-    from dashboard.pages import configurations
+    from dashboard.pages import compare
     from dashboard.source import open_source
 
-    configurations.show(view.build(open_source(Path(path)), None, tuple(run_ids)))
+    found = view.only(open_source(Path(path)), run_ids)
+    found.state.baseline = st.query_params.get("baseline", "")
+    compare.show(found)
 
 
 @pytest.fixture
@@ -67,9 +71,9 @@ def test_all_differences_of_a_metric_have_as_many_decimals(page):
 def test_a_difference_that_its_decimals_would_hide_is_written_with_an_exponent():
     import pandas as pd
 
-    from dashboard.pages.configurations import _with_deltas
+    from dashboard.pages.compare import _with_deltas
 
-    assert _with_deltas(pd.Series({"a": 0.5, "b": 0.50001}), "a")[1] == "0.5000  (+1.0e-05)"
+    assert _with_deltas(pd.Series({"a": 0.5, "b": 0.50001}), "a")[1] == "0.5000  (+1e-05)"
 
 
 def test_the_page_opens_on_a_parameter_that_is_a_number(page):
@@ -80,7 +84,7 @@ def test_the_page_opens_on_a_parameter_that_is_a_number(page):
 def test_a_seed_is_no_more_telling_than_what_was_chosen():
     import pandas as pd
 
-    from dashboard.pages.configurations import _by_interest
+    from dashboard.pages.compare import _by_interest
 
     params = {"seed": pd.Series(["1", "2", "3"]), "lr": pd.Series(["0.1", "0.1", "1"])}
     assert list(_by_interest(params)) == ["lr", "seed"]
@@ -119,7 +123,7 @@ def test_settings_with_few_choices_have_an_axis_unasked_and_paths_do_not(page):
 def test_a_run_without_a_value_has_no_place_on_its_axis(values, places):
     import pandas as pd
 
-    from dashboard.pages.configurations import _positions
+    from dashboard.pages.compare import _positions
 
     found = _positions(pd.Series(values, dtype="object"))
     assert [None if pd.isna(place) else place for place in found] == places

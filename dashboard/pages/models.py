@@ -1,4 +1,4 @@
-"""Try it: draw or upload a digit and see what every selected model says."""
+"""Models: draw or upload a digit and see what every selected model says."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ TRUST = (
 
 def show(view: View) -> None:
     """A pad or a picture on the left, one answer a model on the right."""
-    st.title("Try it")
+    st.title("Models")
+    st.subheader("Try it")
     if view.runs.empty:
-        ask_for_runs(view, "draw", "Choose runs in the sidebar to ask their models.")
+        ask_for_runs(view, "draw", "Choose runs in the run list to ask their models.")
         return
     left, right = st.columns([2, 5], gap="large")
     with left:

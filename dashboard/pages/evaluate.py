@@ -1,4 +1,4 @@
-"""Evaluation: how good the selected models are, and where they go wrong."""
+"""Evaluate: how good the selected models are, and where they go wrong."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import streamlit as st
 
 from dashboard import charts
 from dashboard.artifacts import evaluation
-from dashboard.formats import MISSING
 from dashboard.palette import verdict
 from dashboard.widgets import confusion, html, images
 from dashboard.widgets.run_choice import ask_for_runs, choose_run
 from tracker.exceptions import TrackerError
+from tracker.text import MISSING
 
 if TYPE_CHECKING:
     from dashboard.view import View
@@ -24,9 +24,9 @@ MAX_DISPUTED = 12
 
 def show(view: View) -> None:
     """Results side by side, confusion, best and worst images, one image followed across runs."""
-    st.title("Evaluation")
+    st.title("Evaluate")
     if view.runs.empty:
-        ask_for_runs(view, "target", "Choose runs in the sidebar to see how good they are.")
+        ask_for_runs(view, "target", "Choose runs in the run list to see how good they are.")
         return
     stores = _stores(view)
     results = {run_id: evaluation.summary(store) for run_id, store in stores.items()}
