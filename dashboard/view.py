@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from dashboard import listing, view_state
 from dashboard.palette import assign, color
 from tracker.files import open_artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pandas as pd
 
     from dashboard.groups import Node
     from dashboard.listing import Listing
@@ -138,12 +138,15 @@ def _shown(found: Listing, state: ViewState, chosen: Sequence[str]) -> pd.DataFr
     grouped = [node if node is not None and _is_group(node) else None for node in nodes]
     frame["label"] = [str(found.runs.facts.labels[run_id]) for run_id in ordered]
     frame["color"] = colors
-    frame["group"] = [node.key if node else None for node in grouped]
-    frame["group_label"] = [str(node.label) if node else None for node in grouped]
-    frame["group_color"] = [
-        one if node else None for node, one in zip(grouped, colors, strict=True)
-    ]
-    return frame
+    groups = {
+        "group": [node.key if node else None for node in grouped],
+        "group_label": [str(node.label) if node else None for node in grouped],
+        "group_color": [one if node else None for node, one in zip(grouped, colors, strict=True)],
+    }
+    # As objects: pandas would make NaN of None among texts.
+    return frame.assign(
+        **{name: pd.Series(values, frame.index, dtype="object") for name, values in groups.items()}
+    )
 
 
 def _tops(tree: Sequence[Node]) -> dict[str, Node]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dashboard.view import View
 
 EVERY_SECONDS = 2.0
+# Where nothing runs, a page looks for new runs this seldom.
+IDLE_SECONDS = 15.0
 # A page that follows spends so small a part of the time on it.
 SHARE = 10
 
@@ -64,6 +66,29 @@ def _look(shown: Source, not_before: float) -> None:
         return
     if fresh(shown) != shown:
         st.rerun()
+
+
+def follow_runs(view: View) -> None:
+    """Run the script again when a run began or ended.
+
+    For pages beside the run list, which draw what running runs log by themselves.
+    """
+    every = EVERY_SECONDS if _is_running(view.source, view.experiment_id) else IDLE_SECONDS
+    st.fragment(partial(_look_for_runs, view), run_every=every)()
+
+
+def _look_for_runs(view: View) -> None:
+    source = fresh(view.source)
+    if _run_facts(source, view.experiment_id) != _run_facts(view.source, view.experiment_id):
+        st.rerun()
+
+
+def _is_running(source: Source, experiment_id: int | None) -> bool:
+    return "RUNNING" in run_lists.status_counts(source, experiment_id)
+
+
+def _run_facts(source: Source, experiment_id: int | None) -> object:
+    return run_lists.status_counts(source, experiment_id), run_lists.newest_run(source)
 
 
 def wait_for(path: Path) -> None:

@@ -60,6 +60,8 @@ def _show(path: Path) -> None:
     _tell()
     view_state.write(state)
     page.run()
+    if item.has_run_list:
+        watch.follow_runs(current)
 
 
 def _tell() -> None:

@@ -26,5 +26,4 @@ def show(view: View) -> None:
         ask_for_runs(view, "search_off", "No run yet.")
     else:
         run_list.show(view, "table", "run-table", "calc(100dvh - 130px)")
-    if "RUNNING" in counts:
-        watch.follow(view)
+    watch.follow(view, watch.EVERY_SECONDS if "RUNNING" in counts else watch.IDLE_SECONDS)

@@ -334,3 +334,10 @@ def status_counts(source: Source, experiment_id: int | None) -> dict[str, int]:
         tuple(values),
     )
     return {row["status"]: row["n"] for row in found}
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def newest_run(source: Source) -> tuple[Any, ...]:
+    """What changes where a run is added."""
+    (found,) = rows(source, "SELECT MAX(rowid) FROM runs")
+    return tuple(found)
