@@ -33,6 +33,8 @@ _ENTRY: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 _NAMED: Final = dict(zip("0abtnvfreN_LP", "\0\a\b\t\n\v\f\r\x1b\x85\xa0\u2028\u2029", strict=True))
+_COMMENT: Final = re.compile(r"[ \t]+#.*", re.DOTALL)
+_COMMENTED: Final = re.compile(r"""('(?:[^']|'')*'|"(?:[^"\\]|\\.)*")[ \t]+#.*""", re.DOTALL)
 _NULLS: Final = {"", "~", "null", "Null", "NULL"}
 _WORDS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9]\d*)")
@@ -76,7 +78,9 @@ def read_yaml(text: str, resolve: Resolve = as_written) -> dict[str, Any]:
     if text.lstrip().startswith("{"):
         found = _json(text, resolve)
     else:
-        lines = [line for line in text.split("\n") if not line.startswith(("#", "---", "..."))]
+        # A checkout on Windows has CRLF line ends.
+        split = text.replace("\r\n", "\n").split("\n")
+        lines = [line for line in split if not line.startswith(("#", "---", "..."))]
         found = _mapping(lines, resolve, 0)
     if not isinstance(found, dict):
         raise InvalidValueError(f"The YAML text {text[:80]!r} is not a dictionary.")
@@ -130,6 +134,8 @@ def _continues_value(line: str) -> bool:
 
 def _value(first: str, rest: list[str], resolve: Resolve, depth: int) -> Any:
     following = [line for line in rest if line.strip(_BLANKS)]
+    if first.startswith("#"):
+        first = ""
     if first or not following:
         return _scalar([first, *rest], resolve)
     indent = len(following[0]) - len(following[0].lstrip(_BLANKS))
@@ -156,7 +162,7 @@ def _scalar(lines: list[str], resolve: Resolve) -> Any:
     quote = lines[0][:1]
     if quote == '"':
         return _ESCAPE.sub(_unescaped, _quoted(_folded(lines, escapes=True), quote))
-    folded = _folded(lines)
+    folded = _folded(lines) if quote == "'" else _COMMENT.sub("", _folded(lines))
     if quote == "'":
         return _quoted(folded, quote).replace("''", "'")
     if quote in {"{", "["} and quote:
@@ -177,6 +183,8 @@ def _json(text: str, resolve: Resolve) -> Any:
 
 
 def _quoted(text: str, quote: str) -> str:
+    if match := _COMMENTED.match(text):
+        text = match[1]
     if len(text) < 2 or not text.endswith(quote):  # noqa: PLR2004
         raise InvalidValueError(f"The quoted text {text[:80]!r} of a YAML file does not end.")
     return text[1:-1]

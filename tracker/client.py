@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import time
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
@@ -136,10 +135,9 @@ class TrackingClient:
         path = locations.database_path(self.tracking_uri)
         self.store = Store(Database(path, synchronous=synchronous, read_only=read_only))
         self._artifact_root = artifact_root.rstrip("/") or ARTIFACT_ROOT
-        # The colon of "s3://" does not separate.
-        named = environment.value_of(environment.TRACKER_ALLOWED_ROOTS) or ""
-        extra = re.split(rf"{os.pathsep}(?!//)", named)
-        self.allowed_roots = [os.fspath(root) for root in (*allowed_roots, *filter(None, extra))]
+        self.allowed_roots = [
+            os.fspath(root) for root in allowed_roots
+        ] + environment.allowed_roots()
         self._next_reap = 0.0
         self.reap()
 

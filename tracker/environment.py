@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 
 from tracker.exceptions import InvalidValueError
@@ -51,6 +52,13 @@ def pop(name: str) -> str | None:
     """The value of a variable or of MLflow's twin, which is unset: it counts once."""
     source = source_of(name)
     return None if source is None else os.environ.pop(source)
+
+
+def allowed_roots() -> list[str]:
+    """The folders and URLs that TRACKER_ALLOWED_ROOTS lists."""
+    named = value_of(TRACKER_ALLOWED_ROOTS) or ""
+    # The colon of "s3://" does not separate.
+    return list(filter(None, re.split(rf"{os.pathsep}(?!//)", named)))
 
 
 def is_on(name: str, *, default: bool) -> bool:

@@ -9,6 +9,7 @@
         * DiskFullError
         * SupersededError
     * NotFoundError              no such experiment, run, metric or artifact
+        * AbsentFilesError       the files of a run are on another machine
     * AlreadyExistsError         the name is taken
     * InvalidValueError          a key, value, name or argument breaks a rule  (also a ValueError)
         * ParamConflictError     a parameter was logged before with another value
@@ -89,6 +90,10 @@ class NotFoundError(TrackerError):
     """There is no such experiment, run, metric or artifact."""
 
     error_code = "RESOURCE_DOES_NOT_EXIST"
+
+
+class AbsentFilesError(NotFoundError):
+    """The files of a run are not on this machine, but on the one where it was recorded, say."""
 
 
 class AlreadyExistsError(TrackerError):

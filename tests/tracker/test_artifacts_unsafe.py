@@ -4,7 +4,13 @@ import os
 
 import pytest
 
-from tracker.exceptions import ArtifactError, NotFoundError, UnsafePathError, UnsupportedError
+from tracker.exceptions import (
+    AbsentFilesError,
+    ArtifactError,
+    NotFoundError,
+    UnsafePathError,
+    UnsupportedError,
+)
 from tracker.files import open_artifacts
 
 RUN = "0123456789abcdef" * 2
@@ -192,8 +198,8 @@ def test_a_link_round_in_a_circle_is_not_walked(store):
 
 
 HOSTILE_URIS = {
-    "climbs": f"../0/{RUN}/artifacts",
-    "climbs later": f"artifacts/../../{RUN}/artifacts",
+    "climbs": "..",
+    "climbs later": "artifacts/../..",
     "encoded": f"%2e%2e/{RUN}/artifacts",
     "absolute": "/etc",
     "proc": "/proc/self/root/etc",
@@ -204,7 +210,6 @@ HOSTILE_URIS = {
     "file host": "file://host/share",
     "empty": "",
     "dot": ".",
-    "drive": "C:\\Windows",
     "chain": "simplecache::file:///etc",
     "remote": "s3://somebody/bucket",
     "remote climbs": "memory://a/../../b",
@@ -216,6 +221,7 @@ HOSTILE_URIS = {
 
 @pytest.mark.parametrize("uri", HOSTILE_URIS.values(), ids=HOSTILE_URIS)
 def test_a_hostile_artifact_uri_is_refused(tmp_path, uri):
+    (tmp_path / "artifacts").mkdir()
     with pytest.raises(UnsafePathError, match="unsafe artifact"):
         open_artifacts(uri, tmp_path)
 
@@ -229,7 +235,7 @@ def test_a_uri_that_means_files_or_pages_by_another_name_is_no_storage(tmp_path,
 
 
 def test_an_mlflow_server_location_says_whose_it_is(tmp_path):
-    with pytest.raises(UnsupportedError, match="only the MLflow server that wrote it"):
+    with pytest.raises(AbsentFilesError, match="only the MLflow server that wrote it"):
         open_artifacts("mlflow-artifacts:/0/abc/artifacts", tmp_path)
 
 

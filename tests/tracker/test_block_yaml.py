@@ -107,3 +107,20 @@ def test_empty_collections_are_read():
         "more": {},
         "list": ["a", "b"],
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("key: 'a # b'  # why", "a # b"),
+        ('key: "a # b" # why', "a # b"),
+        ("key: a#b # why", "a#b"),
+        ("key: # why", None),
+        ("key: 'it''s'\t# why", "it's"),
+        ("key: 'a'\r\n", "a"),
+        ("key:\r\n- a # why\r\n- b\r\n", ["a", "b"]),
+        ("key: # why\n  inner: 1", {"inner": "1"}),
+    ],
+)
+def test_comments_and_windows_line_ends_are_passed_over(text, value):
+    assert read_yaml(text) == {"key": value}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.exceptions import UnsafePathError
+from tracker.exceptions import AbsentFilesError, UnsafePathError
 from tracker.files.paths import path_of_uri, resolve_inside, resolve_root, safe_path
 
 ESCAPING = ["..", "../x", "a/../../x", "a/..", ". .", "...", "a/. /b", "./x", "a/./b", ".", "a/."]
@@ -95,16 +95,42 @@ def test_a_file_uri_means_its_decoded_path(tmp_path, uri):
 @pytest.mark.parametrize(
     "uri",
     [
-        "", ".", "..", "../other", "a/../../b", "a/%2e%2e/b", "/a/../b", "/a/%2e%2e/b", "//etc",
+        "", ".", "..", "../other", "a/../../b", "a/%2e%2e/b", "/etc/../etc", "/a/%2e%2e/b", "//etc",
         "//proc/self/root/etc", "file:////etc", "file://host/etc", "file:///a?b", "file:///a#b",
-        "file:///a/../b", "file:///a/%2e%2e/b", "file:///a/%252e%252e/b", "C:\\x", "C:/x", "a\0b",
+        "file:///etc/../etc", "file:///etc/%2e%2e/etc", "file:///a/%252e%252e/b", "a\0b",
         "simplecache::file:///etc", "FILE:///etc", "a\\b", "file:///a%00b", "file:///a%5Cb",
     ],
     ids=ascii,
 )  # fmt: skip
 def test_a_hostile_artifact_uri_is_refused(tmp_path, uri):
+    for place in ("home/a", "other", "b"):
+        (tmp_path / place).mkdir(parents=True)
     with pytest.raises(UnsafePathError, match=r"unsafe artifact (path|URI)"):
+        path_of_uri(uri, tmp_path / "home")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="drives are here")
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *(
+            "../mlruns/0/x/artifacts",
+            "a/../../b",
+            "/a/../b",
+            "file:///a/../b",
+            "file:///a/%2e%2e/b",
+        ),
+        *("C:/Users/ada/mlruns", "c:\\Users\\ada", "file:///C:/Users/ada/mlruns/0/x/artifacts"),
+    ],
+)
+def test_a_uri_of_another_machine_is_absent_not_unsafe(tmp_path, uri):
+    with pytest.raises(AbsentFilesError, match="leads to no place on this machine"):
         path_of_uri(uri, tmp_path)
+
+
+def test_a_place_that_is_not_there_is_absent_not_unsafe(tmp_path):
+    with pytest.raises(AbsentFilesError, match="leads to no place on this machine"):
+        resolve_root(tmp_path / "ada/mlruns/0/x", [tmp_path / "home"], "/ada/mlruns/0/x")
 
 
 @pytest.mark.parametrize("uri", [None, b"artifacts/0", 7, ""], ids=repr)
@@ -123,6 +149,7 @@ def test_a_root_that_is_a_link_out_of_the_database_folder_is_refused(tmp_path):
 
 
 def test_a_sibling_whose_name_starts_alike_is_outside(tmp_path):
+    (tmp_path / "home2/x").mkdir(parents=True)
     with pytest.raises(UnsafePathError, match="outside the database's folder"):
         resolve_root(tmp_path / "home2" / "x", [tmp_path / "home"], "x")
 

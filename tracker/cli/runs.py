@@ -231,7 +231,8 @@ class Fields:
             Field(Column("status", style="status"), lambda run: run.info.status),
             Field(
                 Column("start_time", "started", show=when, exact=text.utc_time),
-                lambda run: run.info.start_time,
+                # 0 stands for a start that nobody recorded: MLflow cannot do without one.
+                lambda run: run.info.start_time or None,
             ),
             Field(
                 Column("end_time", "ended", show=when, exact=text.utc_time),
@@ -256,7 +257,7 @@ class Fields:
 
 def duration_ms(run: Run, now_ms: int) -> int | None:
     """How long a run took or has taken so far, in ms; None if its row does not tell."""
-    if run.info.start_time is None:  # A row that another program wrote may lack it.
+    if not run.info.start_time:  # A row that another program wrote may lack it.
         return None
     if run.info.end_time is not None:
         return run.info.end_time - run.info.start_time

@@ -124,7 +124,7 @@ def _facts(session: Session, run: Run) -> dict[str, str | None]:
 
 
 def _started(timestamp_ms: int | None, now_ms: int) -> str | None:
-    if timestamp_ms is None:
+    if not timestamp_ms:
         return None
     return f"{text.utc_time(timestamp_ms)} ({text.ago(timestamp_ms, now_ms)})"
 

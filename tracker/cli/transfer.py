@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracker import text
+from tracker import environment, text
 from tracker.cli.console import StepCounter
 from tracker.cli.parser import ALL, add_experiments, add_run, byte_size
 from tracker.client import TrackingClient
@@ -115,6 +115,8 @@ def export(session: Session) -> int:
 def import_(session: Session) -> int:
     """Merge a source into the database, which is created if it does not exist.
 
+    Exit code 1 if something that could be read was left out; not for what nobody can read.
+
     Raises:
         NotFoundError: There is no such source.
         InvalidValueError: The source cannot be imported, or is the database itself.
@@ -127,6 +129,7 @@ def import_(session: Session) -> int:
     if both_exist and options.source.samefile(session.path):
         raise InvalidValueError("A database cannot be imported into itself.")
     allowed = [root if "://" in root else str(Path(root).resolve()) for root in options.allow]
+    allowed += environment.allowed_roots()
     with open_source(options.source, allowed, options.max_size) as source:
         client = TrackingClient(session.path)
         with StepCounter(console, "run") as steps:
@@ -159,7 +162,7 @@ def report_merge(session: Session, merged: Merged, verb: str) -> None:
         console.remark(
             f"{text.plural(merged.without_files, 'run')} name files that are not on this machine."
         )
-    remark_troubles(console, merged.troubles)
+    remark_troubles(console, [*merged.troubles, *merged.damaged])
     if merged.outside_roots:
         console.remark("--allow FOLDER allows a folder.")
 

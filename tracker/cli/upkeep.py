@@ -158,5 +158,9 @@ def _remark_backup(session: Session, result: BackedUp) -> None:
             f"warning: the files of {text.plural(result.elsewhere, 'run')} lie outside the "
             f"database's folder and are not part of the backup."
         )
+    if result.absent:
+        console.remark(
+            f"{text.plural(result.absent, 'run')} name files that are not on this machine."
+        )
     for trouble in result.troubles[:_MAX_PROBLEMS]:
         console.remark(f"warning: {trouble}")

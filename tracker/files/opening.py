@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from tracker.exceptions import ArtifactError, UnsupportedError
+from tracker.exceptions import AbsentFilesError, ArtifactError, UnsupportedError
 from tracker.files.blobs import BlobStore, blob_root
 from tracker.files.local import LocalArtifacts
 from tracker.files.paths import (
@@ -54,8 +54,10 @@ def open_artifacts(
         allowed_roots: Folders and URLs outside of it that the artifact URI may lead into.
 
     Raises:
-        UnsafePathError: The URI leads anywhere else, or is no text.
-        UnsupportedError: Only an MLflow server can resolve it, or it names no kind of storage.
+        AbsentFilesError: The URI leads nowhere on this machine, or only an MLflow server can
+            resolve it.
+        UnsafePathError: The URI leads anywhere else, or is not a text.
+        UnsupportedError: It does not name a kind of storage.
         ArtifactError: The database's folder is gone, or the URI is remote and fsspec or the package
             for its scheme is missing.
     """
@@ -98,7 +100,7 @@ def _scheme(uri: str) -> str | None:
 
 def _check_remote(artifact_uri: str, scheme: str, allowed: Sequence[str]) -> None:
     if scheme == "mlflow-artifacts":
-        raise UnsupportedError(
+        raise AbsentFilesError(
             f"cannot open artifact URI {artifact_uri!r}: only the MLflow server that wrote it can "
             "resolve it; fetch these files with MLflow's own client"
         )

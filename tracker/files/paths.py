@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from tracker.exceptions import UnsafePathError
+from tracker.exceptions import AbsentFilesError, OutsideRootsError, UnsafePathError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +21,7 @@ _MAX_SEGMENT_BYTES = 255
 _MAX_PATH_BYTES = 2048
 RUN_ROOT = re.compile(r"(?:.*/)?[0-9a-f]{32}/artifacts", re.DOTALL)
 
+_DRIVE_PATH = re.compile(r"[A-Za-z]:[/\\]")
 _DRIVE_OR_SCHEME = re.compile(r"[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*:/")
 
 
@@ -144,17 +145,26 @@ def resolve_root(folder: Path, allowed: Iterable[Path], shown: str) -> tuple[Pat
         shown: The artifact URI as it is stored, for the message.
 
     Raises:
-        UnsafePathError: It leads anywhere else.
+        AbsentFilesError: It leads to a place that does not exist on this machine.
+        OutsideRootsError: It leads anywhere else.
     """
-    resolved = Path(os.path.realpath(folder))
+    resolved, allowed = Path(os.path.realpath(folder)), list(allowed)
     for root in allowed:
         real_root = Path(os.path.realpath(root))
         if is_inside(resolved, real_root):
             return resolved, real_root
-    raise UnsafePathError(
+    is_linked = any(is_inside(os.path.abspath(folder), root) for root in allowed)  # noqa: PTH100
+    if not is_linked and not os.path.lexists(resolved):
+        raise absent(shown)
+    raise OutsideRootsError(
         f"unsafe artifact URI {shown!r}: it leads to {str(resolved)!r}, outside the database's "
         "folder; add that folder to TRACKER_ALLOWED_ROOTS if you trust this database"
     )
+
+
+def absent(uri: str) -> AbsentFilesError:
+    """The error for an artifact URI that leads nowhere on this machine."""
+    return AbsentFilesError(f"the artifact URI {uri!r} leads to no place on this machine")
 
 
 def check_run_root(root: str) -> None:
@@ -188,12 +198,21 @@ def path_of_uri(uri: str, database_folder: Path) -> Path:
     """The local path that a URI means: relative to the database's folder, absolute, or `file:`.
 
     Raises:
+        AbsentFilesError: It is a path of another machine or of another operating system.
         UnsafePathError: It climbs, names another host, or carries a query or a fragment, or is no
             text.
     """
     uri = stored_uri(uri)
     text = _path_of_file_uri(uri) if uri.startswith("file:/") else uri.removeprefix("./")
-    safe_path(text.removeprefix("/").rstrip("/"))
+    try:
+        safe_path(text.removeprefix("/").rstrip("/"))
+    except UnsafePathError:
+        # What is nowhere here harms nobody: a run recorded elsewhere says where its files are.
+        is_from_windows = os.name != "nt" and _DRIVE_PATH.match(text.removeprefix("/"))
+        climbs = _has_dot_segment(text) and "\0" not in text
+        if is_from_windows or (climbs and not os.path.lexists(database_folder / text)):
+            raise absent(uri) from None
+        raise
     return database_folder / text
 
 
@@ -207,7 +226,7 @@ def check_url(uri: str, allowed: Iterable[str]) -> None:
         raise UnsafePathError(f"unsafe artifact URI {uri!r}: a query, fragment or chain is refused")
     safe_path(re.sub(r"^[^:]+:/+", "", uri).rstrip("/"))
     if not any(f"{uri}/".startswith(f"{root.rstrip('/')}/") for root in allowed):
-        raise UnsafePathError(
+        raise OutsideRootsError(
             f"unsafe artifact URI {uri!r}: it leads outside the database's folder; add it "
             "to TRACKER_ALLOWED_ROOTS if you trust this database"
         )

@@ -50,7 +50,6 @@ _REASONS = {
     errno.ELOOP: "it is a link, or one of its folders is",
     errno.EMFILE: "this process has too many files open",
     errno.ENFILE: "too many files are open on this machine",
-    errno.EIO: "the disk reports an error",
     errno.ENAMETOOLONG: "its name is too long",
 }
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}

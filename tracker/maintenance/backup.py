@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.database import Database
 from tracker.entities import LifecycleStage, RunStatus
-from tracker.exceptions import AlreadyExistsError, TrackerError
+from tracker.exceptions import AbsentFilesError, AlreadyExistsError, TrackerError
 from tracker.files import open_artifacts
 from tracker.files.atomic import settle
 from tracker.files.local import LocalArtifacts
@@ -34,11 +34,20 @@ INCOMPLETE: Final = ".incomplete"
 
 @dataclass(slots=True)
 class BackedUp:
-    """What a backup holds. `elsewhere` counts runs whose files lie outside the folder."""
+    """What a backup holds.
+
+    Args:
+        runs: How many.
+        copied: Their files.
+        elsewhere: Runs whose files lie outside the database's folder, and are not copied.
+        absent: Runs whose files are not on this machine.
+        troubles: Sentences about what could not be copied.
+    """
 
     runs: int = 0
     copied: Copied = field(default_factory=Copied)
     elsewhere: int = 0
+    absent: int = 0
     troubles: list[str] = field(default_factory=list)
 
     def add(self, info: RunInfo, copied: Copied | None) -> None:
@@ -80,6 +89,8 @@ def back_up(
     for info in infos:
         try:
             copied = _copy_run(client, info, folder)
+        except AbsentFilesError:
+            result.absent += 1
         except TrackerError as error:
             if is_about_the_disk(error):
                 raise

@@ -6,12 +6,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tracker.exceptions import TrackerError
+from tracker.exceptions import AbsentFilesError, TrackerError
 from tracker.files.local import LocalArtifacts
 from tracker.files.store import reason_of
 from tracker.journal.recovery import waiting
 from tracker.maintenance.run_files import blob_stores
 from tracker.store import upkeep
+from tracker.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,15 +72,19 @@ class Checkup:
         return Finding("journals of killed processes", looked_at, problems)
 
     def _artifacts(self, infos: list[RunInfo]) -> Finding:
-        finding = Finding("artifacts", f"{len(infos):,} runs")
+        finding, absent = Finding("artifacts", plural(len(infos), "run")), 0
         for info in infos:
             errors: list[TrackerError] = []
             try:
                 # All that counts is whether the files can be listed; a run may have none.
                 deque(self._client.open_location(info.artifact_uri).walk(None, errors.append), 0)
+            except AbsentFilesError:
+                absent += 1
             except TrackerError as error:
                 errors.append(error)
             finding.problems += [f"run {info.run_id}: {error}" for error in errors]
+        if absent:
+            finding.looked_at += f"; {plural(absent, 'run')} with files not on this machine"
         return finding
 
     def _digests(self, infos: list[RunInfo]) -> Finding:

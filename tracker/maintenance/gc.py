@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracker.exceptions import DatabaseLockedError, TrackerError, UnsafePathError
+from tracker.exceptions import AbsentFilesError, DatabaseLockedError, TrackerError, UnsafePathError
 from tracker.files.atomic import leftovers
 from tracker.files.local import LocalArtifacts
 from tracker.files.store import reason_of
@@ -114,6 +114,8 @@ class Collector:
         """Whether the run's files can be found and are its own; if not, its rows stay too."""
         try:
             self._store_of(info.run_id, info.artifact_uri)
+        except AbsentFilesError:
+            return True
         except TrackerError as error:
             self.garbage.troubles.append(f"Run {info.run_id} stays: {error}")
             return False
@@ -137,6 +139,8 @@ class Collector:
         for run_id, artifact_uri in runs:
             try:
                 self._remove_files(self._store_of(run_id, artifact_uri))
+            except AbsentFilesError:
+                gone.append(run_id)
             except TrackerError as error:
                 self.garbage.troubles.append(
                     f"Files of removed run {run_id}: {error}; the next gc tries again"

@@ -55,6 +55,7 @@ class Merged:
         outside_roots: Runs whose files lie in a folder that was not allowed.
         copied: Their files.
         troubles: Sentences about what had to be left behind.
+        damaged: Sentences about what nobody can read.
     """
 
     experiments_new: int = 0
@@ -66,6 +67,7 @@ class Merged:
     outside_roots: int = 0
     copied: Copied = field(default_factory=Copied)
     troubles: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
     @property
     def runs(self) -> int:
@@ -105,7 +107,7 @@ class Merge:
         self.merged = Merged()
 
     def run(self) -> Merged:
-        """Do it.
+        """Merge everything that is wanted.
 
         Raises:
             DatabaseError: One of the databases cannot be read or written. What was merged so far
@@ -119,6 +121,10 @@ class Merge:
                         experiment_id = self._experiment(experiment)
                     self._run_or_trouble(run_id, experiment_id)
                     self._progress(self.merged.runs)
+        gaps = self._source.gaps
+        self.merged.outside_roots += gaps.outside_roots
+        self.merged.troubles += dict.fromkeys(gaps.left_out)
+        self.merged.damaged += dict.fromkeys(gaps.damaged)
         return self.merged
 
     def _experiment(self, received: Experiment) -> int:
@@ -188,7 +194,8 @@ class Merge:
         self, connection: sqlite3.Connection, run: Run, info: RunInfo, *, overwrite: bool
     ) -> None:
         tags = _texts(run.data.tags)
-        tags.setdefault(MLFLOW_RUN_NAME, info.run_name)
+        if info.run_name:
+            tags.setdefault(MLFLOW_RUN_NAME, info.run_name)
         if overwrite:
             runs.set_tags(connection, info.run_id, tags)
         transfer.add_texts(connection, info.run_id, _texts(run.data.params), tags)

@@ -6,9 +6,9 @@ import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tracker.exceptions import TrackerError
+from tracker.exceptions import OutsideRootsError, TrackerError
 from tracker.files.local import LocalArtifacts
-from tracker.files.store import is_about_the_disk
+from tracker.files.store import is_about_the_disk, reason_of
 from tracker.store import upkeep
 
 if TYPE_CHECKING:
@@ -41,6 +41,31 @@ class Copied:
         self.files += other.files
         self.size_bytes += other.size_bytes
         self.errors += other.errors
+
+
+@dataclass(slots=True)
+class Gaps:
+    """What a source of runs could not give.
+
+    Args:
+        damaged: What cannot be read by anyone, such as a torn line.
+        left_out: What could be read, but may not be.
+        outside_roots: How many of these lie outside the folders that were allowed.
+    """
+
+    damaged: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    outside_roots: int = 0
+
+    def note(self, path: Path, error: OSError | TrackerError) -> None:
+        """Note why a file or folder was not read."""
+        if isinstance(error, FileNotFoundError):
+            self.damaged.append(f"{path}: {reason_of(error)}")
+        elif isinstance(error, OSError):
+            self.left_out.append(f"{path}: {reason_of(error)}")
+        else:
+            self.left_out.append(f"{path}: {error}")
+            self.outside_roots += isinstance(error, OutsideRootsError)
 
 
 def copy_files(source: ArtifactStore, target: ArtifactStore, *, overwrite: bool) -> Copied:

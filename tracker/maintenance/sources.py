@@ -13,11 +13,10 @@ from tracker.client import ARTIFACT_ROOT
 from tracker.database import Database
 from tracker.entities import RunStatus
 from tracker.exceptions import (
+    AbsentFilesError,
     DiskFullError,
     InvalidValueError,
     NotFoundError,
-    OutsideRootsError,
-    TrackerError,
     UnsafePathError,
     UnsupportedError,
 )
@@ -25,10 +24,10 @@ from tracker.files import open_artifacts
 from tracker.files.archives import DAMAGE, member_name
 from tracker.files.atomic import BLOCK_BYTES
 from tracker.files.local import LocalArtifacts
-from tracker.files.paths import path_of_uri
 from tracker.files.store import explained
 from tracker.journal.recovery import waiting, waiting_points
 from tracker.maintenance.mlruns import FileStoreSource, file_store_around, is_file_store
+from tracker.maintenance.run_files import Gaps
 from tracker.maintenance.scratch import scratch_folder
 from tracker.store import runs, transfer
 from tracker.tags import TRACKER_FAILURE_REASON
@@ -51,7 +50,12 @@ _USUAL_FOLDERS: Final = ("artifacts", "mlruns", "mlartifacts")
 
 
 class Source(Protocol):
-    """Experiments and runs kept elsewhere. Not trusted: any value may be hostile."""
+    """Experiments and runs kept elsewhere. Not trusted: any value may be hostile.
+
+    `gaps` collects what it could not give.
+    """
+
+    gaps: Gaps
 
     def experiments(self) -> Iterable[Experiment]:
         """All experiments, deleted ones included."""
@@ -90,6 +94,7 @@ class DatabaseSource:
 
     def __init__(self, database: Database, allowed_roots: Sequence[str] = ()) -> None:
         self.database = database
+        self.gaps = Gaps()
         self._allowed_roots = allowed_roots
         self._waiting = waiting(database.path)
         # A hostile schema may call functions from its views and expressions.
@@ -123,13 +128,9 @@ class DatabaseSource:
             return transfer.deleted_time(connection, run_id)
 
     def points(self, run_id: str) -> Iterator[Point]:
-        """Every point of every metric of a run, those that only a journal has included.
-
-        Raises:
-            InvalidValueError: A value in the other database is not a number.
-        """
+        """Every point of every metric of a run that can be read, those of a journal included."""
         with self.database.read() as connection:
-            yield from transfer.points(connection, run_id)
+            yield from transfer.points(connection, run_id, self.gaps.damaged.append)
         if run_id in self._waiting.runs:
             for piece in waiting_points(self.database.path, run_id):
                 yield from piece
@@ -139,29 +140,14 @@ class DatabaseSource:
         folder = self.database.folder
         try:
             store = open_artifacts(run.info.artifact_uri, folder, allowed_roots=self._allowed_roots)
-        except (UnsafePathError, UnsupportedError) as error:
+        except (AbsentFilesError, UnsafePathError, UnsupportedError):
             usual = self._in_usual_place(run)
             if usual is None:
-                raise self._explained(run, error) from error
+                raise
             return usual
         if isinstance(store, LocalArtifacts) and not store.root.exists():
             return self._in_usual_place(run)
         return store
-
-    def _explained(self, run: Run, error: TrackerError) -> TrackerError:
-        """Why the files of a run cannot be had, in words for somebody who imports it."""
-        try:
-            place = path_of_uri(run.info.artifact_uri, self.database.folder)
-        except UnsafePathError:
-            return error
-        if "://" in run.info.artifact_uri:
-            return error
-        if not place.exists():
-            return NotFoundError(f"{str(place)!r} is not on this machine.")
-        return OutsideRootsError(
-            f"they lie in {str(place)!r}, outside the database's folder; if you trust this "
-            f"database, allow that folder or one above it"
-        )
 
     def _in_usual_place(self, run: Run) -> ArtifactStore | None:
         tail = f"{int(run.info.experiment_id)}/{check_run_id(run.info.run_id)}/artifacts"

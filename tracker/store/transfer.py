@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.entities import LifecycleStage
+from tracker.exceptions import InvalidValueError
 from tracker.numbers import LARGEST, plain_float, plain_int, stored_value
 from tracker.store import experiments, runs
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tracker.entities import Experiment, RunInfo
     from tracker.store.metrics import Point
@@ -34,11 +35,15 @@ def run_ids(connection: sqlite3.Connection, experiment_id: str) -> list[str]:
     return [run_id for (run_id,) in rows]
 
 
-def points(connection: sqlite3.Connection, run_id: str) -> Iterator[Point]:
-    """Every point of every metric of a run, in its stored form, whatever the file holds.
+def points(
+    connection: sqlite3.Connection, run_id: str, on_damage: Callable[[str], object]
+) -> Iterator[Point]:
+    """Every point of every metric of a run, in its stored form.
 
-    Raises:
-        InvalidValueError: A number is none.
+    Args:
+        connection: Of a database in which any column may hold anything.
+        run_id: The run.
+        on_damage: Called with a sentence about each row that is not a point.
     """
     rows = connection.execute(
         """
@@ -49,7 +54,13 @@ def points(connection: sqlite3.Connection, run_id: str) -> Iterator[Point]:
         """,
         (run_id,),
     )
-    yield from map(_checked, rows)
+    for row in rows:
+        try:
+            point = _checked(row)
+        except InvalidValueError as error:
+            on_damage(f"Run {run_id}, metric {str(row[0])!r}: {error}")
+        else:
+            yield point
 
 
 def points_behind(

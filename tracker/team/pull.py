@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracker import tags
 from tracker.exceptions import NotFoundError, ServerError
+from tracker.maintenance.run_files import Gaps
 from tracker.numbers import stored_value
 from tracker.team.points import HistoryDigest, PointReader
 from tracker.team.server import sent_text
@@ -64,6 +65,7 @@ class ServerSource:
         self._client = client
         self._choice = choice
         self._allowed_roots = allowed_roots
+        self.gaps = Gaps()
         # By the ids they have here; filled experiment by experiment.
         self.runs: dict[str, Run] = {}
         self._own_ids: dict[str, str] = {}

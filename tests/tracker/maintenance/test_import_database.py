@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sqlite3
 
 import pytest
 
+from tracker.__main__ import main
 from tracker.entities import Dataset, ViewType
 from tracker.exceptions import IncompatibleDatabaseError, InvalidValueError, NotFoundError
 
@@ -178,7 +180,7 @@ def test_numbers_that_are_none_do_not_get_in(other, merge, trained):
     connection.execute("UPDATE metrics SET value = 'many' WHERE run_uuid = ?", (run_id,))
     connection.commit()
     connection.close()
-    assert "takes a number, not 'many'" in merge(other.store.database.path).troubles[0]
+    assert "takes a number, not 'many'" in merge(other.store.database.path).damaged[0]
 
 
 def test_a_moved_database_finds_its_files_beside_it(client, other, merge, trained):
@@ -239,3 +241,45 @@ def test_runs_for_an_experiment_without_a_location_go_to_the_usual_place(
     uri = client.get_run(run_id).info.artifact_uri
     assert uri == f"artifacts/{experiment_id}/{run_id}/artifacts"
     assert client.artifacts(run_id).local_path("data.txt").is_file()
+
+
+ELSEWHERE = [
+    "/home/ada/project/mlruns/1/{}/artifacts",
+    "file:///home/ada/project/mlruns/1/{}/artifacts",
+    "c:/Users/ada/mlruns/1/{}/artifacts",
+    "file:///C:/Users/ada/mlruns/1/{}/artifacts",
+    "../mlruns/1/{}/artifacts",
+    "mlflow-artifacts:/1/{}/artifacts",
+]
+
+
+@pytest.mark.parametrize("uri", ELSEWHERE)
+def test_files_on_the_authors_machine_are_counted_in_one_line(
+    other, trained, uri, tmp_path, capsys
+):
+    """As after `git clone` of somebody's project: the runs arrive, the exit code is 0."""
+    run_ids = [trained(other), trained(other, name="second")]
+    for run_id in run_ids:
+        _set_uri(other, run_id, uri.format(run_id))
+    shutil.rmtree(other.store.database.folder / "artifacts")
+    other.store.database.close()
+    for arguments in (["import", other.store.database.path], ["check"]):
+        assert main(["--db", str(tmp_path / "tracking.db"), *map(str, arguments)]) == 0
+    assert main(["--db", str(other.store.database.path), "check"]) == 0
+    assert main(["--db", str(other.store.database.path), "backup", str(tmp_path / "copy")]) == 0
+    said = capsys.readouterr()
+    lines = said.err.splitlines()
+    assert lines.count("2 runs name files that are not on this machine.") == 2
+    assert "2 runs; 2 runs with files not on this machine" in said.out
+    assert "unsafe" not in said.err + said.out
+
+
+def test_nameless_and_undated_runs_stay_so(client, other, merge, trained):
+    run_id = trained(other)
+    with other.store.database.write() as connection:
+        connection.execute("UPDATE runs SET name = NULL, start_time = NULL")
+        connection.execute("DELETE FROM tags WHERE key = 'mlflow.runName'")
+    merge(other.store.database.path)
+    run = client.get_run(run_id)
+    assert (run.info.run_name, run.info.start_time) == ("", 0)
+    assert "mlflow.runName" not in run.data.tags
