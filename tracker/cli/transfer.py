@@ -85,7 +85,7 @@ def _add_import(verbs: Verbs) -> None:
 
 
 def export(session: Session) -> int:
-    """Write the zip file; exit code 1 if a run is missing from it.
+    """Write the zip file; exit code 1 if a part of a run is missing from it.
 
     Raises:
         NotFoundError: There is no such run or experiment.
@@ -108,8 +108,9 @@ def export(session: Session) -> int:
         f"{text.plural(merged.runs, 'run')}, {text.plural(merged.copied.files, 'file')}, "
         f"{text.size(target.stat().st_size)}"
     )
-    remark_troubles(console, merged.troubles)
-    return 1 if merged.troubles else 0
+    left_out = [*merged.troubles, *merged.damaged]
+    remark_troubles(console, left_out)
+    return 1 if left_out else 0
 
 
 def import_(session: Session) -> int:

@@ -31,14 +31,15 @@ def test_an_export_holds_all_experiments_that_are_named(cli, runs, tmp_path, mon
     assert {run["run_id"] for run in found} == {more, *runs.values()}
 
 
-def test_an_export_from_which_a_run_is_missing_says_so_and_fails(cli, runs, tmp_path):
+def test_an_export_from_which_a_point_is_missing_says_so_and_fails(cli, runs, tmp_path):
     with sqlite3.connect(tmp_path / "tracking.db") as connection:
         wrong = "UPDATE metrics SET timestamp = 'noon' WHERE run_uuid = ? AND step = 2"
         connection.execute(wrong, (runs["wide_1a"],))
     connection.close()
     said = cli("export", "-e", "digits", "-o", tmp_path / "digits.zip")
     assert said.code == 1
-    assert re.search(rf"2 runs, .*\nwarning: Run '{runs['wide_1a']}': A timestamp is", said.err)
+    named = rf"warning: Run {runs['wide_1a']}, metric 'loss': A timestamp is an integer, not 'noon'"
+    assert re.search(rf"3 runs, [^!]*\n{named}", said.err)
 
 
 def test_an_export_does_not_replace_a_file_unasked(cli, runs, tmp_path):
