@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import posixpath
 import time
-from typing import IO, TYPE_CHECKING, Any, Final, Literal
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from tracker import context, encoding, environment, frames, liveness, locations, names
 from tracker import validation as check
@@ -91,6 +93,8 @@ REAP_SECONDS: Final = 5.0
 TABLES_LOCK: Final = "tables.lock"
 SEARCH_LIMIT: Final = 1_000
 DONE: Final = RunOperations()
+
+PathOrNone = TypeVar("PathOrNone", str, str | None)
 
 
 class TrackingClient:
@@ -176,9 +180,9 @@ class TrackingClient:
 
         Args:
             name: Unique among all experiments, deleted ones included.
-            artifact_location: Where its runs' artifacts go: relative to the database's folder, or
-                an absolute path or URL, which then becomes an allowed root of this client.
-                Default: `<artifact_root>/<experiment_id>`.
+            artifact_location: Where its runs' artifacts go: a path, relative to the working
+                directory, or a URL. Outside the database's folder it becomes an allowed root of
+                this client. Default: `<artifact_root>/<experiment_id>` in the database's folder.
             tags: Its first tags.
 
         Raises:
@@ -188,7 +192,8 @@ class TrackingClient:
         check.check_experiment_name(name)
         location = None
         if artifact_location:
-            location = os.fspath(artifact_location)
+            folder = self.store.database.folder
+            location = locations.portable_location(os.fspath(artifact_location), folder)
             self.check_location(location)
             self.allow_root(location)
         texts = experiment_texts(tags or {})
@@ -200,11 +205,12 @@ class TrackingClient:
         Raises:
             NotFoundError: There is no such experiment.
         """
-        return self.store.get_experiment(experiment_id)
+        return self._experiment(self.store.get_experiment(experiment_id))
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
         """The experiment with this name, also a deleted one; None if there is none."""
-        return self.store.get_experiment_by_name(name)
+        found = self.store.get_experiment_by_name(name)
+        return None if found is None else self._experiment(found)
 
     def search_experiments(
         self,
@@ -230,7 +236,7 @@ class TrackingClient:
         limit, offset = check.check_page(max_results, page_token, SEARCH_LIMIT)
         view = check.check_view(view_type)
         found = self.store.search_experiments(view, filter_string, order_by, limit + 1, offset)
-        return PagedList.cut(found, limit, offset)
+        return PagedList.cut(list(map(self._experiment, found)), limit, offset)
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
         """Give an experiment another name.
@@ -327,7 +333,7 @@ class TrackingClient:
         with liveness.Held(self.store, run_id, is_new=True):
             info = self.store.create_run(str(experiment_id), run_id, name, user, started, texts)
         self._keep_whole(run_id, whole | whole_name)
-        return Run(info, RunData(tags=texts))
+        return self._run(Run(info, RunData(tags=texts)))
 
     def get_run(self, run_id: str) -> Run:
         """The run with its latest metrics, parameters, tags and data sets.
@@ -337,7 +343,7 @@ class TrackingClient:
             NotFoundError: There is no such run.
         """
         self.reap()
-        return self.store.get_run(check.check_run_id(run_id))
+        return self._run(self.store.get_run(check.check_run_id(run_id)))
 
     def get_parent_run(self, run_id: str) -> Run | None:
         """The run under which this one was nested; None for a run that is not nested.
@@ -362,7 +368,7 @@ class TrackingClient:
         """
         with liveness.Held(self.store, run_id):
             self.store.update_run(run_id, RunStatus.RUNNING, stale_tags=FAILURE_TAGS, unless=unless)
-        return self.store.get_run(run_id)
+        return self._run(self.store.get_run(run_id))
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Set a run's status, its name, or both; a terminal status sets the end time.
@@ -484,7 +490,7 @@ class TrackingClient:
         ids = check.check_experiment_ids(experiment_ids)
         view = check.check_view(run_view_type)
         found = self.store.search_runs(ids, filter_string, view, limit + 1, offset, order_by)
-        return PagedList.cut(found, limit, offset)
+        return PagedList.cut(list(map(self._run, found)), limit, offset)
 
     # Metrics, parameters, tags
 
@@ -802,7 +808,7 @@ class TrackingClient:
             ArtifactError: It cannot be read or written.
             UnsafePathError: `artifact_path` leads out of the run's artifacts.
         """
-        self._writable(run_id).log_file(local_path, artifact_path)
+        self._writable(run_id).log_file(local_path, _normalized(artifact_path))
 
     def log_artifacts(
         self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
@@ -818,7 +824,7 @@ class TrackingClient:
             ArtifactError: It cannot be read or written.
             UnsafePathError: `artifact_path` leads out of the run's artifacts.
         """
-        self._writable(run_id).log_folder(local_dir, artifact_path)
+        self._writable(run_id).log_folder(local_dir, _normalized(artifact_path))
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
         """Store a text as a UTF-8 file.
@@ -826,11 +832,11 @@ class TrackingClient:
         Raises:
             InvalidValueError: It is not a text, or not valid Unicode.
         """
-        self._writable(run_id).log_bytes(encoding.from_text(text), artifact_file)
+        self._writable(run_id).log_bytes(encoding.from_text(text), _normalized(artifact_file))
 
     def log_stream(self, run_id: str, stream: IO[bytes], artifact_file: str) -> None:
         """Store the rest of a binary stream as a file."""
-        self._writable(run_id).log_bytes(stream.read(), artifact_file)
+        self._writable(run_id).log_bytes(stream.read(), _normalized(artifact_file))
 
     def log_dict(
         self, run_id: str, dictionary: Mapping[str, Any] | list[Any], artifact_file: str
@@ -841,7 +847,7 @@ class TrackingClient:
             InvalidValueError: It holds something that JSON cannot express.
         """
         content = encoding.from_dict(dictionary, artifact_file)
-        self._writable(run_id).log_bytes(content, artifact_file)
+        self._writable(run_id).log_bytes(content, _normalized(artifact_file))
 
     def log_image(
         self,
@@ -873,7 +879,7 @@ class TrackingClient:
         if (artifact_file is None) == (key is None):
             raise InvalidValueError("log_image takes either artifact_file or key.")
         if key is None:
-            name = str(artifact_file)
+            name = _normalized(str(artifact_file))
             self._writable(run_id).log_bytes(encoding.from_image(image, name), name)
             return
         check.check_key("image", key)
@@ -902,7 +908,7 @@ class TrackingClient:
             InvalidValueError: The figure cannot be drawn in this format.
         """
         content = encoding.from_figure(figure, artifact_file, save_kwargs or {})
-        self._writable(run_id).log_bytes(content, artifact_file)
+        self._writable(run_id).log_bytes(content, _normalized(artifact_file))
 
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
         """Store a table as JSON; rows logged again under the same name are appended.
@@ -919,6 +925,7 @@ class TrackingClient:
         """
         if not artifact_file.endswith(".json"):
             raise InvalidValueError(f"A table is kept as JSON: end {artifact_file!r} with '.json'.")
+        artifact_file = _normalized(artifact_file)
         files = self._writable(run_id)
         with exclusive(live_folder(self.store.database.path) / TABLES_LOCK):
             try:
@@ -955,7 +962,7 @@ class TrackingClient:
         tables: list[tuple[Run, bytes]] = []
         for run in runs:
             try:
-                path = self.artifacts(run.info.run_id).local_path(artifact_file)
+                path = self.artifacts(run.info.run_id).local_path(_normalized(artifact_file))
             except NotFoundError:
                 if chosen:
                     raise
@@ -972,7 +979,7 @@ class TrackingClient:
             NotFoundError: There is no such run.
             UnsafePathError: `path` leads out of the run's artifacts.
         """
-        return self.artifacts(run_id).list(_without_slash(path))
+        return self.artifacts(run_id).list(_normalized(path))
 
     def download_artifacts(
         self, run_id: str, path: str, dst_path: str | os.PathLike[str] | None = None
@@ -987,9 +994,22 @@ class TrackingClient:
         Raises:
             NotFoundError: There is no such artifact.
         """
-        return str(self.artifacts(run_id).download(_without_slash(path), dst_path))
+        return str(self.artifacts(run_id).download(_normalized(path), dst_path))
 
     # Where artifacts are
+
+    def absolute_location(self, location: str) -> str:
+        """A stored artifact location as a path from any working directory, or a URL."""
+        return locations.absolute_location(location, self.store.database.folder)
+
+    def _run(self, run: Run) -> Run:
+        """A run with the artifact URI that callers can open; the database has a portable one."""
+        uri = self.absolute_location(run.info.artifact_uri)
+        return replace(run, info=replace(run.info, artifact_uri=uri))
+
+    def _experiment(self, experiment: Experiment) -> Experiment:
+        location = self.absolute_location(experiment.artifact_location)
+        return replace(experiment, artifact_location=location)
 
     def artifacts(self, run_id: str) -> ArtifactStore:
         """The files of one run.
@@ -1078,14 +1098,16 @@ class TrackingClient:
         Raises:
             ParamConflictError: One was logged before with another value.
         """
-        files = self._writable(run_id)
         for name, text in texts.items():
-            with contextlib.suppress(NotFoundError), files.open(name) as file:
-                if file.read() != encoding.from_text(text):
-                    raise ParamConflictError(
-                        f"The parameter whose whole value is the artifact {name!r} was logged "
-                        f"before with another value: use a new run, or log it as a tag."
-                    )
+            earlier = None
+            # Where the run's files cannot be reached, nothing was kept.
+            with contextlib.suppress(TrackerError), self.artifacts(run_id).open(name) as file:
+                earlier = file.read()
+            if earlier is not None and earlier != encoding.from_text(text):
+                raise ParamConflictError(
+                    f"The parameter whose whole value is the artifact {name!r} was logged before "
+                    f"with another value: use a new run, or log it as a tag."
+                )
 
     def _keep_whole(self, run_id: str, texts: Mapping[str, str]) -> None:
         """Store the whole of texts that were cut; where that fails, the run goes on without."""
@@ -1145,6 +1167,9 @@ def _unique_params(params: Sequence[Param]) -> Sequence[Param]:
     return params
 
 
-def _without_slash(path: str | None) -> str | None:
-    """An artifact's path; MLflow accepts a slash at the end of a folder's."""
-    return path and (path.rstrip("/") or path)
+def _normalized(path: PathOrNone) -> PathOrNone:
+    """An artifact's path as MLflow normalizes it: `./a//b/../c.txt` is `a/c.txt`."""
+    if not path:
+        return path
+    plain = posixpath.normpath(path)
+    return "" if plain == "." else plain

@@ -59,7 +59,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def set_tracking_uri(
-    uri: str | os.PathLike[str],
+    uri: str | os.PathLike[str] | None,
     *,
     synchronous: Synchronous = "NORMAL",
     artifact_root: str = ARTIFACT_ROOT,
@@ -71,8 +71,8 @@ def set_tracking_uri(
     `TRACKER_URI`.
 
     Args:
-        uri: `sqlite:///relative.db`, `sqlite:////absolute.db` or a plain path; "" goes back to
-            the default.
+        uri: `sqlite:///relative.db`, `sqlite:////absolute.db` or a plain path;
+            `sqlite:///:memory:` is gone when the process ends; None goes back to the default.
         synchronous: "FULL" makes every call survive a power loss too; see `TrackingClient`.
         artifact_root: Where artifacts of new experiments go, relative to the database's folder.
         allowed_roots: Folders and URL prefixes outside the database's folder whose artifacts may
@@ -85,7 +85,7 @@ def set_tracking_uri(
 
         tracker.set_tracking_uri("sqlite:///runs/tracking.db")
     """
-    text = os.fspath(uri)
+    text = os.fspath(uri or "")
     if not text:
         export_variable(environment.TRACKER_URI, None)
     path = locations.database_path(text or locations.default_uri())

@@ -286,6 +286,7 @@ class _PerThread(threading.local):
 def _make_folder(path: Path) -> None:
     try:
         is_folder = path.is_dir()
+        is_special = path.exists() and not path.is_file() and not is_folder
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ReadOnlyError(
@@ -294,6 +295,8 @@ def _make_folder(path: Path) -> None:
         ) from error
     if is_folder:
         raise DatabaseError(f"{str(path)!r} is a folder: name a database file.")
+    if is_special:
+        raise DatabaseError(f"{str(path)!r} is a device, pipe or socket: name a database file.")
 
 
 def _set_journal_mode(connection: sqlite3.Connection, path: Path, timeout_seconds: float) -> None:

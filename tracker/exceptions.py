@@ -18,6 +18,7 @@
     * InvalidStateError          the run or experiment is deleted, or another run is active
         * DeletedExperimentError the experiment is to be renamed while it is deleted
     * ArtifactError              a file of a run cannot be read or written
+        * MissingFileError       a file to log is not there              (also a FileNotFoundError)
         * UnsafePathError        a path or link that leaves the run's artifacts
             * OutsideRootsError  the artifacts lie outside the folders that may be read
         * UnsafeModelError       a model is a pickle, and pickles may not be loaded
@@ -149,6 +150,10 @@ class DeletedExperimentError(InvalidStateError):
 
 class ArtifactError(TrackerError):
     """A file of a run cannot be read or written."""
+
+
+class MissingFileError(ArtifactError, FileNotFoundError):
+    """A file or folder to log is not there."""
 
 
 class UnsafePathError(ArtifactError):

@@ -6,6 +6,7 @@ A verb that logs starts a run if this thread has none. The client's verbs of the
 
 from __future__ import annotations
 
+import posixpath
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from tracker import frames
@@ -763,9 +764,15 @@ def load_table(
 
 
 def get_artifact_uri(artifact_path: str | None = None) -> str:
-    """Where the active run's artifacts are, relative to the database's folder."""
-    uri = get_client().store.get_run_info(active_run_id()).artifact_uri
-    return f"{uri}/{artifact_path}" if artifact_path else uri
+    """Where the active run's artifacts are: an absolute path or a URL.
+
+    Args:
+        artifact_path: Path below the run's artifact root; the root itself by default.
+    """
+    client = get_client()
+    stored = client.store.get_run_info(active_run_id()).artifact_uri
+    uri = client.absolute_location(stored)
+    return f"{uri}/{posixpath.normpath(artifact_path)}" if artifact_path else uri
 
 
 def list_artifacts(path: str | None = None, run_id: str | None = None) -> list[FileInfo]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracker import encoding
 from tracker.exceptions import InvalidValueError
+from tracker.locations import absolute_location
 from tracker.numbers import read_int, read_value
 from tracker.store import metrics, runs
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
@@ -83,7 +85,7 @@ def search_runs(
 
     with store.database.read_much() as connection:
         infos = store.search_run_infos(experiment_ids, filter_string, view, limit, 0, order_by)
-        columns = _attributes(infos)
+        columns = _attributes(infos, store.database.folder)
         columns |= _logged(connection, infos)
     return pd.DataFrame(columns)
 
@@ -119,12 +121,12 @@ def _run_field(run: Run, name: str) -> Any:
     return getattr(run.info, name)
 
 
-def _attributes(infos: Sequence[RunInfo]) -> dict[str, Any]:
+def _attributes(infos: Sequence[RunInfo], folder: Path) -> dict[str, Any]:
     return {
         "run_id": [info.run_id for info in infos],
         "experiment_id": [info.experiment_id for info in infos],
         "status": [info.status for info in infos],
-        "artifact_uri": [info.artifact_uri for info in infos],
+        "artifact_uri": [absolute_location(info.artifact_uri, folder) for info in infos],
         "start_time": _datetimes(info.start_time for info in infos),
         "end_time": _datetimes(info.end_time for info in infos),
     }

@@ -63,7 +63,9 @@ def _existing_store(tracking: Tracking, say: Callable[[str], None]) -> ArtifactS
     if client.get_experiment_by_name(tracking.experiment_name) is None:
         return None
     experiment = tracker.set_experiment(tracking.experiment_name)
-    usual = f"{tracking.artifact_location.rstrip('/')}/{experiment.experiment_id}"
+    usual = client.absolute_location(
+        f"{tracking.artifact_location.rstrip('/')}/{experiment.experiment_id}"
+    )
     location = experiment.artifact_location or usual
     if location != usual:
         say(

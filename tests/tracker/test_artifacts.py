@@ -137,11 +137,14 @@ def test_a_run_without_artifacts_says_so(store, verb):
 
 
 @pytest.mark.parametrize("path", [None, "m", "m/sub/100% a#b?.txt"])
-def test_a_download_keeps_the_path_and_belongs_to_the_caller(store, model, tmp_path, path):
+def test_a_download_has_the_last_part_of_the_name_and_belongs_to_the_caller(
+    store, model, tmp_path, path
+):
     store.log_folder(model, "m")
     found = store.download(path, tmp_path / "copy")
-    assert found == tmp_path / "copy" / (path or "")
-    (tmp_path / "copy" / "m" / "sub" / "100% a#b?.txt").write_text("changed")
+    assert found == tmp_path / "copy" / (path or "").split("/")[-1]
+    (copy,) = (tmp_path / "copy").rglob("100% a#b?.txt")
+    copy.write_text("changed")
     assert store.local_path("m/sub/100% a#b?.txt").read_text() == "config"
 
 

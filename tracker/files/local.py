@@ -85,6 +85,14 @@ class LocalArtifacts(ArtifactStore):
                 self.root.parent.rmdir()
             return freed + (self.blobs.discard(inodes) if self.blobs else 0)
 
+    def _has_empty_folder(self, path: str | None) -> bool:
+        return bool(path) and resolve_inside(self.root, path).is_dir()
+
+    def _make_folder(self, name: str) -> bool:
+        with explained(f"create {name!r}"):
+            make_folder(self._target(f"{name}/_").parent)
+        return True
+
     def _copied(self, source: Stream, name: str) -> AbstractContextManager[Publish]:
         target = self._target(name)
         return copied(source, target) if self.blobs is None else self.blobs.copied(source, target)

@@ -21,8 +21,13 @@ _MAX_SEGMENT_BYTES = 255
 _MAX_PATH_BYTES = 2048
 RUN_ROOT = re.compile(r"(?:.*/)?[0-9a-f]{32}/artifacts", re.DOTALL)
 
+_IS_WINDOWS = os.name == "nt"
 _DRIVE_PATH = re.compile(r"[A-Za-z]:[/\\]")
-_DRIVE_OR_SCHEME = re.compile(r"[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*:/")
+_DRIVE_OR_SCHEME = re.compile(
+    r"[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*:/"
+    if _IS_WINDOWS
+    else r"[A-Za-z]:(?=[/\\]|$)|[A-Za-z][A-Za-z0-9+.-]*:/"
+)
 
 
 def _has_control_character(path: str) -> bool:
@@ -37,6 +42,12 @@ def _has_dot_segment(path: str) -> bool:
     return any(segment and set(segment) <= {".", " "} for segment in path.split("/"))
 
 
+def _leads_out_on_windows(path: str) -> bool:
+    """Whether a name with a backslash, which is fine here, would climb or be absolute there."""
+    folders = path.replace("\\", "/")
+    return "\\" in path and (_has_dot_segment(folders) or folders.startswith("/"))
+
+
 def _has_empty_segment(path: str) -> bool:
     return "" in path.split("/")
 
@@ -44,7 +55,8 @@ def _has_empty_segment(path: str) -> bool:
 _ESCAPES: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("it holds a control character", _has_control_character),
     ("it is not valid Unicode", _is_not_text),
-    ("it holds a backslash", lambda path: "\\" in path),
+    ("it holds a backslash", lambda path: _IS_WINDOWS and "\\" in path),
+    ("it leads out where a backslash separates folders", _leads_out_on_windows),
     ("it is absolute", lambda path: path.startswith("/")),
     ("it starts with a drive or a URI scheme", lambda path: bool(_DRIVE_OR_SCHEME.match(path))),
     ("it has a segment of dots only, such as '..'", _has_dot_segment),

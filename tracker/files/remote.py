@@ -89,7 +89,9 @@ class RemoteArtifacts(ArtifactStore):
         if self._downloads is None:
             self._downloads = Path(tempfile.mkdtemp(prefix="tracker-"))
             atexit.register(_remove, self._downloads, os.getpid())
-        return self.download(path, self._downloads)
+        target = self._downloads / (path or "")
+        self.copy_to(path, target)
+        return target
 
     def _copy_out(self, path: str, target: Path) -> None:
         with remote_explained(f"download {path!r} to {str(target)!r}"):

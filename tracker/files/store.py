@@ -15,6 +15,7 @@ from tracker.entities import FileInfo
 from tracker.exceptions import (
     ArtifactError,
     InvalidValueError,
+    MissingFileError,
     NotFoundError,
     TrackerError,
     UnsafePathError,
@@ -27,7 +28,7 @@ from tracker.files.atomic import (
     open_regular,
     write_file,
 )
-from tracker.files.paths import is_inside, safe_path
+from tracker.files.paths import safe_path
 from tracker.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -67,10 +68,13 @@ def explained(action: str) -> Iterator[None]:
     """
     try:
         yield
+    except MissingFileError:
+        raise
     except OSError as error:
         place = str(error.filename or "")
         shown = f" ({place!r})" if place and repr(place) not in action else ""
-        raise ArtifactError(f"cannot {action}: {reason_of(error)}{shown}") from error
+        kind = MissingFileError if error.errno == errno.ENOENT else ArtifactError
+        raise kind(f"cannot {action}: {reason_of(error)}{shown}") from error
 
 
 def reason_of(error: OSError) -> str:
@@ -142,11 +146,17 @@ class ArtifactStore(ABC):
             self._log_all(_opened([(source, name)]))
 
     def log_folder(self, local_dir: PathLike, artifact_path: str | None = None) -> None:
-        """Stores all files below a folder; nothing is stored if one of them is unsafe."""
+        """Stores everything in a folder; nothing is stored if one name in it is unsafe.
+
+        Links are followed. Empty folders are kept where the storage has folders.
+        """
         folder = safe_path(artifact_path) if artifact_path else None
         with explained(f"log {os.fspath(local_dir)!r}"):
-            files = files_to_upload(_given(local_dir))
-        self._log_all(_opened([(source, joined(folder, name)) for source, name in files]))
+            files, empty = files_to_upload(_given(local_dir))
+        named = [(source, joined(folder, name)) for source, name in files]
+        for name in empty:
+            self._make_folder(joined(folder, name))
+        self._log_all(_opened(named))
 
     def log_files(self, local_paths: Iterable[PathLike], artifact_path: str | None = None) -> None:
         """Stores several files under their own names in one folder; faster than one by one."""
@@ -212,19 +222,34 @@ class ArtifactStore(ABC):
                 yield info
 
     def download(self, path: str | None = None, dst_path: PathLike | None = None) -> Path:
-        """`local_path`, or a copy of one's own at `dst_path/path` where a destination is given.
+        """`local_path`, or a copy below `dst_path`, under the last part of the path's name.
 
         Raises:
             NotFoundError: There is no such file or folder.
         """
         if dst_path is None:
             return self.local_path(path)
-        files = list(self.walk(path))
-        if not files:
-            raise self._not_found(path)
-        for info in files:
-            self._copy_out(info.path, Path(dst_path, info.path))
-        return Path(dst_path, path or "")
+        target = Path(dst_path, path.rpartition("/")[2] if path else "")
+        self.copy_to(path, target)
+        return target
+
+    def copy_to(self, path: str | None, target: Path) -> None:
+        """Copies a file to `target`, or everything in a folder into the folder `target`.
+
+        Raises:
+            NotFoundError: There is no such file or folder.
+        """
+        if self._file_info(path):
+            self._copy_out(str(path), target)
+            return
+        entries = self.list(path)
+        if not entries:
+            if not self._has_empty_folder(path):
+                raise self._not_found(path)
+            with explained(f"create {str(target)!r}"):
+                make_folder(target)
+        for info in entries:
+            self.copy_to(info.path, target / info.path.rpartition("/")[2])
 
     def _copy_out(self, path: str, target: Path) -> None:
         with explained(f"download {path!r} to {str(target)!r}"), self.open(path) as source:
@@ -264,6 +289,16 @@ class ArtifactStore(ABC):
             NotFoundError: There is no such file or folder.
         """
 
+    def _has_empty_folder(self, path: str | None) -> bool:
+        """Whether there is a folder without entries; not where the storage has no folders."""
+        del path
+        return False
+
+    def _make_folder(self, name: str) -> bool:
+        """Creates an empty folder; False where the storage has no folders."""
+        del name
+        return False
+
     @abstractmethod
     def delete(self) -> int:
         """Deletes all files of the run; bytes freed."""
@@ -283,39 +318,36 @@ class ArtifactStore(ABC):
         return NotFoundError(f"the run has no artifact {path!r}{hint}")
 
 
-def files_to_upload(folder: Path) -> list[tuple[Path, str]]:
-    """Every file below a folder with its artifact name, in the order of the names.
+def files_to_upload(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
+    """Every file below a folder with its artifact name, sorted; and the names of empty folders.
 
-    Links are followed as long as they stay in the folder.
+    Links are followed, also out of the folder: it is the user's own.
 
     Raises:
-        ArtifactError: There is no such folder.
-        UnsafePathError: A link leads out of the folder or round in a circle, or a file's name
-            breaks a rule of artifact names.
+        MissingFileError: There is no such folder, or a link leads to nothing.
+        ArtifactError: It is not a folder.
+        UnsafePathError: A link leads round in a circle, or a name breaks a rule of artifact names.
     """
+    if not folder.exists():
+        raise MissingFileError(f"cannot log {str(folder)!r}: there is no such folder")
     if not folder.is_dir():
-        raise ArtifactError(f"cannot log {str(folder)!r}: there is no such folder")
-    root = Path(os.path.realpath(folder))
-    found = sorted(_files_below(root, root), key=lambda path: path.as_posix())
-    return [(path, safe_path(path.relative_to(root).as_posix())) for path in found]
+        raise ArtifactError(f"cannot log {str(folder)!r}: it is not a folder")
+    found = sorted(_entries_below(folder, (os.path.realpath(folder),)))
+    named = [(path, safe_path(path.relative_to(folder).as_posix())) for path in found]
+    files = [(path, name) for path, name in named if not path.is_dir()]
+    return files, [name for path, name in named if path.is_dir()]
 
 
-def _files_below(folder: Path, root: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.is_symlink():
-            _check_link(path, root)
-        if path.is_dir():
-            yield from _files_below(path, root)
-        else:
+def _entries_below(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
+    """The files and the empty folders below a folder; `above` are the real paths down to it."""
+    entries = list(folder.iterdir())
+    if not entries and len(above) > 1:
+        yield folder
+    for path in entries:
+        if not path.is_dir():
             yield path
-
-
-def _check_link(link: Path, root: Path) -> None:
-    resolved = os.path.realpath(link)
-    if not is_inside(resolved, root):
-        raise UnsafePathError(
-            f"cannot log {str(link)!r}: the link leads out of the folder, to {resolved!r}; log its "
-            "target by itself"
-        )
-    if is_inside(os.path.realpath(link.parent), resolved):
-        raise UnsafePathError(f"cannot log {str(link)!r}: the link leads round in a circle")
+            continue
+        real = os.path.realpath(path)
+        if real in above:
+            raise UnsafePathError(f"cannot log {str(path)!r}: the link leads round in a circle")
+        yield from _entries_below(path, (*above, real))

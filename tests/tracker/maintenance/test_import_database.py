@@ -58,7 +58,7 @@ def test_experiments_are_matched_by_name(client, other, merge, trained):
     mine = trained(client)
     theirs = trained(other)
     merge(other.store.database.path)
-    infos = [client.get_run(run_id).info for run_id in (mine, theirs)]
+    infos = [client.store.get_run_info(run_id) for run_id in (mine, theirs)]
     assert infos[0].experiment_id == infos[1].experiment_id
     assert infos[1].artifact_uri.startswith(f"artifacts/{infos[0].experiment_id}/")
 
@@ -238,7 +238,7 @@ def test_runs_for_an_experiment_without_a_location_go_to_the_usual_place(
     with client.store.database.write() as connection:
         connection.execute("UPDATE experiments SET artifact_location = ?", (stored,))
     merge(other.store.database.path)
-    uri = client.get_run(run_id).info.artifact_uri
+    uri = client.store.get_run_info(run_id).artifact_uri
     assert uri == f"artifacts/{experiment_id}/{run_id}/artifacts"
     assert client.artifacts(run_id).local_path("data.txt").is_file()
 
