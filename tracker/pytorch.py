@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import warnings
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Unpack
@@ -202,7 +203,7 @@ def _write_program(model: Any, example: Any, data: Path) -> list[str]:
     import torch  # noqa: PLC0415
 
     if isinstance(model, torch.export.ExportedProgram):
-        torch.export.save(model, data / _PROGRAM_FILE)
+        _save_program(model, data / _PROGRAM_FILE)
         return []
     array, _ = examples.with_params(example)
     if array is None or isinstance(array, dict):
@@ -216,8 +217,16 @@ def _write_program(model: Any, example: Any, data: Path) -> list[str]:
     shapes = ({0: torch.export.Dim.DYNAMIC},)
     program = torch.export.export(model, (rows,), dynamic_shapes=shapes)
     model.train(was_training)
-    torch.export.save(program, data / _PROGRAM_FILE)
+    _save_program(program, data / _PROGRAM_FILE)
     return []
+
+
+def _save_program(program: Any, file: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # About pytrees, from torch's own code.
+        torch.export.save(program, file)
 
 
 def _load(folder: Path, device: Any) -> Any:

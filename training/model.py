@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import copy
 import importlib
-import io
-import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torch import Tensor
+    from torch.export import ExportedProgram
 
     from training.config import ModelConfig
 
@@ -216,16 +215,11 @@ def network_errors(network: nn.Module, images: Tensor) -> Iterator[None]:
         ) from error
 
 
-def exported_program(model: nn.Module) -> bytes:
-    """The content of a .pt2 file that maps (N, 1, 28, 28) to (N, 10) logits for any N.
+def exported_program(model: nn.Module) -> ExportedProgram:
+    """A program that maps (N, 1, 28, 28) to (N, 10) logits for any N.
 
-    It loads with torch alone, without this project's code.
+    Saved with `torch.export.save`, it loads with torch alone, without this project's code.
     """
     network = copy.deepcopy(model).cpu().eval()
     example = (torch.zeros(2, 1, 28, 28),)
-    program = torch.export.export(network, example, dynamic_shapes=({0: Dim("images")},))
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about pytrees, from torch's own code
-        torch.export.save(program, buffer)
-    return buffer.getvalue()
+    return torch.export.export(network, example, dynamic_shapes=({0: Dim("images")},))

@@ -14,6 +14,8 @@ import torch
 from PIL import Image
 
 import tracker
+from tracker.models import ModelSignature
+from tracker.types import Schema, TensorSpec
 from training import torch_files
 from training.device import versions
 from training.errors import TrainingError
@@ -40,6 +42,12 @@ if TYPE_CHECKING:
     from training.image_sets import ImageSet
     from training.split import Split
 
+MODEL_FOLDER = "model"
+# Without a name for the tensor: MLflow's generic model refuses named ones for torch.
+SIGNATURE = ModelSignature(
+    Schema([TensorSpec(np.dtype(np.float32), (-1, 1, SIZE, SIZE))]),
+    Schema([TensorSpec(np.dtype(np.float32), (-1, CLASSES))]),
+)
 SAMPLES_PER_DIGIT = 4
 SPRITE_COLUMNS = 10
 
@@ -262,11 +270,17 @@ def record_model(
         used: The images it was trained, validated and tested on.
         tested: Its metrics on the test sets.
     """
+    tracker.pytorch.log_model(
+        exported_program(model),
+        name=MODEL_FOLDER,
+        serialization_format="pt2",
+        signature=SIGNATURE,
+        input_example=used[-1].images.images[:1, None].numpy().astype(np.float32) / 255,
+    )
     log_files(
         {
-            "model/model.pt2": exported_program(model),
-            "model/weights.npz": _arrays(model),
-            "model/model_card.json": as_json(model_card(model, best, used, tested)),
+            f"{MODEL_FOLDER}/weights.npz": _arrays(model),
+            f"{MODEL_FOLDER}/model_card.json": as_json(model_card(model, best, used, tested)),
         }
     )
 
@@ -300,7 +314,7 @@ def model_card(
         "output": {"shape": ["N", 10], "dtype": "float32", "meaning": "logits of the digits 0-9"},
         "data": [part.describe() for part in used],
         "files": {
-            "model.pt2": "torch.export.load('model.pt2').module()",
+            "data/model.pt2": "torch.export.load('data/model.pt2').module()",
             "best.pt": "torch.load('best.pt', weights_only=True)['model_state']",
             "weights.npz": "numpy.load('weights.npz')",
         },

@@ -39,7 +39,7 @@ LINE = re.compile(r"^\s*\((?P<index>\w+)\): (?P<kind>\w+)\((?P<arguments>.*)\)$"
 PAIR = re.compile(r"(\w+)=\((\d+), (\d+)\)")
 
 
-PROGRAM = "model/model.pt2"
+PROGRAM = "model/data/model.pt2"
 
 
 class InferenceError(TrackerError):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 RESERVED = ("mlflow.", "tracker.")
 ROWS_WITHOUT_SCROLL = 40
 NAME_WIDTH, SIZE_WIDTH = 210, 86
-CHECKPOINTS = ("model/best.pt", "model/model.pt2", "model/last.pt")
+CHECKPOINTS = ("model/best.pt", "model/data/model.pt2", "model/last.pt")
 COMMIT_SHOWN = 12
 
 

@@ -171,7 +171,7 @@ print((predicted == test["labels"]).float().mean().item())
 
 
 def test_the_exported_model_gives_the_tested_accuracy_without_our_code(path_in, runs, python):
-    files = (path_in("model/model.pt2"), path_in("datasets/stroke_digits_test.pt"))
+    files = (path_in("model/data/model.pt2"), path_in("datasets/stroke_digits_test.pt"))
     printed = python(WITHOUT_OUR_CODE, *map(str, files)).stdout
     assert float(printed) == pytest.approx(runs["default"].data.metrics["test_accuracy"])
 
@@ -181,7 +181,7 @@ def test_plain_arrays_compute_the_same_as_the_exported_model(path_in):
     images = np.random.default_rng(1).random((5, 784), dtype=np.float32)
     hidden = np.maximum(images @ weights["1.weight"].T + weights["1.bias"], 0)
     logits = hidden @ weights["3.weight"].T + weights["3.bias"]
-    program = torch.export.load(path_in("model/model.pt2")).module()
+    program = torch.export.load(path_in("model/data/model.pt2")).module()
     expected = program(torch.from_numpy(images).view(5, 1, 28, 28)).detach().numpy()
     assert np.allclose(logits, expected, atol=1e-5)
 

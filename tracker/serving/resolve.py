@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.exceptions import InvalidValueError
+from tracker.exceptions import InvalidValueError, ReadOnlyError, UnsupportedError
+from tracker.models.conversion import ConversionError, as_onnx
 from tracker.serving.model import Target
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ def resolver(uri: str, open_client: Callable[[], TrackingClient]) -> Callable[[]
             raise InvalidValueError(f"{uri!r} names no model; write runs:/RUN_ID/PATH.")
         client = open_client()
         name = client.get_run(run_id).info.run_name or run_id
-        return lambda: Target(uri, name, "-", run_id, client.artifacts(run_id).local_path(path))
-    folder = Path(uri)
-    return lambda: Target(uri, folder.resolve().name, "-", None, folder)
+        folder = client.artifacts(run_id).local_path(_fastest(client, run_id, path))
+        return lambda: Target(uri, name, "-", run_id, folder)
+    return lambda: Target(uri, Path(uri).resolve().name, "-", None, Path(uri))
+
+
+def _fastest(client: TrackingClient, run_id: str, path: str) -> str:
+    """The model's folder, as ONNX where it can be converted."""
+    try:
+        return as_onnx(client, run_id, path)
+    except (UnsupportedError, ConversionError, ReadOnlyError):
+        return path  # An exported program is served by torch.

@@ -87,7 +87,7 @@ def test_every_verb_of_the_help_explains_itself(cli, capfd):
     with pytest.raises(SystemExit, match="0"):
         cli("--help")
     verbs = re.findall(r"^  ([a-z]+)  ", capfd.readouterr().out, re.MULTILINE)
-    assert len(verbs) == 20
+    assert len(verbs) == 21
     for verb in verbs:
         with pytest.raises(SystemExit, match="0"):
             cli(verb, "--help")
