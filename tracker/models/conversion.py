@@ -155,8 +155,8 @@ def _compare(program: Any, predictor: onnx_flavor.Predictor, example: Any) -> No
         ConversionError: They differ by more than 1e-4.
     """
     import numpy as np  # noqa: PLC0415
-    import torch  # noqa: PLC0415
 
+    torch = files.flavor_module("torch", "torch")
     array = np.asarray(example, np.float32)
     with torch.inference_mode():
         expected = program(torch.from_numpy(array))
