@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tracker.exceptions import *
     from tracker.fluent import *
     from tracker.models.autolog import *
+    from tracker.models.registered import *
     from tracker.output import *
     from tracker.system_metrics import *
 
@@ -54,6 +55,7 @@ _HOMES = (
     "output",
     "system_metrics",
     "models.autolog",
+    "models.registered",
 )
 
 # Modules that are public as a whole; every other module is the tracker's own business.

@@ -32,8 +32,8 @@ def download_artifacts(
     """The local path of an artifact.
 
     Args:
-        artifact_uri: `runs:/<run_id>/<path>`, or a path below a run's artifact URI; give this or
-            `run_id`.
+        artifact_uri: `runs:/<run_id>/<path>`, `models:/<name>/<version>`, or a path below a run's
+            artifact URI; give this or `run_id`.
         run_id: The run it belongs to.
         artifact_path: Path below the run's artifact root; all of its artifacts by default.
         dst_path: Folder to copy it to. Default: no copy, the path where it is stored.
@@ -46,6 +46,9 @@ def download_artifacts(
     """
     refuse(registry_uri=registry_uri)
     client = _client(tracking_uri)
+    if _names_model(artifact_uri, run_id):
+        files, path = client.model_files(str(artifact_uri))
+        return str(files.download(path, dst_path))
     found, path = _locate(client, artifact_uri, run_id, artifact_path)
     return client.download_artifacts(found, path or "", dst_path)
 
@@ -69,6 +72,9 @@ def list_artifacts(
         InvalidValueError: Not exactly one of `artifact_uri` and `run_id` is given.
     """
     client = _client(tracking_uri)
+    if _names_model(artifact_uri, run_id):
+        files, path = client.model_files(str(artifact_uri))
+        return files.list(path)
     found, path = _locate(client, artifact_uri, run_id, artifact_path)
     return client.list_artifacts(found, path)
 
@@ -111,6 +117,10 @@ def load_image(artifact_uri: str) -> Any:
 
 def _client(tracking_uri: str | None) -> TrackingClient:
     return TrackingClient(tracking_uri) if tracking_uri else get_client()
+
+
+def _names_model(artifact_uri: str | None, run_id: str | None) -> bool:
+    return run_id is None and str(artifact_uri).startswith("models:/")
 
 
 def _locate(

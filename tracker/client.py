@@ -60,6 +60,7 @@ from tracker.numbers import (
     stored_value,
     stored_values,
 )
+from tracker.registry import ModelRegistry
 from tracker.store import Store, experiments
 from tracker.store.metrics import Series
 from tracker.store.runs import require_active
@@ -97,7 +98,7 @@ DONE: Final = RunOperations()
 PathOrNone = TypeVar("PathOrNone", str, str | None)
 
 
-class TrackingClient:
+class TrackingClient(ModelRegistry):
     """Reads and writes one tracking database; may be used from several threads.
 
     Args:

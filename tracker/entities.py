@@ -18,8 +18,10 @@ __all__ = [
     "InputTag",
     "LifecycleStage",
     "Metric",
+    "ModelVersion",
     "PagedList",
     "Param",
+    "RegisteredModel",
     "Run",
     "RunData",
     "RunInfo",
@@ -287,6 +289,44 @@ class FileInfo(_Record):
     path: str
     is_dir: bool
     file_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion(_Record):
+    """One version of a registered model. Times are milliseconds since the epoch."""
+
+    name: str
+    version: int
+    creation_timestamp: int | None = None
+    last_updated_timestamp: int | None = None
+    description: str | None = None
+    user_id: str | None = None
+    current_stage: str = "None"
+    source: str | None = None
+    run_id: str | None = None
+    status: str = "READY"
+    status_message: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    run_link: str | None = None
+    aliases: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel(_Record):
+    """A model's name with its versions. Times are milliseconds since the epoch.
+
+    Args:
+        latest_versions: The newest version of each stage.
+        aliases: Alias -> version.
+    """
+
+    name: str
+    creation_timestamp: int | None = None
+    last_updated_timestamp: int | None = None
+    description: str | None = None
+    latest_versions: list[ModelVersion] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, int] = field(default_factory=dict)
 
 
 Entity = TypeVar("Entity")

@@ -203,9 +203,9 @@ class UnsupportedError(TrackerError, AttributeError):
 _PACKAGE: Final = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120
 
 
-def warn(message: str) -> None:
-    """Issue a UserWarning that names the line of the user's code that called the tracker."""
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Issue a warning that names the line of the user's code that called the tracker."""
     frame, level = sys._getframe(1), 2  # noqa: SLF001
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)

@@ -9,7 +9,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, Unpack
 
@@ -24,6 +24,7 @@ from tracker.models import environment, examples, generic
 from tracker.models.files import CODE
 from tracker.models.model import MLMODEL, PYFUNC, Model, ModelInfo
 from tracker.models.signature import ModelSignature, infer_signature
+from tracker.registry import check_name
 from tracker.tags import MLFLOW_LOGGED_MODELS
 from tracker.validation import MAX_TAG_VALUE
 
@@ -139,13 +140,20 @@ def log(artifact_path: str | None, write: Write, /, **options: Unpack[LogOptions
         raise InvalidValueError(
             f"log_model needs the name of the model's folder, such as name='model', not {name!r}."
         )
+    registered_name = options.get("registered_model_name")
+    if registered_name is not None:
+        check_name(registered_name)
     client, run_id = get_client(), active_run_id()
     model = Model(artifact_path=name.rstrip("/"), run_id=run_id)
     with tempfile.TemporaryDirectory(prefix="model-") as temporary:
         _write(Path(temporary), model, write, options)
         client.log_artifacts(run_id, temporary, model.artifact_path)
     client.store.append_to_tag(run_id, MLFLOW_LOGGED_MODELS, _history_entry(model), MAX_TAG_VALUE)
-    return model.get_model_info()
+    info = model.get_model_info()
+    if registered_name is None:
+        return info
+    version = client.register_model(info.model_uri, registered_name)
+    return replace(info, registered_model_version=version.version)
 
 
 def _write(folder: Path, model: Model, write: Write, options: SaveOptions) -> None:

@@ -8,7 +8,9 @@ A filter compares fields with values::
 
 * fields: `metrics.`, `params.`, `tags.`, `datasets.` (name, digest, context) and the attributes
   run_id, run_name, status, user_id, artifact_uri, start_time, end_time, with or without
-  `attributes.`; for experiments `tags.`, name, experiment_id, creation_time, last_update_time.
+  `attributes.`; for experiments `tags.`, name, experiment_id, creation_time, last_update_time;
+  for registered models `tags.`, name, creation_timestamp, last_updated_timestamp; for their
+  versions also version_number, run_id, source_path.
   A name with blanks stands in backticks.
 * operators: = != < <= > >= LIKE ILIKE IN BETWEEN IS NULL; the last five take a NOT.
 * AND, OR, NOT and parentheses join comparisons.
@@ -75,3 +77,43 @@ def compile_experiment_search(filter_string: str | None, order_by: Sequence[str]
     entries = order_by or ["creation_time DESC", "experiment_id ASC"]
     orderings = parse_order_by(entries, EXPERIMENT_FIELDS)
     return compile_search(EXPERIMENTS, tree, orderings, ["experiments.experiment_id DESC"])
+
+
+def compile_model_search(filter_string: str | None, order_by: Sequence[str] | None) -> Search:
+    """The clauses that select and order registered models.
+
+    Args:
+        filter_string: A filter; empty or None selects every model.
+        order_by: Fields, each with ASC, DESC or nothing; by name where there is none.
+
+    Raises:
+        FilterError: The filter or an entry of order_by cannot be read.
+    """
+    from tracker.search.compiler import MODELS, compile_search  # noqa: PLC0415
+    from tracker.search.fields import MODEL_FIELDS  # noqa: PLC0415
+    from tracker.search.parser import parse_filter, parse_order_by  # noqa: PLC0415
+
+    tree = parse_filter(filter_string or "", MODEL_FIELDS)
+    orderings = parse_order_by(order_by or [], MODEL_FIELDS)
+    return compile_search(MODELS, tree, orderings, ["registered_models.name"])
+
+
+def compile_version_search(filter_string: str | None, order_by: Sequence[str] | None) -> Search:
+    """The clauses that select and order versions of registered models.
+
+    Args:
+        filter_string: A filter; empty or None selects every version.
+        order_by: Fields, each with ASC, DESC or nothing; the last updated first where there is
+            none.
+
+    Raises:
+        FilterError: The filter or an entry of order_by cannot be read.
+    """
+    from tracker.search.compiler import VERSIONS, compile_search  # noqa: PLC0415
+    from tracker.search.fields import VERSION_FIELDS  # noqa: PLC0415
+    from tracker.search.parser import parse_filter, parse_order_by  # noqa: PLC0415
+
+    tree = parse_filter(filter_string or "", VERSION_FIELDS)
+    orderings = parse_order_by(order_by or ["last_updated_timestamp DESC"], VERSION_FIELDS)
+    ties = ["model_versions.name", "model_versions.version DESC"]
+    return compile_search(VERSIONS, tree, orderings, ties)

@@ -36,18 +36,18 @@ class Schema:
     """Where the fields of one kind of search are stored.
 
     Args:
-        row: The searched table's key column, as its own and as the other tables' column.
+        row: The searched table's key columns, each as its own and as the other tables' column.
         columns: Attribute -> column.
         tables: Entity -> table of (key, value) rows.
     """
 
-    row: tuple[str, str]
+    row: tuple[tuple[str, str], ...]
     columns: dict[str, str]
     tables: dict[Entity, str]
 
 
 RUNS = Schema(
-    row=("runs.run_uuid", "run_uuid"),
+    row=(("runs.run_uuid", "run_uuid"),),
     columns={
         "run_id": "runs.run_uuid",
         "run_name": "runs.name",
@@ -60,7 +60,7 @@ RUNS = Schema(
     tables={Entity.METRIC: "latest_metrics", Entity.PARAM: "params", Entity.TAG: "tags"},
 )
 EXPERIMENTS = Schema(
-    row=("experiments.experiment_id", "experiment_id"),
+    row=(("experiments.experiment_id", "experiment_id"),),
     columns={
         "name": "experiments.name",
         "experiment_id": "experiments.experiment_id",
@@ -68,6 +68,27 @@ EXPERIMENTS = Schema(
         "last_update_time": "experiments.last_update_time",
     },
     tables={Entity.TAG: "experiment_tags"},
+)
+MODELS = Schema(
+    row=(("registered_models.name", "name"),),
+    columns={
+        "name": "registered_models.name",
+        "creation_timestamp": "registered_models.creation_time",
+        "last_updated_timestamp": "registered_models.last_updated_time",
+    },
+    tables={Entity.TAG: "registered_model_tags"},
+)
+VERSIONS = Schema(
+    row=(("model_versions.name", "name"), ("model_versions.version", "version")),
+    columns={
+        "name": "model_versions.name",
+        "version_number": "model_versions.version",
+        "run_id": "model_versions.run_id",
+        "source_path": "model_versions.source",
+        "creation_timestamp": "model_versions.creation_time",
+        "last_updated_timestamp": "model_versions.last_updated_time",
+    },
+    tables={Entity.TAG: "model_version_tags"},
 )
 
 # SQLite joins at most 64 tables; filters beyond these become subqueries.
@@ -133,8 +154,8 @@ class _Compiler:
         )
 
     def _is_row_of(self, alias: str) -> str:
-        row, column = self.schema.row
-        return f"{alias}.key = ? AND {alias}.{column} = {row}"
+        own = (f"{alias}.{column} = {row}" for row, column in self.schema.row)
+        return " AND ".join((f"{alias}.key = ?", *own))
 
     def _stored(self, subject: Field) -> Field:
         """The field that is compared: MLflow compares a run's name by its tag."""

@@ -32,7 +32,16 @@ _PLURALS = ("metrics", "params", "tags", "attributes", "datasets")
 DATASET_KEYS = ("name", "digest", "context")
 EXPERIMENT_ID = Field(Entity.ATTRIBUTE, "experiment_id")
 _NUMERIC_ATTRIBUTES = frozenset(
-    {"start_time", "end_time", "creation_time", "last_update_time", "experiment_id"}
+    {
+        "start_time",
+        "end_time",
+        "creation_time",
+        "last_update_time",
+        "experiment_id",
+        "version_number",
+        "creation_timestamp",
+        "last_updated_timestamp",
+    }
 )
 
 
@@ -69,15 +78,38 @@ RUN_FIELDS = Catalogue(
         "end_time": "end_time",
     },
 )
+_WITHOUT_RECORDS = {
+    name: entity
+    for name, entity in _PREFIXES.items()
+    if entity in {Entity.TAG, Entity.ATTRIBUTE} and name != "run"
+}
 EXPERIMENT_FIELDS = Catalogue(
     noun="experiment",
-    prefixes={
-        name: entity
-        for name, entity in _PREFIXES.items()
-        if entity in {Entity.TAG, Entity.ATTRIBUTE} and name != "run"
-    },
+    prefixes=_WITHOUT_RECORDS,
     attributes={
         name: name for name in ("name", "experiment_id", "creation_time", "last_update_time")
+    },
+)
+MODEL_FIELDS = Catalogue(
+    noun="registered model",
+    prefixes=_WITHOUT_RECORDS,
+    attributes={
+        "name": "name",
+        "creation_timestamp": "creation_timestamp",
+        "last_updated_timestamp": "last_updated_timestamp",
+        "timestamp": "last_updated_timestamp",
+    },
+)
+VERSION_FIELDS = Catalogue(
+    noun="model version",
+    prefixes=_WITHOUT_RECORDS,
+    attributes={
+        "name": "name",
+        "version_number": "version_number",
+        "run_id": "run_id",
+        "source_path": "source_path",
+        "creation_timestamp": "creation_timestamp",
+        "last_updated_timestamp": "last_updated_timestamp",
     },
 )
 
@@ -150,7 +182,7 @@ def _unknown_attribute(key: str, catalogue: Catalogue) -> str:
     reason = f"{_article(catalogue.noun)} has no attribute {key!r}"
     if suggestion := closest(key, catalogue.attributes):
         return f"{reason}. Did you mean {suggestion!r}?"
-    if catalogue.noun == "experiment":
+    if Entity.METRIC not in catalogue.prefixes.values():
         return f"{reason}; a tag is written tags.{_quoted(key)}."
     quoted = _quoted(key)
     return (

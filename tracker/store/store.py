@@ -25,6 +25,7 @@ from tracker.exceptions import (
 from tracker.journal.folding import Journal, journal_of
 from tracker.numbers import stored_value
 from tracker.store import datasets, experiments, metrics, runs
+from tracker.store.registry import Registry
 from tracker.tags import MLFLOW_RUN_NAME
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.registry = Registry(database)
         self._commits_points = database.synchronous == "FULL"
 
     @property

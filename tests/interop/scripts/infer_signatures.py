@@ -9,8 +9,12 @@ as JSON on stdin, read back.
 import datetime as dt
 import importlib
 import json
+import os
 import sys
 import warnings
+
+# The frameworks of the interpreter that runs the tests, after MLflow's own packages.
+sys.path += filter(None, os.environ.get("FRAMEWORKS", "").split(os.pathsep))
 
 import numpy as np
 import pandas as pd

@@ -10,10 +10,14 @@ working folder; answers are JSON.
 import importlib
 import json
 import logging
+import os
 import re
 import sys
 import warnings
 from pathlib import Path
+
+# The frameworks of the interpreter that runs the tests, after MLflow's own packages.
+sys.path += filter(None, os.environ.get("FRAMEWORKS", "").split(os.pathsep))
 
 import numpy as np
 import pandas as pd

@@ -152,6 +152,23 @@ def _artifacts(client, run_id, folder=None):
     return found
 
 
+def registered(mlflow, database):
+    """The registered models of a file with their aliases and versions."""
+    client = open_client(mlflow, database)
+    found = {}
+    for model in client.search_registered_models():
+        versions = client.search_model_versions(f"name = '{model.name}'")
+        aliases = {alias: int(version) for alias, version in model.aliases.items()}
+        found[model.name] = {
+            "description": model.description,
+            "aliases": aliases,
+            "versions": sorted(
+                [int(v.version), v.current_stage, v.run_id, dict(v.tags)] for v in versions
+            ),
+        }
+    return found
+
+
 def upgrade(_, database, revision):
     """Bring a file to a revision of MLflow's schema by MLflow's own migrations."""
     from alembic import command
@@ -181,7 +198,9 @@ def main():
     logging.disable(logging.INFO)
     answers, sys.stdout = sys.stdout, sys.stderr
     module = importlib.import_module(sys.argv[1])
-    actions = {each.__name__: each for each in (write, log, survey, upgrade, signatures)}
+    actions = {
+        each.__name__: each for each in (write, log, survey, registered, upgrade, signatures)
+    }
     for line in sys.stdin:
         action, *rest = json.loads(line)
         print(json.dumps(actions[action](module, *rest)), file=answers, flush=True)
