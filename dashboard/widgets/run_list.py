@@ -12,8 +12,7 @@ component says on the page's window which runs are under the pointer and which a
 
 from __future__ import annotations
 
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
@@ -21,7 +20,7 @@ import streamlit as st
 from dashboard import editing, groups, metrics, view_state
 from dashboard.palette import RUN_COLORS, theme
 from dashboard.queries import records, run_lists
-from dashboard.widgets import run_rows
+from dashboard.widgets import component, run_rows
 from tracker.exceptions import TrackerError
 from tracker.text import plural
 
@@ -32,18 +31,9 @@ if TYPE_CHECKING:
     from dashboard.view_state import ViewState
 
 Mode = Literal["list", "table"]
-HERE = Path(__file__).parent
 # A page to go to once the script knows the pages.
 WANTED = "page_wanted"
 NO_LIMIT = -1
-
-
-@cache
-def _assets() -> tuple[str, str]:
-    # Streamlit takes a text of one line for the name of a file.
-    names = ("run_list.js", "run_list.css")
-    script, style = (f"\n{(HERE / name).read_text('utf-8')}\n" for name in names)
-    return script, style
 
 
 def show(view: View, mode: Mode, key: str, height: str) -> None:
@@ -55,16 +45,11 @@ def show(view: View, mode: Mode, key: str, height: str) -> None:
         key: Of the component.
         height: Of it, a CSS length.
     """
-    script, style = _assets()
-    mount = st.components.v2.component(
-        "run_list", html='<div class="root"></div>', css=style, js=script
-    )
-    mount(
-        key=key,
-        data=_data(view, mode) | {"height": height},
+    component.mount(
+        key,
+        _data(view, mode) | {"height": height},
         on_report_change=partial(_take_report, key),
         on_event_change=partial(_take_event, key, view),
-        height="content",
     )
 
 
@@ -148,7 +133,7 @@ def _take_report(key: str) -> None:
 
 def _take_event(key: str, view: View) -> None:
     """Something was done to runs."""
-    event = st.session_state[key]["event"]
+    event = component.event(key)
     if not event:
         return
     chosen = [str(run_id) for run_id in event.get("ids", ())]
