@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import streamlit as st
 
-from tracker.connection import Connection
+from tracker.database import Database
+from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,43 +78,20 @@ def connect(path: Path) -> sqlite3.Connection:
     """A new read-only connection.
 
     Raises:
-        SourceError: If the file is missing, damaged, locked or no tracking database.
+        SourceError: If the file is missing, damaged, locked or not a tracking database.
     """
     if path.is_dir():
         raise SourceError(f"{path} is a folder: name the database file.")
     if not path.is_file():
         raise SourceError(f"There is no database at {path}.")
     try:
-        connection = _open(path, "mode=ro")
-        try:
-            _check(connection)
-        except sqlite3.OperationalError:
-            # A folder without write permission cannot hold the -shm file that WAL needs.
-            if path.with_name(f"{path.name}-wal").exists():
-                raise
-            connection = _open(path, "mode=ro&immutable=1")
-            _check(connection)
-    except sqlite3.Error as error:
-        raise SourceError(f"{path} cannot be read as a tracking database: {error}.") from error
-    return connection
-
-
-def _open(path: Path, options: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"file:{quote(str(path))}?{options}",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        factory=Connection,
-    )
+        database = Database(path, read_only=True, busy_timeout_seconds=BUSY_SECONDS)
+        connection = database.connect()
+    except TrackerError as error:
+        raise SourceError(f"{path} cannot be read as a tracking database: {error}") from error
     connection.row_factory = sqlite3.Row
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return connection
-
-
-def _check(connection: sqlite3.Connection) -> None:
-    connection.execute("SELECT run_uuid FROM runs LIMIT 1").fetchone()
-    connection.execute("SELECT key FROM latest_metrics LIMIT 1").fetchone()
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, on_release=ReadPool.close)

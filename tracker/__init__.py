@@ -62,6 +62,7 @@ _HOMES = (
 _MODULES = (
     "artifacts",
     "data",
+    "database",
     "entities",
     "exceptions",
     "files",

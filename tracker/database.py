@@ -198,7 +198,7 @@ class Database:
             if not self.read_only and not schema.has_tables(connection):
                 with self.write():
                     schema.create(connection)
-            schema.check(connection, self.path)
+            schema.check(connection, self.path, writes=not self.read_only)
         self.inode = self.path.stat().st_ino
 
     def connect(self) -> Connection:

@@ -32,6 +32,13 @@ COLUMNS: Final = {
 }
 
 
+# Tables of MLflow that the tracker uses where they are there, and its own.
+_OTHERS: Final = (
+    "registered_models registered_model_tags registered_model_aliases model_versions "
+    "model_version_tags alembic_version tracker_meta"
+)
+
+
 def has_tables(connection: sqlite3.Connection) -> bool:
     """Whether the database holds any table at all."""
     row = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()
@@ -64,13 +71,20 @@ def create_meta(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
 
 
-def check(connection: sqlite3.Connection, path: Path) -> None:
+def check(connection: sqlite3.Connection, path: Path, *, writes: bool = True) -> None:
     """Refuse a database that the tracker could not read or write.
 
+    Args:
+        connection: A connection to it.
+        path: The file, for messages.
+        writes: Whether it is to be written, too.
+
     Raises:
-        IncompatibleDatabaseError: No tracking database, too old, or too new; says the way out.
+        IncompatibleDatabaseError: It is not a tracking database, is too old or too new, or holds
+            what could compute without end; the message says the way out.
     """
     where = repr(str(path))
+    _check_work(connection, where, writes=writes)
     found = {table: _columns(connection, table) for table in COLUMNS}
     if not found["experiments"] or not found["runs"]:
         raise IncompatibleDatabaseError(
@@ -92,6 +106,54 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
                 f"{where} comes from a newer MLflow whose table {table} needs "
                 f"{', '.join(sorted(set(unwritable) - known))}: update ml-tracker."
             )
+
+
+def _check_work(connection: sqlite3.Connection, where: str, *, writes: bool) -> None:
+    """Refuse what runs code of the database's author when a table of ours is read or written.
+
+    A view may be named like a table and be endless, or take all memory before it is read: its
+    columns must not even be asked for.
+    """
+    ours = [*COLUMNS, *_OTHERS.split()]
+    among_ours = f"({', '.join('?' * len(ours))})"
+    row = connection.execute(
+        f"""
+        SELECT name, type
+        FROM sqlite_master
+        WHERE type IN ('table', 'view') AND lower(name) IN {among_ours}
+          AND (type = 'view' OR rootpage = 0)
+        """,
+        ours,
+    ).fetchone()
+    if row is not None:
+        kind = "a view" if row[1] == "view" else "a virtual table"
+        raise IncompatibleDatabaseError(
+            f"In {where} {row[0]!r} is {kind}, not a table: neither MLflow nor the tracker made it "
+            f"so, and reading it could run anything. Do not use a file like this from others."
+        )
+    for table in ours:
+        row = connection.execute(
+            "SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 0", (table,)
+        ).fetchone()
+        if row is not None:
+            raise IncompatibleDatabaseError(
+                f"In {where} the column {row[0]!r} of {table} is computed, not stored: neither "
+                f"MLflow nor the tracker made it so, and reading it could run anything."
+            )
+    row = connection.execute(
+        f"""
+        SELECT name, tbl_name
+        FROM sqlite_master
+        WHERE type = 'trigger' AND lower(tbl_name) IN {among_ours}
+        """,
+        ours,
+    ).fetchone()
+    if row is not None and writes:
+        raise IncompatibleDatabaseError(
+            f"In {where} the table {row[1]!r} has a trigger {row[0]!r}, which could run anything "
+            f"when the table is written: if it is yours, remove it with "
+            f'`DROP TRIGGER "{row[0]}"` first.'
+        )
 
 
 def _check_version(connection: sqlite3.Connection, where: str) -> None:

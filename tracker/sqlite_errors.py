@@ -1,7 +1,7 @@
 """The border where sqlite3's errors become the tracker's.
 
 sqlite3 raises its own errors for what SQLite reports, and Python's own for a value that cannot be
-bound. Each becomes one sentence that says what to do.
+bound or decoded. Each becomes one sentence that says what to do.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-Reported: TypeAlias = sqlite3.Error | UnicodeEncodeError | OverflowError
-REPORTED: Final = (sqlite3.Error, UnicodeEncodeError, OverflowError)
+Reported: TypeAlias = sqlite3.Error | UnicodeEncodeError | UnicodeDecodeError | OverflowError
+REPORTED: Final = (sqlite3.Error, UnicodeEncodeError, UnicodeDecodeError, OverflowError)
 
 _BUSY_CODES: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
 _DAMAGE_CODES: Final = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
@@ -51,7 +51,7 @@ def translated(path: Path) -> Iterator[None]:
 def translate(error: Reported, path: Path) -> DatabaseError | InvalidValueError:
     """The tracker's error for one that sqlite3 raised."""
     if not isinstance(error, sqlite3.Error):
-        return _about_a_value(error)
+        return _about_a_value(error, path)
     name, where = error_name(error), repr(str(path))
     if name.startswith(_BUSY_CODES):
         return DatabaseLockedError(
@@ -83,7 +83,14 @@ def error_name(error: sqlite3.Error) -> str:
     return str(getattr(error, "sqlite_errorname", ""))
 
 
-def _about_a_value(error: UnicodeEncodeError | OverflowError) -> InvalidValueError:
+def _about_a_value(
+    error: UnicodeEncodeError | UnicodeDecodeError | OverflowError, path: Path
+) -> DatabaseError | InvalidValueError:
+    if isinstance(error, UnicodeDecodeError):
+        return NotADatabaseError(
+            f"{str(path)!r} holds a name that is not valid UTF-8: it is damaged, or neither MLflow "
+            f"nor the tracker made it."
+        )
     if isinstance(error, OverflowError):
         return InvalidValueError("A number does not fit in the 64 bits that SQLite has for it.")
     return InvalidValueError(

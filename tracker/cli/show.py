@@ -94,7 +94,7 @@ def show(session: Session) -> None:
 def _write_head(session: Session, run: Run) -> None:
     console, tags = session.console, run.data.tags
     name = text.clean(run.info.run_name or run.info.run_id)
-    console.line(f"{console.styled(name, 'bold')}  {console.status(run.info.status)}")
+    console.line(f"{console.styled(name, 'bold')}  {console.status(text.clean(run.info.status))}")
     for label, value in _facts(session, run).items():
         if value:
             console.line(f"{console.styled(f'{label:<12}', 'dim')}{text.clean(value)}")

@@ -235,6 +235,8 @@ def assemble(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> list[R
     for run_id, key, value, is_nan in latest_metrics(connection, infos).fetchall():
         if run_id not in numbers:
             continue
+        if type(key) is not str:  # As in any text below: a received database.
+            key = str(key)  # noqa: PLW2901
         is_plain = not is_nan and type(value) is float and -LARGEST < value < LARGEST
         numbers[run_id][key] = value if is_plain else read_value(value, is_nan)
     params = _texts_by_run(connection, "params", infos)
@@ -269,7 +271,7 @@ def _texts_by_run(
     found: dict[str, dict[str, str]] = {info.run_id: {} for info in infos}
     for run_id, key, value in texts(connection, table, infos).fetchall():
         if run_id in found:
-            found[run_id][key] = value
+            found[run_id][key if type(key) is str else str(key)] = value
     return found
 
 
@@ -295,6 +297,9 @@ def _ids(infos: Sequence[RunInfo]) -> str:
 def info_of(row: tuple[str, str, int, str, str, int, int | None, str, str]) -> RunInfo:
     """A run's row from the values of `COLUMNS`."""
     run_id, name, experiment_id, user_id, status, start_time, end_time, stage, artifact_uri = row
+    if not (type(run_id) is type(status) is str and isinstance(name, str | None)):
+        # A received database: what can be shown must not end the whole list.
+        run_id, name, status = str(run_id), str(name or ""), str(status)
     return RunInfo(
         run_id=run_id,
         run_name=name or "",

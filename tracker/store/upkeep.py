@@ -19,15 +19,29 @@ if TYPE_CHECKING:
     from tracker.entities import RunInfo
 
 _NUMBER: Final = ("real", "integer")
+_TEXT: Final = ("text",)
 _KINDS: Final = {
+    ("experiments", "name"): _TEXT,
+    ("runs", "run_uuid"): _TEXT,
+    ("runs", "name"): ("text", "null"),
+    ("runs", "status"): _TEXT,
+    ("runs", "lifecycle_stage"): _TEXT,
+    ("runs", "artifact_uri"): _TEXT,
+    ("runs", "experiment_id"): ("integer",),
+    ("runs", "start_time"): ("integer", "null"),
+    ("runs", "end_time"): ("integer", "null"),
+    ("metrics", "key"): _TEXT,
+    ("metrics", "run_uuid"): _TEXT,
     ("metrics", "value"): _NUMBER,
     ("metrics", "timestamp"): ("integer",),
     ("metrics", "step"): ("integer",),
+    ("latest_metrics", "key"): _TEXT,
+    ("latest_metrics", "run_uuid"): _TEXT,
     ("latest_metrics", "value"): _NUMBER,
-    ("params", "value"): ("text",),
+    ("params", "key"): _TEXT,
+    ("params", "value"): _TEXT,
+    ("tags", "key"): _TEXT,
     ("tags", "value"): ("text", "null"),
-    ("runs", "start_time"): ("integer", "null"),
-    ("runs", "end_time"): ("integer", "null"),
 }
 # Key of a row in tracker_meta: a run whose rows are gone and whose files are still to go.
 _REMOVAL: Final = "files of removed run "
