@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Final
 
 from tracker import __version__
-from tracker.cli import change, compare, runs, serve, show, sql, team, transfer, ui, upkeep
+from tracker.cli import change, compare, models, runs, serve, show, sql, team, transfer, ui, upkeep
 from tracker.cli.console import Console, program_name
 from tracker.cli.parser import Parser, Verbs, add_database
 from tracker.cli.session import Session
@@ -56,6 +56,7 @@ move:
   pull          copy runs from an MLflow server
 
 put to use:
+  models        register models, point aliases at their versions, compare them
   serve         answer predictions of a model over HTTP
 """
 EPILOG: Final = """\
@@ -98,7 +99,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"ml-tracker {__version__}")
     add_database(parser)
     verbs = Verbs(parser)
-    for module in (runs, show, compare, sql, ui, change, upkeep, transfer, team, serve):
+    for module in (runs, show, compare, sql, ui, change, upkeep, transfer, team, models, serve):
         module.add_verbs(verbs)
     return parser
 

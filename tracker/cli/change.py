@@ -99,7 +99,7 @@ def tag(session: Session) -> None:
         NotFoundError: There is no such run or tag.
     """
     options = session.options
-    pairs = dict(_pair(text) for text in options.tags)
+    pairs = dict(pair(text) for text in options.tags)
     if not pairs and not options.remove:
         run_id = find_run(session.store, options.run).run_id
         tags = session.store.get_run(run_id).data.tags
@@ -167,7 +167,12 @@ def rename(session: Session) -> None:
     session.console.remark(f"{what} is now named {options.new!r}.")
 
 
-def _pair(text: str) -> tuple[str, str]:
+def pair(text: str) -> tuple[str, str]:
+    """The key and the value of a tag written as `KEY=VALUE`.
+
+    Raises:
+        InvalidValueError: There is no "=".
+    """
     key, equals, value = text.partition("=")
     if not equals:
         raise InvalidValueError(f"Write a tag as KEY=VALUE, not {text!r}.")

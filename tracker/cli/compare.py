@@ -40,25 +40,36 @@ def compare(session: Session) -> None:
     Raises:
         InvalidValueError: Fewer than two runs are named.
     """
-    options, console = session.options, session.console
-    infos = find_runs(session.store, options.runs)
+    infos = find_runs(session.store, session.options.runs)
     if len(infos) < _MIN_RUNS:
         raise InvalidValueError("Name two runs or more to compare.")
     runs = [session.store.get_run(info.run_id) for info in infos]
+    write_comparison(session, runs, _run_columns(runs))
+
+
+def write_comparison(session: Session, runs: Sequence[Run], titles: Sequence[Column]) -> None:
+    """Write what differs between runs and what is the same.
+
+    Args:
+        session: With the options `different` and `format`.
+        runs: At least two.
+        titles: The column of each run.
+    """
+    options, console = session.options, session.console
     different, same = _compared(runs)
     kept = different + ([] if options.different else same)
     if options.format != "table":
-        columns = [Column("field"), Column("differs"), *_run_columns(runs)]
+        columns = [Column("field"), Column("differs"), *titles]
         write(console, columns, kept, options.format)
         return
-    columns = [Column("field", style="dim"), *_run_columns(runs)]
+    columns = [Column("field", style="dim"), *titles]
     if len(runs) == _MIN_RUNS:
         columns.append(Column("change", show=_signed, right=True, style="bold"))
         different = [[*row, _change(*row[2:])] for row in different]
     _section(session, "Different", columns, different)
     if not options.different:
         console.line()
-        columns = [Column("field", style="dim"), Column("value", "in all", show=_shown)]
+        columns = [Column("field", style="dim"), Column("value", "in all", show=shown)]
         _section(session, "The same", columns, [row[:3] for row in same])
 
 
@@ -119,12 +130,13 @@ def _run_columns(runs: Sequence[Run]) -> list[Column]:
         Column(
             run.info.run_id,
             name if names.count(name) == 1 else f"{name} {run.info.run_id[:SHORT_ID]}",
-            show=_shown,
+            show=shown,
             right=True,
         )
         for run, name in zip(runs, names, strict=True)
     ]
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value in a table."""
     return text.number(value) if isinstance(value, float) else str(value)

@@ -58,6 +58,8 @@ class VerbParser(Parser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Parse all arguments; none is left for the parser of the verbs."""
+        if self._subparsers is not None:  # The parser of one of them does it.
+            return super().parse_known_args(args, namespace)
         if self._is_parsing:  # Python up to 3.11 comes back here for options and for the rest.
             return super().parse_known_args(args, namespace)
         self._is_parsing = True
@@ -68,17 +70,40 @@ class VerbParser(Parser):
 
 
 class Verbs:
-    """Adds verbs to a parser."""
+    """Adds verbs to a parser.
 
-    def __init__(self, parser: Parser) -> None:
+    Args:
+        parser: The program's, or that of a group of verbs.
+        group: The name of the group.
+    """
+
+    def __init__(self, parser: Parser, group: str = "") -> None:
         self._given = parser.given
         self._subparsers = parser.add_subparsers(
-            dest="verb",
+            dest=f"{group}_verb" if group else "verb",
             metavar="VERB",
             help=argparse.SUPPRESS,
-            prog=program_name(),
+            prog=f"{program_name()} {group}".rstrip(),
             parser_class=VerbParser,
+            required=bool(group),
         )
+
+    def add_group(self, name: str, description: str) -> Verbs:
+        """Add a verb that has verbs of its own, such as `models show`.
+
+        Args:
+            name: The verb.
+            description: Its help, which lists its verbs.
+        """
+        parser = self._subparsers.add_parser(
+            name,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        parser.given = self._given
+        add_database(parser, argparse.SUPPRESS)
+        return Verbs(parser, name)
 
     def add(
         self, name: str, summary: str, action: Action, *, examples: str = ""

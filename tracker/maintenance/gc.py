@@ -14,13 +14,14 @@ from tracker.files.atomic import leftovers
 from tracker.files.local import LocalArtifacts
 from tracker.files.store import reason_of
 from tracker.maintenance.run_files import blob_stores
-from tracker.store import upkeep
+from tracker.store import models, upkeep
+from tracker.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracker.client import TrackingClient
-    from tracker.entities import RunInfo
+    from tracker.entities import ModelVersion, RunInfo
     from tracker.files import ArtifactStore
     from tracker.files.blobs import Blob, BlobStore
 
@@ -111,7 +112,15 @@ class Collector:
         return self.garbage
 
     def _can_be_removed(self, info: RunInfo) -> bool:
-        """Whether the run's files can be found and are its own; if not, its rows stay too."""
+        """Whether no model's version needs the run, and its files can be found and are its own.
+
+        If not, its rows stay too.
+        """
+        with self._database.read() as connection:
+            versions = models.versions_of_runs(connection, [info.run_id])
+        if versions:
+            self.garbage.troubles.append(_in_use(info, versions))
+            return False
         try:
             self._store_of(info.run_id, info.artifact_uri)
         except AbsentFilesError:
@@ -232,6 +241,15 @@ class Collector:
         with suppress(DatabaseLockedError):
             self.garbage.shrunk = upkeep.shrink(self._database, vacuum=free_bytes > 0)
         self.garbage.database_after = _size_on_disk(self._database.path)
+
+
+def _in_use(info: RunInfo, versions: list[ModelVersion]) -> str:
+    first = versions[0]
+    others = f" and {plural(len(versions) - 1, 'other')}" if len(versions) > 1 else ""
+    return (
+        f"Run {info.run_id} stays: version {first.version} of the registered model "
+        f"{first.name!r}{others} would lose its files; delete the version first"
+    )
 
 
 def _files_below(root: Path) -> Iterator[Path]:

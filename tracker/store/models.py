@@ -221,6 +221,20 @@ def search_versions(
     return _versions(connection, rows)
 
 
+def versions(connection: sqlite3.Connection, name: str) -> list[ModelVersion]:
+    """All versions of a model, the newest first."""
+    rows = connection.execute(
+        f"""
+        SELECT {_VERSION}
+        FROM model_versions
+        WHERE name = ? AND current_stage <> ?
+        ORDER BY version DESC
+        """,
+        (name, DELETED),
+    ).fetchall()
+    return _versions(connection, rows)
+
+
 def latest_versions(connection: sqlite3.Connection, names: Sequence[str]) -> list[ModelVersion]:
     """The newest version of each stage of some models, by number."""
     rows = connection.execute(
@@ -242,15 +256,21 @@ def latest_versions(connection: sqlite3.Connection, names: Sequence[str]) -> lis
 
 
 def versions_of_runs(connection: sqlite3.Connection, run_ids: Sequence[str]) -> list[ModelVersion]:
-    """The versions that were made from these runs."""
+    """The versions that were made from these runs or whose files are among theirs."""
     rows = connection.execute(
         f"""
         SELECT {_VERSION}
         FROM model_versions
-        WHERE run_id IN (SELECT value FROM json_each(?)) AND current_stage <> ?
+        WHERE current_stage <> ?
+          AND EXISTS (
+            SELECT 1
+            FROM json_each(?) AS run
+            WHERE model_versions.run_id = run.value
+               OR instr(model_versions.source, '/' || run.value || '/') > 0
+          )
         ORDER BY name, version
         """,
-        (json.dumps(list(run_ids)), DELETED),
+        (DELETED, json.dumps(list(run_ids))),
     ).fetchall()
     return _versions(connection, rows)
 

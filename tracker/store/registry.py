@@ -188,6 +188,16 @@ class Registry:
             models.require_model(connection, name)
             return models.latest_versions(connection, [name])
 
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions of a model, the newest first.
+
+        Raises:
+            NotFoundError: There is no such model.
+        """
+        with self.database.read() as connection:
+            models.require_model(connection, name)
+            return models.versions(connection, name)
+
     def search_versions(
         self, filter_string: str | None, order_by: Sequence[str] | None, limit: int, offset: int
     ) -> list[ModelVersion]:

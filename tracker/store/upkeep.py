@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker import schema
 from tracker.sqlite_errors import translate
+from tracker.store import models
 from tracker.store.runs import COLUMNS, info_of
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ def remove_run(connection: sqlite3.Connection, info: RunInfo, deleted_before: in
         deleted_before: In ms since the epoch.
 
     Returns:
-        False if the run was restored, deleted again later, or removed by someone else meanwhile.
+        False if the run was restored, deleted again later, registered as a model's version, or
+        removed by someone else meanwhile.
     """
     run_id = info.run_id
     found = connection.execute(
@@ -157,7 +159,7 @@ def remove_run(connection: sqlite3.Connection, info: RunInfo, deleted_before: in
         """,
         (run_id, deleted_before),
     ).fetchone()
-    if found is None:
+    if found is None or models.versions_of_runs(connection, [run_id]):
         return False
     for table, column in _referring(connection, "runs", "run_uuid"):
         connection.execute(f"DELETE FROM {_quoted(table)} WHERE {_quoted(column)} = ?", (run_id,))
