@@ -3,7 +3,7 @@
 The policy: a signal handler may end the process next, so what it writes is committed at once. If
 it interrupts a write transaction of its own thread, that transaction is rolled back, the rest of
 it goes into one that is never committed, and the whole is retried (`retry_if_interrupted`). If it
-interrupts a reader, it writes through a connection of its own and the reader keeps its picture.
+interrupts a reader, it writes through a second connection and the reader keeps its picture.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Connection(sqlite3.Connection):
     # Whether a `WriteTransaction` is open, and how many a signal handler interrupted.
     writing: bool = False
     interrupted: int = 0
+    # Through which handlers write that interrupted a reader of this one.
+    second: Connection | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"check_same_thread": False})
@@ -71,8 +73,10 @@ class WriteTransaction:
         self._path = path
         self._afterwards: Callable[[], object] | None = None
         if connection.in_transaction and not connection.writing:
-            connection = connect()
-            self._afterwards = connection.close
+            if connection.second is None:
+                connection.second = connect()
+                self._afterwards = partial(_close_second, connection)
+            connection = connection.second
         self._connection = connection
 
     def __enter__(self) -> sqlite3.Connection:
@@ -146,6 +150,12 @@ def roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
         with suppress(sqlite3.Error):  # The first error is the one to report.
             connection.execute("ROLLBACK")
+
+
+def _close_second(connection: Connection) -> None:
+    second, connection.second = connection.second, None
+    if second is not None:
+        second.close()
 
 
 _inherited: list[Connection] = []

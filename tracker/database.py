@@ -205,8 +205,11 @@ class Database:
         """A new connection, for the caller to close.
 
         Raises:
-            DatabaseError: The file cannot be opened.
+            DatabaseError: The file cannot be opened, or is not the one that was opened first.
         """
+        if self.inode is not None:
+            self._next_unlink_check = 0.0
+            self.refuse_removed_file()
         try:
             connection = sqlite3.connect(
                 self._uri(),
@@ -229,7 +232,10 @@ class Database:
         return connection
 
     def _uri(self) -> str:
-        return read_only_uri(self.path) if self.read_only else self.path.as_uri()
+        if self.read_only:
+            return read_only_uri(self.path)
+        # A thread that connects later must not make a removed file anew, and empty.
+        return self.path.as_uri() if self.inode is None else f"{self.path.as_uri()}?mode=rw"
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -252,16 +258,18 @@ class Database:
         """
         if time.monotonic() < self._next_unlink_check:
             return
-        self._next_unlink_check = time.monotonic() + UNLINK_CHECK_SECONDS
-        try:
-            gone = self.inode is not None and self.path.stat().st_ino != self.inode
-        except OSError:
-            gone = True
-        if gone:
+        if self._is_removed():
             raise DatabaseError(
                 f"The tracking database {str(self.path)!r} was removed or replaced while in use; "
                 f"what is logged now would be lost. Restore the file, then start again."
             )
+        self._next_unlink_check = time.monotonic() + UNLINK_CHECK_SECONDS
+
+    def _is_removed(self) -> bool:
+        try:
+            return self.inode is not None and self.path.stat().st_ino != self.inode
+        except OSError:
+            return True
 
 
 def read_only_uri(path: Path) -> str:

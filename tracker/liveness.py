@@ -81,7 +81,7 @@ def reap(store: Store) -> list[str]:
         return []
     with (
         store.database.busy_timeout(BUSY_TIMEOUT_SECONDS),
-        suppress(InvalidStateError),
+        suppress(InvalidStateError, OSError),
         recovered(store.database, store.insert_points) as abandoned,
     ):
         return [run.run_id for run in abandoned if _fail(store, run)]

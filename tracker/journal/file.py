@@ -67,12 +67,11 @@ class JournalFile:
     """
 
     def __init__(self, folder: Path, runs: Mapping[str, int]) -> None:
-        self.path = f"{folder}/{os.urandom(8).hex()}.journal"
         self.reader = records.Reader()
         # By run and keys. Rows of another file have other layouts: they go where the file goes.
         self.layouts: dict[tuple[str, tuple[str, ...]], PackRow] = {}
         self._numbers = count()
-        self._descriptor = _create_locked(self.path)
+        self.path, self._descriptor = _create_locked(folder)
         self.append(records.pack_start(f"process {os.getpid()} on {platform.node()}", runs))
         self.start_bytes = self.status().st_size
 
@@ -192,24 +191,29 @@ def write_abandoned(folder: Path, process: str, runs: Mapping[str, int]) -> None
         runs: What it worked on, and since when in ms since the epoch.
     """
     folder.mkdir(exist_ok=True)
-    (folder / f"{os.urandom(8).hex()}.journal").write_bytes(records.pack_start(process, runs))
+    Path(_new_path(folder)).write_bytes(records.pack_start(process, runs))
 
 
-def _create_locked(path: str) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | _FLAGS
-    Path(path).parent.mkdir(exist_ok=True)
-    if Path(path).parent.is_symlink():
-        raise OSError(errno.ELOOP, "the folder is a link", path)
+def _create_locked(folder: Path) -> tuple[str, int]:
+    """The path and the descriptor of a new file that this process holds."""
+    folder.mkdir(exist_ok=True)
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "the folder is a link", str(folder))
     while True:
-        descriptor = os.open(path, flags, 0o644)
+        path = _new_path(folder)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | _FLAGS, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _locked(descriptor, exclusive=True) and _is_at(path, descriptor):
+                return path, descriptor
         except OSError:
             os.close(descriptor)
+            os.unlink(path)  # noqa: PTH108
             raise
-        if _is_at(path, descriptor):
-            return descriptor
-        os.close(descriptor)  # Taken for an abandoned one between the two, and removed.
+        os.close(descriptor)  # Somebody took it for an abandoned one between the two.
+
+
+def _new_path(folder: Path) -> str:
+    return f"{folder}/{os.urandom(8).hex()}.journal"
 
 
 def _locked(descriptor: int, *, exclusive: bool) -> bool:

@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 # half a millisecond, however few its points.
 FOLD_SECONDS: Final = 0.15
 ROTATE_BYTES: Final = 1 << 20
+# Of databases used before.
+MOST_UNUSED: Final = 8
+# Then the thread ends, and with it its connection, until the next point.
+IDLE_SECONDS: Final = 30.0
 # What a process logs while another holds the database's write lock; then it waits too.
 MOST_UNFOLDED_BYTES: Final = 64 << 20
 
@@ -78,6 +82,11 @@ class Journal:
         self._is_dirty = False  # Points may be in the file that are not in the database.
         self._must_fold = False  # Before the next row: a fold failed, or there are too many.
         self._unfolded_bytes = 0
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether it names no run, and every point is in the database."""
+        return not self.runs and not self._is_dirty
 
     def append(
         self,
@@ -173,11 +182,17 @@ class Journal:
         """Fold, and leave a file only if it names runs or holds points. Later calls do nothing."""
         with suppress(TrackerError, OSError):
             self.fold()
-        with self._fold_lock, self._lock:
+        with self.at_rest():
             self._is_closed = True
-            if not self.runs and not self._is_dirty:
+            if self.is_unused:
                 self._file.remove()
         self._wake_thread()
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Nobody appends or folds in the block."""
+        with self._fold_lock, self._lock:
+            yield
 
     def abandon(self) -> None:
         """Close the files of a database that is not there any more, or of the parent process."""
@@ -271,7 +286,7 @@ class Journal:
         if may_remove:
             while self._retired:
                 self._retired.pop().remove()
-        if self._is_appending:  # The interrupted call is about to write.
+        if self._is_appending or self._is_closed:  # The interrupted call is about to write.
             return
         position = self._file.reader.position
         mark = pack_folded(position)
@@ -288,14 +303,23 @@ class Journal:
         if not self._has_thread:
             self._has_thread = True
             # Not `threading.Thread`, whose start takes locks that a signal handler would wait for.
-            with suppress(RuntimeError):  # The interpreter ends: the last fold is `close`.
+            try:
                 _thread.start_new_thread(self._keep_folding, ())
+            except RuntimeError:  # The interpreter ends, or there are too many: see `close`.
+                self._has_thread = False
         with suppress(RuntimeError):  # It is awake.
             self._wake.release()
 
+    def _is_idle(self) -> bool:
+        """Wait for something to do; if there is nothing for long, this thread is to end."""
+        if self._wake.acquire(timeout=IDLE_SECONDS):
+            return False
+        with self._lock:
+            self._has_thread = self._is_dirty
+            return not self._is_dirty
+
     def _keep_folding(self) -> None:
-        while not self._is_closed:
-            self._wake.acquire()
+        while not self._is_closed and not self._is_idle():
             while self._is_dirty and not self._is_closed:
                 time.sleep(FOLD_SECONDS)
                 try:
@@ -338,7 +362,9 @@ class _Journals:
                     self.opened[key] = earlier
                     return earlier
                 if earlier is not None:
-                    earlier.abandon()
+                    with earlier.at_rest():
+                        earlier.abandon()
+                self._close_unused()
                 self.opened[key] = Journal(database, insert)
                 fold_hooks[key] = self.opened[key].fold
                 self._close_with_worker()
@@ -352,6 +378,13 @@ class _Journals:
             finally:
                 self.is_opening = False
         return self.opened.get(key)
+
+    def _close_unused(self) -> None:
+        """Each keeps a file open, and a connection in its thread."""
+        for key, journal in list(self.opened.items())[:-MOST_UNUSED]:
+            if journal.is_unused:
+                journal.close()
+                del self.opened[key], fold_hooks[key]
 
     def _close_with_worker(self) -> None:
         """A worker of multiprocessing ends without `atexit`."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MAGIC: Final = b"ml-tracker journal 1\n"
 # A longer row is not packed; a longer frame is not read.
 MAX_FRAME_BYTES: Final = 1 << 18
+_MAX_PROCESS: Final = 200
 
 _CRC: Final = Struct("<I")
 _HEAD: Final = Struct("<IIIIqq")
@@ -167,7 +168,7 @@ class Reader:
             return False
         text = payload.decode(errors="replace")
         if kind == Kind.OPEN:
-            self.process = text.removeprefix(MAGIC.decode())
+            self.process = text[len(MAGIC) :][:_MAX_PROCESS]
             return payload.startswith(MAGIC)
         if kind == Kind.HOLD and is_run_id(text):
             self.runs[text] = timestamp

@@ -60,7 +60,9 @@ def recovered(database: Database, insert: Insert) -> Iterator[list[Abandoned]]:
         InvalidStateError: A signal handler has interrupted its own thread's recovery.
     """
     folder = live_folder(database.path)
-    if not any(map(_is_free, journal_paths(folder))):
+    paths = journal_paths(folder)
+    # What looks held may be held by one that recovers it: wait for that one.
+    if not paths or not ((folder / LOCK_NAME).exists() or any(map(_is_free, paths))):
         yield []
         return
     with exclusive(folder / LOCK_NAME), ExitStack() as opened:
