@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tracker import __version__
 from tracker.cli import change, compare, models, runs, serve, show, sql, team, transfer, ui, upkeep
 from tracker.cli.console import Console, program_name
-from tracker.cli.parser import Parser, Verbs, add_database
+from tracker.cli.parser import MainParser, Verbs, add_database
 from tracker.cli.session import Session
 from tracker.exceptions import TrackerError
 from tracker.files.store import reason_of
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_streams()
     try:
         parser = build_parser()
-        options = parser.parse_args(arguments)
+        options = parser.parse_args(_without_help_verb(arguments))
         code = _run(options) if options.verb else _explain(parser)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -86,9 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def build_parser() -> Parser:
+def build_parser() -> MainParser:
     """The parser with all verbs."""
-    parser = Parser(
+    parser = MainParser(
         prog=program_name(),
         usage="%(prog)s [--db FILE] VERB …",
         description=DESCRIPTION,
@@ -104,7 +104,13 @@ def build_parser() -> Parser:
     return parser
 
 
-def _explain(parser: Parser) -> int:
+def _without_help_verb(arguments: Sequence[str] | None) -> Sequence[str]:
+    """`help VERB` as `VERB --help`."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return [*given[1:2], "--help"] if given[:1] == ["help"] else given
+
+
+def _explain(parser: MainParser) -> int:
     parser.print_help()
     return NO_VERB
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -46,6 +47,16 @@ class Console:
         self.width = shutil.get_terminal_size().columns if self.is_terminal else None
         self.now = now_ms()
         self._colors = self.is_terminal and wants_color()
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of results, in lower case."""
+        return str(getattr(self.out, "encoding", None) or "utf-8").lower()
+
+    def use_utf8(self) -> None:
+        """Write results in UTF-8 from here on, whatever the environment says."""
+        if isinstance(self.out, io.TextIOWrapper):
+            self.out.reconfigure(encoding="utf-8")
 
     def line(self, text: str = "") -> None:
         """Write one line of clean text."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from tracker.cli.console import program_name
 from tracker.cli.tables import FORMATS
 from tracker.environment import TRACKER_URI
+from tracker.text import closest
 from tracker.validation import MAX_RESULTS
 
 if TYPE_CHECKING:
@@ -20,6 +21,30 @@ if TYPE_CHECKING:
 ALL: Final = MAX_RESULTS
 _HELP_WIDTH: Final = 79
 _SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?) ?([kmgt]?)b?", re.IGNORECASE)
+
+# Verbs of other programs.
+_HABITS: Final = {
+    "ls": "runs",
+    "list": "runs",
+    "search": "runs",
+    "rm": "delete",
+    "remove": "delete",
+    "mv": "rename",
+    "undelete": "restore",
+    "dashboard": "ui",
+    "server": "ui",
+    "view": "ui",
+    "info": "show",
+    "diff": "compare",
+    "query": "sql",
+    "clean": "gc",
+    "vacuum": "gc",
+    "fsck": "check",
+    "doctor": "check",
+    "download": "artifacts",
+    "files": "artifacts",
+    "sync": "push",
+}
 
 Action: TypeAlias = "Callable[[Session], int | None]"
 
@@ -49,6 +74,17 @@ class Parser(argparse.ArgumentParser):
         self.given: set[str] = set()
         for name in (None, "store"):
             self.register("action", name, _Once)
+
+
+class MainParser(Parser):
+    """The parser of the program, which names the nearest verb for one that does not exist."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:  # noqa: SLF001
+            hint = _HABITS.get(value) or closest(value, action.choices)
+            nearest = f"; did you mean {hint!r}?" if hint else f": see `{program_name()} --help`"
+            raise argparse.ArgumentError(None, f"there is no verb {value!r}{nearest}")
+        super()._check_value(action, value)
 
 
 class VerbParser(Parser):
@@ -154,7 +190,8 @@ def add_format(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=FORMATS,
         default="table",
-        help="table shortens what it shows, json and csv are exact (default: table)",
+        help="table shortens what it shows; json and csv are exact, except that csv puts an "
+        "apostrophe before a text that a spreadsheet would execute (default: table)",
     )
 
 

@@ -13,6 +13,7 @@ from tracker.entities import ViewType
 from tracker.exceptions import InvalidValueError
 from tracker.lookup import SHORT_ID, experiment_ids
 from tracker.store import lookup
+from tracker.tags import MLFLOW_RUN_NOTE, MLFLOW_SOURCE_NAME
 
 if TYPE_CHECKING:
     import argparse
@@ -36,9 +37,18 @@ _ALIASES: Final = {
     "duration": "duration_seconds",
     "user": "user_id",
     "stage": "lifecycle_stage",
+    "note": f"tags.{MLFLOW_RUN_NOTE}",
+    "description": f"tags.{MLFLOW_RUN_NOTE}",
+    "source": f"tags.{MLFLOW_SOURCE_NAME}",
 }
 _QUALITY: Final = re.compile("acc|loss|err|score|auc|f1|mse|mae|r2|perplex|reward|precision|recall")
-_GROUPS: Final = ("metrics", "params", "tags")
+_GROUPS: Final[tuple[lookup.Group, ...]] = ("metrics", "params", "tags")
+_GROUP_OF: Final[Mapping[str, lookup.Group]] = {
+    "metric": "metrics",
+    "parameter": "params",
+    "tag": "tags",
+}
+_NOUNS: Final = {"metrics": "the metric", "params": "the parameter", "tags": "the tag"}
 _EXAMPLES: Final = """\
   runs --experiment MNIST --order "metrics.test_accuracy DESC" --limit 5
   runs --filter "metrics.val_loss < 0.3 AND params.lr BETWEEN 0.001 AND 0.1"
@@ -115,10 +125,31 @@ def list_runs(session: Session) -> None:
     chosen = named or _default_fields(session, fields, found)
     rows = [[field.get(run) for field in chosen] for run in found]
     write(console, [field.column for field in chosen], rows, options.format)
+    _name_unknown_keys(session, [field.column.name for field in named])
     if not found:
         console.remark("No run matches." if options.filter else "There are no runs here.")
     elif found.token:
         console.remark(f"… the first {text.plural(limit, 'run')}; --limit 0 shows all")
+
+
+def _name_unknown_keys(session: Session, columns: Sequence[str]) -> None:
+    """Say which metrics, parameters and tags no run has: a mistyped one matches nothing."""
+    from tracker.search import logged_fields  # noqa: PLC0415
+
+    options = session.options
+    asked = [(_GROUP_OF[f.entity], f.key) for f in logged_fields(options.filter, options.order)]
+    asked += [
+        (group, name.removeprefix(f"{group}."))
+        for name in columns
+        for group in _GROUPS
+        if name.startswith(f"{group}.")
+    ]
+    with session.store.database.read() as connection:
+        for group, key in dict.fromkeys(asked):
+            if lookup.has_key(connection, group, key):
+                continue
+            hint = text.did_you_mean(key, lookup.known_keys(connection, group)) or "."
+            session.console.remark(f"warning: No run has {_NOUNS[group]} {key!r}{hint}")
 
 
 def _add_stages(parser: argparse.ArgumentParser) -> None:
@@ -182,10 +213,10 @@ class Fields:
         Raises:
             InvalidValueError: There is none; the message names the nearest.
         """
-        group, dot, key = name.partition(".")
+        proper = _ALIASES.get(name, name)
+        group, dot, key = proper.partition(".")
         if dot and group in _GROUPS:
             return _logged(group, key)
-        proper = _ALIASES.get(name, name)
         if proper not in self._attributes:
             known = [*self._attributes, *_ALIASES]
             hint = text.did_you_mean(name, known, list_all=True)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Format = Literal["table", "json", "csv"]
 FORMATS: Final = ("table", "json", "csv")
 
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf", re.IGNORECASE)
 _GAP: Final = "  "
 _NARROWEST: Final = 8
 # JSON escapes only C0 by itself; inside a string any character may be written as \uXXXX.
@@ -57,18 +59,20 @@ def write(
     format: Format,
 ) -> None:
     """Write rows of values; a table shortens them, JSON and CSV do not."""
-    if format == "json":
+    if format == "csv":
+        _write_csv(console, columns, rows)
+    elif format == "json":
         names = [column.name for column in columns]
         write_json(console, [dict(zip(names, _exact(columns, row), strict=True)) for row in rows])
-    elif format == "csv":
-        _write_csv(console, columns, rows)
     else:
         _write_table(console, columns, rows)
 
 
 def write_json(console: Console, value: Any) -> None:
     """Write JSON; NaN and ±infinity become strings, as in protobuf's JSON."""
-    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    # Only Unicode encodings can write every character as it is.
+    is_ascii = not console.encoding.startswith("utf")
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=is_ascii, allow_nan=False)
     console.line(_RAW_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
@@ -78,12 +82,14 @@ def cell(value: Any) -> str:
 
 
 def _write_csv(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> None:
+    if not console.is_terminal:
+        console.use_utf8()
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([column.name for column in columns])
     for row in rows:
         # A file gets the exact values; control characters could steer a terminal.
-        values = _exact(columns, row)
+        values = [_inert(value) for value in _exact(columns, row)]
         writer.writerow(map(cell, values) if console.is_terminal else values)
         console.out.write(buffer.getvalue())
         buffer.seek(0)
@@ -102,6 +108,13 @@ def _write_table(
     console.line(_joined(console, columns, titles, widths, "bold"))
     for cells in shown:
         console.line(_joined(console, columns, cells, widths, None))
+
+
+def _inert(value: Any) -> Any:
+    """The value, with an apostrophe before a text that a spreadsheet would take for a formula."""
+    if isinstance(value, str) and value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
 
 
 def _shown(column: Column, value: Any) -> str:

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.search.compiler import Search as Search
+    from tracker.search.syntax import Field
 
-__all__ = ["compile_experiment_search", "compile_run_search"]
+__all__ = ["compile_experiment_search", "compile_run_search", "logged_fields"]
 
 
 def compile_run_search(filter_string: str | None, order_by: Sequence[str] | None) -> Search:
@@ -57,6 +58,30 @@ def compile_run_search(filter_string: str | None, order_by: Sequence[str] | None
     tree = parse_filter(filter_string or "", RUN_FIELDS)
     orderings = parse_order_by(order_by or [], RUN_FIELDS)
     return compile_search(RUNS, tree, orderings, ["runs.start_time DESC", "runs.run_uuid"])
+
+
+def logged_fields(filter_string: str | None, order_by: Sequence[str] | None) -> list[Field]:
+    """The metrics, parameters and tags that a filter and an order of runs name, each once.
+
+    Raises:
+        FilterError: The filter or an entry of order_by cannot be read.
+    """
+    from tracker.search.fields import RUN_FIELDS  # noqa: PLC0415
+    from tracker.search.parser import parse_filter, parse_order_by  # noqa: PLC0415
+    from tracker.search.syntax import Comparison, Entity, Not  # noqa: PLC0415
+
+    found: list[Field] = []
+    tree = parse_filter(filter_string or "", RUN_FIELDS)
+    nodes = [tree] if tree is not None else []
+    while nodes:
+        node = nodes.pop(0)
+        if isinstance(node, Comparison):
+            found.append(node.field)
+        else:
+            nodes[:0] = [node.term] if isinstance(node, Not) else node.terms
+    found += [ordering.field for ordering in parse_order_by(order_by or [], RUN_FIELDS)]
+    logged = (Entity.METRIC, Entity.PARAM, Entity.TAG)
+    return [field for field in dict.fromkeys(found) if field.entity in logged]
 
 
 def compile_experiment_search(filter_string: str | None, order_by: Sequence[str] | None) -> Search:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tracker.entities import Metric
 from tracker.numbers import read_int, read_value
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import sqlite3
 
     from tracker.entities import RunInfo, ViewType
+
+
+Group: TypeAlias = Literal["metrics", "params", "tags"]
+_TABLES: Final = {"metrics": "latest_metrics", "params": "params", "tags": "tags"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,20 @@ def runs_with_name_prefix(connection: sqlite3.Connection, prefix: str, limit: in
 def runs_named(connection: sqlite3.Connection, name: str, limit: int) -> list[RunInfo]:
     """Runs of this name, the active and the newest first."""
     return _runs(connection, "name = :text", name, limit)
+
+
+def has_key(connection: sqlite3.Connection, group: Group, key: str) -> bool:
+    """Whether any run of the file has this metric, parameter or tag."""
+    row = connection.execute(f"SELECT 1 FROM {_TABLES[group]} WHERE key = ? LIMIT 1", (key,))
+    return row.fetchone() is not None
+
+
+def known_keys(connection: sqlite3.Connection, group: Group) -> list[str]:
+    """All metrics, parameters or tags of the file."""
+    rows = connection.execute(
+        f"SELECT DISTINCT key FROM {_TABLES[group]} WHERE typeof(key) = 'text' ORDER BY key"
+    )
+    return [key for (key,) in rows]
 
 
 def run_names(connection: sqlite3.Connection, limit: int) -> list[str]:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
+from tracker.__main__ import main
 from tracker.client import TrackingClient
 
 
@@ -140,3 +142,60 @@ def test_gc_frees_other_runs_beside_one_whose_files_nobody_can_find(cli, without
     assert said.out.startswith("1 deleted run and ")
     assert f"Run {without_location} stays: " in said.err
     assert "There is no run" in cli("show", runs["broken"]).err
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        ("rnus", "there is no verb 'rnus'; did you mean 'runs'?"),
+        ("ls", "there is no verb 'ls'; did you mean 'runs'?"),
+        ("list", "there is no verb 'list'; did you mean 'runs'?"),
+        ("expor", "there is no verb 'expor'; did you mean 'export'?"),
+        ("dashboard", "there is no verb 'dashboard'; did you mean 'ui'?"),
+        ("qqq", "there is no verb 'qqq': see `"),
+    ],
+)
+def test_an_unknown_verb_names_the_nearest(cli, capfd, verb, said):
+    with pytest.raises(SystemExit, match="2"):
+        cli(verb)
+    assert said in capfd.readouterr().err
+
+
+def test_help_is_a_verb_too(capfd):
+    for arguments, heading in ((["help"], "usage:"), (["help", "runs"], "--filter")):
+        with pytest.raises(SystemExit, match="0"):
+            main([*arguments])
+        assert heading in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--order", "metrics.los"], "No run has the metric 'los'; did you mean 'loss'?"),
+        (["-f", "metrics.accurcy > 0.5"], "No run has the metric 'accurcy'; did you mean"),
+        (
+            ["-f", "NOT (params.lr = 1 OR tags.stgae = 'x')"],
+            "the tag 'stgae'; did you mean 'stage'",
+        ),
+        (["-f", "params.hidden_sise < 3"], "No run has the parameter 'hidden_sise'; did you mean"),
+        (["-c", "name,metrics.acuracy"], "No run has the metric 'acuracy'; did you mean"),
+        (["-c", "params.zzz"], "No run has the parameter 'zzz'.\n"),
+    ],
+)
+def test_a_key_that_no_run_has_is_named_with_the_nearest(cli, runs, arguments, said):
+    assert runs
+    found = cli("runs", *arguments)
+    assert (found.code, said in found.err) == (0, True)
+
+
+def test_a_key_that_some_run_has_is_not_named(cli, runs):
+    assert runs
+    said = cli("runs", "-f", "metrics.loss < 0", "-c", "name,tags.stage", "-o", "params.batch_size")
+    assert "warning" not in said.err
+
+
+@pytest.mark.parametrize("column", ["note", "description"])
+def test_the_note_is_a_column(cli, runs, column):
+    assert runs
+    said = cli("runs", "-c", f"name,{column}", "--format", "json")
+    assert {"First.\nSecond."} <= {run["tags.mlflow.note.content"] for run in json.loads(said.out)}

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import pty
 import re
@@ -134,3 +137,49 @@ def test_clean_text_is_harmless_whatever_it_was(text):
 @given(st.text(), st.integers(1, 40))
 def test_cut_text_fits(text, width):
     assert display_width(cut(clean(text), width)) <= width
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """A database whose run has parameters that are hard to write."""
+    client = TrackingClient(tmp_path / "tracking.db")
+    run_id = client.create_run("0", run_name="ünï").info.run_id
+    values = {"odd": "ünï – 数字 \x1b[2J", "formula": "=1+1", "at": "@SUM(1)", "minus": "-2+3",
+              "number": "-0.5", "plus": "+1e-3", "option": "-adam", "tab": "\t=1"}  # fmt: skip
+    client.log_params(run_id, values)
+    return tmp_path / "tracking.db", values
+
+
+def written(database, encoding, *arguments):
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "tracker", "--db", database, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, env=environment).stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize("verb", [["runs"], ["show", "ünï"], ["sql", "SELECT value FROM params"]])
+def test_json_is_json_whatever_the_encoding(odd, encoding, verb):
+    database, values = odd
+    found = json.loads(written(database, encoding, *verb, "--format", "json").decode(encoding))
+    assert values["odd"] in list(strings(found))
+
+
+def strings(value):
+    """Every string in a JSON value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from strings(each)
+    elif isinstance(value, str):
+        yield value
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_csv_is_utf_8_and_holds_no_formulas(odd, encoding):
+    database, values = odd
+    text = written(database, encoding, "runs", "--format", "csv").decode("utf-8")
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    found = {key: row[f"params.{key}"] for key in values}
+    escaped = ("formula", "at", "minus", "option", "tab")
+    assert found == {key: f"'{text}" if key in escaped else text for key, text in values.items()}
