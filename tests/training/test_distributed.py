@@ -76,7 +76,7 @@ def test_processes_that_were_interrupted_go_on_by_the_command_that_they_print(
     done = interrupt(study_file, sent, *long, processes=2)
     told = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(told) == 1
-    command = shlex.split(told[0].partition("go on with: ")[2])
+    command = shlex.split(told[0].partition("resume with: ")[2])
     assert subprocess.run(command, check=False, capture_output=True, timeout=120).returncode == 0
     assert launched(study_file, 2, *long).returncode == 0
     client = TrackingClient(study_file.parent / "tracking.db")

@@ -114,7 +114,7 @@ def test_the_printed_command_works_as_it_stands(study_file, interrupt):
     places = ("--data-root", str(named.parent / "images"), "--set", "tracking.database=my.db")
     long = ("--only", "default", "--set", "model_configs.default.max_epochs=40")
     done = interrupt(named, signal.SIGINT, *long, *places)
-    command = done.stderr.strip().partition("go on with: ")[2]
+    command = done.stderr.strip().partition("resume with: ")[2]
     again = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)  # noqa: S602
     assert again.returncode == 0, again.stderr
     assert "FINISHED" in again.stdout
