@@ -77,6 +77,7 @@ _MODULES = (
     "sandbox",
     "search",
     "sklearn",
+    "sweep",
     "tags",
     "text",
     "tracking",

@@ -42,6 +42,17 @@ TRACKER_ONNX_FAILURE: Final = "tracker.onnx.failure"
 TRACKER_PID: Final = "tracker.pid"
 TRACKER_PYTHON: Final = "tracker.python"
 TRACKER_RUN_ID: Final = "tracker.run_id"
+# Of a sweep's run: its space and settings as JSON, the trials asked for, the best trial's run.
+TRACKER_SWEEP_SPACE: Final = "tracker.sweep.space"
+TRACKER_SWEEP_SETTINGS: Final = "tracker.sweep.settings"
+TRACKER_SWEEP_TRIALS: Final = "tracker.sweep.trials"
+TRACKER_SWEEP_BEST: Final = "tracker.sweep.best"
+# Of a trial's run: its number, parameters as JSON, state, value, and whose parameters it retries.
+TRACKER_SWEEP_TRIAL: Final = "tracker.sweep.trial"
+TRACKER_SWEEP_PARAMS: Final = "tracker.sweep.params"
+TRACKER_SWEEP_STATE: Final = "tracker.sweep.state"
+TRACKER_SWEEP_VALUE: Final = "tracker.sweep.value"
+TRACKER_SWEEP_RETRY_OF: Final = "tracker.sweep.retry_of"
 
 # Why a run failed; removed when it runs again.
 FAILURE_TAGS: Final = (TRACKER_FAILURE_REASON, TRACKER_EXCEPTION_TYPE, TRACKER_EXCEPTION_MESSAGE)

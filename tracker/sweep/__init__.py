@@ -1,0 +1,49 @@
+"""Search for good parameters: a sweep is a run, its trials are child runs.
+
+Needs Optuna (`pip install 'ml-tracker[sweep]'`), which is imported at the first ask.
+"""
+
+from tracker.sweep.proposals import importances
+from tracker.sweep.search import Sweep
+from tracker.sweep.settings import PRUNERS, SAMPLERS, SweepSettings
+from tracker.sweep.space import Choices, Parameter, Range, Space, parse_space
+from tracker.sweep.supervisor import Job, Plan, supervise
+from tracker.sweep.sweep_run import (
+    SweepRun,
+    SweepStoppedError,
+    Trial,
+    TrialPruned,
+    claim,
+    find_sweep,
+    read_sweep,
+    search_sweeps,
+)
+from tracker.sweep.trials import Progress, TrialRecord, progress, read_trials
+
+__all__ = [
+    "PRUNERS",
+    "SAMPLERS",
+    "Choices",
+    "Job",
+    "Parameter",
+    "Plan",
+    "Progress",
+    "Range",
+    "Space",
+    "Sweep",
+    "SweepRun",
+    "SweepSettings",
+    "SweepStoppedError",
+    "Trial",
+    "TrialPruned",
+    "TrialRecord",
+    "claim",
+    "find_sweep",
+    "importances",
+    "parse_space",
+    "progress",
+    "read_sweep",
+    "read_trials",
+    "search_sweeps",
+    "supervise",
+]

@@ -1,0 +1,343 @@
+"""The run of a sweep and its trials: the search's only memory is the tracking database.
+
+A sweep is a run, a trial is a child run. Every ask reads the trials, re-creates the sampler from
+them and creates the next trial's run, all under one lock, so that several processes can work on one
+sweep and any of them may be killed at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from tracker import active_runs, current, file_locks, fluent
+from tracker.entities import RunStatus
+from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError
+from tracker.journal.file import live_folder
+from tracker.sweep import proposals
+from tracker.sweep.settings import SweepSettings, settings_from_json
+from tracker.sweep.space import Space, difference, parse_space
+from tracker.sweep.trials import (
+    TrialRecord,
+    best_trial,
+    read_trials,
+    reason_to_stop,
+    to_retry,
+)
+from tracker.tags import (
+    TRACKER_SWEEP_BEST,
+    TRACKER_SWEEP_PARAMS,
+    TRACKER_SWEEP_RETRY_OF,
+    TRACKER_SWEEP_SETTINGS,
+    TRACKER_SWEEP_SPACE,
+    TRACKER_SWEEP_STATE,
+    TRACKER_SWEEP_TRIAL,
+    TRACKER_SWEEP_TRIALS,
+    TRACKER_SWEEP_VALUE,
+)
+from tracker.text import did_you_mean
+from tracker.validation import MAX_TAG_VALUE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from tracker.active_runs import ActiveRun
+    from tracker.client import TrackingClient
+    from tracker.entities import Run
+    from tracker.sweep.space import Value
+
+    Objective = Callable[["Trial"], float]
+
+
+class TrialPruned(Exception):  # noqa: N818 -- not an error
+    """The trial is worse than others were at this step, and is ended."""
+
+
+class SweepStoppedError(InvalidStateError):
+    """Trial after trial fails, so that the sweep should not go on."""
+
+
+class NotFiniteError(InvalidValueError):
+    """An objective returned something other than a finite number."""
+
+
+class Trial:
+    """A trial at work; its run is the active run.
+
+    Args:
+        number: Counts from 0.
+        params: The parameters to try.
+        metric: What it reports.
+        asked: Its counterpart in Optuna, which knows the trials before it.
+        run: Its run.
+    """
+
+    def __init__(
+        self, number: int, params: dict[str, Value], metric: str, asked: Any, run: ActiveRun
+    ) -> None:
+        self.number, self.params, self.run = number, params, run
+        self.metric, self._asked = metric, asked
+        self.reported: dict[int, float] = {}
+        """What was reported so far, by step."""
+
+    def report(self, value: float, step: int) -> None:
+        """Log an intermediate value of the metric; end the trial if others were better.
+
+        Args:
+            value: The metric's value so far.
+            step: Such as the epoch; one value per step.
+
+        Raises:
+            TrialPruned: The trial ends here. Let it pass.
+            InvalidValueError: The step has a value already.
+        """
+        if step in self.reported:
+            raise InvalidValueError(f"The trial has reported step {step} already.")
+        self.reported[step] = value
+        fluent.log_metric(self.metric, value, step=step)
+        self._asked.report(value, step)
+        if self._asked.should_prune():
+            raise TrialPruned(f"worse than the median at step {step}")
+
+
+class SweepRun:
+    """A sweep in the tracking database: its run, its trials, and who may create the next one.
+
+    Args:
+        client: Of the database.
+        run: The sweep's run.
+        space: What is searched.
+        settings: How.
+    """
+
+    def __init__(
+        self, client: TrackingClient, run: Run, space: Space, settings: SweepSettings
+    ) -> None:
+        self.client, self.run, self.space, self.settings = client, run, space, settings
+
+    @property
+    def run_id(self) -> str:
+        """The id of the sweep's run."""
+        return self.run.info.run_id
+
+    @property
+    def name(self) -> str:
+        """The name of the sweep's run."""
+        return self.run.info.run_name
+
+    def trials(self) -> list[TrialRecord]:
+        """All trials so far, by number."""
+        return read_trials(self.client, self.run_id, self.settings.metric)
+
+    def check_same(self, space: Space, settings: SweepSettings) -> None:
+        """Check that a sweep is resumed as it began.
+
+        Raises:
+            InvalidStateError: The space or a setting differs; the message names the first.
+        """
+        differs = difference(self.space, space) or self.settings.difference(settings)
+        if differs:
+            raise InvalidStateError(
+                f"The sweep {self.name!r} cannot be resumed with another search: {differs}. Start "
+                "a new one, or resume it as it began."
+            )
+
+    @contextmanager
+    def open(self, trials: int) -> Iterator[None]:
+        """Make the sweep's run the active run of a block, which ends it as `start_run` does.
+
+        Args:
+            trials: How many complete or pruned trials it is to have in the end.
+        """
+        current.set_experiment(experiment_id=self.run.info.experiment_id)
+        with active_runs.start_run(run_id=self.run_id, tags={TRACKER_SWEEP_TRIALS: trials}):
+            yield
+
+    def try_next(
+        self, objective: Objective, trials: int, catch: tuple[type[Exception], ...] = ()
+    ) -> bool:
+        """Try the next parameters, if any are due.
+
+        Args:
+            objective: Called with the trial.
+            trials: How many complete or pruned trials are asked for.
+            catch: Errors of the objective that fail its trial only.
+
+        Returns:
+            False if there is nothing to try now.
+
+        Raises:
+            SweepStoppedError: Trial after trial fails.
+        """
+        trial = self.next_trial(trials)
+        if trial is None:
+            return False
+        failures: tuple[type[Exception], ...] = (*catch, NotFiniteError)
+        with suppress(*failures), trial.run:
+            _measure(objective, trial)
+        return True
+
+    def next_trial(self, trials: int) -> Trial | None:
+        """Create the next trial's run and make it the active run; None if none is due now.
+
+        Raises:
+            SweepStoppedError: Trial after trial fails.
+        """
+        with locked(self.client):
+            known = self.trials()
+            if reason := reason_to_stop(known):
+                raise SweepStoppedError(f"The sweep {self.name!r} stopped: {reason}.")
+            if sum(trial.is_settled or trial.state == "RUNNING" for trial in known) >= trials:
+                return None
+            retried = to_retry(known)
+            params = retried.params if retried else None
+            asked = proposals.propose(self.space, self.settings, known, params)
+            if asked is None:
+                return None
+            return self._start(asked, known, retried)
+
+    def _start(
+        self, asked: Any, known: Sequence[TrialRecord], retried: TrialRecord | None
+    ) -> Trial:
+        params = proposals.chosen(self.space, asked)
+        number = known[-1].number + 1 if known else 0
+        tags = {
+            TRACKER_SWEEP_TRIAL: str(number),
+            TRACKER_SWEEP_PARAMS: json.dumps(params),
+            TRACKER_SWEEP_STATE: "RUNNING",
+        }
+        if retried:
+            tags[TRACKER_SWEEP_RETRY_OF] = str(retried.origin)
+        run = active_runs.start_run(
+            experiment_id=self.run.info.experiment_id,
+            parent_run_id=self.run_id,
+            nested=True,
+            run_name=f"{self.name}_{number}",
+            tags=tags,
+        )
+        return Trial(number, params, self.settings.metric, asked, run)
+
+    def finish(self) -> TrialRecord:
+        """Record the best trial in the active run, and return it.
+
+        Raises:
+            InvalidStateError: There is none.
+        """
+        best = best_trial(self.trials(), self.settings)
+        if best is None:
+            raise InvalidStateError(f"No trial of the sweep {self.name!r} came to an end.")
+        fluent.set_tag(TRACKER_SWEEP_BEST, best.run_id)
+        return best
+
+
+def _measure(objective: Objective, trial: Trial) -> None:
+    """Call the objective and record what came of it in the active run."""
+    fluent.log_params(trial.params)
+    try:
+        value = objective(trial)
+    except TrialPruned:
+        fluent.set_tag(TRACKER_SWEEP_STATE, "PRUNED")
+        return
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise NotFiniteError(
+            f"The objective of trial {trial.number} returned {value!r}: it must be a finite number."
+        )
+    if not trial.reported:
+        fluent.log_metric(trial.metric, value)
+    fluent.set_tags({TRACKER_SWEEP_STATE: "COMPLETE", TRACKER_SWEEP_VALUE: repr(float(value))})
+
+
+def claim(
+    name: str | None, space: Space, settings: SweepSettings, *, resume: bool | None = None
+) -> SweepRun:
+    """Create a sweep's run in the current experiment, or take an existing one that is not running.
+
+    Of several processes that do so at once with one name, one succeeds.
+
+    Args:
+        name: Of the sweep; a random one by default.
+        space: What to search.
+        settings: How.
+        resume: True for an existing sweep, False for a new one, None for either.
+
+    Raises:
+        NotFoundError: There is no sweep to resume.
+        InvalidStateError: The sweep is running, exists already, or began with another space or
+            other settings.
+    """
+    proposals.load_optuna()
+    client, experiment_id = current.get_client(), current.current_experiment_id()
+    name = name or f"sweep_{secrets.token_hex(4)}"
+    with locked(client):
+        found = find_sweep(client, experiment_id, name)
+        if found is None:
+            if resume:
+                raise NotFoundError(
+                    f"There is no sweep {name!r}{_near(client, experiment_id, name)}"
+                )
+            run = _create(client, experiment_id, name, space, settings)
+            return SweepRun(client, run, space, settings)
+        if found.info.status == RunStatus.RUNNING:
+            raise InvalidStateError(f"The sweep {name!r} is running already.")
+        if resume is False:
+            raise InvalidStateError(
+                f"There is a sweep {name!r} already: resume it, or choose another name."
+            )
+        read_sweep(client, found).check_same(space, settings)
+        run = client.resume_run(found.info.run_id, unless=["RUNNING"])
+        return SweepRun(client, run, space, settings)
+
+
+def read_sweep(client: TrackingClient, run: Run) -> SweepRun:
+    """A sweep as its run describes it.
+
+    Raises:
+        InvalidStateError: The run is not a sweep.
+    """
+    tags = run.data.tags
+    if TRACKER_SWEEP_SPACE not in tags:
+        raise InvalidStateError(f"The run {run.info.run_name!r} is not a sweep.")
+    space = parse_space(json.loads(tags[TRACKER_SWEEP_SPACE]))
+    return SweepRun(client, run, space, settings_from_json(tags[TRACKER_SWEEP_SETTINGS]))
+
+
+def find_sweep(client: TrackingClient, experiment_id: str, name: str) -> Run | None:
+    """The newest sweep of an experiment with this name or run id; None if there is none."""
+    client.reap()
+    for run in search_sweeps(client, experiment_id):
+        if name in {run.info.run_name, run.info.run_id}:
+            return run
+    return None
+
+
+def search_sweeps(client: TrackingClient, experiment_id: str) -> list[Run]:
+    """The sweeps of an experiment, the newest first."""
+    is_sweep = f"tags.`{TRACKER_SWEEP_SPACE}` IS NOT NULL"
+    return list(client.search_runs([experiment_id], is_sweep))
+
+
+def locked(client: TrackingClient) -> AbstractContextManager[None]:
+    """Keep other processes from creating sweeps and trials in a database."""
+    return file_locks.exclusive(live_folder(client.store.database.path) / "sweep.lock")
+
+
+def _near(client: TrackingClient, experiment_id: str, name: str) -> str:
+    names = [run.info.run_name for run in search_sweeps(client, experiment_id)]
+    return did_you_mean(name, names, list_all=True) or "."
+
+
+def _create(
+    client: TrackingClient, experiment_id: str, name: str, space: Space, settings: SweepSettings
+) -> Run:
+    described = space.as_json()
+    if len(described) > MAX_TAG_VALUE:
+        raise InvalidValueError(f"The space takes more than {MAX_TAG_VALUE:,} characters as JSON.")
+    tags = {TRACKER_SWEEP_SPACE: described, TRACKER_SWEEP_SETTINGS: settings.as_json()}
+    run = client.create_run(experiment_id, tags=tags, run_name=name)
+    content = {"space": space.as_dict(), "settings": json.loads(settings.as_json())}
+    client.log_dict(run.info.run_id, content, "sweep/sweep.json")
+    return run

@@ -1,0 +1,219 @@
+"""The trials of a sweep, read from its child runs, and what is due next."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
+
+from tracker.entities import RunStatus
+from tracker.store import sweeps
+from tracker.tags import (
+    TRACKER_EXCEPTION_MESSAGE,
+    TRACKER_EXCEPTION_TYPE,
+    TRACKER_SWEEP_PARAMS,
+    TRACKER_SWEEP_RETRY_OF,
+    TRACKER_SWEEP_STATE,
+    TRACKER_SWEEP_TRIAL,
+    TRACKER_SWEEP_VALUE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.client import TrackingClient
+    from tracker.sweep.settings import SweepSettings
+    from tracker.sweep.space import Value
+
+MAX_RETRIES: Final = 2
+"""How often the parameters of a trial whose process died are tried again."""
+EQUAL_FAILURES: Final = 3
+"""So many failures in a row for the same reason end a sweep."""
+FAILURES: Final = 10
+"""So many failures in a row for any reason end a sweep."""
+
+TrialState = Literal["RUNNING", "COMPLETE", "PRUNED", "FAILED", "DIED", "INTERRUPTED"]
+"""FAILED: the objective raised an error. DIED: the process ended. INTERRUPTED: Ctrl-C."""
+
+TAGS: Final = (
+    TRACKER_EXCEPTION_MESSAGE,
+    TRACKER_EXCEPTION_TYPE,
+    TRACKER_SWEEP_PARAMS,
+    TRACKER_SWEEP_RETRY_OF,
+    TRACKER_SWEEP_STATE,
+    TRACKER_SWEEP_TRIAL,
+    TRACKER_SWEEP_VALUE,
+)
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trial as its run describes it.
+
+    Args:
+        number: Counts from 0 in the order of the trials.
+        run_id: Of the trial's run.
+        run_name: Of the trial's run.
+        state: How it stands, or ended.
+        params: The parameters it tries.
+        value: The objective of a complete trial.
+        intermediate_values: What it reported, by step.
+        retry_of: The number of the trial whose parameters it tries again.
+        error: What the objective raised.
+        start_time: Milliseconds since the epoch.
+        end_time: Milliseconds since the epoch; None while it runs.
+    """
+
+    number: int
+    run_id: str
+    run_name: str
+    state: TrialState
+    params: dict[str, Value]
+    value: float | None = None
+    intermediate_values: dict[int, float] = field(default_factory=dict)
+    retry_of: int | None = None
+    error: str | None = None
+    start_time: int = 0
+    end_time: int | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has a value."""
+        return self.state == "COMPLETE"
+
+    @property
+    def origin(self) -> int:
+        """The number of the trial that tried these parameters first."""
+        return self.number if self.retry_of is None else self.retry_of
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it counts as one of the trials asked for."""
+        return self.state in {"COMPLETE", "PRUNED"}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep has come.
+
+    Args:
+        complete: Trials with a value.
+        pruned: Trials stopped early because others were better.
+        failed: Trials whose objective raised an error.
+        running: Trials at work.
+        best: The best complete trial.
+    """
+
+    complete: int
+    pruned: int
+    failed: int
+    running: int
+    best: TrialRecord | None
+
+    @property
+    def done(self) -> int:
+        """Complete and pruned trials: what `trials` counts."""
+        return self.complete + self.pruned
+
+
+def read_trials(client: TrackingClient, sweep_run_id: str, metric: str) -> list[TrialRecord]:
+    """All trials of a sweep by number.
+
+    A run whose process is gone counts as ended: the tracker marks it first.
+
+    Args:
+        client: Of the sweep's database.
+        sweep_run_id: The sweep's run.
+        metric: What its trials report.
+    """
+    client.reap()
+    with client.store.database.read() as connection:
+        children = sweeps.child_runs(connection, sweep_run_id, TAGS, metric)
+    found = [_record(child) for child in children if TRACKER_SWEEP_TRIAL in child.tags]
+    return sorted(found, key=lambda trial: trial.number)
+
+
+def progress(trials: Sequence[TrialRecord], settings: SweepSettings) -> Progress:
+    """Count trials by state, and find the best."""
+    states = [trial.state for trial in trials]
+    return Progress(
+        complete=states.count("COMPLETE"),
+        pruned=states.count("PRUNED"),
+        failed=states.count("FAILED"),
+        running=states.count("RUNNING"),
+        best=best_trial(trials, settings),
+    )
+
+
+def best_trial(trials: Sequence[TrialRecord], settings: SweepSettings) -> TrialRecord | None:
+    """The complete trial with the best value, the first of equal ones; None without one."""
+    complete = [trial for trial in trials if trial.is_complete]
+    return min(complete, key=lambda trial: settings.sign * (trial.value or 0.0), default=None)
+
+
+def to_retry(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    """The first trial whose process died or was interrupted, and that is due again.
+
+    Parameters that were tried again twice and killed their process each time are given up.
+    """
+    latest: dict[int, TrialRecord] = {}
+    deaths: dict[int, int] = {}
+    for trial in trials:
+        latest[trial.origin] = trial
+        deaths[trial.origin] = deaths.get(trial.origin, 0) + (trial.state == "DIED")
+    for origin, trial in latest.items():
+        if trial.state in {"DIED", "INTERRUPTED"} and deaths[origin] <= MAX_RETRIES:
+            return trial
+    return None
+
+
+def reason_to_stop(trials: Sequence[TrialRecord]) -> str | None:
+    """Why the sweep should not go on; None if it should."""
+    errors: list[str | None] = []
+    for trial in reversed(trials):
+        if trial.state == "FAILED":
+            errors.append(trial.error)
+        elif trial.state != "RUNNING":
+            break
+    if len(errors) >= EQUAL_FAILURES and len(set(errors[:EQUAL_FAILURES])) == 1:
+        return f"{EQUAL_FAILURES} trials in a row failed: {errors[0]}"
+    if len(errors) >= FAILURES:
+        return f"{len(errors)} trials in a row failed, the last one: {errors[0]}"
+    return None
+
+
+def _record(child: sweeps.ChildRun) -> TrialRecord:
+    tags = child.tags
+    value, retry_of = tags.get(TRACKER_SWEEP_VALUE), tags.get(TRACKER_SWEEP_RETRY_OF)
+    return TrialRecord(
+        number=int(tags[TRACKER_SWEEP_TRIAL]),
+        run_id=child.run_id,
+        run_name=child.run_name,
+        state=_state(child),
+        params=json.loads(tags.get(TRACKER_SWEEP_PARAMS, "{}")),
+        value=None if value is None else float(value),
+        intermediate_values=child.history,
+        retry_of=None if retry_of is None else int(retry_of),
+        error=_error(tags),
+        start_time=child.start_time,
+        end_time=child.end_time,
+    )
+
+
+def _state(child: sweeps.ChildRun) -> TrialState:
+    if child.status == RunStatus.RUNNING:
+        return "RUNNING"
+    if child.status == RunStatus.KILLED:
+        return "INTERRUPTED"
+    if child.status == RunStatus.FAILED:
+        return "FAILED" if TRACKER_EXCEPTION_TYPE in child.tags else "DIED"
+    state = child.tags.get(TRACKER_SWEEP_STATE)
+    if state == "PRUNED":
+        return "PRUNED"
+    # A run that was ended before its objective returned has no value.
+    return "COMPLETE" if TRACKER_SWEEP_VALUE in child.tags else "INTERRUPTED"
+
+
+def _error(tags: dict[str, str]) -> str | None:
+    kind = tags.get(TRACKER_EXCEPTION_TYPE)
+    return None if kind is None else f"{kind}: {tags.get(TRACKER_EXCEPTION_MESSAGE, '')}"
