@@ -75,8 +75,8 @@ class Space:
         return {parameter.name: _described(parameter) for parameter in self.parameters}
 
     def as_json(self) -> str:
-        """The space as JSON; equal spaces give equal text."""
-        return json.dumps(self.as_dict(), sort_keys=True)
+        """The space as JSON, its parameters in order."""
+        return json.dumps(self.as_dict())
 
     def grid(self) -> Iterator[dict[str, Value]]:
         """Every combination of choices, in order.
