@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tracker.entities import *
     from tracker.exceptions import *
     from tracker.fluent import *
+    from tracker.images import *
     from tracker.models.autolog import *
     from tracker.models.registered import *
     from tracker.output import *
@@ -54,6 +55,7 @@ _HOMES = (
     "current",
     "output",
     "system_metrics",
+    "images",
     "models.autolog",
     "models.registered",
 )

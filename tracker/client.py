@@ -14,7 +14,7 @@ import time
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from tracker import context, encoding, environment, frames, liveness, locations, names
+from tracker import context, encoding, environment, frames, images, liveness, locations, names
 from tracker import validation as check
 from tracker.database import Database, Synchronous
 from tracker.entities import (
@@ -37,6 +37,7 @@ from tracker.entities import (
 from tracker.exceptions import (
     DatabaseError,
     InvalidStateError,
+    InvalidTypeError,
     InvalidValueError,
     NotFoundError,
     ParamConflictError,
@@ -873,19 +874,23 @@ class TrackingClient(ModelRegistry):
             synchronous: Accepted for MLflow's sake; every call is synchronous.
 
         Raises:
-            InvalidValueError: Not exactly one of `artifact_file` and `key` is given, or the image
-                has another shape or range.
+            InvalidTypeError: Not exactly one of `artifact_file` and `key` is given, `step` or
+                `timestamp` without `key`, or it is not an image.
+            InvalidValueError: The image has another shape, or an integer out of range. Floats out
+                of range are scaled to it with a warning.
             UnsupportedError: Pillow is not installed.
         """
         if (artifact_file is None) == (key is None):
-            raise InvalidValueError("log_image takes either artifact_file or key.")
+            raise InvalidTypeError("log_image takes either artifact_file or key.")
+        if artifact_file is not None and not step is timestamp is None:
+            raise InvalidTypeError("step and timestamp belong to a series: give key instead.")
         if key is None:
             name = _normalized(str(artifact_file))
-            self._writable(run_id).log_bytes(encoding.from_image(image, name), name)
+            self._writable(run_id).log_bytes(images.from_image(image, name), name)
             return
         check.check_key("image", key)
         timestamp_ms = now_ms() if timestamp is None else timestamp
-        files = encoding.image_of_series(image, key, step or 0, timestamp_ms, names.random_id())
+        files = images.image_of_series(image, key, step or 0, timestamp_ms, names.random_id())
         self._writable(run_id).log_contents(files)
         self.store.log_batch(run_id, (), {}, {MLFLOW_LOGGED_IMAGES: "True"})
 
@@ -906,35 +911,47 @@ class TrackingClient(ModelRegistry):
             save_kwargs: Passed to `figure.savefig`, `to_html` or `to_image`.
 
         Raises:
+            InvalidTypeError: It is not such a figure.
             InvalidValueError: The figure cannot be drawn in this format.
         """
-        content = encoding.from_figure(figure, artifact_file, save_kwargs or {})
+        content = images.from_figure(figure, artifact_file, save_kwargs or {})
         self._writable(run_id).log_bytes(content, _normalized(artifact_file))
 
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
-        """Store a table as JSON; rows logged again under the same name are appended.
+        """Store a table; rows logged again under the same name are appended.
 
         Rows logged to one table by several processes and threads are all kept.
 
         Args:
             run_id: The run to log to.
-            data: A dict of columns or a DataFrame.
-            artifact_file: A name that ends in `.json`.
+            data: A dict of columns or a DataFrame. An image in a cell (PIL, `tracker.Image`, or
+                an array of uint8) is stored as a file, and `load_table` gives it back.
+            artifact_file: A name that ends in `.json` or `.parquet`.
 
         Raises:
-            InvalidValueError: The name ends otherwise, or the data or the file is not a table.
+            InvalidTypeError: The data is not a table.
+            InvalidValueError: The name ends otherwise, the file is not a table, or a cell holds
+                something that cannot be read back.
+            UnsupportedError: Parquet without pyarrow, or an image without Pillow.
         """
-        if not artifact_file.endswith(".json"):
-            raise InvalidValueError(f"A table is kept as JSON: end {artifact_file!r} with '.json'.")
         artifact_file = _normalized(artifact_file)
+        as_parquet = encoding.is_parquet(artifact_file)
+        columns, pictures = _with_references(encoding.columns_of(data), artifact_file)
         files = self._writable(run_id)
+        if pictures:
+            files.log_contents(pictures)
         with exclusive(live_folder(self.store.database.path) / TABLES_LOCK):
             try:
                 with files.open(artifact_file) as file:
                     earlier = file.read()
             except NotFoundError:
                 earlier = None
-            files.log_bytes(encoding.from_table(data, earlier), artifact_file)
+            content = (
+                encoding.from_parquet(data, columns, earlier)
+                if as_parquet
+                else encoding.from_table(columns, earlier)
+            )
+            files.log_bytes(content, artifact_file)
             self._tag_table(run_id, artifact_file)
 
     def load_table(
@@ -954,21 +971,23 @@ class TrackingClient(ModelRegistry):
 
         Raises:
             NotFoundError: There is no such table.
-            InvalidValueError: A file is not a table, or a run has no such column.
+            InvalidValueError: A file is not a table.
+            UnknownColumnError: No run has such a column.
         """
         chosen = [self.store.get_run(check.check_run_id(run_id)) for run_id in run_ids or ()]
         runs = chosen or self.store.search_runs(
             [experiment_id], None, ViewType.ACTIVE_ONLY, -1, 0, ["start_time"]
         )
-        tables: list[tuple[Run, bytes]] = []
+        tables: list[tuple[Run, ArtifactStore, bytes]] = []
         for run in runs:
+            files = self.artifacts(run.info.run_id)
             try:
-                path = self.artifacts(run.info.run_id).local_path(_normalized(artifact_file))
+                path = files.local_path(_normalized(artifact_file))
             except NotFoundError:
                 if chosen:
                     raise
                 continue
-            tables.append((run, path.read_bytes()))
+            tables.append((run, files, path.read_bytes()))
         if not tables:
             raise NotFoundError(f"No run of experiment {experiment_id} has {artifact_file!r}.")
         return frames.tables(tables, extra_columns or ())
@@ -1155,6 +1174,28 @@ def _point(run_id: str, key: str, value: Any, timestamp: int | None, step: int |
     timestamp_ms = now_ms() if timestamp is None else plain_timestamp(timestamp)
     at_step = 0 if step is None else plain_int("step", step)
     return key, stored, timestamp_ms, at_step, is_nan, run_id
+
+
+def _with_references(
+    columns: dict[str, list[Any]], table: str
+) -> tuple[dict[str, list[Any]], dict[str, bytes]]:
+    """The columns of a table with references in place of images, and the images' files.
+
+    Raises:
+        InvalidValueError: A column holds images and something else.
+    """
+    files: dict[str, bytes] = {}
+    for name, values in columns.items():
+        given = [value for value in values if value is not None]
+        pictures = [value for value in given if images.is_image(value)]
+        if pictures and len(pictures) < len(given):
+            raise InvalidValueError(f"The column {name!r} holds images and something else.")
+        for row, value in enumerate(values if pictures else ()):
+            if value is not None:
+                cell, own = images.image_of_table(value, table, names.random_id())
+                columns[name][row] = cell
+                files |= own
+    return columns, files
 
 
 def _unique_params(params: Sequence[Param]) -> Sequence[Param]:

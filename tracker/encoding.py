@@ -1,22 +1,31 @@
-"""Encodes what users log (dicts, images, figures, tables) as the bytes of an artifact."""
+"""Encodes the texts, dicts and tables that users log as the bytes of an artifact."""
 
 from __future__ import annotations
 
 import io
 import json
 import math
-from datetime import UTC, date, datetime
-from pathlib import PurePosixPath
+from collections import deque
+from collections.abc import KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from pathlib import PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
-from tracker.exceptions import InvalidValueError, UnsupportedError
+from tracker.exceptions import InvalidTypeError, InvalidValueError, UnsupportedError
+from tracker.images import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     import pandas as pd
 
-THUMBNAIL_PIXELS: Final = 256
+PARQUET_MAGIC: Final = b"PAR1"
 YAML_SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 
@@ -24,10 +33,11 @@ def from_text(text: str) -> bytes:
     """UTF-8.
 
     Raises:
-        InvalidValueError: It is not a string, or UTF-8 cannot encode it.
+        InvalidTypeError: It is not a string.
+        InvalidValueError: UTF-8 cannot encode it.
     """
     if not isinstance(text, str):
-        raise InvalidValueError(f"log_text takes a string, not {type(text).__name__}.")
+        raise InvalidTypeError(f"log_text takes a string, not {type(text).__name__}.")
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -51,85 +61,70 @@ def from_dict(dictionary: Mapping[str, Any] | list[Any], artifact_file: str) -> 
         raise InvalidValueError(f"{artifact_file!r} cannot be written: {error}.") from error
 
 
-def from_image(image: Any, artifact_file: str) -> bytes:
-    """The bytes of an image in the format that its name says; PNG if it has no suffix.
+def is_parquet(artifact_file: str) -> bool:
+    """Whether a table of this name is kept as Parquet.
+
+    Raises:
+        InvalidValueError: It ends neither in `.json` nor in `.parquet`.
+    """
+    suffix = PurePosixPath(artifact_file).suffix
+    if suffix not in {".json", ".parquet"}:
+        raise InvalidValueError(
+            f"A table is kept as JSON or Parquet: end {artifact_file!r} with '.json' or '.parquet'."
+        )
+    return suffix == ".parquet"
+
+
+def columns_of(data: Any) -> dict[str, list[Any]]:
+    """The columns of a table, each with a value for every row.
 
     Args:
-        image: A PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): integers and
-            booleans in [0, 255], floats in [0, 1].
-        artifact_file: Its name.
+        data: A mapping of columns to values or lists of values, or a pandas DataFrame.
 
     Raises:
-        InvalidValueError: The image has another shape, range or mode.
-        UnsupportedError: Pillow is not installed.
+        InvalidTypeError: The data is something else.
+        InvalidValueError: The columns differ in length.
+    """
+    names, rows = _table(data)
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
+def from_parquet(data: Any, columns: dict[str, list[Any]], earlier: bytes | None) -> bytes:
+    """A table as Parquet, appended to the earlier rows.
+
+    Args:
+        data: A DataFrame keeps the types of its columns.
+        columns: The same with references in place of images.
+        earlier: The present file; None for a new table.
+
+    Raises:
+        InvalidValueError: Parquet cannot hold a value, or the file is not a table.
+        UnsupportedError: pyarrow is not installed.
     """
     try:
-        from PIL import Image  # noqa: PLC0415
+        import pandas as pd  # noqa: PLC0415
+        import pyarrow as pa  # noqa: PLC0415
     except ImportError as error:
-        raise UnsupportedError("log_image needs Pillow: `pip install pillow`.") from error
-    picture = image if isinstance(image, Image.Image) else Image.fromarray(_pixels(image))
-    suffix = PurePosixPath(artifact_file).suffix.lower() or ".png"
-    kind = Image.registered_extensions().get(suffix)
-    if kind is None:
-        raise InvalidValueError(
-            f"{artifact_file!r} does not name an image format: end it with '.png'."
-        )
-    if kind == "JPEG":
-        picture = picture.convert("RGB")
-    stream = io.BytesIO()
-    try:
-        picture.save(stream, format=kind)
-    except (KeyError, OSError, ValueError) as error:  # Pillow only reads it, or not this mode.
-        raise InvalidValueError(
-            f"An image of mode {picture.mode!r} cannot be written as {kind}: end "
-            f"{artifact_file!r} with '.png', or convert the image to 'RGB' first."
+        raise UnsupportedError(
+            "A table as Parquet needs pandas and pyarrow: `pip install pandas pyarrow`, or end the "
+            "name with '.json'."
         ) from error
-    return stream.getvalue()
-
-
-def image_of_series(
-    image: Any, key: str, step: int, timestamp_ms: int, image_id: str
-) -> dict[str, bytes]:
-    """An image and its thumbnail, under the names by which MLflow's pages find a series."""
-    name = f"images/{key.replace('/', '~')}+step+{step}+timestamp+{timestamp_ms}+{image_id}"
-    picture = from_image(image, f"{name}.png")
-    return {f"{name}.png": picture, f"{name}+compressed.webp": thumbnail(picture)}
-
-
-def thumbnail(picture: bytes) -> bytes:
-    """A small WebP of an encoded image, which MLflow's pages show in its place."""
-    from PIL import Image  # noqa: PLC0415
-
+    frame = pd.DataFrame(columns)
+    if isinstance(data, pd.DataFrame):
+        same = [name for name in map(str, data.columns) if not _has_reference(columns[name])]
+        frame = frame.astype({name: data.set_axis(columns, axis=1)[name].dtype for name in same})
     stream = io.BytesIO()
-    with Image.open(io.BytesIO(picture)) as image:
-        image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-        image.save(stream, format="WEBP")
+    try:
+        if earlier is not None:
+            frame = pd.concat([pd.read_parquet(io.BytesIO(earlier)), frame], ignore_index=True)
+        frame.to_parquet(stream, index=False)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InvalidValueError(f"The table cannot be kept as Parquet: {error}") from error
     return stream.getvalue()
 
 
-def from_figure(figure: Any, artifact_file: str, save_kwargs: Mapping[str, Any]) -> bytes:
-    """The bytes of a matplotlib or plotly figure in the format that its name says.
-
-    Raises:
-        InvalidValueError: The figure can neither be saved nor written.
-    """
-    suffix = PurePosixPath(artifact_file).suffix.lower()
-    try:
-        return _drawn(figure, suffix, save_kwargs)
-    except (TypeError, ValueError) as error:
-        raise InvalidValueError(f"{artifact_file!r} cannot be drawn: {error}") from error
-
-
-def _drawn(figure: Any, suffix: str, save_kwargs: Mapping[str, Any]) -> bytes:
-    if hasattr(figure, "savefig"):
-        stream = io.BytesIO()
-        figure.savefig(stream, **{"format": suffix.lstrip(".") or "png", **save_kwargs})
-        return stream.getvalue()
-    if hasattr(figure, "to_html") and suffix in {".html", ""}:
-        return str(figure.to_html(**save_kwargs)).encode()
-    if hasattr(figure, "to_image"):
-        return bytes(figure.to_image(**{"format": suffix.lstrip("."), **save_kwargs}))
-    raise TypeError(f"it is not a matplotlib or plotly figure but a {type(figure).__name__}.")
+def _has_reference(values: list[Any]) -> bool:
+    return any(isinstance(value, dict) for value in values)
 
 
 def from_table(data: Any, earlier: bytes | None) -> bytes:
@@ -154,7 +149,12 @@ def from_table(data: Any, earlier: bytes | None) -> bytes:
     for row in new_rows:
         cells.append(missing[:])
         for place, value in zip(places, row, strict=True):
-            cells[-1][place] = _cell(value)
+            try:
+                cells[-1][place] = _cell(value)
+            except (TypeError, ValueError, RecursionError) as error:
+                raise InvalidValueError(
+                    f"The column {columns[place]!r} cannot be written: {error}."
+                ) from error
     return json.dumps({"columns": columns, "data": cells}, allow_nan=False).encode()
 
 
@@ -166,6 +166,8 @@ def read_table(content: bytes) -> pd.DataFrame:
     """
     import pandas as pd  # noqa: PLC0415
 
+    if content.startswith(PARQUET_MAGIC):
+        return pd.read_parquet(io.BytesIO(content))
     columns, rows = _stored_table(content)
     return pd.DataFrame(rows, columns=columns)
 
@@ -188,7 +190,7 @@ def _table(data: Any) -> tuple[list[str], list[list[Any]]]:
     if hasattr(data, "to_dict") and hasattr(data, "columns"):
         data = data.to_dict(orient="list")
     if not isinstance(data, dict):
-        raise InvalidValueError(
+        raise InvalidTypeError(
             f"log_table takes a dict of columns or a DataFrame, not {type(data).__name__}."
         )
     columns = {str(name): _column(values) for name, values in data.items()}
@@ -205,7 +207,7 @@ def _column(values: Any) -> list[Any] | None:
     """The values of a column; None for a single value."""
     if isinstance(values, dict):  # By row, as a DataFrame's `to_dict` gives it.
         return list(values.values())
-    if isinstance(values, str | bytes) or getattr(values, "ndim", 1) == 0:
+    if isinstance(values, str | bytes | Image) or getattr(values, "ndim", 1) == 0:
         return None
     return list(values) if hasattr(values, "__len__") else None
 
@@ -218,10 +220,9 @@ def _cell(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {str(key): _cell(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple):
         return [_cell(each) for each in value]
-    own = _python_value(value)
-    return str(own) if type(own) is type(value) else _cell(own)
+    return _cell(_python_value(value))
 
 
 def _python_value(value: Any) -> Any:
@@ -251,45 +252,71 @@ def _iso_time(day: date) -> str | None:
     return f"{utc.isoformat(timespec='milliseconds')}Z"
 
 
-def _pixels(image: Any) -> Any:
-    import numpy as np  # noqa: PLC0415
-
-    array = np.asarray(image)
-    if array.ndim == 3 and array.shape[2] == 1:  # noqa: PLR2004
-        array = array[:, :, 0]
-    if array.ndim not in {2, 3} or (array.ndim == 3 and array.shape[2] not in {3, 4}):  # noqa: PLR2004
-        raise InvalidValueError(
-            f"An image has the shape (H, W), (H, W, 3) or (H, W, 4), not {array.shape}."
-        )
-    if array.dtype.kind == "f":
-        array = np.clip(np.nan_to_num(array), 0, 1) * 255
-    elif array.dtype.kind == "b":
-        array = array * 255
-    if array.min(initial=0) < 0 or array.max(initial=0) > 255:  # noqa: PLR2004
-        raise InvalidValueError("Integer pixels lie in [0, 255], float pixels in [0, 1].")
-    return array.astype(np.uint8)
-
-
 def _plain(value: Any) -> Any:
-    """JSON's idea of a numpy number or array, a path, a date."""
-    for convert in ("tolist", "item"):
-        if hasattr(value, convert):
-            return getattr(value, convert)()
-    return str(value)
+    """A value that JSON has no type for, as one that says the same and can be read back.
+
+    Raises:
+        TypeError: There is none; a `repr` would be lost data.
+    """
+    for kinds, convert in _CONVERSIONS:
+        if isinstance(value, kinds):
+            return convert(value)
+    for method in ("tolist", "item"):  # numpy, torch and pandas
+        if hasattr(value, method) and type(own := getattr(value, method)()) is not type(value):
+            return own
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    raise TypeError(f"a {type(value).__name__} cannot be written; convert it first")
 
 
-def _json(dictionary: Mapping[str, Any] | list[Any]) -> bytes:
+def _sorted(values: AbstractSet[Any]) -> list[Any]:
+    try:
+        return sorted(values)
+    except TypeError:  # They cannot be compared.
+        return list(values)
+
+
+_CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
+    (Enum, lambda value: value.value),
+    ((date, time), lambda value: value.isoformat()),
+    (timedelta, lambda value: value.total_seconds()),
+    ((PurePath, UUID, Decimal, Fraction), str),
+    ((bytes, bytearray), lambda value: bytes(value).decode()),
+    (AbstractSet, _sorted),
+    (Mapping, dict),
+    ((Sequence, deque, KeysView, ValuesView), list),
+)
+
+
+def _json(dictionary: Any) -> bytes:
     return json.dumps(dictionary, indent=2, default=_plain).encode()
 
 
-def _yaml(dictionary: Mapping[str, Any] | list[Any]) -> bytes:
+def _yaml(dictionary: Any) -> bytes:
     try:
         import yaml  # noqa: PLC0415
     except ImportError as error:
         raise UnsupportedError("YAML needs PyYAML: `pip install pyyaml`.") from error
+    _check_keys(dictionary)
     try:
         text = yaml.safe_dump(dictionary, sort_keys=False, allow_unicode=True)
     except yaml.YAMLError:  # It holds a numpy number, a path or the like.
         plain = json.loads(json.dumps(dictionary, default=_plain))
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
     return text.encode()
+
+
+def _check_keys(value: Any) -> None:
+    """Refuse keys that YAML can write and not read: a list cannot be a key in Python.
+
+    Raises:
+        TypeError: A key is not a single value.
+    """
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if isinstance(key, (tuple, frozenset)):
+                raise TypeError(f"the key {key!r} is not a single value")
+            _check_keys(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            _check_keys(each)

@@ -12,6 +12,8 @@
         * AbsentFilesError       the files of a run are on another machine
     * AlreadyExistsError         the name is taken
     * InvalidValueError          a key, value, name or argument breaks a rule  (also a ValueError)
+        * InvalidTypeError       an argument has the wrong type            (also a TypeError)
+        * UnknownColumnError     a table of runs has no such column        (also a KeyError)
         * ParamConflictError     a parameter was logged before with another value
         * FilterError            a search filter or order that cannot be read
         * QueryTimeoutError      a query of one's own took too long and was stopped
@@ -107,6 +109,17 @@ class InvalidValueError(TrackerError, ValueError):
     """A key, value, name or argument breaks a rule."""
 
     error_code = "INVALID_PARAMETER_VALUE"
+
+
+class InvalidTypeError(InvalidValueError, TypeError):
+    """An argument has the wrong type."""
+
+
+class UnknownColumnError(InvalidValueError, KeyError):
+    """A table of runs has no such column."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # A KeyError would show the message's repr.
 
 
 class ParamConflictError(InvalidValueError):

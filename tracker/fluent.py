@@ -697,8 +697,10 @@ def log_image(
         synchronous: Accepted for MLflow's sake; every call is synchronous.
 
     Raises:
-        InvalidValueError: Not exactly one of `artifact_file` and `key` is given, or the image has
-            another shape or range.
+        InvalidTypeError: Not exactly one of `artifact_file` and `key` is given, `step` or
+            `timestamp` without `key`, or it is not an image.
+        InvalidValueError: The image has another shape, or an integer out of range. Floats out of
+            range are scaled to it with a warning.
         UnsupportedError: Pillow is not installed.
 
     Example::
@@ -720,21 +722,26 @@ def log_figure(
         save_kwargs: Passed to `figure.savefig`, `to_html` or `to_image`.
 
     Raises:
+        InvalidTypeError: It is not such a figure.
         InvalidValueError: The figure cannot be drawn in this format.
     """
     get_client().log_figure(active_run_id(), figure, artifact_file, save_kwargs=save_kwargs)
 
 
 def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
-    """Store a table as JSON; rows logged again under the same name are appended.
+    """Store a table; rows logged again under the same name are appended.
 
     Args:
-        data: A dict of columns or a DataFrame.
-        artifact_file: A name that ends in `.json`.
+        data: A dict of columns or a DataFrame. An image in a cell (PIL, `tracker.Image`, or an
+            array of uint8) is stored as a file, and `load_table` gives it back.
+        artifact_file: A name that ends in `.json` or `.parquet`.
         run_id: The run to log to; the active run by default.
 
     Raises:
-        InvalidValueError: The name ends otherwise, or the data or the file is not a table.
+        InvalidTypeError: The data is not a table.
+        InvalidValueError: The name ends otherwise, the file is not a table, or a cell holds
+            something that cannot be read back.
+        UnsupportedError: Parquet without pyarrow, or an image without Pillow.
 
     Example::
 
@@ -758,7 +765,8 @@ def load_table(
 
     Raises:
         NotFoundError: There is no such table.
-        InvalidValueError: A file is not a table, or a run has no such column.
+        InvalidValueError: A file is not a table.
+        UnknownColumnError: No run has such a column.
     """
     return get_client().load_table(current_experiment_id(), artifact_file, run_ids, extra_columns)
 

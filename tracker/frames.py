@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker import encoding
-from tracker.exceptions import InvalidValueError
+from tracker.exceptions import TrackerError, UnknownColumnError
+from tracker.images import Image
 from tracker.locations import absolute_location
 from tracker.numbers import read_int, read_value
 from tracker.store import metrics, runs
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tracker.entities import Run, RunInfo, ViewType
+    from tracker.files import ArtifactStore
     from tracker.store import Store
 
 
@@ -90,35 +92,67 @@ def search_runs(
     return pd.DataFrame(columns)
 
 
-def tables(logged: Iterable[tuple[Run, bytes]], extra_columns: Sequence[str]) -> pd.DataFrame:
+def tables(
+    logged: Sequence[tuple[Run, ArtifactStore, bytes]], extra_columns: Sequence[str]
+) -> pd.DataFrame:
     """The rows of several logged tables, one below the other.
 
     Args:
-        logged: Runs with the content of a file that `log_table` wrote.
+        logged: Runs, their files, and the content of one that `log_table` wrote.
         extra_columns: Columns to add about the run: "run_id", "status", "params.lr", …
 
     Raises:
-        InvalidValueError: A file is not a table, or a run has no such column.
+        InvalidValueError: A file is not a table.
+        UnknownColumnError: No run has such a column.
     """
     import pandas as pd  # noqa: PLC0415
 
-    parts = [
-        encoding.read_table(content).assign(
-            **{name: _run_field(run, name) for name in extra_columns}
-        )
-        for run, content in logged
-    ]
+    for name in extra_columns:
+        _check_run_field([run for run, _, _ in logged], name)
+    parts = []
+    for run, files, content in logged:
+        table = encoding.read_table(content)
+        for name in table.columns:
+            if table[name].map(_is_reference).any():
+                table[name] = [_restored(cell, files) for cell in table[name]]
+        taken = set(table.columns)
+        about_run = {
+            f"{name}_" if name in taken else name: _run_field(run, name) for name in extra_columns
+        }
+        parts.append(table.assign(**about_run))
     return pd.concat(parts, ignore_index=True)
+
+
+def _is_reference(cell: object) -> bool:
+    return isinstance(cell, dict) and cell.get("type") == "image" and "filepath" in cell
+
+
+def _restored(cell: Any, files: ArtifactStore) -> Any:
+    """The image that a cell refers to; the cell itself if the image or Pillow is not there."""
+    if not _is_reference(cell):
+        return cell
+    try:
+        return Image(files.local_path(str(cell["filepath"])))
+    except TrackerError:
+        return cell
+
+
+def _check_run_field(runs: Sequence[Run], name: str) -> None:
+    group, dot, key = name.partition(".")
+    if dot and group in {"metrics", "params", "tags"}:
+        is_known = any(key in getattr(run.data, group) for run in runs)
+    else:
+        is_known = hasattr(runs[0].info, name)
+    if not is_known:
+        raise UnknownColumnError(
+            f"No run has a column {name!r}; take 'run_id', 'status', 'params.lr', …"
+        )
 
 
 def _run_field(run: Run, name: str) -> Any:
     """What `search_runs` shows in the column of this name."""
     group, dot, key = name.partition(".")
-    if dot and group in {"metrics", "params", "tags"}:
-        return getattr(run.data, group).get(key)
-    if not hasattr(run.info, name):
-        raise InvalidValueError(f"A run has no {name!r}; take 'run_id', 'status', 'params.lr', …")
-    return getattr(run.info, name)
+    return getattr(run.data, group).get(key) if dot else getattr(run.info, name)
 
 
 def _attributes(infos: Sequence[RunInfo], folder: Path) -> dict[str, Any]:
