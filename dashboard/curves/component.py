@@ -10,7 +10,15 @@ import streamlit as st
 
 FOLDER = Path(__file__).with_name("canvas")
 # Later scripts use what earlier ones define.
-SCRIPTS = ("plot.js", "results.js", "export.js", "input.js", "curves.js")
+SCRIPTS = (
+    "plot.js",
+    "readout.js",
+    "draw.js",
+    "results.js",
+    "export.js",
+    "input.js",
+    "curves.js",
+)
 HTML = '<div class="curves"></div>'
 
 

@@ -14,11 +14,10 @@ from dashboard.queries import histories
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from dashboard.curves.payload import Axis
-    from dashboard.queries.histories import Buckets, History, Spot
+    from dashboard.queries.histories import Buckets, Columns, History, Spot
     from dashboard.source import Source
 
     Numbers = NDArray[np.float64]
@@ -101,18 +100,16 @@ class _Places:
     wanted: History
     found: Buckets
 
-    def of(self, sums: pd.DataFrame) -> Numbers:
+    def of(self, buckets: Columns) -> Numbers:
         """The places of buckets."""
-        middle = (sums["begun"].to_numpy("float64") + sums["ended"].to_numpy("float64")) / 2
-        return self._at(_steps(sums, self.wanted), middle)
+        return self._at(_steps(buckets, self.wanted), buckets.time)
 
     def at(self, step: Sequence[int], time: Sequence[int]) -> Numbers:
         """The places of points: their steps and times (ms since the epoch)."""
         steps, times = np.array(step, dtype="float64"), np.array(time, dtype="float64")
         if self.wanted.by_time and not self.found.sums.empty:
-            sums = self.found.sums
-            starts = sums["begun"].to_numpy("float64")
-            steps = np.interp(times, starts, _steps(sums, self.wanted))
+            buckets = self.found.columns
+            steps = np.interp(times, buckets.time, _steps(buckets, self.wanted))
         return self._at(steps, times)
 
     def _at(self, step: Numbers, time: Numbers) -> Numbers:
@@ -141,12 +138,14 @@ def read(frame: Frame, run_ids: Sequence[str], keys: Sequence[str]) -> list[Line
     """
     present = [(run, key) for run in run_ids for key in keys if (run, key) in frame.spans]
     shared, judged = frame.width(keys), judged_part({key for _, key in present})
+    wanted = [frame.wanted(run_id, key, shared) for run_id, key in present]
     found: list[Line] = []
-    for run_id, key in present:
-        part = metrics.split_part(key)[1] or missing_part(keys)
-        better = metrics.better(key) if part == judged else ""
-        wanted = frame.wanted(run_id, key, shared)
-        found += _lines(frame, wanted, part, better, is_banded=len(present) <= BANDS_SHOWN)
+    for one, buckets in zip(wanted, histories.read(frame.source, wanted), strict=True):
+        part = metrics.split_part(one.key)[1] or missing_part(keys)
+        better = metrics.better(one.key) if part == judged else ""
+        spot = histories.best(frame.source, one, buckets, better) if better else None
+        places = _Places(frame, one, buckets)
+        found += _lines(places, part, spot, is_banded=len(present) <= BANDS_SHOWN)
     return found
 
 
@@ -162,38 +161,28 @@ def missing_part(keys: Iterable[str]) -> str:
     return "train" if {metrics.split_part(key)[1] for key in keys} & {"validation", "test"} else ""
 
 
-def _lines(
-    frame: Frame, wanted: History, part: str, better: str, *, is_banded: bool
-) -> Iterable[Line]:
-    found = histories.history(frame.source, wanted)
-    places = _Places(frame, wanted, found)
+def _lines(places: _Places, part: str, spot: Spot | None, *, is_banded: bool) -> Iterable[Line]:
+    run_id, found = places.wanted.run_id, places.found
     if found.superseded is not None:
-        x, y = places.of(found.superseded), _means(found.superseded)
-        yield Line(wanted.run_id, part, x, y, is_superseded=True)
-    low, high = found.sums["low"].to_numpy(), found.sums["high"].to_numpy()
-    spot = histories.best(frame.source, wanted, found, better) if better else None
+        older = histories.Columns.of(found.superseded)
+        yield Line(run_id, part, places.of(older), older.mean, is_superseded=True)
+    buckets = found.columns
     yield Line(
-        wanted.run_id,
+        run_id,
         part,
-        places.of(found.sums),
-        _means(found.sums),
-        (low, high) if is_banded and wanted.width > 1 else None,
+        places.of(buckets),
+        buckets.mean,
+        (buckets.low, buckets.high) if is_banded and places.wanted.width > 1 else None,
         _best(places, spot) if spot else None,
-        _odd(places),
+        _odd(places) if len(found.odd) else None,
     )
 
 
-def _steps(sums: pd.DataFrame, wanted: History) -> Numbers:
+def _steps(buckets: Columns, wanted: History) -> Numbers:
     """The middle of each bucket; the points' own numbers where they were logged without steps."""
     if wanted.by_time:
-        count = sums["count"].to_numpy("float64")
-        return np.floor(np.cumsum(count) - (count + 1) / 2)
-    return sums.index.to_numpy("float64") * wanted.width + wanted.low + (wanted.width - 1) / 2
-
-
-def _means(sums: pd.DataFrame) -> Numbers:
-    means: Numbers = (sums["total"] / sums["count"]).to_numpy("float64")
-    return means
+        return np.floor(np.cumsum(buckets.points) - (buckets.points + 1) / 2)
+    return buckets.bucket * wanted.width + wanted.low + (wanted.width - 1) / 2
 
 
 def _best(places: _Places, spot: Spot) -> Best:

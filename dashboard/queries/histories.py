@@ -7,8 +7,10 @@ it replaced lies beside them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -45,6 +47,9 @@ MARK_TYPES = {"step": "int64", "timestamp": "int64", "kind": "str"}
 MAX_MARKS = 200
 # With more of them, steps are repeated by several writers or on purpose, not by a resumed run.
 MAX_RESTARTS = 16
+MAX_LINES = 2_000
+READERS = 2
+LINES_LOCK = threading.Lock()
 
 
 class Span(NamedTuple):
@@ -114,6 +119,24 @@ def _no_marks() -> pd.DataFrame:
     return pd.DataFrame(columns=list(MARK_TYPES)).astype(MARK_TYPES)
 
 
+class Columns(NamedTuple):
+    """Buckets as arrays: number, middle of the times (ms since the epoch), values, points."""
+
+    bucket: NDArray[np.float64]
+    time: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    points: NDArray[np.float64]
+
+    @staticmethod
+    def of(sums: pd.DataFrame) -> Columns:
+        """Those of a table of `SUMS`."""
+        begun, ended, low, high, total, count = sums.to_numpy("float64").T
+        bucket = sums.index.to_numpy("float64")
+        return Columns(bucket, (begun + ended) / 2, low, high, total / count, count)
+
+
 @dataclass(frozen=True)
 class Buckets:
     """Points by buckets.
@@ -123,40 +146,53 @@ class Buckets:
         points: How many points there are.
         first: The least step.
         last: The greatest step of the last attempt.
+        begun: The earliest time, in ms since the epoch.
+        ended: The latest time.
         odd: Where values are not finite: step, timestamp (ms), kind; the first 200.
         restarts: Where earlier attempts end; None where steps are repeated all over.
         superseded: Like `sums`, of the points of earlier attempts that a later one logged again.
+        bests: What `best` found, by direction.
     """
 
     sums: pd.DataFrame
     points: int
     first: int
     last: int
+    begun: int
+    ended: int
     odd: pd.DataFrame = field(default_factory=_no_marks)
     restarts: tuple[Restart, ...] | None = ()
     superseded: pd.DataFrame | None = None
+    bests: dict[str, Spot | None] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The sums as arrays."""
+        return Columns.of(self.sums)
 
     def merged(self, later: Buckets) -> Buckets | None:
-        """The buckets of these points and later ones; None where those repeat steps of these."""
-        if self.restarts is not None and self.points and self._is_repeated_by(later):
+        """The buckets of these points and later ones; None where those may repeat steps of these.
+
+        They do not if they go on from the last step, in the order of time.
+        """
+        if not self.points:
+            return later
+        goes_on = later.first > self.last and later.begun >= self.ended and later.restarts == ()
+        if self.restarts is not None and not goes_on:
             return None
         sums = pd.concat([self.sums, later.sums]).groupby(level=0).agg(MERGE)
         odd = pd.concat([self.odd, later.odd]).sort_values("step", kind="stable", ignore_index=True)
-        first = min(self.first, later.first) if self.points else later.first
-        last = max(self.last, later.last) if self.points else later.last
-        return Buckets(
-            sums,
-            self.points + later.points,
-            first,
-            last,
-            odd.head(MAX_MARKS),
-            self.restarts,
-            self.superseded,
+        return replace(
+            self,
+            sums=sums,
+            points=self.points + later.points,
+            first=min(self.first, later.first),
+            last=max(self.last, later.last),
+            begun=min(self.begun, later.begun),
+            ended=max(self.ended, later.ended),
+            odd=odd.head(MAX_MARKS),
+            bests={},
         )
-
-    def _is_repeated_by(self, later: Buckets) -> bool:
-        late = max((restart.timestamp for restart in self.restarts or ()), default=0)
-        return later.first <= self.last or bool((later.sums["begun"] < late).any())
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -199,15 +235,37 @@ def times(source: Source, run_id: str, key: str) -> tuple[int, int]:
     return int(found[0] or 0), int(found[1] or 0)
 
 
-def history(source: Source, wanted: History) -> Buckets:
-    """One metric thinned to buckets, shared: not to be changed."""
-    return _line((source.path, source.identity), wanted).at(source)
+def read(source: Source, wanted: Sequence[History]) -> list[Buckets]:
+    """Metrics thinned to buckets, shared: not to be changed."""
+    kept = _kept((source.path, source.identity))
+    with LINES_LOCK:
+        lines = [_line(kept, one) for one in wanted]
+    unread = [line for line in lines if not line.is_cached]
+    if len(unread) > 1:
+        # SQLite works outside Python's lock: two histories are read in the time of one and a half.
+        with ThreadPoolExecutor(READERS) as pool:
+            list(pool.map(lambda line: line.at(source), unread))
+    return [line.at(source) for line in lines]
 
 
-@st.cache_resource(show_spinner=False, max_entries=1024)
-def _line(file: tuple[str, tuple[int, int]], wanted: History) -> IncrementalQuery[Buckets]:
+def _line(
+    kept: dict[History, IncrementalQuery[Buckets]], wanted: History
+) -> IncrementalQuery[Buckets]:
+    # Streamlit's own caches take a millisecond to make a key of a history: too long for hundreds.
+    line = kept.pop(wanted, None)
+    if line is None:
+        line = IncrementalQuery(wanted.run_id, partial(read_buckets, wanted))
+    kept[wanted] = line
+    while len(kept) > MAX_LINES:
+        kept.pop(next(iter(kept)), None)
+    return line
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _kept(file: tuple[str, tuple[int, int]]) -> dict[History, IncrementalQuery[Buckets]]:
+    """The lines of a file that were read, the ones wanted last at the end."""
     del file
-    return IncrementalQuery(wanted.run_id, partial(read_buckets, wanted))
+    return {}
 
 
 def read_buckets(wanted: History, connection: sqlite3.Connection, after: int | None) -> Buckets:
@@ -218,18 +276,21 @@ def read_buckets(wanted: History, connection: sqlite3.Connection, after: int | N
         f"SELECT MIN(step), MAX(step), COUNT(*) FROM {chosen}", bound
     ).fetchone()
     if not points:
-        return Buckets(_table([]), 0, 0, 0)
+        return NOTHING
     dense = after is None and not wanted.by_time and points > SHORT_POINTS
     sums = (
         _bucket_by_bucket(connection, wanted, chosen, last)
         if dense
         else _grouped(connection, wanted, chosen, bound)
     )
-    odd = _marks(connection, chosen, bound) if sums["count"].sum() < points else _no_marks()
-    found = Buckets(sums, points, first, last, odd)
-    if after is None and not wanted.by_time and _may_be_resumed(sums, wanted.width):
-        return _last_attempt(connection, wanted, found)
-    return found
+    left_out = sums["count"].sum() < points
+    odd = _marks(connection, chosen, bound) if left_out else _no_marks()
+    begun = min([*sums["begun"], *odd["timestamp"]])
+    ended = max([*sums["ended"], *odd["timestamp"]])
+    found = Buckets(sums, points, first, last, begun, ended, odd)
+    if wanted.by_time or not (left_out or after or _may_be_resumed(sums, wanted.width)):
+        return found
+    return _last_attempt(connection, wanted, chosen, bound, found)
 
 
 def _grouped(
@@ -269,6 +330,9 @@ def _table(found: Sequence[Any]) -> pd.DataFrame:
     return pd.DataFrame(found, columns=list(types)).astype(types).set_index("bucket")
 
 
+NOTHING = Buckets(_table([]), points=0, first=0, last=0, begun=0, ended=0)
+
+
 def _marks(connection: sqlite3.Connection, chosen: str, bound: dict[str, Any]) -> pd.DataFrame:
     found = connection.execute(
         f"""
@@ -290,26 +354,28 @@ def _may_be_resumed(sums: pd.DataFrame, width: int) -> bool:
     return bool((ended[:-1] > earliest_behind[1:]).any() or (sums["count"] > width).any())
 
 
-def _last_attempt(connection: sqlite3.Connection, wanted: History, found: Buckets) -> Buckets:
+def _last_attempt(
+    connection: sqlite3.Connection,
+    wanted: History,
+    chosen: str,
+    bound: dict[str, Any],
+    found: Buckets,
+) -> Buckets:
     """The same buckets, with what was logged again beside them."""
-    chosen = points_behind(connection, None)
-    points = connection.execute(f"SELECT timestamp, step FROM {chosen}", wanted.bound).fetchall()
+    points = connection.execute(f"SELECT timestamp, step FROM {chosen}", bound).fetchall()
     time, step = np.array(points, dtype="int64").T
     restarts = _restarts(time, step)
+    found = replace(found, restarts=restarts, begun=int(time.min()), ended=int(time.max()))
     if not restarts:
-        return Buckets(
-            found.sums, found.points, found.first, found.last, found.odd, restarts=restarts
-        )
+        return found
     kept = ~np.logical_or.reduce([(time < at.timestamp) & (step >= at.step) for at in restarts])
-    bound, earlier = wanted.bound, superseded(restarts)
-    return Buckets(
-        _grouped(connection, wanted, f"{chosen} AND NOT {earlier}", bound),
-        found.points,
-        found.first,
-        int(step[kept].max()),
-        _marks(connection, f"{chosen} AND NOT {earlier}", bound),
-        restarts,
-        _grouped(connection, wanted, f"{chosen} AND {earlier}", bound),
+    earlier = superseded(restarts)
+    return replace(
+        found,
+        sums=_grouped(connection, wanted, f"{chosen} AND NOT {earlier}", bound),
+        last=int(step[kept].max()),
+        odd=_marks(connection, f"{chosen} AND NOT {earlier}", bound),
+        superseded=_grouped(connection, wanted, f"{chosen} AND {earlier}", bound),
     )
 
 
@@ -351,6 +417,12 @@ def best(source: Source, wanted: History, found: Buckets, better: str) -> Spot |
         found: What `history` said of it.
         better: 'less' or 'more'.
     """
+    if better not in found.bests:
+        found.bests[better] = _best(source, wanted, found, better)
+    return found.bests[better]
+
+
+def _best(source: Source, wanted: History, found: Buckets, better: str) -> Spot | None:
     if found.sums.empty:
         return None
     column = found.sums["low" if better == "less" else "high"]

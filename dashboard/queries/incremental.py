@@ -94,6 +94,11 @@ class IncrementalQuery(Generic[R]):
         self._version: int | None = None
         self._kept: Cached[R] | None = None
 
+    @property
+    def is_cached(self) -> bool:
+        """Whether something was read already, of this or an earlier state."""
+        return self._kept is not None
+
     def at(self, source: Source) -> R:
         """The reading of all points there are; not to be changed by who gets it.
 

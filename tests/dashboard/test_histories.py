@@ -19,7 +19,7 @@ from dashboard.queries.histories import (
     History,
     Spot,
     best,
-    history,
+    read,
     read_buckets,
     spans,
 )
@@ -58,6 +58,11 @@ def shared(tmp_path_factory, study):
     study.add_experiment(connection, 1, "one")
     yield path, connection
     connection.close()
+
+
+def history(source, wanted):
+    (found,) = read(source, [wanted])
+    return found
 
 
 def by_step(run_id, width=16):

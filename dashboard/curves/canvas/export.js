@@ -7,12 +7,15 @@ class SvgPen { // What the drawing below uses of a canvas' context, as SVG.
   lineTo(x, y) { this.path += `L${x.toFixed(2)} ${y.toFixed(2)}`; }
   closePath() { this.path += 'Z'; }
   rect(x, y, width, height) { this.path += `M${x} ${y}h${width}v${height}h${-width}Z`; }
-  arc(x, y, r) { this.path += `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`; }
+  arc(x, y, r) {
+    const half = `a${r} ${r} 0 1 0 `;
+    this.path += `M${x - r} ${y}${half}${2 * r} 0${half}${-2 * r} 0`;
+  }
   stroke() { this.add('none', this.strokeStyle, this.lineWidth); }
   fill() { this.add(this.fillStyle, 'none', 0); }
   add(fill, stroke, width) {
-    this.parts.push(`<path d="${this.path}" fill="${fill}" stroke="${stroke}" stroke-width="${width}"`
-      + ` stroke-linejoin="round" opacity="${this.globalAlpha}"/>`);
+    this.parts.push(`<path d="${this.path}" fill="${fill}" stroke="${stroke}"`
+      + ` stroke-width="${width}" stroke-linejoin="round" opacity="${this.globalAlpha}"/>`);
   }
   fillText(text, x, y) {
     const node = element('text', { textContent: text });
@@ -22,7 +25,10 @@ class SvgPen { // What the drawing below uses of a canvas' context, as SVG.
       + `${node.innerHTML}</text>`);
   }
   save() {}
-  clip() { this.parts.push(`<clipPath id="plot"><path d="${this.path}"/></clipPath><g clip-path="url(#plot)">`); }
+  clip() {
+    this.parts.push(`<clipPath id="plot"><path d="${this.path}"/></clipPath>`,
+      '<g clip-path="url(#plot)">');
+  }
   restore() { this.parts.push('</g>'); }
   toString() {
     return `<svg xmlns="http://www.w3.org/2000/svg" width="${this.width}" height="${this.height}">`
@@ -30,33 +36,39 @@ class SvgPen { // What the drawing below uses of a canvas' context, as SVG.
   }
 }
 
-function picture(curves, panel, pen) { // A panel with its name and a legend below; its height.
-  const { height } = panel.size, token = (name) => curves.style.getPropertyValue(`--${name}`);
-  curves.paint(panel, pen, true);
+function colorsByLabel(curves, panel) {
+  const lines = curves.lines(panel).filter(({ member }) => !member);
+  return new Map(lines.map(({ label, color }) => [label, color]));
+}
+
+const pictureHeight = (curves, panel) =>
+  panel.size.height + 30 + 18 * colorsByLabel(curves, panel).size;
+
+function picture(curves, panel, pen) { // A panel with its name and a legend below.
+  const { height } = panel.size, token = tokens(curves);
+  paint(curves, panel, pen);
   Object.assign(pen, { globalAlpha: 1, textAlign: 'left', fillStyle: token('text') });
   pen.fillText(panel.name, LEFT, height + 8);
-  const named = new Map(curves.lines(panel).filter(({ member }) => !member).map((line) => [line.label, line.color]));
-  [...named].forEach(([label, color], i) => {
+  [...colorsByLabel(curves, panel)].forEach(([label, color], i) => {
     dot(pen, LEFT + 4, height + 26 + 18 * i, 4, color);
     pen.fillStyle = token('text-2');
     pen.fillText(label, LEFT + 14, height + 26 + 18 * i);
   });
 }
 
-const pictureHeight = (curves, panel) => panel.size.height + 30
-  + 18 * new Set(curves.lines(panel).filter(({ member }) => !member).map(({ label }) => label)).size;
-
 function save(blob, name) {
-  const link = element('a', { href: URL.createObjectURL(blob), download: name.replace(/[^\w.-]+/g, '_') });
+  const download = name.replace(/[^\w.-]+/g, '_');
+  const link = element('a', { href: URL.createObjectURL(blob), download });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 function savePng(curves, panel) {
   const { width } = panel.size, height = pictureHeight(curves, panel);
-  const canvas = element('canvas', { width: 2 * width, height: 2 * height }), pen = canvas.getContext('2d');
+  const canvas = element('canvas', { width: 2 * width, height: 2 * height });
+  const pen = canvas.getContext('2d');
   pen.scale(2, 2);
-  pen.fillStyle = curves.style.getPropertyValue('--ground');
+  pen.fillStyle = tokens(curves)('ground');
   pen.fillRect(0, 0, width, height);
   picture(curves, panel, pen);
   canvas.toBlob((blob) => save(blob, `${panel.name}.png`));

@@ -18,26 +18,32 @@ function listen(curves, canvas, now) { // To pointer, touch, wheel and keys.
     const sorted = (values) => values.sort((a, b) => a - b);
     const hold = (value, low, high) => Math.min(high, Math.max(low, value));
     const tall = side || Math.abs(y - start.y) > BOX;
-    curves.drag = { panel: now(), x: side ? null : sorted([start.x, x].map((px) => atX(hold(px, LEFT, right)))),
-      y: tall ? sorted([start.y, y].map((py) => atY(hold(py, TOP, foot)))) : null };
+    const over = [start.x, x].map((px) => atX(hold(px, LEFT, right)));
+    const along = [start.y, y].map((py) => atY(hold(py, TOP, foot)));
+    curves.drag = { panel: now(), x: side ? null : sorted(over), y: tall ? sorted(along) : null };
     curves.redraw();
   };
   const move = ([x, y]) => {
     const { low, high, bottom, top, wide, tall, back } = start.scale, panel = now();
     const dx = ((start.x - x) / wide) * (high - low), dy = ((y - start.y) / tall) * (top - bottom);
-    curves.show(panel, [low + dx, high + dx], curves.zoom.y[panel.name] && [back(bottom + dy), back(top + dy)]);
+    const heights = curves.zoom.y[panel.name] && [back(bottom + dy), back(top + dy)];
+    curves.show(panel, [low + dx, high + dx], heights);
   };
   const fingers = () => [...curves.touches.values()].sort((a, b) => a - b);
   const pinch = () => {
-    const [a, b] = fingers(), each = (start.to - start.from) / Math.max(20, b - a), low = start.from - (a - LEFT) * each;
+    const [a, b] = fingers(), each = (start.to - start.from) / Math.max(20, b - a);
+    const low = start.from - (a - LEFT) * each;
     curves.show(now(), [low, low + each * scale().wide]);
   };
   canvas.onpointerdown = (event) => {
     const [x, y] = place(event);
     canvas.setPointerCapture(event.pointerId);
-    if (event.pointerType !== 'touch') start = event.button ? null : { x, y, scale: scale(), moves: event.shiftKey };
-    else if (curves.touches.set(event.pointerId, x).size === 2) [start] = [fingers().map(scale().atX)].map(([from, to]) => ({ from, to }));
-    else curves.point(now(), x, y);
+    if (event.pointerType !== 'touch') {
+      start = event.button ? null : { x, y, scale: scale(), moves: event.shiftKey };
+    } else if (curves.touches.set(event.pointerId, x).size === 2) {
+      const [from, to] = fingers().map(scale().atX);
+      start = { from, to };
+    } else curves.point(now(), x, y);
   };
   canvas.onpointermove = (event) => {
     const [x, y] = place(event);

@@ -2,7 +2,8 @@
 
 const FONT = '11px "Source Sans", sans-serif';
 const LEFT = 46, RIGHT = 14, TOP = 10, BOTTOM = 24;
-const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200];
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600,
+  43200];
 const last = (values) => values[values.length - 1];
 
 function before(values, limit) { // The number of the last of the ascending values up to a limit.
@@ -64,7 +65,8 @@ function short(value, step) { // A tick's text: as many decimals as the ticks' d
   const size = Math.abs(value);
   if (size >= 1e9 || (size > 0 && step < 1e-5)) return value.toExponential(1);
   for (const [unit, letter] of [[1e6, 'M'], [1e3, 'k']]) {
-    if (size >= 10 * unit || (size >= unit && step >= unit)) return `${+(value / unit).toPrecision(4)}${letter}`;
+    const fits = size >= 10 * unit || (size >= unit && step >= unit);
+    if (fits) return `${+(value / unit).toPrecision(4)}${letter}`;
   }
   return value.toFixed(Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9))));
 }
@@ -102,19 +104,21 @@ function logTicks(low, high) { // Of an axis in powers of ten.
   for (let power = Math.floor(low); power <= high; power++) {
     for (const digit of digits) {
       const at = power + Math.log10(digit);
-      const text = power < -3 || power > 5 ? `${digit}e${power}` : String(+(digit * 10 ** power).toFixed(3));
+      const plain = String(+(digit * 10 ** power).toFixed(3));
+      const text = power < -3 || power > 5 ? `${digit}e${power}` : plain;
       if (at >= low && at <= high) found.push([10 ** at, text]);
     }
   }
   const every = Math.ceil(found.length / 8);
-  return found.length > 1 ? found.filter((_, i) => i % every === 0) : ticks(10 ** low, 10 ** high, 4);
+  if (found.length < 2) return ticks(10 ** low, 10 ** high, 4);
+  return found.filter((_, i) => i % every === 0);
 }
 
 function trace(pen, scale, line, color, width, alpha) { // A line, where it is in view.
   const { x, y } = line, sorted = !line.pairs;
   const from = sorted ? Math.max(0, before(x, scale.low)) : 0;
   const to = sorted ? Math.min(x.length - 1, before(x, scale.high) + 1) : x.length - 1;
-  Object.assign(pen, { strokeStyle: color, fillStyle: color, lineWidth: width, globalAlpha: alpha });
+  Object.assign(pen, { strokeStyle: color, lineWidth: width, globalAlpha: alpha });
   if (!x.length) return undefined;
   if (x.length === 1) return dot(pen, scale.x(x[0]), scale.y(y[0]), 1 + width / 2, color);
   let down = false;
@@ -164,7 +168,8 @@ function rule(pen, x0, y0, x1, y1) {
 
 function axes(pen, scale, log, kind) { // The pen has the colors of grid and text.
   pen.textAlign = 'right';
-  const across = log ? logTicks(scale.bottom, scale.top) : ticks(scale.bottom, scale.top, scale.tall / 40);
+  const { bottom, top, tall } = scale;
+  const across = log ? logTicks(bottom, top) : ticks(bottom, top, tall / 40);
   for (const [value, text] of across) {
     rule(pen, LEFT, scale.y(value), scale.right, scale.y(value));
     pen.fillText(text, LEFT - 8, scale.y(value));
