@@ -1,27 +1,25 @@
-"""The process: Ctrl-C and SIGTERM, the command that resumes, and an output that may break."""
+"""The process: Ctrl-C and SIGTERM, and an output that may break."""
 
 from __future__ import annotations
 
 import io
 import os
-import shlex
 import signal
 import sys
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING, TextIO
 
-import tracker
 from tracker.text import prepare_streams
-from training.errors import TrainingError
+from training.errors import (
+    TrainingError,
+)
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
     from types import FrameType
 
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-LOCATION_SECTIONS = {"paths", "tracking"}
-"""Sections that a resumed run takes from the command line; all others stay as they were."""
 
 
 def is_main_process() -> bool:
@@ -60,40 +58,13 @@ def interruptible() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def resume_command(options: argparse.Namespace) -> str | None:
-    """The shell command that resumes the interrupted run; None if there is none to resume."""
-    from training.config import EFFECTIVE_CONFIG  # noqa: PLC0415 -- loads pydantic
-
+def complain(error: object, code: int) -> int:
+    """Print an error message to standard error, and return the exit code."""
     try:
-        run = tracker.last_active_run()
-        if run is None or run.info.status != "KILLED":
-            return None
-        tracker.get_client().artifacts(run.info.run_id).local_path(EFFECTIVE_CONFIG)
-    except tracker.TrackerError:
-        return None
-    return shlex.join([*_program(), "--resume", run.info.run_id, *_location_options(options)])
-
-
-def _program() -> list[str]:
-    """How this program was started, without its options."""
-    python, processes = sys.orig_argv[0], os.environ.get("LOCAL_WORLD_SIZE")
-    if processes is None:
-        return [python, "-m", "training"]
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes]
-    return [python, *launcher, "-m", "training"]
-
-
-def _location_options(options: argparse.Namespace) -> Iterator[str]:
-    """The options that say where things are."""
-    if str(options.config) != "config.yaml":
-        yield from ("--config", str(options.config))
-    if options.data_root:
-        yield from ("--data-root", options.data_root)
-    for override in options.overrides:
-        if override.partition("=")[0].split(".")[0].strip() in LOCATION_SECTIONS:
-            yield from ("--set", override)
-    if options.device != "auto":
-        yield from ("--device", options.device)
+        print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:
+        silence(sys.stderr)
+    return code
 
 
 class TolerantOutput(io.TextIOBase):
@@ -123,6 +94,13 @@ class TolerantOutput(io.TextIOBase):
     def fileno(self) -> int:
         """The file descriptor of the stream."""
         return self._stream.fileno()
+
+    def exit_code(self, code: int) -> int:
+        """The exit code of a program that printed here: 1 in place of 0 if output was lost."""
+        self.flush()
+        if self.failure is None or isinstance(self.failure, BrokenPipeError):
+            return code
+        return complain(f"not all output could be written: {self.failure.strerror}", code or 1)
 
     def write(self, text: str) -> int:
         """Write the text, or drop it."""

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from training.__main__ import build_parser
+from training.command import resume_command
 from training.config_file import load_config
 from training.distributed import World
 from training.errors import PeerFailedError
 from training.experiment import RunEnvironment
-from training.process import interruptible, resume_command
+from training.process import interruptible
 from training.report import PlainReport
 from training.study import run_all
 

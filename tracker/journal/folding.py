@@ -183,9 +183,9 @@ class Journal:
         with suppress(TrackerError, OSError):
             self.fold()
         with self.at_rest():
-            self._is_closed = True
-            if self.is_unused:
+            if self.is_unused and not self._is_closed:
                 self._file.remove()
+            self._is_closed = True
         self._wake_thread()
 
     @contextmanager
