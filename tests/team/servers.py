@@ -14,6 +14,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 START_SECONDS = 120
 BUCKET = "team"
@@ -78,25 +79,26 @@ class MlflowServer:
     Args:
         environments: The folder that `environments.py` filled.
         folder: Where its log and, by default, its database and files are.
-        backend: The URI of its database.
+        database: Its PostgreSQL; SQLite by default.
         artifacts: Where the proxy keeps files.
         workers: How many processes answer.
         variables: More for its environment.
     """
 
     def __init__(
-        self, environments, folder, *, backend=None, artifacts=None, workers=1, variables=None
+        self, environments, folder, *, database=None, artifacts=None, workers=1, variables=None
     ):
         self.interpreter = Path(environments, "server", "bin", "python")
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._options = [
-            f"--backend-store-uri={backend or f'sqlite:///{folder}/server.db'}",
+            f"--backend-store-uri={database.uri if database else f'sqlite:///{folder}/server.db'}",
             f"--artifacts-destination={artifacts or folder / 'server-files'}",
             f"--workers={workers}",
         ]
         self._variables = variables or {}
+        self.database = database
         self.process = None
 
     def start(self):
@@ -132,6 +134,13 @@ class MlflowServer:
             end_group(self.process)
             self.process = None
 
+    def cpu_seconds(self):
+        """What its processes and those of its database have used."""
+        sessions = {self.process.pid}
+        if self.database:
+            sessions.add(self.database.process.pid)
+        return sum(used for session, used in cpu_of_processes() if session in sessions)
+
     def ask(self, script, *arguments):
         """What a script prints that uses MLflow's own client of this server."""
         environment = os.environ | {"MLFLOW_TRACKING_URI": self.url, "PYTHONPATH": ""}
@@ -145,6 +154,15 @@ class MlflowServer:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+
+def cpu_of_processes():
+    """(session, CPU seconds) of each process."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            yield int(fields[3]), (int(fields[11]) + int(fields[12])) / ticks
 
 
 @contextmanager
@@ -169,7 +187,7 @@ def removed(folder):
 
 @contextmanager
 def postgresql(folder):
-    """The URI of an empty PostgreSQL database; its server is Debian's, run by `postgres`."""
+    """An empty PostgreSQL database, by Debian's server: its `uri` and its `process`."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
     # Not below `folder`, into which nobody else may look.
     data = Path(tempfile.mkdtemp(prefix="postgresql-"))
@@ -187,7 +205,7 @@ def postgresql(folder):
     settings = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]
     command = [*as_user, programs / "postgres", "-D", data, "-p", str(port), "-k", "", *settings]
     address = ["-h", "127.0.0.1", "-p", str(port), "-U", "mlflow"]
-    with removed(data), group(command, folder / "postgresql.log", cwd="/"):
+    with removed(data), group(command, folder / "postgresql.log", cwd="/") as process:
         deadline = time.monotonic() + START_SECONDS
         while subprocess.run(
             [programs / "pg_isready", *address], check=False, capture_output=True
@@ -196,7 +214,8 @@ def postgresql(folder):
             time.sleep(0.1)
         subprocess.run([programs / "createdb", *address, "mlflow"], check=True)
         # The driver is named: SQLAlchemy 2.1 takes psycopg 3 without.
-        yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/mlflow"
+        uri = f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/mlflow"
+        yield SimpleNamespace(uri=uri, process=process)
 
 
 @contextmanager
@@ -217,12 +236,12 @@ if __name__ == "__main__":
     # python servers.py ENVIRONMENTS FOLDER: a whole team server, until Ctrl-C or SIGTERM.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     environments_, folder_ = map(Path, sys.argv[1:])
-    with postgresql(folder_) as backend_, s3_store(environments_, folder_) as store_:
+    with postgresql(folder_) as database_, s3_store(environments_, folder_) as store_:
         variables_ = STORE_CREDENTIALS | {"MLFLOW_S3_ENDPOINT_URL": store_}
         with mlflow_server(
             environments_,
             folder_,
-            backend=backend_,
+            database=database_,
             artifacts=f"s3://{BUCKET}/mlflow",
             variables=variables_,
         ) as server_:

@@ -28,18 +28,17 @@ def team(servers, environments, tmp_path_factory):
     """MLflow's server with two workers, on PostgreSQL and an S3 store."""
     folder = tmp_path_factory.mktemp("team")
     with (
-        servers.postgresql(folder) as backend,
+        servers.postgresql(folder) as database,
         servers.s3_store(environments, folder) as store,
         servers.mlflow_server(
             environments,
             folder,
-            backend=backend,
+            database=database,
             artifacts=f"s3://{servers.BUCKET}/mlflow",
             workers=2,
             variables=servers.STORE_CREDENTIALS | {"MLFLOW_S3_ENDPOINT_URL": store},
         ) as server,
     ):
-        server.backend = backend
         yield server
 
 
@@ -83,7 +82,7 @@ def test_a_push_killed_twice_and_left_by_its_server_once_ends_complete(
     team.start()
     out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, out
-    there = read_back(many_runs, team, team.backend)
+    there = read_back(many_runs, team, team.database.uri)
     assert but_for_ids(there) == but_for_ids(described(client, many_runs))
     again = cli("push", "--to", team.url)
     assert again.out.startswith(f"0 runs sent and verified, {RUNS} unchanged; 0 points, 0 files")

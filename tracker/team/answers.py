@@ -14,7 +14,6 @@ from tracker.entities import (
     Experiment,
     InputTag,
     LifecycleStage,
-    Metric,
     Run,
     RunData,
     RunInfo,
@@ -58,11 +57,11 @@ def read_number(value: object) -> float:
         return math.nan
 
 
-def read_metric(key: str, point: object) -> Metric:
-    """A point of a metric."""
+def read_point(point: object) -> tuple[float, int, int]:
+    """A point of a metric: value, timestamp in ms, step."""
     found = point if isinstance(point, dict) else {}
     value = read_number(found.get("value"))
-    return Metric(key, value, read_int(found.get("timestamp")), read_int(found.get("step")))
+    return value, read_int(found.get("timestamp")), read_int(found.get("step"))
 
 
 def read_experiment(answer: object) -> Experiment:

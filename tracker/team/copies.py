@@ -220,7 +220,7 @@ class Histories:
                 continue
             found = HistoryDigest()
             history = self._copy.server.history(self._copy.id, key)
-            found.add((point.value, point.timestamp, point.step) for point in history)
+            found.add(history)
             if found != wanted:
                 raise self._copy.differs(
                     f"it has {found.count:,} points of {key!r}, not the {wanted.count:,} of the run"
@@ -237,7 +237,7 @@ class Histories:
         known = self._there[key]
         if known is None:
             history = self._copy.server.history(self._copy.id, key)
-            known = {packed((point.value, point.timestamp, point.step)) for point in history}
+            known = set(map(packed, history))
             self._there[key] = known
         missing = [point for point in points if packed(point) not in known]
         self._copy.tally.add(points=len(points) - len(missing))

@@ -119,9 +119,10 @@ class ServerSource:
         for key in copy.data.metrics:
             digest = self._digests[run_id][key] = HistoryDigest()
             for point in self._server.history(copy.info.run_id, key):
-                digest.add([(point.value, point.timestamp, point.step)])
-                stored, is_nan = stored_value(point.value)
-                yield key, stored, point.timestamp, point.step, is_nan, run_id
+                digest.add([point])
+                value, timestamp, step = point
+                stored, is_nan = stored_value(value)
+                yield key, stored, timestamp, step, is_nan, run_id
 
     def artifacts(self, run: Run) -> ArtifactStore:
         """The files of a run."""

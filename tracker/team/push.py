@@ -155,13 +155,14 @@ class Push:
         """Complete a copy, unless somebody else has created another one at the same time."""
         copy = replay.copy.run
         known = self._known(copy.info.experiment_id, run.info.run_id)
-        if known and known[0].info.run_id != copy.info.run_id:
+        own = next((each for each in known if each.info.run_id == copy.info.run_id), copy)
+        if known and known[0] is not own:
             self._server.delete_run(copy.info.run_id)
             self._tally.note(
                 f"Run {run.info.run_name!r} is being pushed from elsewhere, too: it goes on there."
             )
         else:
-            replay.complete(run)
+            replay.complete(run, own)
 
     @contextmanager
     def _as_trouble(self, run: Run) -> Iterator[None]:
@@ -228,13 +229,13 @@ class Push:
             return next(iter(self._known(target.experiment_id, run.info.run_id)), None)
 
         tag = {tags.TRACKER_RUN_ID: run.info.run_id}
-        return known() or self._server.create_run(target.experiment_id, run.info, tag, known)
+        return self._server.create_run(target.experiment_id, run.info, tag, known)
 
     def _known(self, target_id: str, run_id: str) -> list[Run]:
         """The active copies of a run, the one that is to stay first."""
         search = f"tags.`{tags.TRACKER_RUN_ID}` = '{run_id}'"
         found = filter(is_active, self._server.search_runs([target_id], search))
-        return sorted(found, key=lambda copy: copy.info.run_id)
+        return sorted(found, key=_precedence)
 
     def _open_files(self, copy: Run) -> ArtifactStore:
         folder = self._client.store.database.folder
@@ -298,7 +299,7 @@ def copies_of(server: Server, target: Experiment, runs: Sequence[Run]) -> dict[s
     missing = [run_id for run_id in ids if run_id not in copies]
     for copy in server.runs_with_ids(target.experiment_id, missing):
         copies[copy.info.run_id].append(copy)
-    return {key: sorted(found, key=lambda copy: copy.info.run_id) for key, found in copies.items()}
+    return {run_id: sorted(found, key=_precedence) for run_id, found in copies.items()}
 
 
 def is_active(run: Run) -> bool:
@@ -320,6 +321,11 @@ def deleted_copy(run: Run, copy: Run) -> str:
         f"Run {run.info.run_name!r} is deleted on the server: restore it there (`mlflow runs "
         f"restore --run-id {copy.info.run_id}`), then push again."
     )
+
+
+def _precedence(copy: Run) -> tuple[bool, str]:
+    """Which of several copies stays: a complete one, else any that all pushes agree on."""
+    return tags.TRACKER_DIGEST not in copy.data.tags, copy.info.run_id
 
 
 def _raise_failure(sent: Iterable[Future[None]]) -> None:

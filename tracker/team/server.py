@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 from tracker.exceptions import ArtifactError, NotFoundError, OutsideRootsError, ServerError
 from tracker.files import open_artifacts
-from tracker.team.answers import read_experiment, read_list, read_metric, read_run
+from tracker.team.answers import read_experiment, read_list, read_point, read_run
 from tracker.team.artifacts import ServerArtifacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tracker.entities import DatasetInput, Experiment, Metric, Run, RunInfo
+    from tracker.entities import DatasetInput, Experiment, Run, RunInfo
     from tracker.files import ArtifactStore
     from tracker.team.points import PlainPoint
     from tracker.team.rest import RestClient
@@ -206,12 +206,12 @@ class Server:
         ]
         self.rest.post(f"{API}/runs/log-inputs", {"run_id": run_id, "datasets": datasets})
 
-    def history(self, run_id: str, key: str) -> Iterator[Metric]:
+    def history(self, run_id: str, key: str) -> Iterator[PlainPoint]:
         """Every point of one metric."""
         arguments = {"run_id": run_id, "metric_key": key, "max_results": POINTS_A_PAGE}
         for page in self.pages("metrics/get-history", arguments):
             for point in read_list(page, "metrics"):
-                yield read_metric(key, point)
+                yield read_point(point)
 
     # Files
 
