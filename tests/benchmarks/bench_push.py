@@ -66,7 +66,7 @@ def measure(server, folder, number, options) -> None:
     total = options.runs * options.points
     client = TrackingClient(folder / f"{number}.db")
     run_ids = make_runs(client, f"push {number}", options)
-    with RestClient(access_to(server.url), patience_seconds=60) as rest:
+    with TimedClient(access_to(server.url), patience_seconds=60) as rest:
         bodies = prepared(Server(rest), f"bare {number}", options)
         bare = Cost(server, total)
         with bare, ThreadPoolExecutor(options.threads) as pool:
@@ -76,11 +76,26 @@ def measure(server, folder, number, options) -> None:
         with pushed:
             Push(client, Server(rest), tally, workers=options.threads).run(run_ids)
     assert (tally.runs, tally.points_sent, tally.troubles) == (options.runs, total, [])
+    sending = total / (total / pushed.rate - rest.reading_seconds / options.threads)
     print(
-        f"bare loop {bare}; push, verified {pushed}; "
-        f"rate {pushed.rate / bare.rate:.0%}, by CPU {bare.cpu / pushed.cpu:.0%}",
+        f"bare loop {bare}; push {pushed}; of the bare loop's rate: {pushed.rate / bare.rate:.0%}, "
+        f"by CPU {bare.cpu / pushed.cpu:.0%}, without reading back {sending / bare.rate:.0%}",
         flush=True,
     )
+
+
+class TimedClient(RestClient):
+    """Measures how long histories are read back, all threads together."""
+
+    reading_seconds = 0.0
+
+    def get(self, path, arguments=None):
+        started = time.perf_counter()
+        try:
+            return super().get(path, arguments)
+        finally:
+            if path.endswith("get-history"):
+                self.reading_seconds += time.perf_counter() - started
 
 
 class Cost:

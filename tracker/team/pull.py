@@ -66,9 +66,9 @@ class ServerSource:
         self._choice = choice
         self._allowed_roots = allowed_roots
         self.gaps = Gaps()
-        # By the ids they have here; filled experiment by experiment.
+        # By the ids they have here, and these by the server's; filled experiment by experiment.
         self.runs: dict[str, Run] = {}
-        self._own_ids: dict[str, str] = {}
+        self.own_ids: dict[str, str] = {}
         self._digests: defaultdict[str, dict[str, HistoryDigest]] = defaultdict(dict)
 
     def experiments(self) -> Iterator[Experiment]:
@@ -90,9 +90,9 @@ class ServerSource:
         found: dict[str, Run] = {}
         for search in self._searches():
             for run in self._server.search_runs([experiment_id], search):
-                if run.info.run_id not in self._own_ids:
+                if run.info.run_id not in self.own_ids:
                     own_id = self._own_id(run)
-                    self._own_ids[run.info.run_id] = own_id
+                    self.own_ids[run.info.run_id] = own_id
                     found[own_id] = run
         self.runs |= found
         return list(found)
@@ -162,14 +162,14 @@ class ServerSource:
 
     def _own_id_of(self, server_id: str) -> str:
         """The id here of a run on the server."""
-        if server_id not in self._own_ids:
+        if server_id not in self.own_ids:
             try:
-                self._own_ids[server_id] = self._own_id(self._server.get_run(server_id))
+                self.own_ids[server_id] = self._own_id(self._server.get_run(server_id))
             except ServerError as error:
                 if not error.error_code:
                     raise
-                self._own_ids[server_id] = server_id  # The parent is gone.
-        return self._own_ids[server_id]
+                self.own_ids[server_id] = server_id  # The parent is gone.
+        return self.own_ids[server_id]
 
 
 def _named(text: str) -> str:

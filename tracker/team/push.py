@@ -66,6 +66,7 @@ class Push:
         self._targets: dict[str, Experiment | None] = {}
         self._copy_ids: dict[str, str] = {}
         self._replays: dict[str, Replay] = {}
+        self._created: list[Run] = []
         self._done: set[str] = set()
 
     @property
@@ -97,6 +98,7 @@ class Push:
                     _raise_failure(sent)
                 wait(sent, return_when=FIRST_EXCEPTION)
                 _raise_failure(sent)
+                self._remove_doubles()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._server.rest.stop()
@@ -127,7 +129,7 @@ class Push:
                 return
             sent = replay.advance()
             if RunStatus.is_terminated(sent.info.status):
-                self._complete(replay, sent)
+                replay.complete(sent)
                 self._done.add(run_id)
                 self._replays.pop(run_id, None)
             else:
@@ -151,18 +153,19 @@ class Push:
         )
         return True
 
-    def _complete(self, replay: Replay, run: Run) -> None:
-        """Complete a copy, unless somebody else has created another one at the same time."""
-        copy = replay.copy.run
-        known = self._known(copy.info.experiment_id, run.info.run_id)
-        own = next((each for each in known if each.info.run_id == copy.info.run_id), copy)
-        if known and known[0] is not own:
-            self._server.delete_run(copy.info.run_id)
-            self._tally.note(
-                f"Run {run.info.run_name!r} is being pushed from elsewhere, too: it goes on there."
-            )
-        else:
-            replay.complete(run, own)
+    def _remove_doubles(self) -> None:
+        """Of copies made at the same time by pushes from two machines, leave one that both name."""
+        for experiment_id, runs in by_experiment(self._created).items():
+            target = self._target(experiment_id)
+            found = {} if target is None else copies_of(self._server, target, runs)
+            for copies in found.values():
+                for copy in list(filter(is_active, copies))[1:]:
+                    self._server.delete_run(copy.info.run_id)
+                    self._tally.note(
+                        f"Run {copy.info.run_name!r} was pushed from elsewhere at the same time: "
+                        f"of two copies one was deleted."
+                    )
+        self._created.clear()
 
     @contextmanager
     def _as_trouble(self, run: Run) -> Iterator[None]:
@@ -226,16 +229,13 @@ class Push:
 
     def _create(self, run: Run, target: Experiment) -> Run:
         def known() -> Run | None:
-            return next(iter(self._known(target.experiment_id, run.info.run_id)), None)
+            search = f"tags.`{tags.TRACKER_RUN_ID}` = '{run.info.run_id}'"
+            found = self._server.search_runs([target.experiment_id], search)
+            return next(filter(is_active, found), None)
 
+        self._created.append(run)
         tag = {tags.TRACKER_RUN_ID: run.info.run_id}
         return self._server.create_run(target.experiment_id, run.info, tag, known)
-
-    def _known(self, target_id: str, run_id: str) -> list[Run]:
-        """The active copies of a run, the one that is to stay first."""
-        search = f"tags.`{tags.TRACKER_RUN_ID}` = '{run_id}'"
-        found = filter(is_active, self._server.search_runs([target_id], search))
-        return sorted(found, key=_precedence)
 
     def _open_files(self, copy: Run) -> ArtifactStore:
         folder = self._client.store.database.folder
@@ -287,7 +287,7 @@ def by_experiment(runs: Iterable[Run]) -> dict[str, list[Run]]:
 def copies_of(server: Server, target: Experiment, runs: Sequence[Run]) -> dict[str, list[Run]]:
     """The copies that runs have in an experiment on the server, by the ids of the runs.
 
-    A run that has come from there is its own copy.
+    A run that has come from there is its own copy. Of several the first is to be kept.
     """
     copies: defaultdict[str, list[Run]] = defaultdict(list)
     ids = {run.info.run_id for run in runs}
@@ -299,7 +299,7 @@ def copies_of(server: Server, target: Experiment, runs: Sequence[Run]) -> dict[s
     missing = [run_id for run_id in ids if run_id not in copies]
     for copy in server.runs_with_ids(target.experiment_id, missing):
         copies[copy.info.run_id].append(copy)
-    return {run_id: sorted(found, key=_precedence) for run_id, found in copies.items()}
+    return {key: sorted(found, key=lambda copy: copy.info.run_id) for key, found in copies.items()}
 
 
 def is_active(run: Run) -> bool:
@@ -321,11 +321,6 @@ def deleted_copy(run: Run, copy: Run) -> str:
         f"Run {run.info.run_name!r} is deleted on the server: restore it there (`mlflow runs "
         f"restore --run-id {copy.info.run_id}`), then push again."
     )
-
-
-def _precedence(copy: Run) -> tuple[bool, str]:
-    """Which of several copies stays: a complete one, else any that all pushes agree on."""
-    return tags.TRACKER_DIGEST not in copy.data.tags, copy.info.run_id
 
 
 def _raise_failure(sent: Iterable[Future[None]]) -> None:

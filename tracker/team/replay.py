@@ -58,17 +58,17 @@ class Replay:
         self._files.send(has_ended=RunStatus.is_terminated(run.info.status))
         return run
 
-    def complete(self, run: Run, found: Run) -> None:
+    def complete(self, run: Run) -> None:
         """Verify the copy and give it the run's status, last.
 
         Args:
             run: What the last `advance` has returned.
-            found: The copy as the server has it now.
 
         Raises:
             IncompleteError: The copy lacks something.
         """
         server, copy, info = self.copy.server, self.copy, run.info
+        found = server.get_run(copy.id)
         self._params.verify(found.data.params)
         self._tags.verify(found.data.tags)
         self._inputs.verify(found.inputs)

@@ -24,6 +24,7 @@ class Tally:
         files_sent: Those of them that were not there before.
         size_bytes: Bytes of the files that are there now.
         size_sent_bytes: Bytes of the files that were not there before.
+        versions_sent: Versions of registered models that were not there before.
         notes: Sentences about what is there in another form.
         troubles: Sentences about what could not be sent.
         changed: Called after each step, by any thread.
@@ -38,6 +39,7 @@ class Tally:
     files_sent: int = 0
     size_bytes: int = 0
     size_sent_bytes: int = 0
+    versions_sent: int = 0
     notes: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     changed: Callable[[], None] = lambda: None
