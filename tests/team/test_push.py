@@ -303,6 +303,25 @@ def test_a_server_from_before_data_sets_takes_the_rest(
     assert read_back(name)["runs"]["run_0"]["status"] == "FINISHED"
 
 
+def test_data_sets_that_two_pushes_bring_at_once_arrive(
+    cli, http, in_between, make_runs, name, read_back
+):
+    make_runs(1)
+    refused = []
+
+    def disturb(seen, _forward):
+        """What MLflow answers where another run brings the same new data set."""
+        if seen.route == "runs/log-inputs" and not refused:
+            refused.append(seen)
+            return http.Reply(400, '{"error_code": "BAD_REQUEST", "message": "UNIQUE"}')
+        return None
+
+    with in_between(disturb) as server:
+        said = cli("push", "--to", server.url)
+    assert (said.code, len(refused)) == (0, 1)
+    assert len(read_back(name)["runs"]["run_0"]["inputs"]) == 1
+
+
 def test_a_file_that_a_proxy_finds_too_large_is_told_with_the_setting(
     cli, http, in_between, make_runs
 ):

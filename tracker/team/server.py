@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ BATCH_BYTES: Final = 900_000
 POINTS_A_PAGE: Final = 25_000
 RUNS_A_PAGE: Final = 1_000
 IDS_A_SEARCH: Final = 100
+_BAD_REQUEST: Final = 400
 _NOT_FOUND: Final = 404
 
 
@@ -41,6 +43,8 @@ class Server:
 
     def __init__(self, rest: RestClient) -> None:
         self.rest = rest
+        # Of two runs that log the same new data set at once, the server refuses one.
+        self._one_logs_inputs = Lock()
 
     def check(self) -> None:
         """Ask for the newest experiment: the server is there, is MLflow and knows the caller.
@@ -196,7 +200,11 @@ class Server:
             self._log(run_id, kind, batch)
 
     def log_inputs(self, run_id: str, used: Sequence[DatasetInput]) -> None:
-        """Say which data sets a run used."""
+        """Say which data sets a run used; twice where somebody else did so at the same time.
+
+        Raises:
+            ServerError: The server refuses them.
+        """
         datasets = [
             {
                 "dataset": {key: value for key, value in each.dataset if value is not None},
@@ -204,7 +212,14 @@ class Server:
             }
             for each in used
         ]
-        self.rest.post(f"{API}/runs/log-inputs", {"run_id": run_id, "datasets": datasets})
+        arguments = {"run_id": run_id, "datasets": datasets}
+        with self._one_logs_inputs:
+            try:
+                self.rest.post(f"{API}/runs/log-inputs", arguments)
+            except ServerError as error:
+                if error.status != _BAD_REQUEST:
+                    raise
+                self.rest.post(f"{API}/runs/log-inputs", arguments)
 
     def history(self, run_id: str, key: str) -> Iterator[PlainPoint]:
         """Every point of one metric."""
