@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 import streamlit as st
 
@@ -94,12 +95,24 @@ def read(source: Source) -> ViewState:
     return state
 
 
+def address() -> dict[str, list[str]]:
+    """What stands in the address for the state of this session."""
+    return _in_address(current())
+
+
+def load(source: Source, query: str) -> None:
+    """Take over what a query string says, as that of a saved view."""
+    named = parse_qs(query)
+    state = current()
+    _take(state, source, {name: named.get(name, []) for name in _in_address(state)})
+
+
 def write(state: ViewState) -> None:
     """Bring the address up to date."""
-    address = _in_address(state)
-    st.session_state[_WRITTEN] = address
-    if {name: st.query_params.get_all(name) for name in address} != address:
-        st.query_params.update(address)
+    due = _in_address(state)
+    st.session_state[_WRITTEN] = due
+    if {name: st.query_params.get_all(name) for name in due} != due:
+        st.query_params.update(due)
 
 
 def _in_address(state: ViewState) -> dict[str, list[str]]:

@@ -341,3 +341,14 @@ def newest_run(source: Source) -> tuple[Any, ...]:
     """What changes where a run is added."""
     (found,) = rows(source, "SELECT MAX(rowid) FROM runs")
     return tuple(found)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def experiment_tags(source: Source, experiment_id: int) -> dict[str, str]:
+    """The tags of an experiment."""
+    found = rows(
+        source,
+        "SELECT key, value FROM experiment_tags WHERE experiment_id = ? ORDER BY key",
+        (experiment_id,),
+    )
+    return {row["key"]: row["value"] or "" for row in found}

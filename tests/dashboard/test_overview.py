@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
-from dashboard.widgets import columns
+from dashboard import view
+from dashboard.queries import run_lists
+from dashboard.source import open_source
+from dashboard.widgets import columns, export
+from tracker.client import TrackingClient
 
 
 def cells(data, key):
@@ -192,3 +199,68 @@ def test_the_rank_of_a_running_run_says_how_far_it_is(written, study, look, list
     study.add_metric(connection, run_id, "val_loss", [1.0] * 4)
     (row,) = listed(look(path))["rows"]
     assert row["note"].startswith("4 of 10 · ")
+
+
+def test_the_download_holds_every_run_that_matches_with_its_id(written, study):
+    path, connection = written
+    connection.execute("BEGIN")
+    for number in range(505):
+        study.add_run(connection, f"run {number}")
+    connection.execute("COMMIT")
+    for (run_id,) in connection.execute("SELECT run_uuid FROM runs").fetchall():
+        study.add_param(connection, run_id, "lr", 0.1)
+    study.add_metric(connection, run_id, "loss", [1.0, 3e-7])
+    query = run_lists.RunQuery().with_text("run")
+    content = export.as_csv(open_source(path), query, ["metrics.loss", "params.lr"])
+    lines = list(csv.DictReader(io.StringIO(content.decode())))
+    assert len({line["run_id"] for line in lines}) == 505
+    assert {line["metrics.loss"] for line in lines} == {"", "3e-07"}
+    assert list(lines[0]) == [
+        *("run_id", "name", "experiment", "status", "started", "seconds"),
+        *("metrics.loss", "params.lr"),
+    ]
+
+
+def test_the_html_export_stands_alone_and_shows_names_as_text(written, study):
+    path, connection = written
+    study.add_run(connection, "<script>alert(1)</script>")
+    page = export.as_html(view.build(open_source(path), view.view_state.ViewState())).decode()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert not {"<script", "http:", "https:", "src=", "url("} & set(page.split("<body>")[0].split())
+    assert "<script" not in page
+
+
+def test_the_strip_names_the_best_of_all_runs_though_it_is_old(written, study, look):
+    path, connection = written
+    for number in range(10):
+        run_id = study.add_run(connection, f"run {number}", begun=study.BEGUN + number * 1000)
+        study.add_metric(connection, run_id, "acc", [0.99 if number == 3 else 0.5])
+    (strip,) = [e.proto.body for e in look(path).get("html") if "best-strip" in e.proto.body[:40]]
+    assert "Best acc 0.9900 of 10 runs, by run 3" in strip
+
+
+def test_only_a_metric_that_says_which_way_is_better_has_a_best(written, study, look):
+    path, connection = written
+    run_id = study.add_run(connection, "one")
+    study.add_metric(connection, run_id, "grad_norm", [1.0, 2.0])
+    (strip,) = [e.proto.body for e in look(path).get("html") if "best-strip" in e.proto.body[:40]]
+    assert "Best so far" not in strip.partition(">")[2]
+
+
+def test_a_view_is_saved_with_the_experiment_applied_and_deleted(tmp_path, look, listed):
+    path = tmp_path / "tracking.db"
+    client = TrackingClient(str(path))
+    experiment = client.create_experiment("one")
+    for name in ("red", "blue"):
+        client.set_terminated(client.create_run(experiment, run_name=name).info.run_id)
+    test = look(path, filter="red", group="none")
+    test.text_input(key="view_name").set_value("only *red*")
+    next(one for one in test.button if one.label == "Save this view").click().run()
+    assert "dashboard.view.only *red*" in client.get_experiment(experiment).tags
+    test = look(path)
+    assert len(listed(test)["rows"]) == 2
+    test.button(key="apply-dashboard.view.only *red*").click().run()
+    assert [row["name"] for row in listed(test)["rows"]] == ["red"]
+    assert test.query_params["filter"] == "red"
+    test.button(key="forget-dashboard.view.only *red*").click().run()
+    assert client.get_experiment(experiment).tags == {}

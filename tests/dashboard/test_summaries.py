@@ -9,8 +9,6 @@ import pytest
 from dashboard.queries import records, run_lists, summaries
 from dashboard.source import open_source
 
-DAY_MS = 86_400_000
-
 
 @pytest.fixture
 def written(written, study):
@@ -24,21 +22,6 @@ def with_params(study, connection, key, values):
         run_id = study.add_run(connection, f"{key}={value}")
         if value is not None:
             study.add_param(connection, run_id, key, value)
-
-
-def test_runs_are_grouped_by_a_parameter(database):
-    found = summaries.groups(
-        open_source(database), run_lists.RunQuery(), "hidden_size", "test_accuracy"
-    )
-    assert list(zip(found["value"], found["runs"], strict=True)) == [("2", 1), ("128", 3)]
-    assert found["greatest"].max() == 0.925
-
-
-def test_groups_come_by_value_numbers_first_and_runs_without_it_last(written, study):
-    path, connection = written
-    with_params(study, connection, "lr", ["auto", "1e-3", None, "10", "0.02", "Best"])
-    found = summaries.groups(open_source(path), run_lists.RunQuery(), "lr", "loss")
-    assert list(found["value"].fillna("-")) == ["1e-3", "0.02", "10", "auto", "Best", "-"]
 
 
 @pytest.mark.parametrize(
@@ -78,9 +61,28 @@ def test_the_best_is_the_best_of_all_active_runs_with_a_finite_value(written, st
     assert summaries.best(open_source(path), 2, "acc", "less") is None
 
 
-def test_days_without_a_run_are_counted_too(written, study):
+def test_totals_are_those_of_the_active_runs_of_an_experiment(written, study):
     path, connection = written
-    for day in (0, 0, 1, 4, 30):
-        study.add_run(connection, f"day {day}", begun=study.BEGUN - day * DAY_MS)
-    assert summaries.runs_a_day(open_source(path), 1, 5) == [1, 0, 0, 1, 2]
-    assert summaries.runs_a_day(open_source(path), 2, 5) == []
+    for number, name in enumerate(["old", "new", "deleted", "elsewhere"]):
+        study.add_run(
+            connection,
+            name,
+            begun=study.BEGUN + number,
+            experiment=2 if name == "elsewhere" else 1,
+            status="RUNNING" if name == "new" else "FINISHED",
+        )
+    connection.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE name = 'deleted'")
+    found = summaries.totals(open_source(path), 1)
+    assert (found.runs, found.seconds, found.first) == (2, 8.0, study.BEGUN)
+    assert found.newest[1:] == ("new", study.BEGUN + 1)
+    assert summaries.totals(open_source(path), None).runs == 3
+
+
+def test_a_metric_comes_in_the_order_of_starts_of_the_newest_runs(written, study):
+    path, connection = written
+    for number, value in enumerate([0.1, 0.9, math.inf, 0.5]):
+        run_id = study.add_run(connection, str(number), begun=study.BEGUN - number)
+        study.add_metric(connection, run_id, "acc", [value])
+    assert summaries.by_start(open_source(path), 1, "acc", 10) == [0.5, 0.9, 0.1]
+    assert summaries.by_start(open_source(path), 1, "acc", 2) == [0.9, 0.1]
+    assert summaries.by_start(open_source(path), 2, "acc", 2) == []

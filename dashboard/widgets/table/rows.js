@@ -63,7 +63,7 @@ class Rows {
       .slice(0, 6).map(width));
     this.widths = this.data.columns.map((column, place) => {
       const cells = this.data.rows.map((row) => row.cells[place]).filter((cell) => cell != null);
-      if (column.kind === 'course') return 76;
+      if (column.kind === 'course') return Math.max(76, Math.min(130, width(column.title) + 18));
       if (column.kind === 'tags') {
         const all = cells.map((tags) => tags.map((tag) => tag.join(' ')).join('      '));
         return Math.min(200, Math.max(60, longest(all) + 24));
