@@ -171,6 +171,7 @@ def _column(place: int, column: Column) -> dict[str, Any]:
         "sortable": column.is_sortable,
         "width": column.width,
         "best": None,
+        "descends": column.kind == "number",
     }
 
 

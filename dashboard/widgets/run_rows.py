@@ -55,7 +55,13 @@ class Column:
     def header(self) -> dict[str, Any]:
         """The column without its cells."""
         shown = {"key": self.key, "title": self.title, "kind": self.kind, "best": self.best}
-        return shown | {"sortable": self.is_sortable}
+        return shown | {"sortable": self.is_sortable, "descends": self._descends}
+
+    @property
+    def _descends(self) -> bool:
+        """Whether the greatest come first when it is first sorted by."""
+        kind, _, name = self.key.partition(".")
+        return self.key == "Started" or (kind == "metrics" and metrics.better(name) != "less")
 
 
 def flat(tree: Iterable[Node]) -> list[tuple[Node, int]]:

@@ -22,7 +22,8 @@ class Acts extends Head {
   click(event) {
     const target = event.target.closest('[data-act]');
     const row = this.byKey?.get(event.target.closest('.row')?.dataset.key);
-    if (!target?.closest('.menu')) this.closeMenu();
+    if (!event.composedPath().includes(this.menu)) this.closeMenu();
+    if (event.target.closest('.menu')) return;
     if (!target) {
       if (row) { this.focus = row.key; this.draw(); }
       return;
@@ -71,7 +72,7 @@ class Acts extends Head {
     Object.keys(changes).forEach((name) => { this.touched[name] = true; });
     if (this.state.descending == null) {
       const column = this.data.columns.find((one) => one.key === this.state.sort);
-      this.state.descending = column ? descends(column, this.data.rows, this.data.columns) : null;
+      this.state.descending = column ? column.descends : null;
     }
     this.drawHead();
     this.arrange();

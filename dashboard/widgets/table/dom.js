@@ -41,14 +41,6 @@ const valueOf = (cell) => parts(cell).value;
 const toggled = (list, item) =>
   (list.includes(item) ? list.filter((one) => one !== item) : [...list, item]);
 
-/** Whether a column begins with its greatest: unless small is better, or it is of texts. */
-function descends(column, rows, columns) {
-  const place = columns.indexOf(column);
-  const values = rows.map((row) => valueOf(row.cells[place])).filter((value) => value != null);
-  if (column.kind === 'text') return false;
-  return column.best == null || column.best !== Math.min(...values);
-}
-
 /** A name whose middle gives way where there is no room. */
 function middle(name) {
   if (name.length <= 18 || name.startsWith('…')) return [h('span', { class: 'start' }, name)];
