@@ -74,6 +74,7 @@ _MODULES = (
     "models",
     "numbers",
     "onnx",
+    "promotion",
     "pyfunc",
     "pytorch",
     "sandbox",

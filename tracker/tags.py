@@ -54,5 +54,11 @@ TRACKER_SWEEP_STATE: Final = "tracker.sweep.state"
 TRACKER_SWEEP_VALUE: Final = "tracker.sweep.value"
 TRACKER_SWEEP_RETRY_OF: Final = "tracker.sweep.retry_of"
 
+# Of a version of a registered model
+PROMOTION_DECISION: Final = "promotion.decision"
+PROMOTION_PREVIOUS: Final = "promotion.previous"
+PROMOTION_RESTORED: Final = "promotion.restored"
+PROMOTION_WHY: Final = "promotion.why"
+
 # Why a run failed; removed when it runs again.
 FAILURE_TAGS: Final = (TRACKER_FAILURE_REASON, TRACKER_EXCEPTION_TYPE, TRACKER_EXCEPTION_MESSAGE)

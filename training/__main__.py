@@ -24,6 +24,8 @@ from training.process import complain, interruptible, is_main_process, tolerant_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from training.config import Config
+    from training.outcome import Outcome
 
 MAX_SEEDS = 400
 """As many seeds of 19 digits as fit into a tag of the run that summarizes them."""
@@ -65,6 +67,23 @@ def train(options: argparse.Namespace) -> int:
             return complain(error, 1)
     if outcomes:
         report.print_summary(outcomes, source, Path(config.tracking.database))
+        if config.promotion.model is not None and is_main_process():
+            return _promote(config, outcomes)
+    return 0 if all(outcome.status == "FINISHED" for outcome in outcomes) else 1
+
+
+def _promote(config: Config, outcomes: Sequence[Outcome]) -> int:
+    """Promote the best run, say why or why not, and return the exit code."""
+    from tracker import TrackerError, TrackingClient  # noqa: PLC0415
+    from training.promotion import promote_best, sentence  # noqa: PLC0415
+
+    client = TrackingClient(config.tracking.database)
+    try:
+        found = promote_best(client, config.promotion, [outcome.run_id for outcome in outcomes])
+    except TrackerError as error:
+        return complain(error, 1)
+    if found is not None:
+        print(sentence(str(config.promotion.model), *found))  # noqa: T201
     return 0 if all(outcome.status == "FINISHED" for outcome in outcomes) else 1
 
 

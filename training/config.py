@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,9 @@ from pydantic import (
 )
 
 from tracker.locations import database_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_NAME_BYTES = 255
 """The longest file name on common file systems."""
@@ -214,6 +217,35 @@ class Tracking(Section):
     )
 
 
+class Promotion(Section):
+    """When a trained network replaces the registered champion. Off until `model` is named."""
+
+    model: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/:]+$")] | None = None
+    metric: Name = "test_accuracy"
+    data_set: Name | None = None
+    direction: Literal["max", "min"] = "max"
+    margin: Annotated[Number, Field(ge=0)] = 0.0
+    minimum: Number | None = None
+    max_calibration_error: Annotated[Number, Field(ge=0, le=1)] | None = None
+    min_class_recall: Annotated[Number, Field(ge=0, le=1)] | None = None
+
+    @property
+    def scores(self) -> str:
+        """The test set that the metric belongs to: 'test' or 'test_blurred'."""
+        return "test_blurred" if self.metric.startswith("test_blurred") else "test"
+
+    def data_set_of(self, names: Iterable[str]) -> str:
+        """The name of the test set whose digest must be the champion's."""
+        if self.data_set is not None:
+            return self.data_set
+        blurred = self.scores == "test_blurred"
+        return next((name for name in names if ("blurred" in name) == blurred), self.scores)
+
+    def better_key(self, value: float) -> float:
+        """A number that is greater for a better value."""
+        return value if self.direction == "max" else -value
+
+
 class Config(Section):
     """A whole study."""
 
@@ -222,6 +254,7 @@ class Config(Section):
     model_configs: Annotated[dict[Name, ModelConfig], Field(min_length=1)]
     testing: Testing = Testing()
     tracking: Tracking = Tracking()
+    promotion: Promotion = Promotion()
 
     def resolved_against(self, folder: Path) -> Config:
         """The same study with relative paths resolved against `folder`."""

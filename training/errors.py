@@ -9,6 +9,7 @@
     * NonFiniteLossError     the loss became NaN or infinite
     * NetworkError           the code of a network raised an error
     * RunFailedError         a run ended FAILED; holds its outcome
+    * PromotionError         the promotion rule does not fit a run
     * PeerFailedError        another process failed, and reports why
 """
 
@@ -74,6 +75,10 @@ class NonFiniteLossError(TrainingError):
 
 class NetworkError(TrainingError):
     """The code of a network raised an error while it was trained or evaluated."""
+
+
+class PromotionError(TrainingError):
+    """The promotion rule is not set, or names what a run lacks."""
 
 
 class RunFailedError(TrainingError):

@@ -50,6 +50,13 @@ def add_verbs(verbs: Verbs) -> None:
         "--workers", metavar="N", type=_workers, default=1, help="processes (default: 1)"
     )
     parser.add_argument(
+        "--poll",
+        metavar="SECONDS",
+        type=float,
+        default=1.0,
+        help="time between two looks at the registry (default: 1)",
+    )
+    parser.add_argument(
         "--record", metavar="SHARE", type=_share, default=0.0,
         help="keep this share of requests and answers in a run (default: 0)",
     )  # fmt: skip
@@ -86,6 +93,7 @@ def serve(session: Session) -> None:
         host=options.host,
         port=options.port,
         workers=options.workers,
+        poll_seconds=max(options.poll, 0.01),
         record_share=options.record,
         hosts=tuple(options.allow_host),
     )

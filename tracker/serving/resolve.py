@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,15 @@ def resolver(uri: str, open_client: Callable[[], TrackingClient]) -> Callable[[]
     """A function that says which model the URI names whenever it is called.
 
     Args:
-        uri: `runs:/ID/path`, or the
+        uri: `models:/name@alias`, `models:/name/1`, `models:/name/latest`, `runs:/ID/path`, or the
             path of a folder.
         open_client: Opens the database of the runs and the registry; not called for a folder.
 
     Raises:
         InvalidValueError: The URI has none of these forms.
     """
+    if uri.startswith("models:/"):
+        return partial(_registered, open_client(), uri, {})
     if uri.startswith("runs:/"):
         run_id, _, path = uri.removeprefix("runs:/").partition("/")
         if not path:
@@ -35,6 +38,16 @@ def resolver(uri: str, open_client: Callable[[], TrackingClient]) -> Callable[[]
         folder = client.artifacts(run_id).local_path(_fastest(client, run_id, path))
         return lambda: Target(uri, name, "-", run_id, folder)
     return lambda: Target(uri, Path(uri).resolve().name, "-", None, Path(uri))
+
+
+def _registered(client: TrackingClient, uri: str, known: dict[int, Target]) -> Target:
+    """The version that the URI names now; its files are looked for at the first call only."""
+    found = client.get_model_version_by_uri(uri)
+    if found.version not in known:
+        files, path = client.model_files(f"models:/{found.name}/{found.version}")
+        folder = files.local_path(path)
+        known[found.version] = Target(uri, found.name, str(found.version), found.run_id, folder)
+    return known[found.version]
 
 
 def _fastest(client: TrackingClient, run_id: str, path: str) -> str:

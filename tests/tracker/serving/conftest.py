@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tracker.onnx
+from tracker import TrackingClient
 from tracker.models import infer_signature
 
 PIXELS = 4
@@ -34,11 +35,25 @@ def classifier(bias=0.0, classes=3):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def save(folder, **options):
-    """A model folder of `classifier`."""
-    image = np.zeros((1, 1, 2, 2), np.float32)
+def save(folder, *, damaged=False, rows=False, **options):
+    """A model folder of `classifier`.
+
+    Args:
+        folder: A new one.
+        damaged: Whether its file is cut.
+        rows: Whether it takes rows of four numbers instead of images.
+        options: Of `classifier`.
+    """
+    image = np.zeros((1, PIXELS) if rows else (1, 1, 2, 2), np.float32)
+    model = classifier(**options)
+    if rows:
+        shape = model.graph.input[0].type.tensor_type.shape
+        del shape.dim[2:]
+        shape.dim[1].dim_value = PIXELS
     signature = infer_signature(image, np.zeros((1, options.get("classes", 3)), np.float32))
-    tracker.onnx.save_model(classifier(**options), folder, signature=signature, input_example=image)
+    tracker.onnx.save_model(model, folder, signature=signature, input_example=image)
+    if damaged:
+        (folder / "model.onnx").write_bytes(b"damaged")
     return folder
 
 
@@ -85,6 +100,49 @@ def serving(*arguments, cwd, environment=None):
     finally:
         process.terminate()
         output += process.communicate(timeout=30)[0].splitlines()
+
+
+class Registry:
+    """A database with the registered model `sums`."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.client = TrackingClient(folder / "tracking.db")
+
+    def register(self, **options):
+        """A version whose logits are the sum of the pixels plus its bias; its number."""
+        run = self.client.create_run("0")
+        target = save(self.folder / f"model-{run.info.run_id}", **options)
+        self.client.log_artifacts(run.info.run_id, str(target), "model")
+        self.client.set_terminated(run.info.run_id)
+        return self.client.register_model(f"runs:/{run.info.run_id}/model", "sums").version
+
+    def point(self, version, alias="champion"):
+        self.client.set_registered_model_alias("sums", alias, version)
+
+
+@pytest.fixture
+def registry(tmp_path):
+    return Registry(tmp_path)
+
+
+@pytest.fixture
+def python_module():
+    """Run `python -m …` to its end."""
+
+    def run(*arguments, cwd):
+        command = [sys.executable, "-m", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def serve():
+    """`serving`, for tests that start servers of their own."""
+    return serving
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,128 @@
+"""Which version of a registered model is the champion: decided once, recorded with the reason.
+
+The aliases are `champion`, `challenger` (the newest candidate that was not promoted), and
+`previous` (the champion before). Promotions of one database wait for each other.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tracker.exceptions import InvalidStateError, NotFoundError, UnsupportedError, warn
+from tracker.file_locks import exclusive
+from tracker.journal.file import live_folder
+from tracker.models.conversion import ConversionError, as_onnx
+from tracker.tags import PROMOTION_DECISION, PROMOTION_PREVIOUS, PROMOTION_RESTORED, PROMOTION_WHY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tracker.client import TrackingClient
+    from tracker.entities import ModelVersion
+
+CHAMPION: Final = "champion"
+CHALLENGER: Final = "challenger"
+PREVIOUS: Final = "previous"
+_LOCK: Final = "promotion.lock"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a rule says of a candidate.
+
+    Args:
+        promoted: True if it becomes the champion.
+        why: One sentence with both numbers and the limit.
+        tags: Further tags of the version: the rule, the numbers, the digest of the test data.
+    """
+
+    promoted: bool
+    why: str
+    tags: Mapping[str, str]
+
+
+def champion_of(client: TrackingClient, name: str) -> ModelVersion | None:
+    """The version that the alias `champion` points to; None if there is none."""
+    try:
+        return client.get_model_version_by_alias(name, CHAMPION)
+    except NotFoundError:
+        return None
+
+
+def promote(
+    client: TrackingClient,
+    name: str,
+    run_id: str,
+    path: str,
+    decide: Callable[[ModelVersion | None], Decision],
+) -> tuple[ModelVersion, Decision]:
+    """Register a run's model and let it be the champion or the challenger.
+
+    The version, its tags, and its alias are one transaction: after a kill they are all there or
+    none is.
+
+    Args:
+        client: The database.
+        name: The registered model; made if there is none.
+        run_id: The run.
+        path: Its model's folder, `model` for example. An exported program is registered as ONNX
+            if it can be converted.
+        decide: Called with the present champion, or None; says whether the candidate replaces it.
+
+    Returns:
+        The new version and the decision.
+
+    Raises:
+        NotFoundError: There is no such run or model; nothing is registered.
+    """
+    converted = _as_onnx(client, run_id, path)
+    with _one_at_a_time(client):
+        champion = champion_of(client, name)
+        decision = decide(champion)
+        tags = {
+            **decision.tags,
+            PROMOTION_DECISION: "promoted" if decision.promoted else "kept the champion",
+            PROMOTION_WHY: decision.why,
+        }
+        if decision.promoted and champion is not None:
+            tags[PROMOTION_PREVIOUS] = str(champion.version)
+        alias = CHAMPION if decision.promoted else CHALLENGER
+        version = client.register_model(f"runs:/{run_id}/{converted}", name, tags, [alias])
+        if decision.promoted and champion is not None:
+            client.set_registered_model_alias(name, PREVIOUS, champion.version)
+    return version, decision
+
+
+def go_back(client: TrackingClient, name: str) -> ModelVersion:
+    """Make the champion before the present one champion again.
+
+    Raises:
+        InvalidStateError: There is no champion, or none before it.
+    """
+    with _one_at_a_time(client):
+        champion = champion_of(client, name)
+        before = champion.tags.get(PROMOTION_PREVIOUS) if champion is not None else None
+        if champion is None or before is None:
+            raise InvalidStateError(f"The model {name!r} has no champion before the present one.")
+        version = client.get_model_version(name, before)
+        restored = f"champion again in place of version {champion.version}"
+        client.set_model_version_tag(name, version.version, PROMOTION_RESTORED, restored)
+        client.set_registered_model_alias(name, CHAMPION, version.version)
+    return client.get_model_version(name, version.version)
+
+
+@contextmanager
+def _one_at_a_time(client: TrackingClient) -> Iterator[None]:
+    with exclusive(live_folder(client.store.database.path) / _LOCK):
+        yield
+
+
+def _as_onnx(client: TrackingClient, run_id: str, path: str) -> str:
+    """The model as ONNX if possible; without it, only MLflow 3.9 and later load the version."""
+    try:
+        return as_onnx(client, run_id, path)
+    except (ConversionError, UnsupportedError) as error:
+        warn(f"The model is registered as it is, not as ONNX: {error}")
+        return path
