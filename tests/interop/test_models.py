@@ -145,3 +145,35 @@ def test_mlflow_sees_our_registered_models_and_we_go_on_in_the_file_it_upgraded(
     assert seen["digits"]["aliases"] == {"champion": 2}
     assert [version[0] for version in seen["digits"]["versions"]] == [2]
     assert seen["signs"]["versions"] == [[1, "None", run_id, {"a": "b"}]]
+
+
+INSTALLED = """
+import runpy, sys, tracker.as_mlflow
+tracker.as_mlflow.install()
+sys.argv[:] = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_study_written_for_mlflow_2_runs_here_and_is_read_by_mlflow(environments, tmp_path):
+    pytest.importorskip("torch")
+    script = str(SCRIPTS / "study_for_mlflow.py")
+    paths = {"PYTHONPATH": str(REPOSITORY), "FRAMEWORKS": sysconfig.get_path("purelib")}
+
+    def run(*command):
+        environment = os.environ | {"OMP_NUM_THREADS": "1"} | paths
+        done = subprocess.run(
+            [*map(str, command)], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, check=True
+        )
+        return done.stdout.decode().splitlines()[-1:]
+
+    here = (sys.executable, "-W", "ignore", "-c", INSTALLED, script)
+    run(*here, "write")
+    [ours] = map(json.loads, run(*here, "read"))
+    assert list(ours) == ["narrow", "wide"]
+    assert ours["wide"]["curve"] == [[0, 1.0], [1, 0.5], [2, 0.333333]]
+    del paths["PYTHONPATH"]
+    for release in ("2.22", "newest"):
+        python = environments / release / "bin" / "python"
+        [theirs] = map(json.loads, run(python, "-W", "ignore", script, "read"))
+        assert theirs == ours

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PICKLE_FILE: Final = "python_model.pkl"
 MLFLOW_MODULE: Final = "mlflow.pyfunc.model"
+_CODE_MODULE: Final = "mlflow.pyfunc.loaders.code_model"
 # Loader modules of MLflow, and the flavors that read such folders here.
 _FLAVORS: Final = {
     f"mlflow.{name}": f"tracker.{name}"
@@ -185,7 +186,7 @@ def _predictor(folder: Path, settings: dict[str, Any], config: dict[str, Any]) -
     loader = str(settings.get("loader_module"))
     if loader in _FLAVORS:
         return importlib.import_module(_FLAVORS[loader]).load_predictor(folder, settings)
-    if loader == MLFLOW_MODULE:
+    if loader in {MLFLOW_MODULE, _CODE_MODULE}:
         return _load_python_model(folder, settings, config)
     if loader.split(".", maxsplit=1)[0] in {"mlflow", "tracker"}:
         raise UnsupportedError(
