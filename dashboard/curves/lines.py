@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +42,7 @@ class Frame:
         spans: How far the metrics of the runs reach.
         started: Run id to start, in ms since the epoch.
         axis: What x is.
+        zoom: The range of x that is looked at: lines have more points there; None for all of it.
         buckets: Into how many the longest line is thinned, at most; half as many at least.
     """
 
@@ -49,6 +50,7 @@ class Frame:
     spans: Spans
     started: dict[str, int]
     axis: Axis = "step"
+    zoom: tuple[float, float] | None = None
     buckets: int = BUCKETS
 
     def width(self, keys: Iterable[str]) -> int:
@@ -63,14 +65,24 @@ class Frame:
         ]
         if not reaches:
             return 1
-        return self._width(max(at.last for at in reaches) - min(at.first for at in reaches) + 1)
+        return self.bucket_width(
+            max(at.last for at in reaches) - min(at.first for at in reaches) + 1
+        )
+
+    def shown_width(self, keys: Iterable[str]) -> int:
+        """Of the buckets that are looked at, in steps."""
+        usual = self.width(keys)
+        if self.zoom is None or self.axis != "step":
+            return usual
+        return min(usual, self.bucket_width(int(self.zoom[1] - self.zoom[0]) + 1))
 
     def reach(self, run_id: str) -> tuple[int, int]:
         """The first and the last step of a run, over all its metrics."""
         own = [span for (run, _), span in self.spans.items() if run == run_id and span.has_steps]
         return min(span.first for span in own), max(span.last for span in own)
 
-    def _width(self, length: int) -> int:
+    def bucket_width(self, length: int) -> int:
+        """Of buckets into which a length is to be divided: a power of two."""
         return 1 << (-(-length // self.buckets) - 1).bit_length()
 
     def wanted(self, run_id: str, key: str, shared: int) -> History:
@@ -78,7 +90,7 @@ class Frame:
         span = self.spans[run_id, key]
         if not span.has_steps:
             begun, ended = histories.times(self.source, run_id, key)
-            width = self._width(ended - begun + 1)
+            width = self.bucket_width(ended - begun + 1)
             return histories.History(run_id, key, begun - begun % width, width, by_time=True)
         length = span.last - span.first
         narrow = 1 << max(0, (length // SHORT_RUN_BUCKETS).bit_length() - 1)
@@ -100,9 +112,9 @@ class _Places:
     wanted: History
     found: Buckets
 
-    def of(self, buckets: Columns) -> Numbers:
-        """The places of buckets."""
-        return self._at(_steps(buckets, self.wanted), buckets.time)
+    def of(self, buckets: Columns, wanted: History | None = None) -> Numbers:
+        """The places of buckets, of the history's own by default."""
+        return self._at(_steps(buckets, wanted or self.wanted), buckets.time)
 
     def at(self, step: Sequence[int], time: Sequence[int]) -> Numbers:
         """The places of points: their steps and times (ms since the epoch)."""
@@ -166,16 +178,38 @@ def _lines(places: _Places, part: str, spot: Spot | None, *, is_banded: bool) ->
     if found.superseded is not None:
         older = histories.Columns.of(found.superseded)
         yield Line(run_id, part, places.of(older), older.mean, is_superseded=True)
-    buckets = found.columns
+    x, buckets = _in_detail(places)
     yield Line(
         run_id,
         part,
-        places.of(buckets),
+        x,
         buckets.mean,
         (buckets.low, buckets.high) if is_banded and places.wanted.width > 1 else None,
         _best(places, spot) if spot else None,
         _odd(places) if len(found.odd) else None,
     )
+
+
+def _in_detail(places: _Places) -> tuple[Numbers, Columns]:
+    """Places and buckets; narrower ones where a zoom shows less than half of them."""
+    wanted, buckets, frame = places.wanted, places.found.columns, places.frame
+    x = places.of(buckets)
+    if frame.zoom is None or wanted.width == 1 or wanted.by_time or not len(x):
+        return x, buckets
+    first = max(0, int(np.searchsorted(x, frame.zoom[0])) - 1)
+    end = min(len(x), int(np.searchsorted(x, frame.zoom[1], side="right")) + 1)
+    if end - first > len(x) // 2:
+        return x, buckets
+    start = wanted.low + int(buckets.bucket[first]) * wanted.width
+    until = wanted.low + int(buckets.bucket[end - 1] + 1) * wanted.width - 1
+    narrow = replace(wanted, low=start, width=frame.bucket_width(until - start + 1))
+    inner = histories.detail(frame.source, narrow, until, places.found)
+    inner_x = places.of(inner, narrow)
+    joined = [
+        np.concatenate([outer[:first], detail, outer[end:]])
+        for outer, detail in zip((x, *buckets), (inner_x, *inner), strict=True)
+    ]
+    return joined[0], histories.Columns(*joined[1:])
 
 
 def _steps(buckets: Columns, wanted: History) -> Numbers:

@@ -94,20 +94,26 @@ def grid(
         once: Metrics that were logged once.
     """
     options = options or Options()
+    component_key = f"panels-{key}"
+    opened = zoom.of_link(key, options.axis)
     frame = lines.Frame(
-        view.source, histories.spans(view.source, view.run_ids), view.started, options.axis
+        view.source,
+        histories.spans(view.source, view.run_ids),
+        view.started,
+        options.axis,
+        zoom.x_now(component_key, options.axis, opened),
     )
     sections = _sections(view, frame, shown, options, once)
     look = Look(
         axis=options.axis,
-        width=frame.width(name for names in shown.values() for name in names),
+        width=frame.shown_width(name for names in shown.values() for name in names),
         smoothing=options.smoothing,
         spread=options.spread,
-        zoom=zoom.of_link(key, options.axis),
+        zoom=opened,
         legend=_legend(view, sections, options),
     )
     data = encoded(sections, _runs(view), _groups(view), look)
-    zoom.to_link(component.mount(data, f"panels-{key}"), options.axis)
+    zoom.to_link(component.mount(data, component_key), options.axis)
 
 
 def _runs(view: View) -> dict[str, Member]:
@@ -161,7 +167,7 @@ def _panel(
     present = {line.part for line in found}
     return Panel(
         name=subject,
-        note=", ".join(keys) if keys != [subject] else "",
+        note=_note(subject, keys, options.against),
         lines=found,
         parts=[part for part in lines.JUDGED_BY if part in present],
         better=metrics.better(keys[0]),
@@ -170,6 +176,11 @@ def _panel(
         is_wide=is_first and options.has_wide_first,
         against=options.against,
     )
+
+
+def _note(subject: str, keys: Sequence[str], against: str) -> str:
+    named = ", ".join(keys) if list(keys) != [subject] else ""
+    return f"{named} over {against}".strip() if against else named
 
 
 def _against(
@@ -215,7 +226,11 @@ def _legend(view: View, sections: Sequence[Section], options: Options) -> list[t
     signs: list[tuple[Any, str, str]] = [
         (leads, "line", " or ".join(sorted(leads))),
         (any(panel.parts[1:2] == ["train"] for panel in drawn), "thin", "train"),
-        (has_groups and options.spread == "std", "band", "mean ± std of a group"),
+        (
+            has_groups and options.spread == "std" and not options.against,
+            "band",
+            "mean ± std of a group",
+        ),
         (any(line.band for line in all_lines), "range", "least to greatest"),
         (any(line.best for line in all_lines), "dot", "best"),
         (any(line.odd and len(line.odd.x) for line in all_lines), "mark", "NaN or ∞"),

@@ -27,6 +27,24 @@ def of_link(key: str, axis: Axis) -> Zoom | None:
     return opened if opened_axis == axis else None
 
 
+def x_now(component: str, axis: Axis, opened: Zoom | None) -> tuple[float, float] | None:
+    """The range of x that the browser shows; None for all of it.
+
+    Args:
+        component: The key under which it reports its zoom.
+        axis: What x is.
+        opened: The zoom that the page was opened with.
+    """
+    state = st.session_state.get(component)
+    told = state.get("zoom") if state else None
+    if told is None:
+        told = opened
+    elif told.get("axis") != axis:
+        return None
+    x = told.get("x") if told else None
+    return (float(x[0]), float(x[1])) if x else None
+
+
 def to_link(zoom: Zoom | None, axis: Axis) -> None:
     """Keep the browser's zoom in the link, as far as it is one of this axis."""
     if zoom is None:

@@ -152,6 +152,7 @@ class Buckets:
         restarts: Where earlier attempts end; None where steps are repeated all over.
         superseded: Like `sums`, of the points of earlier attempts that a later one logged again.
         bests: What `best` found, by direction.
+        details: What `detail` found, by history and last step.
     """
 
     sums: pd.DataFrame
@@ -164,6 +165,7 @@ class Buckets:
     restarts: tuple[Restart, ...] | None = ()
     superseded: pd.DataFrame | None = None
     bests: dict[str, Spot | None] = field(default_factory=dict, compare=False)
+    details: dict[tuple[History, int], Columns] = field(default_factory=dict, compare=False)
 
     @cached_property
     def columns(self) -> Columns:
@@ -192,6 +194,7 @@ class Buckets:
             ended=max(self.ended, later.ended),
             odd=odd.head(MAX_MARKS),
             bests={},
+            details={},
         )
 
 
@@ -246,6 +249,24 @@ def read(source: Source, wanted: Sequence[History]) -> list[Buckets]:
         with ThreadPoolExecutor(READERS) as pool:
             list(pool.map(lambda line: line.at(source), unread))
     return [line.at(source) for line in lines]
+
+
+def detail(source: Source, wanted: History, until: int, found: Buckets) -> Columns:
+    """A part of a history in narrower buckets.
+
+    Args:
+        source: The database's state.
+        wanted: Where the part starts, and the width of its buckets.
+        until: Its last step.
+        found: What `read` said of the history.
+    """
+    if (wanted, until) not in found.details:
+        kept = f"AND NOT {superseded(found.restarts)}" if found.restarts else ""
+        with snapshot(source) as connection:
+            chosen = f"{points_behind(connection, None)} AND step BETWEEN :low AND :until {kept}"
+            bound = wanted.bound | {"until": until}
+            found.details[wanted, until] = Columns.of(_grouped(connection, wanted, chosen, bound))
+    return found.details[wanted, until]
 
 
 def _line(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from dashboard import frame
 from dashboard.curves import component, zoom
 from dashboard.curves.payload import (
     Best,
@@ -88,5 +89,6 @@ look = Look(
 runs = {f"r{number}": member(number) for number in range(count)}
 groups = {f"g{n}": Member(f"group {n}", COLORS[n]) for n in range(GROUPS)}
 st.set_page_config(layout="wide")
+frame.style()
 st.title("Curves")
 zoom.to_link(component.mount(encoded(sections, runs, groups, look), "grid"), axis)

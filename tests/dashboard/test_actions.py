@@ -231,6 +231,30 @@ def test_a_zoom_stays_while_new_points_arrive(training, serve, visit):
     visitor.check()
 
 
+def test_a_zoom_into_a_long_run_brings_the_steps_between(tmp_path, study, serve, visit):
+    connection = study.connect(tmp_path / "tracking.db")
+    study.add_experiment(connection, 1, "one")
+    run_id = study.add_run(connection, "long")
+    study.add_metric(connection, run_id, "val_loss", [1 / (1 + n) for n in range(20_000)], 0)
+    connection.close()
+    visitor = visit(serve(tmp_path / "tracking.db")).open("curves")
+    visitor.charts()
+    box = visitor.page.locator("section.panel canvas").first.bounding_box()
+    visitor.page.mouse.move(box["x"] + 0.50 * box["width"], box["y"] + 100)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(box["x"] + 0.52 * box["width"], box["y"] + 100, steps=5)
+    visitor.page.mouse.up()
+    seen = (
+        "node => { const { zoom, data } = node.getRootNode().curves;"
+        " const inside = (x) => x >= zoom.x[0] && x <= zoom.x[1];"
+        " return data.panels[0].lines[0].x.filter(inside).length; }"
+    )
+    curves = visitor.page.locator(".curves")
+    assert curves.evaluate(seen) < 20
+    wait_until(lambda: curves.evaluate(seen) > 100)
+    visitor.check()
+
+
 def last_step(visitor):
     """The greatest step that the panels know, drawn or not."""
     return visitor.page.locator(".curves").evaluate("node => node.getRootNode().curves.extent[1]")

@@ -418,4 +418,4 @@ def test_a_panel_says_what_it_shows_to_who_cannot_see_it(curves):
 
 def test_a_theme_of_the_page_is_the_theme_of_the_panels(curves):
     shown = curves("runs=1", theme="dark")
-    assert shown.state("curves.body.classList.contains('dark')")
+    assert shown.state("curves.style.getPropertyValue('--ground')") == "#11141b"

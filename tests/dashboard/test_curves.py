@@ -24,10 +24,10 @@ def written(written):
     """A database, a connection that writes it, and what reads some metrics of some of its runs."""
     path, connection = written
 
-    def read(*run_ids, keys=("loss",), axis="step", started=0):
+    def read(*run_ids, keys=("loss",), axis="step", started=0, zoom=None):
         source = open_source(path)
         spans = histories.spans(source, run_ids)
-        frame = lines.Frame(source, spans, dict.fromkeys(run_ids, started), axis)
+        frame = lines.Frame(source, spans, dict.fromkeys(run_ids, started), axis, zoom)
         return lines.read(frame, run_ids, keys)
 
     return connection, read
@@ -213,6 +213,26 @@ def test_only_few_lines_have_bands(written, study, count, are_shown):
     for run_id in run_ids:
         study.add_metric(connection, run_id, "loss", [1.0] * 1000)
     assert {line.band is not None for line in read(*run_ids)} == {are_shown}
+
+
+@pytest.mark.parametrize(
+    ("axis", "zoom"),
+    [("step", (3000, 3100)), ("relative", (2400, 2480)), ("share", (30, 31)), ("wall", None)],
+)
+def test_what_is_zoomed_to_has_a_point_at_each_step(written, study, axis, zoom):
+    connection, read = written
+    run_id = study.add_run(connection, "long")
+    study.add_metric(connection, run_id, "loss", [float(n % 7) for n in range(10_000)], 0)
+    if axis == "wall":
+        zoom = (study.BEGUN / 1000 + 2400, study.BEGUN / 1000 + 2480)
+    (coarse,) = read(run_id, axis=axis, started=study.BEGUN)
+    (fine,) = read(run_id, axis=axis, started=study.BEGUN, zoom=zoom)
+    (seen,) = np.nonzero((fine.x >= zoom[0]) & (fine.x <= zoom[1]))
+    assert len(seen) in {100, 101}
+    assert set(fine.y[seen]) == set(range(7))
+    assert (np.diff(fine.x) > 0).all()
+    assert len(fine.x) < len(coarse.x) + 250
+    assert fine.x[[0, -1]] == pytest.approx(coarse.x[[0, -1]])
 
 
 @pytest.mark.parametrize("text", ["", "6", "9~6", "6~6", "a~b", "0~inf", "nan~1", "1~2~3"])

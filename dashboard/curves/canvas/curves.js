@@ -154,6 +154,7 @@ class Curves {
     const isMember = (id) => spread !== 'runs' && runs[id].group && !pairs
       && ids.some((other) => other !== id && runs[other].group === runs[id].group);
     panel.many = ids.length > MANY;
+    panel.crowded = new Set(ids.map((id) => (isMember(id) ? runs[id].group : id))).size > MANY;
     const drawn = own.map((line) => ({ ...line, ...runs[line.run], ids: [line.run], pairs,
       member: isMember(line.run), quiet: line.part === 'train' && panel.parts.length > 1,
       y: pairs ? line.y : smoothed(line.y, smoothing) }));

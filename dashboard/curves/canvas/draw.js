@@ -9,8 +9,6 @@ function draw(curves, panel) {
   Object.assign(canvas, { width: width * dense, height: height * dense });
   canvas.style.height = `${height}px`;
   const pen = canvas.getContext('2d');
-  pen.fillStyle = curves.style.getPropertyValue('--st-background-color');
-  curves.body.classList.toggle('dark', parseInt(pen.fillStyle.slice(1, 3), 16) < 128);
   pen.scale(dense, dense);
   const scale = paint(curves, panel, pen), token = tokens(curves);
   if (curves.drag) shade(curves, panel, pen, scale, token);
@@ -47,9 +45,9 @@ function stroke(curves, panel, pen, scale, line, token) {
   if (line.low && !quiet && !member && (!mean || curves.data.spread === 'std')) {
     band(pen, scale, line, line.color, 0.18 * fade(curves, line));
   }
-  const marked = alone && panel.many; // In the color of text with a halo, among many lines.
+  const marked = alone && (member ? panel.many : panel.crowded); // In the color of text with a halo, among many lines.
   if (marked) trace(pen, scale, line, token('ground'), width + 5, 0.9);
-  trace(pen, scale, line, marked ? token('text') : line.color, width, alpha);
+  trace(pen, scale, line, marked ? token('text-1') : line.color, width, alpha);
 }
 
 function signs(curves, pen, scale, line, ground) { // The best point, and values not finite.

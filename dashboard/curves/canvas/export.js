@@ -47,7 +47,7 @@ const pictureHeight = (curves, panel) =>
 function picture(curves, panel, pen) { // A panel with its name and a legend below.
   const { height } = panel.size, token = tokens(curves);
   paint(curves, panel, pen);
-  Object.assign(pen, { globalAlpha: 1, textAlign: 'left', fillStyle: token('text') });
+  Object.assign(pen, { globalAlpha: 1, textAlign: 'left', fillStyle: token('text-1') });
   pen.fillText(panel.name, LEFT, height + 8);
   [...colorsByLabel(curves, panel)].forEach(([label, color], i) => {
     dot(pen, LEFT + 4, height + 26 + 18 * i, 4, color);

@@ -61,6 +61,9 @@ function number(value) {
     : Math.round(value).toLocaleString('en-US');
 }
 
+// A standard deviation, to the decimals of its mean.
+const deviation = (std) => `±${std >= 0.00005 && std < 1 ? std.toFixed(4) : number(std)}`;
+
 function short(value, step) { // A tick's text: as many decimals as the ticks' distance needs.
   const size = Math.abs(value);
   if (size >= 1e9 || (size > 0 && step < 1e-5)) return value.toExponential(1);
@@ -110,7 +113,7 @@ function logTicks(low, high) { // Of an axis in powers of ten.
     }
   }
   const every = Math.ceil(found.length / 8);
-  if (found.length < 2) return ticks(10 ** low, 10 ** high, 4);
+  if (found.length < 3) return ticks(10 ** low, 10 ** high, 4);
   return found.filter((_, i) => i % every === 0);
 }
 
@@ -175,7 +178,8 @@ function axes(pen, scale, log, kind) { // The pen has the colors of grid and tex
     pen.fillText(text, LEFT - 8, scale.y(value));
   }
   pen.textAlign = 'center';
-  for (const [value, text] of ticks(scale.low, scale.high, scale.wide / 80, kind)) {
+  const count = scale.wide / (kind === 'wall' ? 90 : 56);
+  for (const [value, text] of ticks(scale.low, scale.high, count, kind)) {
     pen.fillText(text, scale.x(value), scale.foot + 13);
   }
 }

@@ -59,7 +59,7 @@ function readout(curves, panel) {
       const { y, std, odd } = line[0].cells[part] ?? {};
       const value = Number.isFinite(y) ? number(y) : '';
       line.push(y === undefined ? '–' : [value, odd].join(' ').trim());
-      if (spread && !i) line.push(std === null || std === undefined ? '' : `±${number(std)}`);
+      if (spread && !i) line.push(std === null || std === undefined ? '' : deviation(std));
     }
   });
   const more = rows.length - shown.length, isLeft = cursor.panel.size
@@ -100,7 +100,7 @@ function place({ axis, width, title }, panel, x) {
   if (axis === 'share') return `${+x.toFixed(1)} % of training`;
   const isBucket = width > 1 && from % 1 === 0;
   const end = isBucket ? `–${number(from + width - 1)}` : '';
-  return `${title} ${number(isBucket ? from : x)}${end}`;
+  return `${title} ${number(isBucket ? from : axis === 'step' ? Math.round(x) : x)}${end}`;
 }
 
 function rangeText({ axis }, { pairs }, [from, to]) {

@@ -63,7 +63,7 @@ function resultRow(curves, panel, row, kind, at) {
   const cells = [element('th', { scope: 'row', title: row.label }, row.label),
     element('td', { className: `track ${kind}` }, element('div', {}, ...drawn))];
   if (kind !== 'strip') cells.push(element('td', {}, number(mean)),
-    element('td', { className: 'spread' }, std ? `±${number(std)}` : ''));
+    element('td', { className: 'spread' }, std ? deviation(std) : ''));
   marks.push(listens(element('tr', {}, ...cells), ids, []));
   return last(marks);
 }
