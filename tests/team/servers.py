@@ -81,12 +81,21 @@ class MlflowServer:
         folder: Where its log and, by default, its database and files are.
         database: Its PostgreSQL; SQLite by default.
         artifacts: Where the proxy keeps files.
+        direct: A URL where clients keep files themselves, without the proxy.
         workers: How many processes answer.
         variables: More for its environment.
     """
 
     def __init__(
-        self, environments, folder, *, database=None, artifacts=None, workers=1, variables=None
+        self,
+        environments,
+        folder,
+        *,
+        database=None,
+        artifacts=None,
+        direct=None,
+        workers=1,
+        variables=None,
     ):
         self.interpreter = Path(environments, "server", "bin", "python")
         self.folder = folder
@@ -94,7 +103,14 @@ class MlflowServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self._options = [
             f"--backend-store-uri={database.uri if database else f'sqlite:///{folder}/server.db'}",
-            f"--artifacts-destination={artifacts or folder / 'server-files'}",
+            *(
+                ["--no-serve-artifacts", f"--default-artifact-root={direct}"]
+                if direct
+                else [
+                    "--serve-artifacts",
+                    f"--artifacts-destination={artifacts or folder / 'server-files'}",
+                ]
+            ),
             f"--workers={workers}",
         ]
         self._variables = variables or {}
@@ -104,7 +120,7 @@ class MlflowServer:
     def start(self):
         """Start, and wait until it answers."""
         log = self.folder / "server.log"
-        command = [self.interpreter, "-m", "mlflow", "server", "--serve-artifacts"]
+        command = [self.interpreter, "-m", "mlflow", "server"]
         command += ["--host=127.0.0.1", f"--port={self.port}", *self._options]
         path = f"{self.interpreter.parent}{os.pathsep}{os.environ['PATH']}"
         # The first start creates the tables, by one of its processes.
