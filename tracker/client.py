@@ -1161,6 +1161,8 @@ def dataset_input(
     dataset: Dataset, context: str | None, tags: Mapping[str, Any] | None
 ) -> DatasetInput:
     """A data set with the tags that say what it is used for."""
+    if hasattr(dataset, "to_entity"):  # What tracker.data describes.
+        dataset = dataset.to_entity()
     texts = {key: str(value) for key, value in (tags or {}).items()}
     if context is not None:
         texts[MLFLOW_DATASET_CONTEXT] = context

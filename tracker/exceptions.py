@@ -51,14 +51,40 @@ class TrackerError(Exception):
 
     error_code = "INTERNAL_ERROR"
 
+    def __init__(
+        self, message: object = "", error_code: int | str | None = None, **_: object
+    ) -> None:
+        super().__init__(message)
+        if isinstance(error_code, int):
+            from tracker.as_mlflow.error_codes import ErrorCode  # noqa: PLC0415
+
+            self.error_code = ErrorCode(error_code).name
+        elif error_code is not None:
+            self.error_code = error_code
+
     @property
     def message(self) -> str:
         """What happened and what to do."""
         return str(self)
 
+    @classmethod
+    def invalid_parameter_value(cls, message: str, **kwargs: object) -> TrackerError:
+        """MLflow's shortcut for an error with the code INVALID_PARAMETER_VALUE."""
+        return cls(message, error_code="INVALID_PARAMETER_VALUE", **kwargs)
+
+    def serialize_as_json(self) -> str:
+        """The code and the message as JSON, as MLflow's server would send them."""
+        import json  # noqa: PLC0415
+
+        return json.dumps({"error_code": self.error_code, "message": self.message})
+
 
 # The name under which scripts written for MLflow catch it.
 MlflowException = TrackerError
+
+
+class RestException(TrackerError):  # noqa: N818  MLflow's name.
+    """MLflow's error for an answer of its server; libraries that catch it import it by name."""
 
 
 class DatabaseError(TrackerError):
@@ -136,7 +162,8 @@ class FilterError(InvalidValueError):
     """
 
     def __init__(self, reason: str, text: str, position: int) -> None:
-        super().__init__(reason, text, position)
+        super().__init__(reason)
+        self.args = reason, text, position  # So that it can be pickled.
         self.reason = reason
         self.text = text
         self.position = position

@@ -344,21 +344,23 @@ def log_metric(
         timestamp: Milliseconds since the epoch; now by default.
         run_id: The run to log to; the active run by default.
         model_id: Not supported; passing one raises.
-        dataset: Not supported; passing one raises.
+        dataset: The data set that the value was computed on; recorded as an input of the run.
 
     Raises:
         InvalidValueError: The key breaks a rule, or a value is not a number.
         InvalidStateError: The run is deleted.
-        UnsupportedError: A model or a data set is named; points belong to runs only.
+        UnsupportedError: A model is named; points belong to runs only.
 
     Example::
 
         for epoch in range(10):
             tracker.log_metric("loss", train_one_epoch(), step=epoch)
     """
-    if model_id is not None or dataset is not None:
-        refuse(model_id=model_id, dataset=dataset)
+    if model_id is not None:
+        refuse(model_id=model_id)
     client, run = get_client(), run_id or active_run_id()
+    if dataset is not None:
+        client.log_input(run, dataset)
     return client.log_metric(run, key, value, timestamp, step, synchronous)
 
 
@@ -380,20 +382,22 @@ def log_metrics(
         run_id: The run to log to; the active run by default.
         timestamp: Milliseconds since the epoch; now by default.
         model_id: Not supported; passing one raises.
-        dataset: Not supported; passing one raises.
+        dataset: The data set that the values were computed on; recorded as an input of the run.
 
     Raises:
         InvalidValueError: A key breaks a rule, or a value is not a number; nothing is written.
         InvalidStateError: The run is deleted.
-        UnsupportedError: A model or a data set is named; points belong to runs only.
+        UnsupportedError: A model is named; points belong to runs only.
 
     Example::
 
         tracker.log_metrics({"train_loss": 0.31, "val_loss": 0.35}, step=3)
     """
-    if model_id is not None or dataset is not None:
-        refuse(model_id=model_id, dataset=dataset)
+    if model_id is not None:
+        refuse(model_id=model_id)
     client, run = get_client(), run_id or active_run_id()
+    if dataset is not None:
+        client.log_input(run, dataset)
     return client.log_metrics(run, metrics, step, timestamp, synchronous)
 
 

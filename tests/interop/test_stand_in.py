@@ -27,7 +27,7 @@ def run(code, folder):
         ("from mlflow.tracking.client import MlflowClient", "from mlflow import MlflowClient"),
         ("from mlflow.entities import Metric", "from tracker import Metric"),
         ("from mlflow.data import from_numpy", "from tracker.data import from_numpy"),
-        ("import mlflow.tracking.fluent", "import tracker"),
+        ("from mlflow.tracking import fluent", "import tracker"),
         ("from mlflow.utils import validation", "import mlflow.utils.validation"),
         ("from mlflow.artifacts import load_text", "from tracker.artifacts import load_text"),
     ],
@@ -47,13 +47,116 @@ print(mlflow.entities.Run.__name__, mlflow.utils.validation.MAX_TAG_VAL_LENGTH)
     assert run(code, tmp_path) == ["True", "True", "Run", "8000"]
 
 
-@pytest.mark.parametrize("module", ["server", "genai.scorers", "store.tracking", "locations"])
+@pytest.mark.parametrize(
+    "module", ["server", "genai.scorers", "store.tracking", "locations", "keras.callbacks"]
+)
 def test_a_module_that_the_tracker_lacks_is_refused_by_name(tmp_path, module):
-    name = module.split(".")[0]
     message = run(f"import mlflow.{module}", tmp_path)
     assert message.startswith(
-        f"ModuleNotFoundError: ml-tracker stands in for MLflow and has no 'mlflow.{name}'"
+        f"ModuleNotFoundError: ml-tracker stands in for MLflow and has no 'mlflow.{module}'"
     )
+
+
+MODULES = [
+    *("entities.run", "entities.run_info", "entities.run_data", "entities.metric"),
+    *("entities.param", "entities.run_tag", "entities.experiment", "entities.experiment_tag"),
+    *("entities.run_status", "entities.source_type", "entities.view_type", "entities.file_info"),
+    *("entities.lifecycle_stage", "entities.dataset", "entities.dataset_input"),
+    *("entities.input_tag", "entities.run_inputs"),
+    *("store.entities", "store.entities.paged_list", "data.pandas_dataset", "data.numpy_dataset"),
+    *("data.dataset", "data.dataset_source", "data.http_dataset_source"),
+    *("tracking.artifact_utils", "tracking.fluent", "tracking.client", "utils.time"),
+    *("utils.mlflow_tags", "utils.validation", "utils.async_logging.run_operations"),
+    *("environment_variables", "version", "config", "system_metrics", "exceptions"),
+    *("protos.databricks_pb2", "artifacts", "client", "keras", "transformers", "spark"),
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_of_tracking_is_imported_in_every_form(tmp_path, module):
+    parent, _, own = f"mlflow.{module}".rpartition(".")
+    code = f"""
+import importlib, importlib.util, sys
+import mlflow.{module}
+import mlflow.{module} as one
+from {parent} import {own} as two
+three = importlib.import_module("mlflow.{module}")
+print(one is two is three is sys.modules["mlflow.{module}"])
+print(importlib.util.find_spec("mlflow.{module}") is not None)
+"""
+    assert run(code, tmp_path) == ["True", "True"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from mlflow.entities.run import Run; import tracker; print(Run is tracker.Run)",
+        "from mlflow.entities.metric import Metric as M; print(M('k', 1.0, 2, 3).step == 3)",
+        "from mlflow.store.entities.paged_list import PagedList; print(PagedList([], 't') == [])",
+        "import mlflow.exceptions as e; print(issubclass(e.RestException, e.MlflowException))",
+        "from mlflow.utils.time import get_current_time_millis as t; print(t() > 10**12)",
+        "from mlflow.version import VERSION; import mlflow; print(mlflow.__version__ == VERSION)",
+        "from mlflow.protos.databricks_pb2 import ErrorCode; print(len(ErrorCode.Name(1)) > 5)",
+        "from mlflow.protos import databricks_pb2 as d; print(d.RESOURCE_DOES_NOT_EXIST == 3002)",
+        (
+            "import mlflow.environment_variables as e; e.MLFLOW_TRACKING_URI.set('a.db')\n"
+            "print(e.MLFLOW_TRACKING_URI.get() == tracker.get_tracking_uri() == 'a.db')"
+        ),
+        "import mlflow.environment_variables as e; print(e.MLFLOW_REGISTRY_URI.get() is None)",
+        (
+            "import mlflow.config; mlflow.config.set_tracking_uri('b.db')\n"
+            "print(tracker.get_tracking_uri() == 'b.db')"
+        ),
+        (
+            "import mlflow; mlflow.set_registry_uri(None)\n"
+            "print(mlflow.get_registry_uri() == mlflow.get_tracking_uri())"
+        ),
+        "import mlflow; print(mlflow.Image([[0]]).size == (1, 1))",
+        (
+            "import mlflow.data as d, numpy as np\n"
+            "from mlflow.data.http_dataset_source import HTTPDatasetSource as H\n"
+            "print(isinstance(d.get_source(d.from_numpy(np.eye(2), 'http://x/y')), H))"
+        ),
+        (
+            "import mlflow; from mlflow.tracking.artifact_utils import get_artifact_uri as g\n"
+            "r = mlflow.start_run(); print(g(r.info.run_id, 'a') == mlflow.get_artifact_uri('a'))"
+        ),
+    ],
+)
+def test_what_libraries_take_from_mlflow_is_there(tmp_path, code):
+    assert run(code, tmp_path) == ["True"]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        "metadata.version('mlflow')",
+        "metadata.metadata('mlflow')['Version']",
+        "metadata.distribution('mlflow').version",
+        "[d.version for d in metadata.distributions() if d.metadata['Name'] == 'mlflow'][0]",
+    ],
+)
+def test_libraries_that_look_for_the_distribution_find_a_recent_one(tmp_path, ask):
+    code = f"from importlib import metadata; print(tuple(map(int, {ask}.split('.'))) >= (3, 0, 0))"
+    assert run(code, tmp_path) == ["True"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "mlflow.keras.autolog()",
+        "mlflow.transformers.log_model(None, 'm')",
+        "mlflow.spark.load_model('m')",
+        "mlflow.tensorflow.MlflowCallback",
+        "mlflow.genai.evaluate",
+    ],
+)
+def test_a_framework_without_a_counterpart_is_imported_and_refused_at_its_first_use(tmp_path, use):
+    module = use.rpartition(".")[0]
+    assert run(f"import mlflow\nimport {module}\nprint(True)", tmp_path) == ["True"]
+    message = run(f"import {module}\n{use}", tmp_path)
+    assert "UnsupportedError: ml-tracker stands in for MLflow and has no 'mlflow." in message
+    assert "this needs MLflow itself" in message
 
 
 def test_installing_twice_changes_nothing(tmp_path):
@@ -94,7 +197,7 @@ def test_a_call_without_a_counterpart_is_refused_by_name(name):
     ("name", "arguments", "refused"),
     [
         ("log_metric", {"key": "m", "value": 1, "model_id": "m-1"}, "model_id"),
-        ("log_metrics", {"metrics": {"m": 1}, "dataset": "d"}, "dataset"),
+        ("log_metrics", {"metrics": {"m": 1}, "model_id": "m-1"}, "model_id"),
         ("set_experiment", {"trace_location": "t"}, "trace_location"),
         ("create_experiment", {"name": "e", "trace_location": "t"}, "trace_location"),
         ("log_input", {"dataset": None, "model": "m"}, "model"),

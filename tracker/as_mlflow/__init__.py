@@ -8,51 +8,25 @@ Lightning's MLFlowLogger, Optuna's MLflowCallback and others say `import mlflow`
 
     from lightning.pytorch.loggers import MLFlowLogger
     logger = MLFlowLogger(tracking_uri="sqlite:///tracking.db")
+
+They also find a distribution `mlflow` with a recent version, and MLflow's environment variables
+count (see `tracker.environment`).
 """
 
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from importlib.abc import MetaPathFinder
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from tracker.as_mlflow.distribution import MlflowFinder
+from tracker.as_mlflow.modules import modules
 from tracker.exceptions import InvalidStateError
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
 
-# MLflow's modules, and ours that answer for them. Each is one object under both names: an error
-# raised by the tracker is the one that `except MlflowException` catches.
-MODULES: Final = {
-    "mlflow": "tracker",
-    "mlflow.artifacts": "tracker.artifacts",
-    "mlflow.client": "tracker.client",
-    "mlflow.data": "tracker.data",
-    "mlflow.entities": "tracker.entities",
-    "mlflow.exceptions": "tracker.exceptions",
-    "mlflow.lightgbm": "tracker.lightgbm",
-    "mlflow.models": "tracker.models",
-    "mlflow.models.model": "tracker.models.model",
-    "mlflow.models.signature": "tracker.models.signature",
-    "mlflow.onnx": "tracker.onnx",
-    "mlflow.pyfunc": "tracker.pyfunc",
-    "mlflow.pyfunc.model": "tracker.pyfunc",
-    "mlflow.pytorch": "tracker.pytorch",
-    "mlflow.sklearn": "tracker.sklearn",
-    "mlflow.tracking": "tracker.tracking",
-    "mlflow.tracking.client": "tracker.client",
-    "mlflow.tracking.context": "tracker.as_mlflow.run_context",
-    "mlflow.tracking.context.registry": "tracker.as_mlflow.run_context",
-    "mlflow.tracking.fluent": "tracker",
-    "mlflow.types": "tracker.types",
-    "mlflow.types.schema": "tracker.types.schema",
-    "mlflow.utils": "tracker.as_mlflow.constants",
-    "mlflow.utils.mlflow_tags": "tracker.tags",
-    "mlflow.utils.validation": "tracker.as_mlflow.limits",
-    "mlflow.xgboost": "tracker.xgboost",
-}
+__all__ = ["install", "modules"]
 
 
 class _Refusal(MetaPathFinder):
@@ -74,11 +48,6 @@ class _Refusal(MetaPathFinder):
         )
 
 
-def modules() -> dict[str, ModuleType]:
-    """The tracker's modules by the names of MLflow's that they stand for."""
-    return {name: import_module(target) for name, target in MODULES.items()}
-
-
 def install() -> None:
     """Make `mlflow`, and what libraries import below it, mean the tracker in this process.
 
@@ -92,5 +61,6 @@ def install() -> None:
             "imports it."
         )
     sys.modules.update(ours)
-    if not any(isinstance(finder, _Refusal) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Refusal())
+    for finder in (_Refusal, MlflowFinder):
+        if not any(isinstance(known, finder) for known in sys.meta_path):
+            sys.meta_path.insert(0, finder())

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracker import context
+from tracker.numbers import now_ms as get_current_time_millis
+
+__all__ = ["get_current_time_millis", "resolve_tags"]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

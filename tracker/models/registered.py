@@ -81,13 +81,13 @@ def get_registry_uri() -> str:
     return get_tracking_uri()
 
 
-def set_registry_uri(uri: str | os.PathLike[str]) -> None:
+def set_registry_uri(uri: str | os.PathLike[str] | None) -> None:
     """Accept the tracking database as the model registry.
 
     Raises:
         UnsupportedError: It is another one.
     """
-    text = os.fspath(uri)
+    text = os.fspath(uri or "")
     if text and locations.database_path(text) != get_client().store.database.path:
         raise UnsupportedError(
             f"Models are registered in the tracking database, not in {text!r}: call "
