@@ -44,15 +44,17 @@ def _draw(view: View) -> None:
     view = replace(view, source=source)
     subjects = panels.subjects(view)
     once = panels.logged_once(view)
-    options, chosen = _controls(view, subjects)
+    options, chosen, results = _controls(view, subjects, once)
     if not subjects and not once:
         html.empty("show_chart", "The shown runs have logged no metric.", "")
         return
     shown = {name: subjects[name] for name in chosen if name in subjects}
-    panels.grid(view, shown, "curves", options, once[:RESULTS_SHOWN])
+    panels.grid(view, shown, "curves", options, [key for key in results if key in once])
 
 
-def _controls(view: View, subjects: panels.Subjects) -> tuple[panels.Options, list[str]]:
+def _controls(
+    view: View, subjects: panels.Subjects, once: list[str]
+) -> tuple[panels.Options, list[str], list[str]]:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title("Curves", width="stretch")
         st.caption(_count(view), width="content")
@@ -71,6 +73,14 @@ def _controls(view: View, subjects: panels.Subjects) -> tuple[panels.Options, li
         log = st.toggle("log", key="log", bind="query-params")
         with st.popover("Panels", icon=":material/dashboard_customize:"):
             chosen = _metrics(subjects)
+            results = st.multiselect(
+                "Logged once",
+                once,
+                default=once[:RESULTS_SHOWN],
+                placeholder="Choose metrics",
+                key="once",
+                bind="query-params",
+            )
             against = _against(subjects)
             is_wide = st.toggle("First panel wide", key="wide", bind="query-params")
     options = panels.Options(
@@ -81,7 +91,7 @@ def _controls(view: View, subjects: panels.Subjects) -> tuple[panels.Options, li
         against=against,
         has_wide_first=bool(is_wide),
     )
-    return options, chosen
+    return options, chosen, results
 
 
 def _select(label: str, options: list[str], key: str, index: int = 0) -> str:

@@ -226,7 +226,7 @@ def _curves(view: View, run_id: str) -> None:
     if not subjects:
         st.caption("No metric was logged more than once.")
         return
-    panels.grid(alone, subjects, "run", once=panels.logged_once(alone))
+    panels.grid(alone, subjects, "run")
 
 
 def _artifacts(view: View, run_id: str) -> None:

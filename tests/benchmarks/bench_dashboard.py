@@ -3,8 +3,7 @@
     python tests/benchmarks/bench_dashboard.py [--database FILE] [--runs 10000] [--points 10000000]
 
 Without --database a big one is made first (make_big_database.py, minutes and gigabytes). Then a
-run logs 1,000 points a second while its Live page is open, a run of 3,000,000 points gains 1,000
-at a time, and a file of 200 MB is downloaded.
+run logs 1,000 points a second while its Live page is open, and a file of 200 MB is downloaded.
 Needs Chromium and playwright.
 """
 
@@ -13,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
-import logging
 import os
 import shutil
 import socket
@@ -41,8 +39,6 @@ REPEATS = 3
 RATE = 1000
 LIVE_SECONDS = 20
 LARGE_BYTES = 200 * 2**20
-LONG_POINTS = 3_000_000
-TICKS = 7
 WRITER = """
 import sys, time
 import tracker
@@ -88,7 +84,6 @@ def main() -> None:
         database = options.database or _big(folder, options.runs, options.points)
         for measure in (lambda: scale(database, browser), lambda: live(folder, browser)):
             print("\n".join(map(str, measure())), flush=True)
-        print("\n".join(map(str, tick(folder))), flush=True)
         print("\n".join(map(str, download(folder))))
 
 
@@ -251,39 +246,6 @@ def _lag(page: Any, writer: subprocess.Popen[str]) -> float:
     while shown.inner_text() == before and writer.poll() is None:
         time.sleep(0.02)
     return time.perf_counter() - began
-
-
-def tick(folder: Path) -> list[Line]:
-    """What a chart of a long live run costs the server when it is opened, and at each tick."""
-    logging.disable(logging.WARNING)  # Streamlit's, that there is no server around it.
-    sys.path.insert(0, str(ROOT))
-    from dashboard import view
-    from dashboard.curves import lines
-    from dashboard.source import open_source
-    from tracker.client import TrackingClient
-
-    file = folder / "long.db"
-    client = TrackingClient(str(file))
-    run_id = client.create_run("0").info.run_id
-    _log_points(client, run_id, 0, LONG_POINTS)
-
-    def look() -> None:
-        shown = view.only(open_source(file), (run_id,))
-        lines.read(shown, ["train_loss"], "step")
-
-    first, ticks = timed(look), []
-    for number in range(TICKS):
-        _log_points(client, run_id, LONG_POINTS + number * RATE, RATE)
-        ticks.append(timed(look))
-    return [
-        Line("a live run of 3,000,000 points, first look", first, "s", 10),
-        Line("a tick of it, 1,000 points later", 1e3 * statistics.median(ticks), "ms", 50),
-    ]
-
-
-def _log_points(client: Any, run_id: str, first: int, count: int) -> None:
-    steps = range(first, first + count)
-    client.log_history(run_id, "train_loss", [1 / (1 + step) for step in steps], steps)
 
 
 def download(folder: Path) -> list[Line]:

@@ -123,6 +123,7 @@ class Curves {
     }
     for (const part of OF_PLOTS) nodes[part].hidden = Boolean(values);
     nodes.values.hidden = !values;
+    nodes.canvas.ariaLabel = name;
     nodes.chip.onclick = () => this.reset();
     nodes.fit.onclick = () => this.fit(now());
     nodes.table.onclick = () => this.open(now());

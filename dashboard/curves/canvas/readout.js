@@ -87,7 +87,7 @@ function table(head, rows, isLifted = () => false) { // Each row: a line, then t
     return element('tr', { className: isLifted(line) ? 'lifted' : '' },
       element('td', { title: line.label }, sign, line.label), ...cells);
   });
-  const titles = head.map((text) => element(text ? 'th' : 'td', { scope: 'col' }, text));
+  const titles = head.map((text) => text ? element('th', { scope: 'col' }, text) : element('td'));
   return element('table', {}, element('thead', {}, element('tr', {}, ...titles)),
     element('tbody', {}, ...body));
 }
