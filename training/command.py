@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import tracker
+from tracker.files import is_url
 from training.errors import (
     ConfigError,
     DataError,
@@ -111,7 +112,8 @@ def load_study(options: argparse.Namespace, seed: int | None = None) -> Config:
     config = load_config(options.config, overrides)
     if options.data_root is None:
         return config
-    if not os.path.lexists(os.path.expanduser(options.data_root)):  # noqa: PTH111
+    path = os.path.expanduser(options.data_root)  # noqa: PTH111
+    if not is_url(path) and not os.path.lexists(path):
         raise DataError(
             f"--data-root {options.data_root!r} does not exist; create the folder first, or leave "
             "--data-root out to use paths.root of the configuration"

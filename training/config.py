@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from tracker.files import is_url
 from tracker.locations import database_path
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Section(BaseModel):
 
 
 class Paths(Section):
-    """Where the images are. `root` is absolute once loaded; the files are inside it."""
+    """Where the images are. `root` is absolute, or a URL, once loaded; the files are inside it."""
 
     root: PathText = "data"
     train_data: ImageFile = "mnist_train.pt"
@@ -258,15 +259,18 @@ class Config(Section):
 
     def resolved_against(self, folder: Path) -> Config:
         """The same study with relative paths resolved against `folder`."""
-        paths = self.paths.model_copy(update={"root": str(folder / self.paths.root)})
+        root = self.paths.root
+        root = root if is_url(root) else str(folder / root)
+        paths = self.paths.model_copy(update={"root": root})
         database = database_path(self.tracking.database, folder)
         tracking = self.tracking.model_copy(update={"database": str(database)})
         return self.model_copy(update={"paths": paths, "tracking": tracking})
 
     def with_data_root(self, root: str) -> Config:
         """The same study with its images under `root`, relative to the working directory."""
-        folder = Path(os.path.expanduser(root)).absolute()  # noqa: PTH111 -- as in `_path`
-        paths = self.paths.model_copy(update={"root": str(folder)})
+        if not is_url(root):
+            root = str(Path(os.path.expanduser(root)).absolute())  # noqa: PTH111 -- as in `_path`
+        paths = self.paths.model_copy(update={"root": root})
         return self.model_copy(update={"paths": paths})
 
     def with_seed(self, seed: int) -> Config:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker.files import is_url, mirrored
 from training import mnist
 from training.blur import blur_bytes
 from training.errors import ConfigError, DataError
@@ -103,6 +104,23 @@ def _check_batches(count: int, model: ModelConfig) -> None:
             f"drop_last leaves no batch: there are {count} images to train on and batch_size is "
             f"{model.batch_size}"
         )
+
+
+@contextmanager
+def local_root(config: Config) -> Iterator[Config]:
+    """The same study with its images on this machine.
+
+    A data root at a URL is copied here first, as far as it changed; what is prepared in the block
+    is copied there.
+
+    Raises:
+        ArtifactError: The URL cannot be read or written.
+    """
+    if not is_url(config.paths.root):
+        yield config
+        return
+    with mirrored(config.paths.root) as folder:
+        yield config.with_data_root(str(folder))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tracker
 from tracker.text import did_you_mean
 from training.config import LARGEST_SEED
-from training.data import prepare, writable_folder
+from training.data import local_root, prepare, writable_folder
 from training.errors import PeerFailedError, RunFailedError, TrainingError, UsageError
 from training.experiment import Experiment
 from training.model import check_model_config
@@ -132,8 +132,9 @@ def load_data(
     with _others_waiting(world), ExitStack() as stack:
         if world.is_main:
             check_tracking(config, report.say)
-        folder = stack.enter_context(writable_folder(config))
-        data = prepare(config, folder, report.say)
+        with local_root(config) as local:
+            folder = stack.enter_context(writable_folder(local))
+            data = prepare(local, folder, report.say)
         kept = stack.pop_all()
     with kept:
         data.check({name: config.model_configs[name] for name in names})

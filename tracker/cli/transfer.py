@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from tracker.cli.parser import ALL, add_experiments, add_run, byte_size
 from tracker.client import TrackingClient
 from tracker.entities import ViewType
 from tracker.exceptions import AlreadyExistsError, InvalidValueError
+from tracker.files.remote_folder import downloaded, is_url, upload_file
 from tracker.lookup import find_experiments, find_runs
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ _IMPORT_EXAMPLES: Final = """\
   import ../old-project/mlruns             MLflow's file store
   import ../colleague/tracking.db          another database, also MLflow's
   import mnist.zip                         a zip file written by export
+  import s3://bucket/copies/monday         a backup in a cloud store
 """
 
 
@@ -50,7 +53,10 @@ def _add_export(verbs: Verbs) -> None:
     add_run(parser, nargs="*")
     add_experiments(parser, "all runs of this experiment; may be repeated")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", type=Path, help="the zip file (default: NAME.zip here)"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="the zip file, a path or a URL such as s3://bucket/runs.zip (default: NAME.zip here)",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
@@ -64,7 +70,9 @@ def _add_import(verbs: Verbs) -> None:
         examples=_IMPORT_EXAMPLES,
     )
     parser.add_argument(
-        "source", metavar="SOURCE", type=Path, help="an mlruns folder, a database, or a zip file"
+        "source",
+        metavar="SOURCE",
+        help="an mlruns folder, a database, a zip file, or the URL of one or of a backup",
     )
     parser.add_argument(
         "--allow",
@@ -96,17 +104,30 @@ def export(session: Session) -> int:
 
     options, console = session.options, session.console
     run_ids = _chosen(session)
-    target = (options.output or Path(f"{_file_name(session)}.zip")).absolute()
+    place = options.output or f"{_file_name(session)}.zip"
+    if is_url(place):
+        with tempfile.TemporaryDirectory(prefix="tracker-") as folder:
+            target = Path(folder, "runs.zip")
+            merged = export_bundle(session.reading, run_ids, target, console.now)
+            upload_file(target, place, replace=options.force)
+            return _report_export(session, merged, place, target.stat().st_size)
+    target = Path(place).absolute()
     if target.exists() and not options.force:
         raise AlreadyExistsError(
             f"{str(target)!r} exists: choose another name with --output, or replace it with "
             f"--force."
         )
     merged = export_bundle(session.reading, run_ids, target, console.now)
-    console.line(text.clean(target))
+    return _report_export(session, merged, str(target), target.stat().st_size)
+
+
+def _report_export(session: Session, merged: Merged, place: str, size_bytes: int) -> int:
+    """Say what was exported; exit code 1 if a part of a run is missing."""
+    console = session.console
+    console.line(text.clean(place))
     console.remark(
         f"{text.plural(merged.runs, 'run')}, {text.plural(merged.copied.files, 'file')}, "
-        f"{text.size(target.stat().st_size)}"
+        f"{text.size(size_bytes)}"
     )
     left_out = [*merged.troubles, *merged.damaged]
     remark_troubles(console, left_out)
@@ -122,16 +143,23 @@ def import_(session: Session) -> int:
         NotFoundError: There is no such source.
         InvalidValueError: The source cannot be imported, or is the database itself.
     """
+    place = session.options.source
+    if not is_url(place):
+        return _import_from(session, Path(place))
+    with downloaded(place) as source:
+        return _import_from(session, source)
+
+
+def _import_from(session: Session, place: Path) -> int:
     from tracker.maintenance.merge import Merge  # noqa: PLC0415
     from tracker.maintenance.sources import open_source  # noqa: PLC0415
 
     options, console = session.options, session.console
-    both_exist = options.source.exists() and session.path.exists()
-    if both_exist and options.source.samefile(session.path):
+    if place.exists() and session.path.exists() and place.samefile(session.path):
         raise InvalidValueError("A database cannot be imported into itself.")
     allowed = [root if "://" in root else str(Path(root).resolve()) for root in options.allow]
     allowed += environment.allowed_roots()
-    with open_source(options.source, allowed, options.max_size) as source:
+    with open_source(place, allowed, options.max_size) as source:
         client = TrackingClient(session.path)
         with StepCounter(console, "run") as steps:
             merged = Merge(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker import text
 from tracker.cli.console import StepCounter
 from tracker.cli.parser import non_negative_int
+from tracker.files.remote_folder import is_url, upload_folder
 
 if TYPE_CHECKING:
     from tracker.cli.parser import Verbs
@@ -56,9 +58,9 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument(
         "folder",
         metavar="FOLDER",
-        type=Path,
         nargs="?",
-        help="a new or empty folder (default: beside the database, named after it and the time)",
+        help="a new or empty folder, or the URL of one, such as s3://bucket/monday "
+        "(default: beside the database, named after it and the time)",
     )
 
 
@@ -100,12 +102,29 @@ def backup(session: Session) -> int:
     """Write the copy; exit code 1 if files of a run are missing from it."""
     from tracker.maintenance.backup import back_up  # noqa: PLC0415
 
+    if session.options.folder is not None and is_url(session.options.folder):
+        return _backup_to_url(session, session.options.folder)
     console, path = session.console, session.path
     stamp = text.utc_time(console.now)[:19].replace(":", "").replace("-", "")
-    folder = session.options.folder or path.with_name(f"{path.stem}-backup-{stamp}")
+    folder = Path(session.options.folder or path.with_name(f"{path.stem}-backup-{stamp}"))
     with StepCounter(console, "run") as steps:
         result = back_up(session.reading, folder.absolute(), steps.done)
     console.line(text.clean(folder.resolve() / path.name))
+    _remark_backup(session, result)
+    return 1 if result.troubles else 0
+
+
+def _backup_to_url(session: Session, url: str) -> int:
+    """Make the copy here, then upload it, the database last."""
+    from tracker.maintenance.backup import back_up  # noqa: PLC0415
+
+    console, name = session.console, session.path.name
+    with tempfile.TemporaryDirectory(prefix="tracker-") as temporary:
+        folder = Path(temporary, "copy")
+        with StepCounter(console, "run") as steps:
+            result = back_up(session.reading, folder, steps.done)
+        upload_folder(folder, url, last=name)
+    console.line(text.clean(f"{url.rstrip('/')}/{name}"))
     _remark_backup(session, result)
     return 1 if result.troubles else 0
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.files.atomic import Stream, blocks, digest_of
 from tracker.files.filesystems import persistently, remote_errors, remote_explained
+from tracker.files.paths import BLOB_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,6 @@ BATCH_FILES = 64
 BATCH_BYTES = 32_000_000
 SHARED_BYTES = 1_000_000  # Smaller files are sent again rather than looked up.
 PART_BYTES = 16 * 2**20
-BLOBS = ".blobs"
 
 
 class Uploader:
@@ -156,7 +156,7 @@ class Uploader:
             return
 
     def _record(self, digest: str) -> str:
-        return f"{self._shared_root}/{BLOBS}/{digest}.json"
+        return f"{self._shared_root}/{BLOB_FOLDER}/{digest}.json"
 
 
 def version_of(info: dict[str, Any]) -> str | None:

@@ -147,8 +147,9 @@ def test_a_store_that_cannot_be_reached_is_one_sentence(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(s3, tmp_path, monkeypatch):
     """A database whose experiment keeps its files in the bucket."""
+    assert s3.ls("bucket") == []
     monkeypatch.setenv("TRACKER_ALLOWED_ROOTS", "s3://bucket")
     client = TrackingClient(tmp_path / "tracking.db")
     experiment = client.create_experiment("far", artifact_location=LOCATION)
@@ -158,11 +159,14 @@ def project(tmp_path, monkeypatch):
     return client, run.info.run_id
 
 
-def command(tmp_path, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "tracker", "--db", "tracking.db", *arguments],
-        cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120,
-    ).stdout  # fmt: skip
+def command(tmp_path, *arguments, db="tracking.db", code=0):
+    """What the command line prints on both streams."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tracker", "--db", db, *arguments],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("project")
@@ -179,3 +183,56 @@ def test_gc_deletes_the_files_of_a_deleted_run_in_the_bucket(project, s3, tmp_pa
     command(tmp_path, "gc")
     s3.invalidate_cache()
     assert s3.find(f"bucket/exp/{run_id}") == []
+
+
+def runs_of(path):
+    return [run.info.run_name for run in TrackingClient(path).search_runs(["1"])]
+
+
+def test_a_backup_in_the_bucket_can_be_imported_elsewhere(project, s3, tmp_path):
+    client, run_id = project
+    client.log_text(client.create_run("0", run_name="here").info.run_id, "local", "a.txt")
+    command(tmp_path, "backup", "s3://bucket/copies/monday")
+    assert s3.exists("bucket/copies/monday/tracking.db")
+    command(tmp_path, "import", "s3://bucket/copies/monday", db="other.db")
+    other = TrackingClient(tmp_path / "other.db")
+    (here,) = other.search_runs(["0"])
+    assert other.artifacts(here.info.run_id).local_path("a.txt").read_text() == "local"
+    assert other.get_run(run_id).info.run_name == "there"
+
+
+@pytest.mark.usefixtures("project")
+def test_an_export_to_the_bucket_is_refused_where_there_is_one(tmp_path):
+    url = "s3://bucket/zips/there.zip"
+    command(tmp_path, "export", "there", "-o", url)
+    assert "There is a file at" in command(tmp_path, "export", "there", "-o", url, code=1)
+    command(tmp_path, "export", "there", "-o", url, "--force")
+    command(tmp_path, "import", url, db="other.db")
+    assert runs_of(tmp_path / "other.db") == ["there"]
+
+
+def test_images_of_the_study_are_kept_at_a_url(s3, tmp_path):
+    (tmp_path / "config.yaml").write_text(STUDY)
+    arguments = [sys.executable, "-m", "training"]
+    for _ in range(2):
+        done = subprocess.run(
+            arguments, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    s3.invalidate_cache()
+    names = {name.rpartition("/")[2] for name in s3.find("bucket/images")}
+    assert names == {
+        "stroke_digits_train.pt", "stroke_digits_test.pt",
+        "stroke_digits_train_blurred.pt", "stroke_digits_test_blurred.pt",
+    }  # fmt: skip
+    assert s3.find("bucket/runs")
+    assert not (tmp_path / "artifacts").exists()
+
+
+STUDY = """
+paths: {root: "s3://bucket/images"}
+data_prep: {source: stroke-digits, stroke_train_samples: 200, stroke_test_samples: 50}
+tracking: {artifact_location: "s3://bucket/runs"}
+model_configs:
+  default: {hidden_size: 4, max_epochs: 1}
+"""
