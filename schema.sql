@@ -222,3 +222,7 @@ INSERT INTO tracker_meta (key, value) VALUES ('schema_version', '1');
 -- One history, one seek: without it SQLite reads a key's points of every run, and 100 runs that
 -- share a key make one history ten times slower.
 CREATE INDEX tracker_metrics_run_key_step ON metrics (run_uuid, key, step);
+
+-- The newest runs of some experiments in order: without it SQLite sorts all runs of the file. The
+-- second column descends, or several experiments could not be merged in order.
+CREATE INDEX tracker_runs_newest ON runs (experiment_id, start_time DESC, run_uuid);

@@ -199,6 +199,9 @@ class Database:
                 with self.write():
                     schema.create(connection)
             schema.check(connection, self.path, writes=not self.read_only)
+            if not self.read_only and schema.lacks_indexes(connection):
+                with self.write() as writing:
+                    schema.create_indexes(writing)
         self.inode = self.path.stat().st_ino
 
     def connect(self) -> Connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tracker.entities import LifecycleStage, RunInfo, ViewType
+from tracker.entities import LifecycleStage, RunInfo
 from tracker.exceptions import InvalidValueError, NotFoundError
 from tracker.store import lookup
 from tracker.text import did_you_mean, plural
@@ -68,13 +68,13 @@ def find_experiment(store: Store, text: str) -> Experiment:
     if named := store.get_experiment_by_name(text):
         return named
     with store.database.read() as connection:
-        summaries = lookup.experiment_summaries(connection, ViewType.ALL)
-    started = [each.experiment_id for each in summaries if each.name.startswith(text) and text]
-    for ids in ({each.experiment_id for each in summaries} & {text}, started):
+        names = lookup.experiment_names(connection)
+    started = [each for each, name in names.items() if text and name.startswith(text)]
+    for ids in (names.keys() & {text}, started):
         if len(ids) == 1:
             return store.get_experiment(next(iter(ids)))
-    names = [summary.name for summary in summaries]
-    raise NotFoundError(f"There is no experiment {text!r}{did_you_mean(text, names) or '.'}")
+    hint = did_you_mean(text, names.values()) or "."
+    raise NotFoundError(f"There is no experiment {text!r}{hint}")
 
 
 def find_experiments(store: Store, texts: Sequence[str]) -> list[Experiment]:
@@ -96,8 +96,7 @@ def experiment_ids(store: Store, texts: Sequence[str]) -> list[str]:
     if texts:
         return [experiment.experiment_id for experiment in find_experiments(store, texts)]
     with store.database.read() as connection:
-        summaries = lookup.experiment_summaries(connection, ViewType.ALL)
-    return [summary.experiment_id for summary in summaries]
+        return list(lookup.experiment_names(connection))
 
 
 def describe(info: RunInfo) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMA_VERSION: Final = 1
+_OWN_INDEX: Final = re.compile(r"^CREATE INDEX (tracker_\w+)", re.MULTILINE)
 
 # What the tracker names in its statements; MLflow may add more.
 COLUMNS: Final = {
@@ -69,6 +71,23 @@ def create_meta(connection: sqlite3.Connection) -> None:
     for statement in _statements(_schema_text()):
         if "TABLE tracker_meta" in statement or "INTO tracker_meta" in statement:
             connection.execute(statement)
+
+
+def create_indexes(connection: sqlite3.Connection) -> None:
+    """Create our own indexes that an older tracker did not; a database of MLflow's stays its own.
+
+    The caller is in a write transaction.
+    """
+    for statement in _statements(_schema_text()):
+        if (match := _OWN_INDEX.search(statement)) and not _has_index(connection, match[1]):
+            connection.execute(statement)
+
+
+def lacks_indexes(connection: sqlite3.Connection) -> bool:
+    """Whether `create_indexes` has something to do."""
+    return bool(_columns(connection, "tracker_meta")) and not _has_index(
+        connection, "tracker_runs_newest"
+    )
 
 
 def check(connection: sqlite3.Connection, path: Path, *, writes: bool = True) -> None:
@@ -169,6 +188,13 @@ def _check_version(connection: sqlite3.Connection, where: str) -> None:
             f"{where} was written by a newer ml-tracker (schema {row[0]}, this one knows "
             f"{SCHEMA_VERSION}): run `pip install --upgrade ml-tracker`."
         )
+
+
+def _has_index(connection: sqlite3.Connection, name: str) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?", (name,)
+    ).fetchone()
+    return row is not None
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> dict[str, bool]:

@@ -176,8 +176,7 @@ def _limit(options: argparse.Namespace) -> int:
 
 def _fields(session: Session) -> Fields:
     with session.store.database.read() as connection:
-        summaries = lookup.experiment_summaries(connection, ViewType.ALL)
-    names = {summary.experiment_id: summary.name for summary in summaries}
+        names = lookup.experiment_names(connection)
     return Fields(names, session.console.now)
 
 

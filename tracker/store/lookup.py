@@ -48,6 +48,12 @@ class MetricSummary:
     high_step: int | None
 
 
+def experiment_names(connection: sqlite3.Connection) -> dict[str, str]:
+    """The name of each experiment by its id, deleted ones included."""
+    rows = connection.execute("SELECT experiment_id, name FROM experiments ORDER BY experiment_id")
+    return {str(experiment_id): str(name) for experiment_id, name in rows}
+
+
 def experiment_summaries(connection: sqlite3.Connection, view: ViewType) -> list[ExperimentSummary]:
     """All experiments by id."""
     rows = connection.execute(

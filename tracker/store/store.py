@@ -280,7 +280,9 @@ class Store:
         Raises:
             FilterError: The filter or the order cannot be read.
         """
-        with self.database.read() as connection:
+        # A filter looks up values of every run, which is a third faster in a mapped file.
+        looks_up = filter_string or order_by
+        with self.database.read_much() if looks_up else self.database.read() as connection:
             infos = self.search_run_infos(
                 experiment_ids, filter_string, view, limit, offset, order_by
             )
