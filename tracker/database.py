@@ -60,7 +60,7 @@ class Database:
         self.path = Path(path).absolute()
         self.read_only = read_only
         self.synchronous = synchronous
-        self._key = str(self.path)
+        self.key = str(self.path)
         self._busy_timeout_seconds = busy_timeout_seconds
         self._local = _PerThread()
         self.inode: int | None = None
@@ -86,7 +86,7 @@ class Database:
         Raises:
             DatabaseError: The database cannot be written; the points stay in the journal.
         """
-        hook = fold_hooks.get(self._key)
+        hook = fold_hooks.get(self.key)
         if hook is not None:
             hook()
 
@@ -261,14 +261,15 @@ class Database:
         """
         if time.monotonic() < self._next_unlink_check:
             return
-        if self._is_removed():
+        if self.is_removed():
             raise DatabaseError(
                 f"The tracking database {str(self.path)!r} was removed or replaced while in use; "
                 f"what is logged now would be lost. Restore the file, then start again."
             )
         self._next_unlink_check = time.monotonic() + UNLINK_CHECK_SECONDS
 
-    def _is_removed(self) -> bool:
+    def is_removed(self) -> bool:
+        """Whether the file is not the one that was opened any more."""
         try:
             return self.inode is not None and self.path.stat().st_ino != self.inode
         except OSError:

@@ -1,7 +1,8 @@
-"""Measures the tracker side by side with raw sqlite3, and with MLflow, trackio and Aim.
+"""Measures the tracker side by side with raw sqlite3, and with other trackers.
 
     python tests/benchmarks/bench_tracker.py [--mlflow PYTHON] [--trackio PYTHON] [--aim PYTHON]
-                                             [--only ROW ...] [--quick] [--json FILE]
+                                             [--tensorboard PYTHON] [--only ROW ...] [--quick]
+                                             [--json FILE]
 
 PYTHON is an interpreter that has the peer. Everybody works in a process of its own and in turn,
 so that a busy machine is busy for all; figures are medians for one operation. It asserts nothing
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parent))
 
 from tracker_bench.measure import Bench, measure_imports
-from tracker_bench.report import Result, machine, table
+from tracker_bench.report import Result, calls_table, machine, table
 from tracker_bench.rows import OURS, PEERS, RAW, ROWS, Row
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def main() -> None:
             results = list(_results(bench, rows))
         finally:
             bench.close()
-    print(f"\n{table(results)}")
+    print(f"\n{table(results)}\n\n{calls_table(results)}")
     if options.json:
         report = {"machine": machine(), "rows": [result.as_dict() for result in results]}
         options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")

@@ -22,5 +22,5 @@ def test_the_benchmark_measures_every_row_beside_raw_sqlite(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     rows = {row["row"]: row["times_raw"] for row in json.loads(report.read_text())["rows"]}
-    assert len(rows) == 10
+    assert len(rows) == 12
     assert [name for name, ratio in rows.items() if ratio is None] == ["import"]

@@ -18,6 +18,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 from tracker import locations
 from tracker.connection import retry_if_interrupted
@@ -30,7 +31,7 @@ from tracker.exceptions import (
     warn,
 )
 from tracker.journal.file import SUPPORTED, JournalFile, live_folder
-from tracker.journal.records import pack_folded, pack_hold, pack_release, sealed
+from tracker.journal.records import PACK_CRC, pack_folded, pack_hold, pack_release
 
 if TYPE_CHECKING:
     import sqlite3
@@ -84,6 +85,11 @@ class Journal:
         self._unfolded_bytes = 0
 
     @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be appended any more: the process ends, or is another."""
+        return self._is_closed
+
+    @property
     def is_unused(self) -> bool:
         """Whether it names no run, and every point is in the database."""
         return not self.runs and not self._is_dirty
@@ -112,13 +118,18 @@ class Journal:
                 self._is_appending = True
                 file = self._file
                 pack_row = file.layouts.get((run_id, keys))
-                if pack_row is None or self._is_closed:
+                if pack_row is None:
                     return False
-                frame = sealed(pack_row(step, timestamp, *values))
+                body = pack_row(step, timestamp, *values)
                 if not self._is_dirty:
                     self._is_dirty = True
                     self._wake_thread()
-                self._write(file, frame)
+                file.append(PACK_CRC(crc32(body)) + body)
+                self._unfolded_bytes += len(body)
+                if self._unfolded_bytes > MOST_UNFOLDED_BYTES:
+                    self._must_fold = True
+            except OSError as error:
+                raise _disk_error(error, self._file.path) from error
             finally:
                 self._is_appending = outer
         return True
@@ -186,6 +197,7 @@ class Journal:
             if self.is_unused and not self._is_closed:
                 self._file.remove()
             self._is_closed = True
+            self.forget()
         self._wake_thread()
 
     @contextmanager
@@ -197,6 +209,7 @@ class Journal:
     def abandon(self) -> None:
         """Close the files of a database that is not there any more, or of the parent process."""
         self._is_closed = True
+        self.forget()
         for file in (*self._retired, self._file):
             with suppress(OSError):
                 file.close()
@@ -211,15 +224,6 @@ class Journal:
                 yield self._file
             finally:
                 self._is_appending = outer
-
-    def _write(self, file: JournalFile, frame: bytes) -> None:
-        try:
-            file.append(frame)
-        except OSError as error:
-            raise _disk_error(error, file.path) from error
-        self._unfolded_bytes += len(frame)
-        if self._unfolded_bytes > MOST_UNFOLDED_BYTES:
-            self._must_fold = True
 
     def _is_appending_here(self) -> bool:
         """Whether this thread is inside `append`, which its signal handler interrupted."""
@@ -351,16 +355,17 @@ class _Journals:
         self.is_exiting = False
 
     def open(self, database: Database, insert: Insert) -> Journal | None:
-        key = str(database.path)
+        key = database.key
         with self.lock:
             if self.is_opening or self.is_exiting or key in self.impossible:
                 return None
             try:
                 self.is_opening = True
-                earlier = self.opened.pop(key, None)
+                earlier = self.opened.get(key)
                 if earlier is not None and earlier.database.inode == database.inode:
-                    self.opened[key] = earlier
                     return earlier
+                if database.is_removed():
+                    return None
                 if earlier is not None:
                     with earlier.at_rest():
                         earlier.abandon()
@@ -418,7 +423,7 @@ def journal_of(database: Database, insert: Insert) -> Journal | None:
     """
     if database.read_only:
         return None
-    journal = _journals.opened.get(str(database.path))
+    journal = _journals.opened.get(database.key)
     if journal is not None and journal.database.inode == database.inode:
         return journal
     if not SUPPORTED or locations.is_network(database.folder):

@@ -37,11 +37,14 @@ MAX_FRAME_BYTES: Final = 1 << 18
 _MAX_PROCESS: Final = 200
 
 _CRC: Final = Struct("<I")
+PACK_CRC: Final = _CRC.pack
 _HEAD: Final = Struct("<IIIIqq")
+_HEAD_BYTES: Final = _HEAD.size
 _BODY: Final = "<IIIqq"
 
 PackRow: TypeAlias = "Callable[..., bytes]"
-Layout: TypeAlias = "tuple[str, tuple[str, ...], Struct] | None"
+# The run, the keys, what unpacks a row's values, and the length of its frame.
+Layout: TypeAlias = tuple[str, tuple[str, ...], Struct, int]
 
 
 class Kind(IntEnum):
@@ -99,7 +102,7 @@ def pack_layout(number: int, run_id: str, keys: Sequence[str]) -> tuple[bytes, P
 
 def sealed(body: bytes) -> bytes:
     """A frame from all of it but its CRC."""
-    return _CRC.pack(crc32(body)) + body
+    return PACK_CRC(crc32(body)) + body
 
 
 def _pack(
@@ -116,53 +119,39 @@ class Reader:
         position: Bytes that were read: where the next piece starts.
         process: Who writes.
         runs: What the process works on, and since when in ms since the epoch.
-        folded: Bytes of the file whose points are in the database.
-        waiting: Points behind `folded`.
+        waiting: Points behind the last mark of a fold.
     """
 
     def __init__(self) -> None:
         self.position = 0
         self.process = ""
         self.runs: dict[str, int] = {}
-        self.folded = 0
         self.waiting = 0
-        self._layouts: dict[int, Layout] = {}
+        self._layouts: dict[int, Layout | None] = {}
 
     def feed(self, piece: bytes) -> list[Point]:
         """The points of the whole and sound frames at the start of a piece."""
         points: list[Point] = []
-        start, view = 0, memoryview(piece)
-        while (frame := _frame_at(view, start)) is not None:
+        start, first, folded = 0, self.position, 0
+        while (frame := _frame_at(piece, start)) is not None:
             length, kind, number, step, timestamp = frame
-            payload = view[start + _HEAD.size : start + length]
-            if kind == Kind.ROW and self.position:
-                row = self._row(number, step, timestamp, payload)
-                self.waiting += len(row)
-                points += row
-            elif not self._note(kind, number, step, timestamp, bytes(payload)):
+            if kind == _ROW and self.position:
+                layout = self._layouts.get(number)
+                if layout is not None and length == layout[3] and timestamp >= 0:
+                    values = layout[2].unpack_from(piece, start + _HEAD_BYTES)
+                    points += _points(layout, step, timestamp, values)
+            elif kind == Kind.FOLDED and step == self.position:
+                self.waiting, folded = 0, len(points)
+            elif not self._note(
+                kind, number, timestamp, piece[start + _HEAD_BYTES : start + length]
+            ):
                 break
             start += length
-            self.position += length
+            self.position = first + start
+        self.waiting += len(points) - folded
         return points
 
-    def _row(self, number: int, step: int, timestamp: int, payload: memoryview) -> list[Point]:
-        layout = self._layouts.get(number)
-        if layout is None or layout[2].size != len(payload) or timestamp < 0:
-            return []
-        run_id, keys, floats = layout
-        values = floats.unpack(payload)
-        if all(map(math.isfinite, values)):
-            return [
-                (key, value, timestamp, step, 0, run_id)
-                for key, value in zip(keys, values, strict=True)
-            ]
-        stored = map(stored_value, values)
-        return [
-            (key, value, timestamp, step, is_nan, run_id)
-            for key, (value, is_nan) in zip(keys, stored, strict=True)
-        ]
-
-    def _note(self, kind: int, number: int, step: int, timestamp: int, payload: bytes) -> bool:
+    def _note(self, kind: int, number: int, timestamp: int, payload: bytes) -> bool:
         """Take in a frame without points; False where nothing behind it can be trusted."""
         if (kind == Kind.OPEN) != (self.position == 0) or kind not in _KINDS:
             return False
@@ -176,8 +165,6 @@ class Reader:
             self.runs.pop(text, None)
         elif kind == Kind.LAYOUT:
             self._layouts[number] = _layout(text)
-        elif kind == Kind.FOLDED and step == self.position:
-            self.folded, self.waiting = step, 0
         return True
 
 
@@ -194,23 +181,39 @@ def is_torn(tail: bytes, position: int) -> bool:
     return len(tail) <= MAX_FRAME_BYTES and all(_frame_at(tail, place) is None for place in places)
 
 
+def _points(layout: Layout, step: int, timestamp: int, values: tuple[float, ...]) -> list[Point]:
+    run_id, keys, _, _ = layout
+    if math.isfinite(sum(values)):
+        return [
+            (key, value, timestamp, step, 0, run_id)
+            for key, value in zip(keys, values, strict=True)
+        ]
+    stored = map(stored_value, values)
+    return [
+        (key, value, timestamp, step, is_nan, run_id)
+        for key, (value, is_nan) in zip(keys, stored, strict=True)
+    ]
+
+
 _KINDS: Final = frozenset(Kind)
+# Comparing with a member of an enumeration takes longer.
+_ROW: Final = int(Kind.ROW)
 
 
-def _frame_at(data: bytes | memoryview, start: int) -> tuple[int, int, int, int, int] | None:
+def _frame_at(data: bytes, start: int) -> tuple[int, int, int, int, int] | None:
     """The head of a whole and sound frame, without its CRC."""
-    if len(data) - start < _HEAD.size:
+    if len(data) - start < _HEAD_BYTES:
         return None
     crc, length, kind, number, step, timestamp = _HEAD.unpack_from(data, start)
     end = start + length
-    if not _HEAD.size <= length <= MAX_FRAME_BYTES or end > len(data):
+    if not _HEAD_BYTES <= length <= MAX_FRAME_BYTES or end > len(data):
         return None
-    if crc32(data[start + _CRC.size : end]) != crc:
+    if crc32(data[start + 4 : end]) != crc:
         return None
     return length, kind, number, step, timestamp
 
 
-def _layout(text: str) -> Layout:
+def _layout(text: str) -> Layout | None:
     run_id, *keys = text.split("\n")
     if not is_run_id(run_id):
         return None
@@ -218,4 +221,5 @@ def _layout(text: str) -> Layout:
         names = tuple(check_key("metric", key) for key in keys)
     except InvalidValueError:
         return None
-    return run_id, names, Struct(f"<{len(names)}d")
+    values = Struct(f"<{len(names)}d")
+    return run_id, names, values, _HEAD_BYTES + values.size

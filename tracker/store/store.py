@@ -46,12 +46,16 @@ class Store:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.registry = Registry(database)
-        self._commits_points = database.synchronous == "FULL"
+        self._journal: Journal | None = None
+        # The same from the first point on, where points are not committed at the call.
+        self._point_journal: Journal | None = None
 
     @property
     def journal(self) -> Journal | None:
         """This process's journal of the database; None where there can be none."""
-        return journal_of(self.database, self.insert_points)
+        if self._journal is None or self._journal.is_closed:
+            self._journal = journal_of(self.database, self.insert_points)
+        return self._journal
 
     def fold(self) -> None:
         """Bring into the database what this process logged metric by metric.
@@ -344,21 +348,9 @@ class Store:
             InvalidStateError: The run is deleted.
             DatabaseError: The disk is full, say.
         """
-        journal = self.journal if keys and not self._commits_points else None
-        if journal is not None and journal.append(run_id, keys, step, timestamp, values):
-            return
-        numbers = list(values)
-        while journal is not None and self._is_defined(journal, run_id, keys):
-            if journal.append(run_id, keys, step, timestamp, numbers):
-                return
-        stored = map(stored_value, numbers)
-        self.log_batch(
-            run_id,
-            [
-                (key, value, timestamp, step, is_nan, run_id)
-                for key, (value, is_nan) in zip(keys, stored, strict=True)
-            ],
-        )
+        journal = self._point_journal
+        if journal is None or not journal.append(run_id, keys, step, timestamp, values):
+            self._log_first_points(run_id, keys, list(values), timestamp, step)
 
     def insert_points(
         self, connection: sqlite3.Connection, points: Sequence[Point]
@@ -444,6 +436,24 @@ class Store:
         with self.database.read() as connection:
             runs.get_info(connection, run_id)
             return metrics.best_step(connection, run_id, key, mode)
+
+    def _log_first_points(
+        self, run_id: str, keys: tuple[str, ...], values: list[float], timestamp: int, step: int
+    ) -> None:
+        """Define the row in the journal first, or commit it where there is none."""
+        if keys and self.database.synchronous != "FULL":
+            journal = self._point_journal = self.journal
+            while journal is not None and self._is_defined(journal, run_id, keys):
+                if journal.append(run_id, keys, step, timestamp, values):
+                    return
+        stored = map(stored_value, values)
+        self.log_batch(
+            run_id,
+            [
+                (key, value, timestamp, step, is_nan, run_id)
+                for key, (value, is_nan) in zip(keys, stored, strict=True)
+            ],
+        )
 
     def _is_defined(self, journal: Journal, run_id: str, keys: tuple[str, ...]) -> bool:
         self.database.refuse_removed_file()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import aim
 
 from tracker_bench import seeds
-from tracker_bench.inputs import TEN_KEYS, numbers
+from tracker_bench.inputs import TEN_KEYS, Calls, numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,9 +37,8 @@ class Contender:
     def _track(self, count: int, keys: tuple[str, ...]) -> Work:
         run, values = self._start(), numbers(count)
 
-        def work() -> None:
-            for step, value in enumerate(values):
-                for key in keys:
-                    run.track(value, name=key, step=step)
+        def call(step: int) -> None:
+            for key in keys:
+                run.track(values[step], name=key, step=step)
 
-        return work
+        return Calls(call, count)

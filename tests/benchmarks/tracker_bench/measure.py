@@ -14,7 +14,7 @@ import resource
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -31,6 +31,7 @@ MODULES = {
     "mlflow": "mlflow_peer",
     "trackio": "trackio_peer",
     "aim": "aim_peer",
+    "tensorboard": "tensorboard_peer",
 }
 IMPORTS = {OURS: "tracker", "mlflow": "mlflow", "trackio": "trackio", "aim": "aim"}
 # MLflow reads a twentieth of a history, and pays for what the others have.
@@ -40,10 +41,17 @@ MOST_PEER_REPEATS = 3
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What one operation took, in seconds."""
+    """What one operation took, in seconds.
+
+    Args:
+        wall: What the caller waited; the median where every call was timed by itself.
+        cpu: Of the whole process, what it did after the calls included.
+        calls: What the caller waited, by the names of the quantiles.
+    """
 
     wall: float
     cpu: float
+    calls: Mapping[str, float] = field(default_factory=dict)
 
 
 class Worker:
@@ -152,7 +160,8 @@ class Bench:
             if warm_up:
                 worker.work(method, warm_up)
             took = worker.work(method, count)
-        return Timing(took["wall"] / count, took["cpu"] / count)
+        calls = took.get("calls", {})
+        return Timing(calls.get("p50", took["wall"] / count), took["cpu"] / count, calls)
 
     @contextlib.contextmanager
     def _worker(self, contender: str) -> Iterator[Worker]:

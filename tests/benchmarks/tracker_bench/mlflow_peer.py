@@ -19,7 +19,7 @@ from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
 from tracker_bench import seeds
-from tracker_bench.inputs import FILTER, ORDER, SEARCH_LIMIT, TAGS, TEN_KEYS, numbers
+from tracker_bench.inputs import FILTER, ORDER, SEARCH_LIMIT, TAGS, TEN_KEYS, Calls, numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,22 +40,15 @@ class Contender:
     def one_metric(self, count: int) -> Work:
         self._start("mlflow.db")
         values = numbers(count)
-
-        def work() -> None:
-            for step, value in enumerate(values):
-                mlflow.log_metric(seeds.KEY, value, step=step)
-
-        return work
+        return Calls(lambda step: mlflow.log_metric(seeds.KEY, values[step], step=step), count)
 
     def ten_metrics(self, count: int) -> Work:
         self._start("mlflow.db")
         values = numbers(count)
-
-        def work() -> None:
-            for step, value in enumerate(values):
-                mlflow.log_metrics(dict.fromkeys(TEN_KEYS, value), step=step)
-
-        return work
+        return Calls(
+            lambda step: mlflow.log_metrics(dict.fromkeys(TEN_KEYS, values[step]), step=step),
+            count,
+        )
 
     def bulk(self, count: int) -> Work:
         run_id = self._start("mlflow.db")

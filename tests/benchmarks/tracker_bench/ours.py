@@ -17,6 +17,7 @@ from tracker_bench.inputs import (
     SEARCH_LIMIT,
     TAGS,
     TEN_KEYS,
+    Calls,
     bulk_batches,
     numbers,
 )
@@ -35,24 +36,22 @@ class Contender:
         self.seeds = seeds_folder
 
     def one_metric(self, count: int) -> Work:
-        self._start("ours.db")
-        values = numbers(count)
+        return self._one_metric(count)
 
-        def work() -> None:
-            for step, value in enumerate(values):
-                tracker.log_metric(seeds.KEY, value, step=step)
+    def step_3ms(self, count: int) -> Work:
+        return self._one_metric(count, 0.003)
 
-        return work
+    def step_10ms(self, count: int) -> Work:
+        return self._one_metric(count, 0.010)
 
     def ten_metrics(self, count: int) -> Work:
         self._start("ours.db")
         values = numbers(count)
-
-        def work() -> None:
-            for step, value in enumerate(values):
-                tracker.log_metrics(dict.fromkeys(TEN_KEYS, value), step=step)
-
-        return work
+        return Calls(
+            lambda step: tracker.log_metrics(dict.fromkeys(TEN_KEYS, values[step]), step=step),
+            count,
+            tracker.flush_async_logging,
+        )
 
     def bulk(self, count: int) -> Work:
         self._start("ours.db")
@@ -101,6 +100,7 @@ class Contender:
         def work() -> None:
             for step, value in enumerate(values):
                 tracker.log_metric(seeds.KEY, value, step=step)
+            tracker.flush_async_logging()
 
         return work
 
@@ -108,6 +108,16 @@ class Contender:
         """How many points the processes have written."""
         with closing(sqlite3.connect(self.folder / "together.db")) as connection:
             return int(connection.execute("SELECT count(*) FROM metrics").fetchone()[0])
+
+    def _one_metric(self, count: int, busy_seconds: float = 0.0) -> Work:
+        self._start("ours.db")
+        values = numbers(count)
+        return Calls(
+            lambda step: tracker.log_metric(seeds.KEY, values[step], step=step),
+            count,
+            tracker.flush_async_logging,
+            busy_seconds,
+        )
 
     def _read(self, file: Path, count: int) -> Work:
         self._open(file)

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tracker_bench import seeds
-from tracker_bench.inputs import BATCH, SEARCH_LIMIT, TAGS, TEN_KEYS, bulk_batches, numbers
+from tracker_bench.inputs import BATCH, SEARCH_LIMIT, TAGS, TEN_KEYS, Calls, bulk_batches, numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,20 +81,25 @@ class Contender:
     def one_metric(self, count: int) -> Work:
         return self._one_metric(self.connection, count)
 
+    def step_3ms(self, count: int) -> Work:
+        return self._one_metric(self.connection, count, 0.003)
+
+    def step_10ms(self, count: int) -> Work:
+        return self._one_metric(self.connection, count, 0.010)
+
     def ten_metrics(self, count: int) -> Work:
         connection, run_id = self.connection, self._new_run(self.connection)
         values = numbers(count)
 
-        def work() -> None:
-            for step, value in enumerate(values):
-                now = time.time_ns() // 1_000_000
-                rows = [(key, value, now, step, 0, run_id) for key in TEN_KEYS]
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany(POINT, rows)
-                connection.executemany(LATEST, rows)
-                connection.execute("COMMIT")
+        def call(step: int) -> None:
+            now = time.time_ns() // 1_000_000
+            rows = [(key, values[step], now, step, 0, run_id) for key in TEN_KEYS]
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(POINT, rows)
+            connection.executemany(LATEST, rows)
+            connection.execute("COMMIT")
 
-        return work
+        return Calls(call, count)
 
     def bulk(self, count: int) -> Work:
         connection, run_id = self.connection, self._new_run(self.connection)
@@ -152,19 +157,18 @@ class Contender:
         connection = seeds.connect(self.folder / "together.db")
         return int(connection.execute("SELECT count(*) FROM metrics").fetchone()[0])
 
-    def _one_metric(self, connection: Any, count: int) -> Work:
+    def _one_metric(self, connection: Any, count: int, busy_seconds: float = 0.0) -> Work:
         run_id = self._new_run(connection)
         values = numbers(count)
 
-        def work() -> None:
-            for step, value in enumerate(values):
-                row = (seeds.KEY, value, time.time_ns() // 1_000_000, step, 0, run_id)
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute(POINT, row)
-                connection.execute(LATEST, row)
-                connection.execute("COMMIT")
+        def call(step: int) -> None:
+            row = (seeds.KEY, values[step], time.time_ns() // 1_000_000, step, 0, run_id)
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(POINT, row)
+            connection.execute(LATEST, row)
+            connection.execute("COMMIT")
 
-        return work
+        return Calls(call, count, busy_seconds=busy_seconds)
 
     def _read(self, file: Path, count: int) -> Work:
         import pandas as pd

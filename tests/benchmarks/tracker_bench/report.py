@@ -39,6 +39,15 @@ class Result:
         pairs = zip(self.timings[above], self.timings[below], strict=False)
         return median(getattr(a, figure) / max(getattr(b, figure), 1e-9) for a, b in pairs)
 
+    def quantiles(self, column: str) -> dict[str, float]:
+        """Median over the repeats of each quantile of what the caller waited."""
+        found = [timing.calls for timing in self.timings[column] if timing.calls]
+        return {name: median(calls[name] for calls in found) for name in found[0]} if found else {}
+
+    def cpu(self, column: str) -> float:
+        """Median seconds of CPU for one operation."""
+        return median(timing.cpu for timing in self.timings[column])
+
     def summary(self) -> str:
         """One line for those who wait."""
         return f"{self.row.name}: " + ", ".join(
@@ -61,6 +70,10 @@ class Result:
             "times_raw": self.ratio(OURS, RAW),
             "times_raw_cpu": self.ratio(OURS, RAW, "cpu"),
             "times_raw_at_most": self.row.raw_bound,
+            "times_raw_cpu_at_most": self.row.cpu_bound,
+            "calls": {
+                column: self.quantiles(column) for column in self.timings if self.quantiles(column)
+            },
             "faster_than": {peer: self.ratio(peer, OURS) for peer in PEERS if peer in self.timings},
             "faster_than_mlflow_at_least": self.row.mlflow_bound,
         }
@@ -85,6 +98,21 @@ def table(results: Iterable[Result]) -> str:
         head += [peer, "× faster"] + (["at least"] if peer == "mlflow" else [])
     lines = [head, ["---", "---", *["---:"] * (len(head) - 2)]]
     lines += [_line(result, peers) for result in results]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def calls_table(results: Iterable[Result]) -> str:
+    """What a caller waits and what a call costs in all, as a Markdown table."""
+    lines = [["work", "", "p50", "p99", "p99.9", "CPU", "× raw", "at most"]]
+    lines.append(["---", "---", *["---:"] * 6])
+    for result in results:
+        for column in result.timings:
+            if calls := result.quantiles(column):
+                ratio = result.ratio(column, RAW, "cpu")
+                cells = [result.row.work, column, *map(_text, calls.values())]
+                cells += [_text(result.cpu(column)), _number(ratio)]
+                cells.append(_number(result.row.cpu_bound) if column == OURS else "")
+                lines.append(cells)
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 OURS, RAW = "ours", "raw"
-PEERS = ("mlflow", "trackio", "aim")
+PEERS = ("mlflow", "trackio", "aim", "tensorboard")
 PROCESSES = 8
 
 
@@ -24,6 +24,8 @@ class Row:
         warm_up: Operations before every repeat that are not measured; 0 for none.
         baseline: The contender and the row whose figure is the 1 of `raw_bound`; the same work by
             raw sqlite3 where nothing is said.
+        cpu_bound: The most CPU that ours may take, as a multiple of raw sqlite3, what it does
+            after the call included.
         quick: The most operations of a quick look.
         repeats: How often it is measured; more often where the work is short.
     """
@@ -37,6 +39,7 @@ class Row:
     mlflow_bound: float
     warm_up: int | None = None
     baseline: tuple[str, str] | None = None
+    cpu_bound: float | None = None
     quick: int = 50
     repeats: int = 5
 
@@ -57,23 +60,47 @@ ROWS = (
         "one_metric",
         "one log_metric a call, each durable against kill",
         10_000,
-        {"mlflow": 400, "trackio": 2_000, "aim": 2_000},
+        {"mlflow": 400, "trackio": 2_000, "aim": 2_000, "tensorboard": 2_000},
         "call",
-        1.3,
-        40,
+        0.2,
+        500,
         warm_up=500,
+        cpu_bound=0.3,
         repeats=9,
     ),
     Row(
         "ten_metrics",
         "log_metrics of 10 a step",
         2_000,
-        {"mlflow": 200, "trackio": 1_000, "aim": 500},
+        {"mlflow": 200, "trackio": 1_000, "aim": 500, "tensorboard": 500},
         "step",
-        1.0,
-        17,
+        0.07,
+        250,
         warm_up=100,
         repeats=25,
+        cpu_bound=0.33,
+    ),
+    Row(
+        "step_3ms",
+        "one log_metric in a loop whose steps compute 3 ms",
+        1_000,
+        {},
+        "step",
+        0.4,
+        0,
+        warm_up=50,
+        cpu_bound=0.7,
+    ),
+    Row(
+        "step_10ms",
+        "one log_metric in a loop whose steps compute 10 ms",
+        300,
+        {},
+        "step",
+        0.4,
+        0,
+        warm_up=20,
+        cpu_bound=0.7,
     ),
     Row(
         "bulk",
@@ -143,7 +170,7 @@ ROWS = (
         2_000,
         {"mlflow": 40},
         "call",
-        1.2,
+        0.3,
         60,
         warm_up=0,
         quick=10,

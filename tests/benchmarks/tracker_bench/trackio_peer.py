@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tracker_bench import seeds
-from tracker_bench.inputs import TEN_KEYS, numbers
+from tracker_bench.inputs import TEN_KEYS, Calls, numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,9 +41,6 @@ class Contender:
     def _log(self, count: int, keys: tuple[str, ...]) -> Work:
         run, values = self._start(), numbers(count)
 
-        def work() -> None:
-            for step, value in enumerate(values):
-                run.log(dict.fromkeys(keys, value), step=step)
-            run.finish()
-
-        return work
+        return Calls(
+            lambda step: run.log(dict.fromkeys(keys, values[step]), step=step), count, run.finish
+        )
