@@ -19,6 +19,7 @@ __all__ = [
     "LifecycleStage",
     "Metric",
     "ModelVersion",
+    "ModelVersionStatus",
     "PagedList",
     "Param",
     "RegisteredModel",
@@ -65,6 +66,14 @@ class RunStatus(_Word):
     def all_status(cls) -> list[RunStatus]:
         """Every status."""
         return list(cls)
+
+
+class ModelVersionStatus(_Word):
+    """Whether a version of a registered model can be used. The tracker's are READY at once."""
+
+    PENDING_REGISTRATION = "PENDING_REGISTRATION"
+    FAILED_REGISTRATION = "FAILED_REGISTRATION"
+    READY = "READY"
 
 
 class SourceType(_Word):

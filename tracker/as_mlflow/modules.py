@@ -74,6 +74,12 @@ NAMES: Final = {
     "mlflow.entities.lifecycle_stage": ("tracker.entities", "LifecycleStage"),
     "mlflow.entities.metric": ("tracker.entities", "Metric"),
     "mlflow.entities.model_registry": ("tracker.entities", "ModelVersion RegisteredModel"),
+    "mlflow.entities.model_registry.model_version": ("tracker.entities", "ModelVersion"),
+    "mlflow.entities.model_registry.model_version_status": (
+        "tracker.entities",
+        "ModelVersionStatus",
+    ),
+    "mlflow.entities.model_registry.registered_model": ("tracker.entities", "RegisteredModel"),
     "mlflow.entities.param": ("tracker.entities", "Param"),
     "mlflow.entities.run": ("tracker.entities", "Run"),
     "mlflow.entities.run_data": ("tracker.entities", "RunData"),

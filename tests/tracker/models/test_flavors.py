@@ -312,12 +312,12 @@ def test_a_model_from_code_sees_the_tracker_as_mlflow(tmp_path):
     (tmp_path / "code.py").write_text(
         "import mlflow\nfrom mlflow.pyfunc import PythonModel\n"
         "class M(PythonModel):\n    def predict(self, context, model_input):\n"
-        "        return (mlflow.__name__, model_input)\n"
+        "        return (mlflow.log_metric.__module__, model_input)\n"
         "mlflow.models.set_model(M())\n"
     )
     tracker.pyfunc.save_model(tmp_path / "m", python_model=str(tmp_path / "code.py"))
     before = set(sys.modules)
-    assert tracker.pyfunc.load_model(tmp_path / "m").predict(1) == ("tracker", 1)
+    assert tracker.pyfunc.load_model(tmp_path / "m").predict(1) == ("tracker.fluent", 1)
     assert not {name for name in set(sys.modules) - before if name.startswith("mlflow")}
     (tmp_path / "m" / "code.py").write_text("")
     with pytest.raises(InvalidValueError, match="sets no model"):
