@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -22,20 +21,15 @@ SCRIPTS = (
 HTML = '<div class="curves"></div>'
 
 
-def mount(data: bytes, key: str) -> dict[str, Any] | None:
-    """The panels.
+def mount(data: bytes, key: str) -> None:
+    """The panels; `st.session_state[key]` has the browser's `zoom`: axis, x, y and own ranges.
 
     Args:
         data: See `payload.encoded`.
         key: Of the component.
-
-    Returns:
-        The zoom as it is now, None before the first: axis, x and y
-        ranges.
     """
     draw = st.components.v2.component("curves", html=HTML, css=_text("curves.css"), js=_script())
-    zoom = draw(key=key, data=data, on_zoom_change=_nothing).zoom
-    return dict(zoom) if zoom else None
+    draw(key=key, data=data, on_zoom_change=_nothing)
 
 
 def _nothing() -> None:

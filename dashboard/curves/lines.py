@@ -50,7 +50,7 @@ class Frame:
     spans: Spans
     started: dict[str, int]
     axis: Axis = "step"
-    zoom: tuple[float, float] | None = None
+    zoom: Sequence[float] | None = None
     buckets: int = BUCKETS
 
     def width(self, keys: Iterable[str]) -> int:

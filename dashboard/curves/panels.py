@@ -95,13 +95,13 @@ def grid(
     """
     options = options or Options()
     component_key = f"panels-{key}"
-    opened = zoom.of_link(key, options.axis)
+    zoomed = zoom.current(component_key, options.axis)
     frame = lines.Frame(
         view.source,
         histories.spans(view.source, view.run_ids),
         view.started,
         options.axis,
-        zoom.x_now(component_key, options.axis, opened),
+        zoomed["x"],
     )
     sections = _sections(view, frame, shown, options, once)
     look = Look(
@@ -109,11 +109,12 @@ def grid(
         width=frame.shown_width(name for names in shown.values() for name in names),
         smoothing=options.smoothing,
         spread=options.spread,
-        zoom=opened,
+        zoom=zoomed,
         legend=_legend(view, sections, options),
     )
     data = encoded(sections, _runs(view), _groups(view), look)
-    zoom.to_link(component.mount(data, component_key), options.axis)
+    component.mount(data, component_key)
+    zoom.to_link(zoomed)
 
 
 def _runs(view: View) -> dict[str, Member]:

@@ -1,4 +1,7 @@
-"""The zoom of the panels in the link: `zoom=6~9` for x, `y=loss~0.1~0.4` for each y range."""
+"""The zoom of the panels: kept in the session, and in the link.
+
+In the link it is `zoom=6~9` for x, and `y=loss~0.1~0.4` for each range of y.
+"""
 
 from __future__ import annotations
 
@@ -13,45 +16,27 @@ if TYPE_CHECKING:
 Zoom = dict[str, Any]
 
 
-def of_link(key: str, axis: Axis) -> Zoom | None:
-    """The zoom that the page was opened with; None once the axis is another.
+def current(component: str, axis: Axis) -> Zoom:
+    """What the browser shows: 'x' (None for all of it), 'y' by panel, 'own' of panels by theirs.
 
     Args:
-        key: Of the component: the browser remembers the zoom after this.
-        axis: What x is.
+        component: The key under which the browser reports its zoom; a page that was left and is
+            opened again begins with what it had, and one that is opened by a link with that.
+        axis: What x is: a range of another axis is none of this.
     """
-    place = f"{key}-opened-with"
-    if place not in st.session_state:
-        st.session_state[place] = (axis, _parsed())
-    opened_axis, opened = st.session_state[place]
-    return opened if opened_axis == axis else None
-
-
-def x_now(component: str, axis: Axis, opened: Zoom | None) -> tuple[float, float] | None:
-    """The range of x that the browser shows; None for all of it.
-
-    Args:
-        component: The key under which it reports its zoom.
-        axis: What x is.
-        opened: The zoom that the page was opened with.
-    """
+    place = f"{component}-zoom"
     state = st.session_state.get(component)
-    told = state.get("zoom") if state else None
-    if told is None:
-        told = opened
-    elif told.get("axis") != axis:
-        return None
-    x = told.get("x") if told else None
-    return (float(x[0]), float(x[1])) if x else None
+    if told := state.get("zoom") if state else None:
+        st.session_state[place] = dict(told)
+    kept = st.session_state.setdefault(place, {"axis": axis} | _of_link())
+    x = kept.get("x") if kept.get("axis") == axis else None
+    return {"x": x, "y": kept.get("y") or {}, "own": kept.get("own") or {}}
 
 
-def to_link(zoom: Zoom | None, axis: Axis) -> None:
-    """Keep the browser's zoom in the link, as far as it is one of this axis."""
-    if zoom is None:
-        return
-    x = zoom.get("x") if zoom.get("axis") == axis else None
-    _set("zoom", [_written(x)] if x else [])
-    _set("y", [f"{name}~{_written(range_)}" for name, range_ in zoom.get("y", {}).items()])
+def to_link(zoom: Zoom) -> None:
+    """Write a zoom into the link."""
+    _set("zoom", [_written(zoom["x"])] if zoom["x"] else [])
+    _set("y", [f"{name}~{_written(ends)}" for name, ends in zoom["y"].items()])
 
 
 def _written(ends: list[float]) -> str:
@@ -67,14 +52,13 @@ def _set(name: str, values: list[str]) -> None:
         del st.query_params[name]
 
 
-def _parsed() -> Zoom:
+def _of_link() -> Zoom:
+    found = {}
+    for text in st.query_params.get_all("y"):
+        name, *ends = text.rsplit("~", 2)
+        found[name] = range_of("~".join(ends))
     x = range_of(st.query_params.get("zoom", ""))
-    parts = [text.rpartition("~")[0].rpartition("~")[::2] for text in st.query_params.get_all("y")]
-    texts = st.query_params.get_all("y")
-    heights = {
-        name: range_of(text[len(name) + 1 :]) for (name, _), text in zip(parts, texts, strict=True)
-    }
-    return {"x": x, "y": {name: ends for name, ends in heights.items() if ends}}
+    return {"x": x, "y": {name: ends for name, ends in found.items() if ends}}
 
 
 def range_of(text: str) -> list[float] | None:

@@ -83,7 +83,7 @@ look = Look(
     axis=axis,
     smoothing=float(asked.get("smoothing", 0)),
     spread=asked.get("spread", "std"),
-    zoom=zoom.of_link("grid", axis),
+    zoom=zoom.current("grid", axis),
     legend=[("line", "validation"), ("thin", "train"), ("mark", "NaN or ∞")],
 )
 runs = {f"r{number}": member(number) for number in range(count)}
@@ -91,4 +91,5 @@ groups = {f"g{n}": Member(f"group {n}", COLORS[n]) for n in range(GROUPS)}
 st.set_page_config(layout="wide")
 frame.style()
 st.title("Curves")
-zoom.to_link(component.mount(encoded(sections, runs, groups, look), "grid"), axis)
+component.mount(encoded(sections, runs, groups, look), "grid")
+zoom.to_link(look.zoom)

@@ -228,6 +228,10 @@ def test_a_zoom_stays_while_new_points_arrive(training, serve, visit):
         points = last_step(visitor)
         wait_until(lambda points=points: last_step(visitor) > points)
     assert panel.locator(".chip").inner_text() == zoomed
+    visitor.page.get_by_role("link", name="Data", exact=True).click()
+    visitor.page.get_by_role("heading", name="Data", exact=True).wait_for()
+    visitor.page.get_by_role("link", name="Curves", exact=True).click()
+    expect(panel.locator(".chip")).to_have_text(zoomed)
     visitor.check()
 
 
