@@ -6,7 +6,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tracker import locations
+from tracker import locations, text
 from tracker.cli.console import program_name
 from tracker.client import TrackingClient
 from tracker.exceptions import NotFoundError
@@ -52,7 +52,13 @@ class Session:
         self._require_file()
         if self._may_hold_abandoned_runs():
             self.writing.reap()
-        return TrackingClient(self.path, read_only=True)
+        client = TrackingClient(self.path, read_only=True)
+        if waiting := client.waiting_points():
+            self.console.remark(
+                f"warning: {text.plural(waiting, 'point')} logged by processes that were killed "
+                f"cannot be shown until somebody who may write the database opens it."
+            )
+        return client
 
     @cached_property
     def writing(self) -> TrackingClient:

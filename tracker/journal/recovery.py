@@ -37,14 +37,12 @@ class Waiting(NamedTuple):
     """What lies in a folder of journals.
 
     Args:
-        points: How many points of ended processes are not in the database.
         runs: Runs with points, in any journal, that the database may lack.
         owners: Which process works on a run.
         abandoned: Runs that ended processes worked on, and nobody else does.
         damaged: Files that could not be read to their end.
     """
 
-    points: int
     runs: set[str]
     owners: dict[str, str]
     abandoned: set[str]
@@ -91,7 +89,6 @@ def kept_out(database_path: Path) -> Iterator[None]:
 def waiting(database_path: Path) -> Waiting:
     """What lies in the journals of a database, which are neither folded nor changed."""
     folder = live_folder(database_path)
-    points = 0
     runs: set[str] = set()
     owners: dict[str, str] = {}
     abandoned: set[str] = set()
@@ -103,9 +100,14 @@ def waiting(database_path: Path) -> Waiting:
             owners |= dict.fromkeys(reader.runs, reader.process)
         else:
             abandoned |= reader.runs.keys()
-            points += reader.waiting
     damaged = [] if folder.is_symlink() else sorted(map(str, folder.glob(f"*{DAMAGED_SUFFIX}")))
-    return Waiting(points, runs, owners, abandoned - owners.keys(), damaged)
+    return Waiting(runs, owners, abandoned - owners.keys(), damaged)
+
+
+def unfolded(database_path: Path) -> int:
+    """How many points of ended processes are not in the database."""
+    journals = _opened(live_folder(database_path))
+    return sum(journal.read().waiting for journal in journals if not journal.is_held)
 
 
 def waiting_points(database_path: Path, run_id: str | None = None) -> Iterator[list[Point]]:
