@@ -132,7 +132,7 @@ def make_runs(client, name, options) -> list[str]:
 
 def prepared(server, name, options) -> list[list[bytes]]:
     """The requests of the bare loop, by run."""
-    experiment = server.create_experiment(name, {})
+    experiment = server.create_experiment(name)
     bodies = []
     for number in range(options.runs):
         answer = server.rest.post(f"{ROUTE}create", {"experiment_id": experiment.experiment_id})

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
-START_SECONDS = 120
+START_SECONDS = 300
 BUCKET = "team"
 STORE_CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",

@@ -86,6 +86,6 @@ def test_a_version_whose_files_are_elsewhere_is_told(cli, mlflow, model, client,
     said = cli("push", "--to", mlflow.url)
     assert said.code == 1
     assert said.err == (
-        f"warning: Registered model {model!r}: version 4 stays behind: its files are not among "
+        f"warning: Registered model {model!r}: version 4 was not copied: its files are not among "
         f"those of its run.\n"
     )

@@ -275,12 +275,35 @@ def test_names_that_the_server_refuses_are_told_and_the_rest_arrives(
     said = cli("push", "--to", mlflow.url)
     assert said.code == 1
     for kind, key in (("parameter", "l?r"), ("metric", "lo?s"), ("file", "a#b.txt")):
-        assert said.err.count(f"warning: Run 'run_0': the {kind} {key!r} stays behind: ") == 1
+        assert said.err.count(f"warning: Run 'run_0': the {kind} {key!r} was not sent: ") == 1
     run = read_back(name)["runs"]["run_0"]
     assert run["status"] == "FINISHED"
     assert set(run["params"]) == {"text", "empty"}
     assert set(run["histories"]) == {"odd"}
     assert set(run["files"]) == {"notes/a b.txt", "same.txt"}
+
+
+def test_an_experiment_that_the_server_refuses_costs_its_own_runs_only(
+    cli, http, in_between, make_runs, client, name
+):
+    make_runs(1)
+    client.set_experiment_tag(client.get_experiment_by_name(name).experiment_id, "long", "x" * 9)
+    secret = client.create_experiment(f"{name} secret")
+    client.create_run(secret, run_name="hidden")
+    denied = http.Reply(403, '{"error_code": "PERMISSION_DENIED", "message": "No."}')
+
+    def disturb(seen, _forward):
+        is_secret = seen.route == "experiments/create" and b"secret" in seen.body
+        is_long = seen.route == "experiments/set-experiment-tag" and b'"long"' in seen.body
+        refused = http.Reply(400, '{"error_code": "INVALID_PARAMETER_VALUE", "message": "Long."}')
+        return denied if is_secret else refused if is_long else None
+
+    with in_between(disturb) as server:
+        said = cli("push", "--to", server.url)
+    assert said.code == 1
+    assert said.out.startswith("1 run sent and verified")
+    assert f"Experiment '{name} secret': The server at {server.url} denies this user" in said.err
+    assert f"Experiment {name!r}: the tag 'long' of 9 characters was not sent: Long." in said.err
 
 
 def test_a_server_from_before_data_sets_takes_the_rest(
@@ -297,8 +320,8 @@ def test_a_server_from_before_data_sets_takes_the_rest(
         said = cli("push", "--to", server.url)
     assert said.code == 1
     assert said.err == (
-        "warning: Run 'run_0': its data sets stay behind: data sets came with MLflow 2.4, and the "
-        "server is older\n"
+        "warning: Run 'run_0': its data sets were not sent: data sets came with MLflow 2.4, and "
+        "the server is older\n"
     )
     assert read_back(name)["runs"]["run_0"]["status"] == "FINISHED"
 
@@ -333,7 +356,7 @@ def test_a_file_that_a_proxy_finds_too_large_is_told_with_the_setting(
     with in_between(disturb) as server:
         said = cli("push", "--to", server.url)
     assert said.code == 1
-    assert "the file 'same.txt' stays behind: " in said.err
+    assert "the file 'same.txt' was not sent: " in said.err
     assert "client_max_body_size" in said.err
 
 
@@ -353,7 +376,7 @@ def test_a_copy_that_was_deleted_on_the_server_is_told(cli, mlflow, make_runs, n
 
 def test_a_deleted_experiment_of_the_same_name_is_told(cli, mlflow, make_runs, name, rest):
     make_runs(1)
-    experiment = rest.create_experiment(name, {})
+    experiment = rest.create_experiment(name)
     arguments = {"experiment_id": experiment.experiment_id}
     rest.rest.post("/api/2.0/mlflow/experiments/delete", arguments)
     for option in ((), ("--dry-run",)):
@@ -386,7 +409,7 @@ def test_no_password_is_ever_shown(http, cli, make_runs, option):
         url = server.url.replace("://", "://ada:s3cret@")
         said = cli("push" if option == "--to" else "pull", option, url)
     assert said.code == 1
-    assert said.err.startswith(f"error: The server at {server.url} wants to know who calls (401)")
+    assert said.err.startswith(f"error: The server at {server.url} requires a login (401)")
     assert "s3cret" not in said.out + said.err
 
 

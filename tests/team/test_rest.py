@@ -1,4 +1,4 @@
-"""The way to a server: credentials, redirects, TLS, retries, and what is no MLflow server."""
+"""The way to a server: credentials, redirects, TLS, retries, and what is not an MLflow server."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_a_redirect_within_the_server_keeps_method_body_and_credentials(http, st
 def test_a_circle_of_redirects_ends(http, rest_client):
     with (
         http.HttpServer(lambda _: http.Reply(302, "", {"Location": "/x"})) as server,
-        pytest.raises(ServerError, match="redirects in a circle"),
+        pytest.raises(ServerError, match="redirects in a loop"),
     ):
         rest_client(server.url).get("/x")
 
@@ -297,7 +297,7 @@ def test_a_server_that_is_down_is_told_in_one_sentence(rest_client):
     )
 
 
-# What is no MLflow server
+# What is not an MLflow server
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_a_server_that_is_down_is_told_in_one_sentence(rest_client):
 def test_another_kind_of_server_is_recognized(http, status, body, kind, rest_client):
     with (
         http.HttpServer(lambda _: http.Reply(status, body, {"Content-Type": kind})) as server,
-        pytest.raises(ServerError, match="is no MLflow server"),
+        pytest.raises(ServerError, match="is not an MLflow server"),
     ):
         Server(rest_client(server.url)).check()
 
@@ -329,7 +329,7 @@ def test_what_does_not_speak_http_is_told(http, banner, rest_client):
 
 @pytest.mark.parametrize(
     ("status", "sentence"),
-    [(401, "wants to know who calls"), (403, "does not let this user do it")],
+    [(401, "requires a login"), (403, "denies this user access")],
 )
 def test_a_server_that_refuses_the_caller_is_told_without_the_credentials(
     http, status, sentence, rest_client

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tracker.team.server import Server
     from tracker.team.tally import Tally
 
-# What servers take at most: today's, then those of earlier releases.
+# Limits of current MLflow servers, then of earlier releases.
 _LIMITS: Final = {"params": (MAX_PARAM_VALUE, 500, 250), "tags": (MAX_TAG_VALUE, 5_000, 250)}
 _NOUNS: Final = {
     "params": "parameter",
@@ -45,7 +45,7 @@ _NO_ROUTE: Final = frozenset({404, 405, 501})
 
 
 class IncompleteError(TrackerError):
-    """A copy is not what it was made from."""
+    """A copy on a server differs from its run."""
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Copy:
         server: The server.
         run: The copy as it was found or created.
         run_id: The id of the run itself.
-        is_new: It was created just now, so that it has nothing yet.
+        is_new: It was created just now and is empty.
         tally: What was sent.
         open_files: Opens the files of the copy.
         refused: (kind, key) of what the server does not take.
@@ -90,8 +90,8 @@ class Copy:
     def refuse(self, kind: str, key: str, reason: object) -> None:
         """Remember what the server does not take, and why."""
         self.refused.add((kind, key))
-        what = f"the {_NOUNS[kind]} {key!r} stays" if key else f"its {_NOUNS[kind]}s stay"
-        self.tally.trouble(f"Run {self.run.info.run_name!r}: {what} behind: {reason}")
+        what = f"the {_NOUNS[kind]} {key!r} was" if key else f"its {_NOUNS[kind]}s were"
+        self.tally.trouble(f"Run {self.run.info.run_name!r}: {what} not sent: {reason}")
 
     def differs(self, what: str) -> IncompleteError:
         """The error of a copy that is not complete."""

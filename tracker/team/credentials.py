@@ -1,4 +1,4 @@
-"""Where an MLflow server is, and how it knows who calls: from the places MLflow's users expect."""
+"""A server's address, and the caller's credentials and TLS settings, as MLflow finds them."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Address:
 
 @dataclass(frozen=True)
 class Access:
-    """A server's address with what it is told of the caller, which never appears in a repr.
+    """A server's address with the caller's credentials, which its repr leaves out.
 
     Args:
-        address: Where it is.
-        headers: What is sent along with every request: authorization, workspace.
-        tls: How its certificate is checked; None for plain HTTP until a redirect leads to TLS.
+        address: Of the server.
+        headers: Sent with every request: authorization, workspace.
+        environment: Variables with TLS settings and timeouts.
     """
 
     address: Address
@@ -69,7 +69,7 @@ class Access:
         return replace(self, address=address)
 
     def tls(self) -> ssl.SSLContext:
-        """How the server's certificate is checked, by MLflow's variables.
+        """TLS settings by MLflow's variables: authority, client certificate, checking.
 
         Raises:
             InvalidValueError: A file that a variable names cannot be used.

@@ -62,7 +62,7 @@ def copy_models(
         source: Where they are.
         target: Where they go.
         run_ids: Ids of the runs there by the ids here.
-        tally: Takes sentences about what stays behind.
+        tally: Counts versions, collects warnings.
     """
     by_model: defaultdict[str, list[ModelVersion]] = defaultdict(list)
     for version in source.versions_of(run_ids):
@@ -95,8 +95,8 @@ def _copy_model(
         run_id, path = run_ids[str(version.run_id)], source.path(version)
         if path is None:
             tally.trouble(
-                f"Registered model {name!r}: version {version.version} stays behind: its files are "
-                f"not among those of its run."
+                f"Registered model {name!r}: version {version.version} was not copied: its files "
+                f"are not among those of its run."
             )
         elif there[run_id, path]:
             same = there[run_id, path].pop(0)

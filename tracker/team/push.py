@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 WORKERS: Final = 4
 FOLLOW_SECONDS: Final = 2.0
 _UNAUTHORIZED: Final = 401
+# Of what was sent, or of this user for one experiment.
+_REFUSALS: Final = frozenset({400, 403})
 
 
 class Push:
@@ -191,21 +193,43 @@ class Push:
         return found
 
     def _target(self, experiment_id: str) -> Experiment | None:
-        """The experiment of this name on the server; None, with a sentence, if it is deleted."""
+        """The experiment of this name on the server.
+
+        None, with a sentence, where it is deleted there or the server refuses it.
+        """
         if experiment_id not in self._targets:
             experiment = self._client.get_experiment(experiment_id)
-            target = self._server.experiment_named(experiment.name)
-            if target is None:
-                target = self._server.create_experiment(experiment.name, experiment.tags)
-            if target.lifecycle_stage == LifecycleStage.DELETED:
-                self._tally.trouble(deleted_experiment(experiment.name))
-                target = None
-            else:
-                for key, text in experiment.tags.items():
-                    if target.tags.get(key) != text:
-                        self._server.set_experiment_tag(target.experiment_id, key, text)
-            self._targets[experiment_id] = target
+            try:
+                self._targets[experiment_id] = self._made_target(experiment)
+            except ServerError as error:
+                if error.status not in _REFUSALS:
+                    raise
+                self._tally.trouble(f"Experiment {experiment.name!r}: {error}")
+                self._targets[experiment_id] = None
         return self._targets[experiment_id]
+
+    def _made_target(self, experiment: Experiment) -> Experiment | None:
+        target = self._server.experiment_named(experiment.name)
+        if target is None:
+            target = self._server.create_experiment(experiment.name)
+        if target.lifecycle_stage == LifecycleStage.DELETED:
+            self._tally.trouble(deleted_experiment(experiment.name))
+            return None
+        for key, text in experiment.tags.items():
+            if target.tags.get(key) != text:
+                self._set_tag(target, key, text)
+        return target
+
+    def _set_tag(self, target: Experiment, key: str, text: str) -> None:
+        try:
+            self._server.set_experiment_tag(target.experiment_id, key, text)
+        except ServerError as error:
+            if error.status not in _REFUSALS:
+                raise
+            self._tally.trouble(
+                f"Experiment {target.name!r}: the tag {key!r} of {len(text):,} characters was "
+                f"not sent: {error}"
+            )
 
     def _replay_of(self, run: Run, found: Sequence[Run]) -> Replay | None:
         """What sends a run to its copy, which is created where there is none.

@@ -34,13 +34,13 @@ READ_SECONDS: Final = 120.0
 MAX_REDIRECTS: Final = 5
 # An answer of the API; histories of 25,000 points take some 3 MB.
 MAX_ANSWER_BYTES: Final = 256 << 20
-# Between tries; the last one again and again.
-# The first is none: a server closes kept connections after a while, which is no fault.
+# Seconds between tries; the last value repeats.
+# The first retry is immediate: servers close idle kept connections.
 PAUSES: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 LONGEST_PAUSE_SECONDS: Final = 300.0
-# The server, or a proxy before it, is busy or starting: worth as long a wait as a silent one.
+# The server or its proxy is busy or starting: retried as long as an unreachable server.
 BUSY: Final = frozenset({408, 429, 502, 503, 504})
-# Also what a permanent fault looks like.
+# A status of 500 may be permanent: retried a few times only.
 TRIES_AFTER_FAULT: Final = 4
 Result = TypeVar("Result")
 
@@ -252,7 +252,7 @@ class RestClient:
             access, path = access.at(self._same_server(url)), _path_of(url)
             if path == f"{self.access.address.prefix}{request.path}":  # Only from HTTP to TLS.
                 self.access = access
-        raise ServerError(f"The server at {self.access.address} redirects in a circle.")
+        raise ServerError(f"The server at {self.access.address} redirects in a loop.")
 
     def _same_server(self, url: str) -> Address:
         try:
@@ -365,12 +365,12 @@ class RestClient:
         code, message = _mlflow_error(answer)
         if answer.status == 401:  # noqa: PLR2004
             text = (
-                f"The server at {address} wants to know who calls (401): set "
+                f"The server at {address} requires a login (401): set "
                 f"MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
             )
         elif answer.status == 403:  # noqa: PLR2004
             said = f": {message}" if code else ""
-            text = f"The server at {address} does not let this user do it (403){said}"
+            text = f"The server at {address} denies this user access (403){said}"
         elif code:
             text = message
         else:
@@ -381,7 +381,7 @@ class RestClient:
     def _not_mlflow(self, answer: Answer) -> ServerError:
         kind = answer.header("content-type").partition(";")[0] or "nothing that says what it is"
         return ServerError(
-            f"The server at {self.access.address} is no MLflow server: it answers with {kind}.",
+            f"The server at {self.access.address} is not an MLflow server: it answers with {kind}.",
             status=answer.status,
         )
 
@@ -458,7 +458,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
     if isinstance(error, http.client.HTTPException):
-        return f"the answer breaks off or is no HTTP ({type(error).__name__})"
+        return f"the answer is incomplete or not HTTP ({type(error).__name__})"
     return str(getattr(error, "strerror", None) or error).lower().rstrip(".")
 
 

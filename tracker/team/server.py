@@ -61,8 +61,8 @@ class Server:
             answer = None
         if answer is None or not set(answer) <= {"experiments", "next_page_token"}:
             raise ServerError(
-                f"The server at {self.rest.access.address} is no MLflow server, or one older than "
-                f"MLflow 1.29: its address is the one at which a browser shows MLflow's pages."
+                f"The server at {self.rest.access.address} is not an MLflow server, or older than "
+                f"1.29: use the address at which a browser shows MLflow's pages."
             )
 
     # Experiments
@@ -82,16 +82,15 @@ class Server:
             raise
         return read_experiment(found.get("experiment"))
 
-    def create_experiment(self, name: str, tags: Mapping[str, str]) -> Experiment:
+    def create_experiment(self, name: str) -> Experiment:
         """Create an experiment; the one of this name where somebody was faster."""
 
         def known() -> dict[str, Any] | None:
             found = self.experiment_named(name)
             return None if found is None else {"experiment_id": found.experiment_id}
 
-        arguments = {"name": name, "tags": sent_pairs(tags)}
         try:
-            found = self.rest.post(f"{API}/experiments/create", arguments, known)
+            found = self.rest.post(f"{API}/experiments/create", {"name": name}, known)
         except ServerError as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS" or (found_again := known()) is None:
                 raise
