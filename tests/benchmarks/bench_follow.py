@@ -4,9 +4,10 @@
     python tests/benchmarks/bench_follow.py FOLDER --seconds 120 --outage 30
 
 First, steps of about a millisecond, each with one `log_metric`, alone and followed in turns: how
-much longer a step takes. Then a run at a thousand points a second, in the middle of which the
-server is down: how long after the run's end all of it is on the server. Everything shares one
-machine, so the first figure holds only where cores are free for the server.
+much longer a step takes, and how much more CPU time of the training process. Then a run at a
+thousand points a second, in the middle of which the server is down: how long after the run's end
+all of it is on the server. Everything shares one machine, so that the wall times hold only where
+cores are free for the server and its database.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ count, is_paced = int(sys.argv[3]), sys.argv[4] == "paced"
 block = bytes(400_000)
 with tracker.start_run():
     print("started", flush=True)
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     for step in range(count):
         if is_paced:
             time.sleep(max(0, started + step / 1000 - time.perf_counter()))
         else:
             hashlib.sha256(block).digest()
         tracker.log_metric("loss", 1 / (1 + step), step=step)
-    print((time.perf_counter() - started) / count, flush=True)
+    print((time.perf_counter() - started) / count, (time.process_time() - used) / count, flush=True)
 """
 
 
@@ -75,24 +76,29 @@ def slow_down(server, folder, options) -> None:
     """Print the time of a step, alone and followed."""
     alone, followed = [], []
     for number in range(options.rounds):
-        alone.append(step_seconds(folder / "steps.db", f"alone {number}", options.steps))
-        name = f"followed {number}"
-        seconds, following = step_seconds(folder / "steps.db", name, options.steps, server)
-        followed.append(seconds)
-        finish(following)
-    first, second = statistics.median(alone), statistics.median(followed)
-    print(
-        f"a step alone {1e3 * first:.3f} ms, followed {1e3 * second:.3f} ms: "
-        f"{second / first - 1:+.1%}",
-        flush=True,
-    )
+        path, steps = folder / "steps.db", options.steps
+        alone.append(step_seconds(path, f"alone {number}", steps))
+        followed.append(step_seconds(path, f"followed {number}", steps, server))
+    for what, first, second in zip(("wall", "CPU"), medians(alone), medians(followed), strict=True):
+        print(
+            f"{what} of a step alone {1e3 * first:.3f} ms, followed {1e3 * second:.3f} ms: "
+            f"{second / first - 1:+.1%}",
+            flush=True,
+        )
+
+
+def medians(rounds):
+    return [statistics.median(some) for some in zip(*rounds, strict=True)]
 
 
 def step_seconds(path, name, steps, server=None):
+    """Wall and CPU seconds of a step."""
     with start_steps(path, name, steps, "busy") as process:
         following = None if server is None else follow(path, name, server)
-        seconds = float(process.stdout.readline())
-    return seconds if server is None else (seconds, following)
+        seconds = tuple(map(float, process.stdout.readline().split()))
+    if following is not None:
+        finish(following)
+    return seconds
 
 
 def outage(server, folder, options) -> None:
