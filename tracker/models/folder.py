@@ -20,11 +20,11 @@ from tracker.exceptions import (
     UnsupportedError,
     warn,
 )
+from tracker.model_names import check_name
 from tracker.models import environment, examples, generic
 from tracker.models.files import CODE
 from tracker.models.model import MLMODEL, PYFUNC, Model, ModelInfo
 from tracker.models.signature import ModelSignature, infer_signature
-from tracker.registry import check_name
 from tracker.tags import MLFLOW_LOGGED_MODELS
 from tracker.validation import MAX_TAG_VALUE
 
