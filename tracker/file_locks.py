@@ -1,4 +1,4 @@
-"""Keeps others out while a file is read and written back.
+"""A lock on a file, by `flock`: one process or thread at a time.
 
 The operating system keeps the lock, which ends with the process, however that ends. Where the
 platform or the file system has none, only the threads of this process keep each other out.

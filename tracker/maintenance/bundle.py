@@ -39,7 +39,7 @@ def export_bundle(
 
     Args:
         client: Where the runs are.
-        run_ids: Which.
+        run_ids: The runs to export.
         target: The file to write; an older one is replaced.
         now: Milliseconds since the epoch.
 

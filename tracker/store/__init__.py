@@ -1,4 +1,4 @@
-"""Every statement that reads or writes rows, one module a group of tables."""
+"""Every statement that reads or writes rows, one module per group of tables."""
 
 from tracker.store.store import Store
 

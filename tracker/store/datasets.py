@@ -19,7 +19,7 @@ def insert(
     run_id: str,
     dataset_inputs: Sequence[DatasetInput],
 ) -> None:
-    """Say which data sets a run used; one that it is known to use keeps its tags as they are."""
+    """Record which data sets a run used; the tags of a recorded use are left as they are."""
     for dataset_input in dataset_inputs:
         dataset_uuid = _dataset_uuid(connection, experiment_id, dataset_input.dataset)
         input_uuid = random_id()
@@ -91,7 +91,7 @@ def _dataset_uuid(connection: sqlite3.Connection, experiment_id: str, dataset: D
 def _insert_input(
     connection: sqlite3.Connection, input_uuid: str, dataset_uuid: str, run_id: str
 ) -> bool:
-    """Say that a run used a data set; whether that was not known."""
+    """Record that a run used a data set; False if it was recorded already."""
     cursor = connection.execute(
         """
         INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tracker.entities import ViewType
     from tracker.search import Search
 
-# Below it lies what is kept where nobody named another place, each experiment's by its id.
+# Default artifact root: `artifacts/<experiment_id>`.
 ARTIFACT_ROOT: Final = "artifacts"
 COLUMNS = """
     experiments.experiment_id, experiments.name, experiments.artifact_location,
@@ -38,7 +38,7 @@ def insert(
 
 
 def set_location(connection: sqlite3.Connection, experiment_id: int, location: str) -> None:
-    """Say where the artifacts of an experiment's new runs go."""
+    """Set where the artifacts of an experiment's new runs go."""
     connection.execute(
         "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
         (location, experiment_id),
@@ -59,7 +59,7 @@ def get(connection: sqlite3.Connection, experiment_id: str | int) -> Experiment:
     """The experiment with this id.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: There is no such experiment.
     """
     text = str(experiment_id)
     experiment = find(connection, int(text)) if text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004
@@ -72,7 +72,7 @@ def get(connection: sqlite3.Connection, experiment_id: str | int) -> Experiment:
 
 
 def location_of(stored: object, experiment_id: str) -> str:
-    """Where artifacts go: where the row says, the usual place where it says nothing."""
+    """The artifact location: what the row says, else the default."""
     if isinstance(stored, str) and stored:
         return stored
     return f"{ARTIFACT_ROOT}/{experiment_id}"
@@ -175,13 +175,13 @@ def _first(connection: sqlite3.Connection, condition: str, value: str | int) -> 
 def _tags(
     connection: sqlite3.Connection, experiment_ids: Sequence[int]
 ) -> dict[int, dict[str, str]]:
-    marks = ", ".join("?" * len(experiment_ids))
+    placeholders = ", ".join("?" * len(experiment_ids))
     tags: dict[int, dict[str, str]] = {}
     for experiment_id, key, value in connection.execute(
         f"""
         SELECT experiment_id, key, value
         FROM experiment_tags
-        WHERE experiment_id IN ({marks})
+        WHERE experiment_id IN ({placeholders})
         """,
         experiment_ids,
     ):

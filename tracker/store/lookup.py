@@ -1,4 +1,4 @@
-"""Rows for people who look around: overviews, look-ups by what one remembers of a name."""
+"""Rows for overviews and for finding runs by the start of an id or a name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ExperimentSummary:
 
 @dataclass(frozen=True, slots=True)
 class MetricSummary:
-    """A metric's history in one line. The extremes leave NaN out, None where nothing is left."""
+    """A metric's history in one line. The extremes ignore NaN; None if every value is NaN."""
 
     key: str
     points: int
@@ -77,17 +77,17 @@ def experiment_summaries(connection: sqlite3.Connection, view: ViewType) -> list
 
 
 def runs_with_id_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[RunInfo]:
-    """Runs whose id starts so, the active and the newest first."""
+    """Runs whose id starts with a text, active ones first, then the newest."""
     return _runs(connection, "substr(run_uuid, 1, length(:text)) = :text", prefix, limit)
 
 
 def runs_with_name_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[RunInfo]:
-    """Runs whose name starts so, the active and the newest first."""
+    """Runs whose name starts with a text, active ones first, then the newest."""
     return _runs(connection, "substr(name, 1, length(:text)) = :text", prefix, limit)
 
 
 def runs_named(connection: sqlite3.Connection, name: str, limit: int) -> list[RunInfo]:
-    """Runs of this name, the active and the newest first."""
+    """Runs with this name, active ones first, then the newest."""
     return _runs(connection, "name = :text", name, limit)
 
 

@@ -40,7 +40,7 @@ LATEST: Final = f"""
 
 
 class Series(NamedTuple):
-    """Points of one metric: a sequence has an entry a point, a number stands for all."""
+    """Points of one metric: a sequence has one entry per point, a single number applies to all."""
 
     key: str
     values: Sequence[float]
@@ -131,7 +131,7 @@ def best_step(connection: sqlite3.Connection, run_id: str, key: str, mode: str) 
 
 def last_timestamp(connection: sqlite3.Connection, run_id: str) -> int | None:
     """When the newest of a run's latest points was logged, in ms since the epoch."""
-    (moment,) = connection.execute(
+    (timestamp_ms,) = connection.execute(
         """
         SELECT MAX(timestamp)
         FROM latest_metrics
@@ -139,7 +139,7 @@ def last_timestamp(connection: sqlite3.Connection, run_id: str) -> int | None:
         """,
         (run_id,),
     ).fetchone()
-    return None if moment is None else int(moment)
+    return None if timestamp_ms is None else int(timestamp_ms)
 
 
 @lru_cache(maxsize=64)

@@ -89,7 +89,7 @@ def require_active(connection: sqlite3.Connection, run_id: str) -> RunInfo:
 
 
 def check_active(connection: sqlite3.Connection, run_id: str) -> None:
-    """See to it that a run may be written; cheaper than reading its row.
+    """Check that a run may be written; cheaper than reading its row.
 
     Raises:
         NotFoundError: There is no such run.
@@ -306,14 +306,14 @@ def info_of(row: tuple[str, str, int, str, str, int, int | None, str, str]) -> R
         experiment_id=str(experiment_id),
         user_id=user_id,
         status=status,
-        start_time=_moment(start_time),
-        end_time=_moment(end_time),
+        start_time=_stored_time(start_time),
+        end_time=_stored_time(end_time),
         lifecycle_stage=stage,
         artifact_uri=artifact_uri,
     )
 
 
-def _moment(value: Any) -> Any:
+def _stored_time(value: Any) -> Any:
     """A stored time; None for what a received database holds instead of a number."""
     return value if isinstance(value, int) else None
 

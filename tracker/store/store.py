@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Reads and writes entities. Arguments are valid and in stored form: the client sees to it.
+    """Reads and writes entities. The client has checked the arguments and put them in stored form.
 
     Args:
         database: Where the rows are.
@@ -94,7 +94,7 @@ class Store:
         """The experiment with this id.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such experiment.
         """
         with self.database.read() as connection:
             return experiments.get(connection, experiment_id)
@@ -236,7 +236,7 @@ class Store:
     ) -> None:
         """Change an active run's status with its end time, its name, or both.
 
-        `stale_tags` are removed: they told about the status before.
+        `stale_tags` are removed: they described the previous status.
 
         Raises:
             NotFoundError: There is no such run.

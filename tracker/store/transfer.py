@@ -75,7 +75,7 @@ def points_behind(
         limit: How many at most.
 
     Raises:
-        InvalidValueError: A number is none.
+        InvalidValueError: A value is not a number.
     """
     rows = connection.execute(
         """
@@ -182,11 +182,11 @@ def _checked(row: Any) -> Point:
 def _point(row: tuple[object, ...]) -> Point:
     key, value, timestamp, step, is_nan, run_id = row
     stored, not_a_number = stored_value(plain_float(str(key), value))
-    moment, counter = plain_int("timestamp", timestamp), plain_int("step", step)
+    timestamp_ms, at_step = plain_int("timestamp", timestamp), plain_int("step", step)
     return (
-        (str(key), 0.0, moment, counter, 1, str(run_id))
+        (str(key), 0.0, timestamp_ms, at_step, 1, str(run_id))
         if is_nan
-        else (str(key), stored, moment, counter, not_a_number, str(run_id))
+        else (str(key), stored, timestamp_ms, at_step, not_a_number, str(run_id))
     )
 
 

@@ -118,7 +118,7 @@ def copy_database(database: Database, target: Path) -> None:
 
 
 def deleted_runs(connection: sqlite3.Connection, deleted_before: int) -> list[RunInfo]:
-    """Runs that were deleted before a moment (ms since the epoch), those with no time included."""
+    """Runs that were deleted up to a time (ms since the epoch), or at an unknown time."""
     rows = connection.execute(
         f"""
         SELECT {COLUMNS}
@@ -339,9 +339,9 @@ def wrong_types(connection: sqlite3.Connection) -> list[tuple[str, int]]:
     """Columns with values of another kind, such as a numpy number stored as bytes; how many."""
     found = []
     for (table, column), kinds in _KINDS.items():
-        marks = ", ".join("?" * len(kinds))
+        placeholders = ", ".join("?" * len(kinds))
         (number,) = connection.execute(
-            f"SELECT COUNT(*) FROM {table} WHERE typeof({column}) NOT IN ({marks})", kinds
+            f"SELECT COUNT(*) FROM {table} WHERE typeof({column}) NOT IN ({placeholders})", kinds
         ).fetchone()
         if number:
             found.append((f"{table}.{column}", int(number)))
