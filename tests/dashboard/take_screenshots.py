@@ -19,8 +19,7 @@ PAGES = {
     "evaluate": "evaluate",
     "data": "data",
     "run": "run",
-    "live": "live",
-    "try": "try",
+    "models": "models",
     "sql": "sql",
 }
 TALLEST = 3000
@@ -54,7 +53,7 @@ def _take(visitor, address, file):
     """Photograph the whole page: the window is made as high as its content."""
     visitor.open(address).charts()
     page, width = visitor.page, visitor.page.viewport_size["width"]
-    if address == "try":
+    if address == "models":
         _draw_a_seven(visitor)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": max(900, min(height, TALLEST))})

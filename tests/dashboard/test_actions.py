@@ -53,7 +53,7 @@ def training(tmp_path):
 
 def step_shown(visitor):
     text = visitor.page.get_by_text("of 100,000").first.inner_text()
-    return int(text.split()[1].replace(",", ""))
+    return int(text.split()[0].replace(",", ""))
 
 
 def wait_until(condition, seconds=15):
@@ -68,50 +68,37 @@ def stop(process, sign=signal.SIGKILL):
     process.wait()
 
 
-def test_the_live_page_follows_a_run_and_tells_how_it_ended(training, serve, visit):
+def test_a_running_run_says_in_its_row_how_far_it_is_and_then_how_it_ended(training, serve, visit):
     database, process = training
-    visitor = visit(serve(database)).open("live")
+    visitor = visit(serve(database)).open()
     first = step_shown(visitor)
     wait_until(lambda: step_shown(visitor) > first)
     visitor.check()
     stop(process)
-    visitor.page.get_by_text("Nothing is running any more").wait_for(timeout=15_000)
-    main = visitor.page.get_by_test_id("stMain")
-    expect(main.get_by_text("failed", exact=True)).to_have_count(1)
-    expect(main.get_by_text("ended without closing the run")).to_have_count(1)
+    visitor.page.get_by_role("img", name="failed").wait_for(timeout=15_000)
     assert TrackingClient(str(database)).search_runs(["1"])[0].info.status == "FAILED"
-    visitor.page.get_by_role("button", name="Clear ended runs").click()
-    visitor.page.get_by_text("Start a run, and it appears here").wait_for()
     visitor.check()
 
 
-def test_the_live_page_notices_a_run_by_itself(training, serve, visit):
+def test_the_chip_in_the_bar_leads_from_any_page_to_the_running_runs(training, serve, visit):
     database, process = training
+    visitor = visit(serve(database)).open("sql")
+    visitor.page.get_by_role("button", name="1 running").click()
+    visitor.page.wait_for_url("**status=RUNNING**")
+    visitor.page.locator(".row").filter(has_text="going on").wait_for()
     stop(process)
-    visitor = visit(serve(database)).open("live")
-    visitor.page.get_by_text("Start a run, and it appears here").wait_for()
-    client = TrackingClient(str(database))
-    run_id = client.create_run("1", run_name="later").info.run_id
-    client.log_metric(run_id, "val_loss", 0.5)
-    main = visitor.page.get_by_test_id("stMain")
-    main.get_by_text("running", exact=True).wait_for(timeout=20_000)
-    client.set_terminated(run_id)
-    main.get_by_text("finished", exact=True).wait_for(timeout=15_000)
     visitor.check()
 
 
-@pytest.mark.parametrize(("path", "before"), [("", "1 running"), ("run", "running")])
-def test_a_page_follows_a_run_to_its_end_and_then_falls_silent(
-    training, serve, visit, path, before
-):
+@pytest.mark.parametrize("path", ["", "run", "compare"])
+def test_a_page_follows_a_run_to_its_end_and_then_falls_silent(training, serve, visit, path):
     database, process = training
     visitor = visit(serve(database))
     heard = listening(visitor)
-    main = visitor.page.get_by_test_id("stMain")
     visitor.open(path)
-    main.get_by_text(before, exact=True).first.wait_for()
+    visitor.page.get_by_role("img", name="running").first.wait_for()
     stop(process)
-    main.get_by_text(before.replace("running", "failed"), exact=True).first.wait_for(timeout=15_000)
+    visitor.page.get_by_role("img", name="failed").first.wait_for(timeout=15_000)
     visitor.settle()
     assert_silent(visitor, heard)
 
@@ -156,7 +143,7 @@ def assert_silent(visitor, heard):
     visitor.check()
 
 
-@pytest.mark.parametrize("path", ["", "curves", "run", "live"])
+@pytest.mark.parametrize("path", ["", "curves", "run"])
 def test_a_page_without_a_running_run_asks_and_hears_nothing(server, visit, path):
     visitor = visit(server)
     heard = listening(visitor)
@@ -167,10 +154,10 @@ def test_a_page_without_a_running_run_asks_and_hears_nothing(server, visit, path
 def test_waiting_for_a_run_costs_next_to_nothing(server, visit):
     visitor = visit(server)
     heard = listening(visitor)
-    visitor.open("live")
+    visitor.open()
     visitor.page.wait_for_timeout(500)
     heard.clear()
-    wait_until(lambda: visitor.page.wait_for_timeout(100) or heard)
+    wait_until(lambda: visitor.page.wait_for_timeout(100) or heard, 25)
     visitor.page.wait_for_timeout(2000)
     assert sum(len(frame) for frame in heard) < 4_000
 
@@ -206,7 +193,7 @@ def test_a_database_is_shown_as_soon_as_there_is_one(tmp_path, serve, visit):
 
 def test_the_tab_names_the_page_and_no_icon_comes_from_elsewhere(server, visit):
     visitor = visit(server).open("curves")
-    wait_until(lambda: visitor.page.title() == "Training curves · ml-tracker")
+    wait_until(lambda: visitor.page.title() == "Curves · ml-tracker")
     visitor.page.get_by_role("link", name="Data", exact=True).click()
     wait_until(lambda: visitor.page.title() == "Data · ml-tracker")
     visitor.check()
@@ -276,7 +263,7 @@ def test_what_is_chosen_for_the_curves_is_in_the_link(server, visit):
 
 
 def test_a_drawn_digit_is_answered_by_every_model(server, visit):
-    visitor = visit(server).open("try")
+    visitor = visit(server).open("models")
     pad = visitor.page.get_by_label("Drawing pad")
     box = pad.bounding_box()
     visitor.page.mouse.move(box["x"] + 140, box["y"] + 50)
@@ -293,7 +280,7 @@ def test_a_drawn_digit_is_answered_by_every_model(server, visit):
 def test_an_uploaded_digit_is_answered(server, visit, study, tmp_path):
     picture = tmp_path / "seven.png"
     study.digit(7, 60).save(picture)
-    visitor = visit(server, theme="dark").open("try")
+    visitor = visit(server, theme="dark").open("models")
     visitor.page.get_by_text("Upload", exact=True).click()
     visitor.page.locator("input[type=file]").set_input_files(picture)
     visitor.page.get_by_text("% sure").nth(3).wait_for(timeout=15_000)
@@ -312,7 +299,7 @@ def test_a_click_on_the_confusion_matrix_shows_the_images_of_that_cell(server, v
 
 
 def test_the_clicked_cell_is_in_the_address_and_survives_a_reload(server, visit):
-    visitor = visit(server).open("evaluation?unit=Rates")
+    visitor = visit(server).open("evaluate?unit=Rates")
     visitor.charts()
     visitor.page.locator("g.mark-rect path").nth(11).click()
     visitor.page.wait_for_url("**cell=1&cell=1*")
@@ -329,7 +316,7 @@ def test_the_clicked_cell_is_in_the_address_and_survives_a_reload(server, visit)
 
 
 def test_arrow_keys_go_through_the_images_of_the_most_confused_pairs(server, visit):
-    visitor = visit(server).open("evaluation?model=x+00000001")
+    visitor = visit(server).open("evaluate?model=x+00000001")
     visitor.charts()
     pairs = visitor.page.get_by_test_id("stDataFrame").first
     rows = [
@@ -358,22 +345,8 @@ def test_a_click_on_a_disputed_image_shows_it_under_every_model(server, visit):
     visitor.check()
 
 
-def test_the_chosen_columns_are_in_the_address_also_after_another_page(server, visit):
-    visitor = visit(server).open()
-    visitor.page.get_by_role("button", name="Table").click()
-    visitor.page.get_by_role("combobox", name="Columns").fill("hidden_size")
-    visitor.page.keyboard.press("Enter")
-    visitor.page.wait_for_url("**columns=params.hidden_size*")
-    visitor.page.keyboard.press("Escape")
-    visitor.page.get_by_role("link", name="Data", exact=True).click()
-    visitor.page.get_by_role("heading", name="Class distribution").wait_for()
-    visitor.page.get_by_role("link", name="Overview", exact=True).click()
-    visitor.page.wait_for_url("**columns=params.hidden_size*")
-    visitor.check()
-
-
 def test_the_same_image_is_followed_under_every_model(server, visit):
-    visitor = visit(server).open("evaluation?image=7")
+    visitor = visit(server).open("evaluate?image=7")
     expect(visitor.page.get_by_label("Test image", exact=True)).to_have_value("7")
     expect(visitor.page.locator("img[alt=Sharp]")).to_have_count(1)
     visitor.check()
@@ -430,24 +403,27 @@ def test_back_returns_to_the_page_before(server, visit):
     visitor.check()
 
 
-def test_back_to_before_the_runs_stood_in_the_address_keeps_them(server, visit):
-    visitor = visit(server).open()
-    chips = visitor.page.get_by_test_id("stMultiSelect").locator("[data-tag]")
-    visitor.page.wait_for_url("**runs=**")
+def test_back_takes_back_what_was_shown(server, visit):
+    visitor = visit(server).open("curves?runs=x+00000000,x+00000002")
+    row = visitor.page.locator(".row").filter(has_text="small_hidden")
+    row.hover()
+    row.locator(".dot").click()
+    expect(row.locator(".dot.all")).to_have_count(1)
+    before = visitor.page.url
+    visitor.page.wait_for_url(lambda url: url != before)
     visitor.page.go_back()
-    visitor.page.wait_for_url(f"{server.address}/")
     visitor.settle()
-    expect(chips).to_have_count(4)
+    expect(row.locator(".dot.none")).to_have_count(1)
     visitor.check()
 
 
 def test_every_menu_entry_is_reached_with_the_keyboard(server, visit):
     visitor = visit(server).open()
     reached = set()
-    for _ in range(14):
+    for _ in range(20):
         visitor.page.keyboard.press("Tab")
         reached.add(visitor.page.evaluate("document.activeElement.textContent"))
-    names = {"Overview", "Training curves", "Configurations", "Evaluation", "Data", "Run"}
+    names = {"Overview", "Curves", "Compare", "Evaluate", "Data", "Run", "Models", "SQL"}
     assert names <= {next((n for n in names if text and n in text), "") for text in reached}
 
 

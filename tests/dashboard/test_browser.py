@@ -14,8 +14,7 @@ PAGES = {
     "evaluate": 3,
     "data": 1,
     "run": 0,
-    "live": 0,
-    "try": 0,
+    "models": 0,
     "sql": 0,
 }
 
@@ -29,17 +28,14 @@ def test_every_page_renders_without_a_fault(server, visit, theme, width):
 
 
 def test_the_menu_leads_to_every_page_and_keeps_the_selection(server, visit):
-    visitor = visit(server).open()
-    visitor.page.get_by_role("button", name="Clear value").or_(
-        visitor.page.get_by_label("Clear all")
-    ).first.click()
-    visitor.settle()
-    visitor.page.get_by_role("combobox", name="Runs").click()
-    visitor.page.get_by_role("option").filter(has_text="small_hidden").click()
-    visitor.page.keyboard.press("Escape")
-    visitor.page.get_by_role("link", name="Training curves").click()
-    visitor.page.wait_for_url("**/curves*")
-    visitor.page.get_by_role("heading", name="Curves", exact=True).wait_for()
+    visitor = visit(server).open("?runs=x+00000001")
+    for name in ("Curves", "Compare", "Evaluate", "Data", "Run", "Models", "SQL", "Overview"):
+        visitor.page.get_by_role("link", name=name, exact=True).click()
+        visitor.page.get_by_role("heading", level=1).or_(
+            visitor.page.get_by_text("small_hidden_00000001")
+        ).first.wait_for()
+        visitor.settle()
+    visitor.page.get_by_role("link", name="Curves", exact=True).click()
     results = visitor.page.locator("table.results").first
     expect(results).to_contain_text("small_hidden")
     expect(results).not_to_contain_text("blurred_dataset")
@@ -49,18 +45,21 @@ def test_the_menu_leads_to_every_page_and_keeps_the_selection(server, visit):
 def test_a_link_reopens_the_same_runs(server, visit):
     visitor = visit(server).open("curves?runs=gone+%C2%B7+00000001")
     results = visitor.page.locator("table.results").first
-    expect(results).to_contain_text("small_hidden · 00000001")
+    expect(results).to_contain_text("small_hidden")
     expect(results).not_to_contain_text("blurred_dataset")
     visitor.check()
 
 
-def test_rows_ticked_in_the_table_become_the_selection(server, visit):
-    visitor = visit(server).open("?runs=default+%C2%B7+00000000")
-    table = visitor.page.get_by_test_id("stDataFrame")
-    box = table.bounding_box()
-    visitor.page.mouse.click(box["x"] + 16, box["y"] + 35 + 17)
-    visitor.page.get_by_test_id("stSidebar").get_by_text("blurred_dataset").first.wait_for()
-    assert "00000003" in visitor.page.url
+def test_ticked_rows_of_the_table_are_shown_on_request(server, visit):
+    visitor = visit(server).open("?runs=x+00000000")
+    row = visitor.page.locator(".row").filter(has_text="blurred_dataset")
+    row.hover()
+    row.locator(".tick").click()
+    visitor.page.get_by_role("button", name="Show in charts").click()
+    visitor.page.wait_for_url("**/curves?**runs=**")
+    results = visitor.page.locator("table.results").first
+    expect(results).to_contain_text("blurred_dataset")
+    expect(results).not_to_contain_text("small_hidden")
     visitor.check()
 
 

@@ -21,7 +21,7 @@ TEXTS = [
     "x" * 10_000,
     """quotes ' " \\ {{1+1}} ${1} %s""",
 ]
-PAGES = ["", "curves", "compare", "evaluate", "data", "run", "live", "try", "sql"]
+PAGES = ["", "curves", "compare", "evaluate", "data", "run", "models", "sql"]
 TRACES = f"""
     () => ({{
         hacked: window.hacked || 0,

@@ -272,10 +272,10 @@ def test_a_header_sorts_all_rows_and_turns_round(seeded, serve, visit):
     head = visitor.page.get_by_role("columnheader", name="loss", exact=True)
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "ascending")
-    first = names(visitor)
+    assert names(visitor)[0] == "adam"
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "descending")
-    assert names(visitor) == first[::-1]
+    assert names(visitor)[-1] == "adam"
     visitor.page.wait_for_url("**sort=metrics.loss&order=desc**")
     visitor.check()
 
@@ -330,9 +330,7 @@ def test_no_row_covers_a_button(seeded, serve, visit):
     visitor.check()
 
 
-def test_five_hundred_runs_are_listed_and_only_those_in_view_are_drawn(
-    tmp_path, study, serve, visit
-):
+def test_of_five_hundred_runs_only_those_in_view_are_drawn(tmp_path, study, serve, visit):
     connection = study.connect(tmp_path / "tracking.db")
     study.add_experiment(connection, 1, "one")
     connection.execute("BEGIN")
