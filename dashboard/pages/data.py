@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -11,7 +12,7 @@ from dashboard import charts
 from dashboard.artifacts import files
 from dashboard.palette import color
 from dashboard.queries import records
-from dashboard.widgets import columns, html
+from dashboard.widgets import columns, html, images
 from dashboard.widgets.columns import Column
 from dashboard.widgets.run_choice import ask_for_runs, choose_run
 from tracker.exceptions import TrackerError
@@ -125,7 +126,8 @@ def _samples(store: ArtifactStore) -> None:
         st.subheader("Samples")
         for slot, (title, sprite) in zip(st.columns(len(present)), present.items(), strict=True):
             slot.caption(title)
-            slot.image(sprite, width="stretch")
+            address = images.data_address(np.asarray(sprite))
+            slot.html(f'<img alt="Samples, {title.lower()}" src="{address}" style="width:100%">')
 
 
 def _files(listed: list[FileInfo], run_id: str) -> None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, sandbox
+from dashboard import charts
 from dashboard.queries import records
-from dashboard.source import SourceError
 from dashboard.widgets import html
+from tracker.exceptions import TrackerError
+from tracker.sandbox import Limits, select, unique_names
 from tracker.text import MISSING, duration
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ LEFT JOIN tags ON tags.run_uuid = runs.run_uuid AND tags.key = 'tracker.failure_
 WHERE runs.status IN ('FAILED', 'KILLED')
 ORDER BY runs.start_time DESC""",
 }
+LIMITS = Limits()
 MIN_CHARTED = 2
 # The editor's key, and its name in a link.
 STATEMENT = "q"
@@ -111,8 +113,8 @@ def show(view: View) -> None:
         )
         st.html(MONOSPACED)
         st.caption(
-            f"Read-only, {sandbox.SECONDS:g} seconds, {sandbox.ROWS:,} rows and"
-            f" {sandbox.RESULT_BYTES / 1e6:g} MB at most. Ctrl+Enter runs it."
+            f"Read-only, {LIMITS.seconds:g} seconds, {LIMITS.rows:,} rows and"
+            f" {LIMITS.result_bytes / 1e6:g} MB at most. Ctrl+Enter runs it."
         )
     with right:
         _schema(view)
@@ -134,30 +136,31 @@ def _schema(view: View) -> None:
 
 def _result(view: View, statement: str) -> None:
     try:
-        answer = sandbox.ask(view.source, statement)
-    except SourceError as error:
+        answer = select(view.source.path, statement, LIMITS)
+    except TrackerError as error:
         st.error(html.code_span(str(error)), icon=":material/error:")
         return
-    many = "+ rows" if answer.is_cut else " row" if len(answer.table) == 1 else " rows"
+    found = pd.DataFrame(answer.rows, columns=unique_names(answer.columns))
+    many = "+ rows" if answer.is_cut else " row" if len(found) == 1 else " rows"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{len(answer.table):,}{many} in {duration(answer.seconds)}")
+        st.caption(f"{len(found):,}{many} in {duration(answer.seconds)}")
         st.download_button(
             "CSV",
-            answer.table.to_csv(index=False).encode(),
+            found.to_csv(index=False).encode(),
             "result.csv",
             "text/csv",
             icon=":material/download:",
             on_click="ignore",
         )
-    chart = _chart(answer.table)
+    chart = _chart(found)
     if chart is None:
-        st.dataframe(answer.table, hide_index=True, placeholder=MISSING)
+        st.dataframe(found, hide_index=True, placeholder=MISSING)
         return
     table, drawing = st.tabs(
         ["Table", "Chart"], key="result", bind="query-params", on_change="rerun"
     )
     with table:
-        st.dataframe(answer.table, hide_index=True, placeholder=MISSING)
+        st.dataframe(found, hide_index=True, placeholder=MISSING)
     with drawing:
         if drawing.open:
             st.altair_chart(chart, key="result_chart")

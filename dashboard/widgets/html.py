@@ -45,14 +45,14 @@ def code_span(text: str, limit: int = MAX_SHOWN) -> str:
     return f"{fence} {line} {fence}" if "`" in line else f"`{line}`"
 
 
-def heading(text: str, pill: str = "", under: str = "", rem: float = 1.7) -> None:
+def heading(text: str, pill: str = "", under: str = "") -> None:
     """A title made of user text, with a status pill and a grey line beneath."""
     badge = status_pill(pill) if pill else ""
     note = f'<div style="opacity:.65;font-size:.9rem;margin-top:.25rem">{escape(under)}</div>'
     st.html(
         '<div style="display:flex;gap:.7rem;align-items:center;flex-wrap:wrap">'
-        f'<span style="font-size:{rem}rem;font-weight:650;line-height:1.2;overflow-wrap:anywhere">'
-        f"{shown(text)}</span>{badge}</div>{note if under else ''}"
+        f'<h1 style="font-size:17px;font-weight:650;margin:0;overflow-wrap:anywhere">'
+        f"{shown(text)}</h1>{badge}</div>{note if under else ''}"
     )
 
 
