@@ -38,7 +38,7 @@ MENU = (
     Item("Evaluate", "evaluate"),
     Item("Data", "data"),
     Item("Run", "run"),
-    Item("Models", "models"),
+    Item("Models", "models", has_run_list=False),
     Item("SQL", "sql", has_run_list=False),
 )
 HOME = MENU[0]

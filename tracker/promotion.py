@@ -95,6 +95,24 @@ def promote(
     return version, decision
 
 
+def appoint(client: TrackingClient, name: str, version: int | str) -> ModelVersion:
+    """Make a version champion by hand, whatever the rule says.
+
+    Raises:
+        NotFoundError: There is no such model or version.
+    """
+    with _one_at_a_time(client):
+        chosen = client.get_model_version(name, version)
+        champion = champion_of(client, name)
+        if champion is not None and champion.version != chosen.version:
+            before = str(champion.version)
+            client.set_model_version_tag(name, version, PROMOTION_PREVIOUS, before)
+            client.set_registered_model_alias(name, PREVIOUS, champion.version)
+        client.set_model_version_tag(name, version, PROMOTION_DECISION, "appointed by hand")
+        client.set_registered_model_alias(name, CHAMPION, chosen.version)
+    return client.get_model_version(name, version)
+
+
 def go_back(client: TrackingClient, name: str) -> ModelVersion:
     """Make the champion before the present one champion again.
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from dashboard import untrusted
 from dashboard.artifacts import digits, inference
-from dashboard.pages import models as tryit
 from dashboard.widgets import drawing_pad
+from dashboard.widgets import try_it as tryit
 from tracker.exceptions import TrackerError
 from tracker.files import open_artifacts
 

@@ -69,7 +69,7 @@ class Head extends Rows {
       const tinted = column.tinted ? 'tinted' : '';
       const dot = column.color && h('span', { class: `dot all ${column.square ? 'square' : ''}` },
         h('i'));
-      dot?.style.setProperty('--color', column.color);
+      if (dot) dot.style.setProperty('--color', column.color);
       return h('span', { class: `cell ${column.kind} ${tinted}`, role: 'columnheader',
         'aria-sort': sorted ? (descending ? 'descending' : 'ascending') : null }, dot,
       column.sortable
