@@ -75,6 +75,7 @@ from tracker.tags import (
     MLFLOW_USER,
 )
 from tracker.unsupported import missing, public_names
+from tracker.validation import check_experiment_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -207,12 +208,14 @@ class TrackingClient(ModelRegistry):
         Raises:
             NotFoundError: There is no such experiment.
         """
-        return self._experiment(self.store.get_experiment(experiment_id))
+        return self.located_experiment(
+            self.store.get_experiment(check_experiment_id(experiment_id))
+        )
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
         """The experiment with this name, also a deleted one; None if there is none."""
         found = self.store.get_experiment_by_name(name)
-        return None if found is None else self._experiment(found)
+        return None if found is None else self.located_experiment(found)
 
     def search_experiments(
         self,
@@ -226,7 +229,7 @@ class TrackingClient(ModelRegistry):
 
         Args:
             view_type: ACTIVE_ONLY, DELETED_ONLY or ALL.
-            max_results: Length of a page, at least 1.
+            max_results: Length of a page, 1 to 50,000.
             filter_string: A filter in the search language, such as `"name LIKE 'mnist%'"`.
             order_by: Such as `["name DESC"]`. Default: the newest first.
             page_token: `token` of the page before; None for the first page.
@@ -238,7 +241,7 @@ class TrackingClient(ModelRegistry):
         limit, offset = check.check_page(max_results, page_token, SEARCH_LIMIT)
         view = check.check_view(view_type)
         found = self.store.search_experiments(view, filter_string, order_by, limit + 1, offset)
-        return PagedList.cut(list(map(self._experiment, found)), limit, offset)
+        return PagedList.cut(list(map(self.located_experiment, found)), limit, offset)
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
         """Give an experiment another name.
@@ -248,7 +251,11 @@ class TrackingClient(ModelRegistry):
             DeletedExperimentError: The experiment is deleted.
             InvalidValueError: The name is empty or too long.
         """
-        self.store.rename_experiment(experiment_id, check.check_experiment_name(new_name), now_ms())
+        self.store.rename_experiment(
+            check_experiment_id(experiment_id),
+            check.check_experiment_name(new_name),
+            now_ms(),
+        )
 
     def delete_experiment(self, experiment_id: str, *, force: bool = True) -> None:
         """Delete an experiment and its runs; `restore_experiment` brings them back.
@@ -263,7 +270,9 @@ class TrackingClient(ModelRegistry):
         """
         if not force:
             self.check_not_in_use(experiment_ids=[experiment_id])
-        self.store.set_experiment_stage(experiment_id, LifecycleStage.DELETED, now_ms())
+        self.store.set_experiment_stage(
+            check_experiment_id(experiment_id), LifecycleStage.DELETED, now_ms()
+        )
 
     def restore_experiment(self, experiment_id: str) -> None:
         """Bring a deleted experiment and its runs back.
@@ -271,7 +280,9 @@ class TrackingClient(ModelRegistry):
         Raises:
             NotFoundError: There is no such experiment, or it is not deleted.
         """
-        self.store.set_experiment_stage(experiment_id, LifecycleStage.ACTIVE, now_ms())
+        self.store.set_experiment_stage(
+            check_experiment_id(experiment_id), LifecycleStage.ACTIVE, now_ms()
+        )
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:
         """Set or overwrite a tag of an experiment.
@@ -285,7 +296,9 @@ class TrackingClient(ModelRegistry):
             InvalidValueError: The key breaks a rule, or the value is too long.
             NotFoundError: There is no such experiment.
         """
-        self.store.set_experiment_tag(experiment_id, key, experiment_texts({key: value})[key])
+        self.store.set_experiment_tag(
+            check_experiment_id(experiment_id), key, experiment_texts({key: value})[key]
+        )
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Remove a tag of an experiment.
@@ -293,7 +306,7 @@ class TrackingClient(ModelRegistry):
         Raises:
             NotFoundError: There is no such tag.
         """
-        self.store.delete_experiment_tag(experiment_id, key)
+        self.store.delete_experiment_tag(check_experiment_id(experiment_id), key)
 
     # Runs
 
@@ -331,11 +344,12 @@ class TrackingClient(ModelRegistry):
         texts[MLFLOW_RUN_NAME] = name
         user = texts.get(MLFLOW_USER) or context.user_name()
         started = now_ms() if start_time is None else plain_time("start time", start_time)
+        home = check_experiment_id(experiment_id)
         run_id = names.random_id()
         with liveness.Held(self.store, run_id, is_new=True):
-            info = self.store.create_run(str(experiment_id), run_id, name, user, started, texts)
+            info = self.store.create_run(home, run_id, name, user, started, texts)
         self._keep_whole(run_id, whole | whole_name)
-        return self._run(Run(info, RunData(tags=texts)))
+        return self.located(Run(info, RunData(tags=texts)))
 
     def get_run(self, run_id: str) -> Run:
         """The run with its latest metrics, parameters, tags and data sets.
@@ -345,7 +359,7 @@ class TrackingClient(ModelRegistry):
             NotFoundError: There is no such run.
         """
         self.reap()
-        return self._run(self.store.get_run(check.check_run_id(run_id)))
+        return self.located(self.store.get_run(check.check_run_id(run_id)))
 
     def get_parent_run(self, run_id: str) -> Run | None:
         """The run under which this one was nested; None for a run that is not nested.
@@ -370,7 +384,7 @@ class TrackingClient(ModelRegistry):
         """
         with liveness.Held(self.store, run_id):
             self.store.update_run(run_id, RunStatus.RUNNING, stale_tags=FAILURE_TAGS, unless=unless)
-        return self._run(self.store.get_run(run_id))
+        return self.located(self.store.get_run(run_id))
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Set a run's status, its name, or both; a terminal status sets the end time.
@@ -478,7 +492,7 @@ class TrackingClient(ModelRegistry):
             experiment_ids: The experiments to search, one id or several.
             filter_string: A filter in the search language, such as `"metrics.loss < 0.1"`.
             run_view_type: ACTIVE_ONLY, DELETED_ONLY or ALL.
-            max_results: Length of a page, at least 1.
+            max_results: Length of a page, 1 to 50,000.
             order_by: Such as `["metrics.loss ASC"]`; runs without the value come last. Default:
                 the newest first.
             page_token: `token` of the page before; None for the first page.
@@ -492,7 +506,7 @@ class TrackingClient(ModelRegistry):
         ids = check.check_experiment_ids(experiment_ids)
         view = check.check_view(run_view_type)
         found = self.store.search_runs(ids, filter_string, view, limit + 1, offset, order_by)
-        return PagedList.cut(list(map(self._run, found)), limit, offset)
+        return PagedList.cut(list(map(self.located, found)), limit, offset)
 
     # Metrics, parameters, tags
 
@@ -1022,12 +1036,13 @@ class TrackingClient(ModelRegistry):
         """A stored artifact location as a path from any working directory, or a URL."""
         return locations.absolute_location(location, self.store.database.folder)
 
-    def _run(self, run: Run) -> Run:
+    def located(self, run: Run) -> Run:
         """A run with the artifact URI that callers can open; the database has a portable one."""
         uri = self.absolute_location(run.info.artifact_uri)
         return replace(run, info=replace(run.info, artifact_uri=uri))
 
-    def _experiment(self, experiment: Experiment) -> Experiment:
+    def located_experiment(self, experiment: Experiment) -> Experiment:
+        """An experiment with the location that callers can open."""
         location = self.absolute_location(experiment.artifact_location)
         return replace(experiment, artifact_location=location)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
+
+from tracker.exceptions import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = [
     "Dataset",
@@ -35,7 +37,16 @@ __all__ = [
 
 
 class _Word(StrEnum):
-    """Compares equal to its text; converts from and to it as MLflow's enumerations do."""
+    """Compares equal to its text; converts from and to it as MLflow's enumerations do.
+
+    MLflow's numbers work too: `RunStatus(3)` and `RunStatus.to_string(3)`.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if type(value) is not int:
+            return None
+        return next((word for word in cls if _NUMBERS.get((cls.__name__, word)) == value), None)
 
     @classmethod
     def from_string(cls, text: str) -> Self:
@@ -43,7 +54,7 @@ class _Word(StrEnum):
         return cls(text)
 
     @classmethod
-    def to_string(cls, word: str) -> str:
+    def to_string(cls, word: Any) -> str:
         """The text of a word."""
         return cls(word).value
 
@@ -94,19 +105,31 @@ class ViewType(_Word):
     ALL = "ALL"
 
     @classmethod
-    def _missing_(cls, value: object) -> ViewType | None:
-        numbers: dict[object, ViewType] = {1: cls.ACTIVE_ONLY, 2: cls.DELETED_ONLY, 3: cls.ALL}
-        return numbers.get(value)
-
-    @classmethod
     def from_string(cls, text: str) -> ViewType:
         """The view with this name, in lower or upper case."""
         return cls(text.upper())
 
     @classmethod
-    def to_string(cls, word: str) -> str:
+    def to_string(cls, word: Any) -> str:
         """The name of a view in lower case."""
         return cls(word).lower()
+
+
+_NUMBERS: Final = {
+    ("RunStatus", "RUNNING"): 1,
+    ("RunStatus", "SCHEDULED"): 2,
+    ("RunStatus", "FINISHED"): 3,
+    ("RunStatus", "FAILED"): 4,
+    ("RunStatus", "KILLED"): 5,
+    ("SourceType", "NOTEBOOK"): 1,
+    ("SourceType", "JOB"): 2,
+    ("SourceType", "PROJECT"): 3,
+    ("SourceType", "LOCAL"): 4,
+    ("SourceType", "UNKNOWN"): 1000,
+    ("ViewType", "ACTIVE_ONLY"): 1,
+    ("ViewType", "DELETED_ONLY"): 2,
+    ("ViewType", "ALL"): 3,
+}
 
 
 class LifecycleStage(StrEnum):
@@ -142,9 +165,25 @@ class _Record:
         for name in sorted(self.__dataclass_fields__):
             yield name, getattr(self, name)
 
+    def __hash__(self) -> int:
+        return hash(tuple(_hashable(getattr(self, name)) for name in self.__dataclass_fields__))
+
     def to_dictionary(self) -> dict[str, Any]:
         """Its fields by name, as plain dictionaries all the way down."""
         return {name: _plain(value) for name, value in self}
+
+    @classmethod
+    def from_dictionary(cls, the_dict: Mapping[str, Any]) -> Self:
+        """The record with these fields.
+
+        Raises:
+            InvalidValueError: A field is missing.
+        """
+        known = {name: the_dict[name] for name in cls.__dataclass_fields__ if name in the_dict}
+        try:
+            return cls(**known)
+        except TypeError as error:
+            raise InvalidValueError(f"A {cls.__name__} lacks a field: {error}.") from error
 
 
 def _plain(value: Any) -> Any:
@@ -153,6 +192,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(element) for element in value]
     return dict(value) if isinstance(value, dict) else value
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return frozenset(value.items())
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _by_key(entries: Any) -> dict[str, Any]:
+    """Metrics, parameters or tags by their keys, from a list of entities as MLflow passes them."""
+    if entries is None or isinstance(entries, dict):
+        return entries or {}
+    return {entry.key: entry.value for entry in entries}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +259,10 @@ class Experiment(_Record):
     tags: dict[str, str] = field(default_factory=dict)
     creation_time: int | None = None
     last_update_time: int | None = None
+    __hash__ = _Record.__hash__
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tags", _by_key(self.tags))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +295,10 @@ class DatasetInput(_Record):
 
     dataset: Dataset
     tags: list[InputTag] = field(default_factory=list)
+    __hash__ = _Record.__hash__
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tags", [] if self.tags is None else self.tags)
 
     def to_dictionary(self) -> dict[str, Any]:
         """The data set's fields, and the tags by key."""
@@ -251,6 +311,7 @@ class RunInputs(_Record):
     """The data sets a run used."""
 
     dataset_inputs: list[DatasetInput] = field(default_factory=list)
+    __hash__ = _Record.__hash__
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,14 +319,14 @@ class RunInfo(_Record):
     """A run's own row. Times are milliseconds since the epoch."""
 
     run_id: str
-    run_name: str
     experiment_id: str
     user_id: str
     status: str
     start_time: int
     end_time: int | None
     lifecycle_stage: str
-    artifact_uri: str
+    artifact_uri: str = ""
+    run_name: str = ""
 
     @property
     def run_uuid(self) -> str:
@@ -275,20 +336,56 @@ class RunInfo(_Record):
 
 @dataclass(frozen=True, slots=True)
 class RunData(_Record):
-    """A run's latest metric values, parameters and tags."""
+    """A run's latest metric values, parameters and tags, by their keys.
+
+    Lists of `Metric`, `Param` and `RunTag` are taken too.
+    """
 
     metrics: dict[str, float] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    __hash__ = _Record.__hash__
+
+    def __post_init__(self) -> None:
+        for name in ("metrics", "params", "tags"):
+            object.__setattr__(self, name, _by_key(getattr(self, name)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Run(_Record):
-    """A run: its row, what was logged, and the data sets it used."""
+    """A run: its row, what was logged, and the data sets it used.
+
+    Args:
+        run_info: Its row; `info` is the same argument.
+        run_data: What was logged; `data` is the same argument.
+        run_inputs: The data sets it used; `inputs` is the same argument.
+
+    Raises:
+        InvalidValueError: There is no row.
+    """
 
     info: RunInfo
     data: RunData
     inputs: RunInputs = field(default_factory=RunInputs)
+    __hash__ = _Record.__hash__
+
+    def __init__(
+        self,
+        run_info: RunInfo | None = None,
+        run_data: RunData | None = None,
+        run_inputs: RunInputs | None = None,
+        run_outputs: object = None,  # noqa: ARG002  MLflow's; logged models are artifacts here.
+        *,
+        info: RunInfo | None = None,
+        data: RunData | None = None,
+        inputs: RunInputs | None = None,
+    ) -> None:
+        row = run_info or info
+        if row is None:
+            raise InvalidValueError("A run needs a run_info.")
+        object.__setattr__(self, "info", row)
+        object.__setattr__(self, "data", run_data or data or RunData())
+        object.__setattr__(self, "inputs", run_inputs or inputs or RunInputs())
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +415,7 @@ class ModelVersion(_Record):
     tags: dict[str, str] = field(default_factory=dict)
     run_link: str | None = None
     aliases: list[str] = field(default_factory=list)
+    __hash__ = _Record.__hash__
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +434,7 @@ class RegisteredModel(_Record):
     latest_versions: list[ModelVersion] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, int] = field(default_factory=dict)
+    __hash__ = _Record.__hash__
 
 
 Entity = TypeVar("Entity")

@@ -7,7 +7,7 @@ A verb that logs starts a run if this thread has none. The client's verbs of the
 from __future__ import annotations
 
 import posixpath
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, overload
 
 from tracker import frames
 from tracker.active_runs import active_run_id
@@ -133,8 +133,11 @@ def search_experiments(
         FilterError: The filter or the order cannot be read.
         InvalidValueError: An argument is not a valid view or limit.
     """
-    limit = SEARCH_LIMIT if max_results is None else max_results
-    return list(get_client().search_experiments(view_type, limit, filter_string, order_by))
+    client = get_client()
+    view = check_view(view_type)
+    limit = check_max_results(SEARCH_LIMIT if max_results is None else max_results)
+    found = client.store.search_experiments(view, filter_string, order_by, limit, 0)
+    return list(map(client.located_experiment, found))
 
 
 def delete_experiment(experiment_id: str) -> None:
@@ -238,6 +241,29 @@ def restore_run(run_id: str) -> None:
     get_client().restore_run(run_id)
 
 
+@overload
+def search_runs(
+    experiment_ids: Sequence[str] | int | None = None,
+    filter_string: str = "",
+    run_view_type: ViewType = ViewType.ACTIVE_ONLY,
+    max_results: int = SEARCH_LIMIT,
+    order_by: Sequence[str] | None = None,
+    output_format: Literal["pandas"] = "pandas",
+    search_all_experiments: bool = False,  # noqa: FBT001, FBT002
+    experiment_names: Sequence[str] | str | None = None,
+) -> pd.DataFrame: ...
+@overload
+def search_runs(
+    experiment_ids: Sequence[str] | int | None = None,
+    filter_string: str = "",
+    run_view_type: ViewType = ViewType.ACTIVE_ONLY,
+    max_results: int = SEARCH_LIMIT,
+    order_by: Sequence[str] | None = None,
+    *,
+    output_format: Literal["list"],
+    search_all_experiments: bool = False,
+    experiment_names: Sequence[str] | str | None = None,
+) -> list[Run]: ...
 def search_runs(
     experiment_ids: Sequence[str] | int | None = None,
     filter_string: str = "",
@@ -280,12 +306,13 @@ def search_runs(
     ids = _experiments_to_search(
         client, experiment_ids, experiment_names, everywhere=search_all_experiments
     )
-    if output_format == "list":
-        return list(client.search_runs(ids, filter_string, run_view_type, max_results, order_by))
-    if output_format != "pandas":
+    if output_format not in {"pandas", "list"}:
         raise InvalidValueError(f"output_format is 'pandas' or 'list', not {output_format!r}.")
     view, limit = check_view(run_view_type), check_max_results(max_results)
     client.reap()
+    if output_format == "list":
+        found = client.store.search_runs(ids, filter_string, view, limit, 0, order_by)
+        return list(map(client.located, found))
     return frames.search_runs(client.store, ids, filter_string, view, limit, order_by)
 
 

@@ -20,6 +20,7 @@ MAX_EXPERIMENT_TAG_VALUE: Final = 20_000
 MAX_EXPERIMENT_NAME: Final = 500
 MAX_RUN_NAME: Final = 250
 # More than a database can hold; one more, or another page, still fits in 64 bits.
+MAX_PAGE: Final = 50_000
 MAX_RESULTS: Final = 2**61
 
 # Columns of MLflow's tables; source, schema and profile of a data set may have any length.
@@ -27,6 +28,7 @@ _DATASET_LIMITS: Final = {"name": 500, "digest": 36, "source_type": 36}
 _INPUT_TAG_LIMITS: Final = {"key": 255, "value": 500}
 
 _KEY = re.compile(r"[/\w.\-: ]+")
+_EXPERIMENT_ID = re.compile(r"\d{1,19}", re.ASCII)
 _RUN_ID = re.compile(r"[0-9a-zA-Z][\w\-]{0,255}")
 
 
@@ -158,6 +160,21 @@ def check_view(view: Any) -> ViewType:
         ) from None
 
 
+def check_experiment_id(experiment_id: object) -> str:
+    """An experiment's id as text.
+
+    Raises:
+        InvalidValueError: It cannot be an experiment's id.
+    """
+    text = str(experiment_id) if isinstance(experiment_id, (str, Integral)) else ""
+    if not _EXPERIMENT_ID.fullmatch(text):
+        raise InvalidValueError(
+            f"An experiment id is a number, such as '0', not {experiment_id!r}: find an experiment "
+            f"by its name with `get_experiment_by_name`."
+        )
+    return text
+
+
 def check_experiment_ids(experiment_ids: object) -> list[str]:
     """Experiment ids as strings; a single id does not need a list around it.
 
@@ -196,6 +213,11 @@ def check_page(max_results: object, page_token: str | None, default: int) -> tup
         InvalidValueError: An argument is not a valid limit or token.
     """
     limit = default if max_results is None else check_max_results(max_results)
+    if limit > MAX_PAGE:
+        raise InvalidValueError(
+            f"max_results is at most {MAX_PAGE}, not {max_results!r}: pass the `token` of each "
+            f"page as page_token, or use the fluent search, which has no pages."
+        )
     offset = str(page_token or 0)
     if not offset.isdecimal() or int(offset) > MAX_RESULTS:
         raise InvalidValueError(

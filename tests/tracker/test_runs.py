@@ -172,10 +172,18 @@ def test_an_experiment_can_be_renamed_but_not_to_a_taken_name(client):
         client.rename_experiment(experiment_id, "Default")
 
 
-@pytest.mark.parametrize("wrong", ["99", "x", "", "-1", "1" * 40])
+@pytest.mark.parametrize("wrong", ["99", "9" * 19])
 def test_an_experiment_that_is_not_there_is_said_so(client, wrong):
     with pytest.raises(NotFoundError, match="no experiment with the id"):
         client.get_experiment(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["x", "", "-1", "1" * 40, None, 1.5, "0.0"])
+def test_what_cannot_be_an_experiments_id_is_refused(client, wrong):
+    with pytest.raises(InvalidValueError, match="An experiment id is a number"):
+        client.get_experiment(wrong)
+    with pytest.raises(InvalidValueError, match="An experiment id is a number"):
+        client.create_run(wrong)
 
 
 def test_deleted_runs_are_found_only_by_those_who_ask(client, run_id):

@@ -14,6 +14,7 @@ from tracker.exceptions import InvalidValueError
 from tracker.lookup import SHORT_ID, experiment_ids
 from tracker.store import lookup
 from tracker.tags import MLFLOW_RUN_NOTE, MLFLOW_SOURCE_NAME
+from tracker.validation import check_view
 
 if TYPE_CHECKING:
     import argparse
@@ -115,20 +116,19 @@ def list_runs(session: Session) -> None:
     names = ",".join(options.columns).split(",")
     named = [fields.field(name.strip()) for name in names if name.strip()]
     limit = _limit(options)
-    found = session.reading.search_runs(
-        experiment_ids(session.store, options.experiments),
-        options.filter,
-        options.view,
-        limit,
-        options.order,
+    client, ids = session.reading, experiment_ids(session.store, options.experiments)
+    client.reap()
+    matching = client.store.search_runs(
+        ids, options.filter, check_view(options.view), limit + 1, 0, options.order
     )
+    found = [client.located(run) for run in matching[:limit]]
     chosen = named or _default_fields(session, fields, found)
     rows = [[field.get(run) for field in chosen] for run in found]
     write(console, [field.column for field in chosen], rows, options.format)
     _name_unknown_keys(session, [field.column.name for field in named])
     if not found:
         console.remark("No run matches." if options.filter else "There are no runs here.")
-    elif found.token:
+    elif len(matching) > limit:
         console.remark(f"… the first {text.plural(limit, 'run')}; --limit 0 shows all")
 
 

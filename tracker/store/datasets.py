@@ -49,7 +49,7 @@ def of_runs(connection: sqlite3.Connection, run_ids_json: str) -> defaultdict[st
         WHERE inputs.destination_type = 'RUN'
           AND inputs.source_type = 'DATASET'
           AND inputs.destination_id IN (SELECT value FROM json_each(?))
-        ORDER BY datasets.name, datasets.digest, input_tags.name
+        ORDER BY inputs.rowid, input_tags.name
         """,
         (run_ids_json,),
     ):
