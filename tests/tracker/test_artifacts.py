@@ -298,3 +298,18 @@ def test_any_bytes_under_any_safe_name_come_back(name, data):
         store.log_bytes(data, name)
         assert list(store.walk()) == [FileInfo(name, is_dir=False, file_size=len(data))]
         assert store.local_path(name).read_bytes() == data
+
+
+@pytest.mark.parametrize("number", [1, 7, 8, 128, 300])
+def test_a_folder_of_many_small_files_is_stored_whole(store, tmp_path, number):
+    """From eight files on a whole batch is settled by one call."""
+    folder = tmp_path / "many"
+    for index in range(number):
+        (folder / f"part {index % 7}").mkdir(parents=True, exist_ok=True)
+        (folder / f"part {index % 7}" / f"{index}.txt").write_text(f"file {index // 2}")
+    store.log_folder(folder)
+    found = {info.path: store.local_path(info.path).read_text() for info in store.walk()}
+    assert found == {
+        f"part {index % 7}/{index}.txt": f"file {index // 2}" for index in range(number)
+    }
+    assert not [path for path in store.root.parents[3].rglob("*") if ".tracker-tmp-" in path.name]

@@ -123,8 +123,8 @@ class BlobStore:
         with staged(self._made(self.folder), STORED) as new:
             digest = copy(source, new.file)
 
-            def publish() -> None:
-                blob = self._adopted(new, digest)
+            def publish(is_settled: bool) -> None:  # noqa: FBT001
+                blob = self._adopted(new, digest, is_settled=is_settled)
                 if not link_over(blob, target):
                     _move(new, target)
                 _remember(self.folder, state, blob)
@@ -193,12 +193,13 @@ class BlobStore:
             return next((path for path in candidates if same_content(source, path)), None)
         return None
 
-    def _adopted(self, new: Staged, digest: str) -> Path:
+    def _adopted(self, new: Staged, digest: str, *, is_settled: bool) -> Path:
         """Gives a new file its digest's name; the file to link to, older and equal or new."""
         blob = self._made(self.folder / digest[:2]) / digest
         if _holds(blob, new.file):
             return blob
-        settle(new.file)
+        if not is_settled:
+            settle(new.file)
         try:
             os.link(new.path, blob)
         except FileExistsError:
@@ -220,7 +221,7 @@ class BlobStore:
         return folder
 
 
-def _nothing_left() -> None:
+def _nothing_left(_: bool) -> None:  # noqa: FBT001
     """What is left to do for a file that has its name already."""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracker.entities import FileInfo
 from tracker.exceptions import UnsafePathError
-from tracker.files.atomic import Publish, Stream, copied, make_folder, open_regular
+from tracker.files.atomic import Publish, Stream, copied, make_folder, open_regular, settle_all
 from tracker.files.paths import check_run_root, resolve_inside
 from tracker.files.store import ArtifactStore, FileInfos, explained
 
@@ -96,6 +96,9 @@ class LocalArtifacts(ArtifactStore):
     def _copied(self, source: Stream, name: str) -> AbstractContextManager[Publish]:
         target = self._target(name)
         return copied(source, target) if self.blobs is None else self.blobs.copied(source, target)
+
+    def _settled(self) -> bool:
+        return settle_all(self.root)
 
     def _target(self, name: str) -> Path:
         """The path to write to, its folder made step by step, so that no link leads out."""

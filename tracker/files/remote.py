@@ -154,8 +154,8 @@ class RemoteArtifacts(ArtifactStore):
         temporary = f"{folder}/{temporary_name(Path()).name}"
         try:
             with self._uploaded(source, temporary) as publish:
-                publish()
-            yield lambda: self.filesystem.mv(temporary, key)
+                publish(False)  # noqa: FBT003
+            yield lambda _: self.filesystem.mv(temporary, key)
         except BaseException:
             if self.filesystem.exists(temporary):
                 self.filesystem.rm_file(temporary)
@@ -170,7 +170,7 @@ class RemoteArtifacts(ArtifactStore):
             for block in blocks(source):
                 target.write(bytes(block))
             target.close()
-            yield target.commit
+            yield lambda _: target.commit()
         except BaseException:
             target.discard()
             raise

@@ -51,8 +51,11 @@ _REASONS = {
     errno.ELOOP: "it is a link, or one of its folders is",
     errno.EMFILE: "this process has too many files open",
     errno.ENFILE: "too many files are open on this machine",
+    errno.EIO: "the disk reports an error",
     errno.ENAMETOOLONG: "its name is too long",
 }
+# From this number on, settling a whole file system takes less time than one file after the other.
+_MANY = 8
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -128,7 +131,7 @@ class ArtifactStore(ABC):
     in one step: a reader or a crash finds the old one or the new one, whole.
     """
 
-    _batch_size = 32  # Each copy of a batch is held open.
+    _batch_size = 128  # Each copy of a batch is held open.
 
     def log_file(self, local_path: PathLike, artifact_path: str | None = None) -> None:
         """Stores a file, or a folder with all its files, under its own name.
@@ -191,10 +194,15 @@ class ArtifactStore(ABC):
             for name, source in sources:
                 with explained(f"log {name!r}"):
                     waiting.append((name, copies.enter_context(self._copied(source, name))))
+            is_settled = len(waiting) >= _MANY and self._settled()
             for name, publish in waiting:
                 with explained(f"log {name!r}"):
-                    publish()
+                    publish(is_settled)
         return len(waiting)
+
+    def _settled(self) -> bool:
+        """Wait once until all copies are on stable storage; False where it must be file by file."""
+        return False
 
     def walk(
         self, path: str | None = None, on_error: Callable[[TrackerError], object] | None = None

@@ -91,7 +91,7 @@ class ServerArtifacts(ArtifactStore):
     def _copied(self, source: Stream, name: str) -> Iterator[Publish]:
         size = source.seek(0, io.SEEK_END)
 
-        def publish() -> None:
+        def publish(_: bool) -> None:  # noqa: FBT001
             self._rest.upload(
                 f"{PROXY}/{quoted(self._key(name))}", lambda: _FromStart(source), size
             )
