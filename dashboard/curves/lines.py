@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dashboard.curves.payload import Axis
-    from dashboard.queries.histories import Buckets, Columns, History, Spot
+    from dashboard.queries.histories import Buckets, History, Spot, Sums
     from dashboard.source import Source
 
     Numbers = NDArray[np.float64]
@@ -112,15 +112,15 @@ class _Places:
     wanted: History
     found: Buckets
 
-    def of(self, buckets: Columns, wanted: History | None = None) -> Numbers:
+    def of(self, buckets: Sums, wanted: History | None = None) -> Numbers:
         """The places of buckets, of the history's own by default."""
         return self._at(_steps(buckets, wanted or self.wanted), buckets.time)
 
     def at(self, step: Sequence[int], time: Sequence[int]) -> Numbers:
         """The places of points: their steps and times (ms since the epoch)."""
         steps, times = np.array(step, dtype="float64"), np.array(time, dtype="float64")
-        if self.wanted.by_time and not self.found.sums.empty:
-            buckets = self.found.columns
+        if self.wanted.by_time and len(self.found.sums.bucket):
+            buckets = self.found.sums
             steps = np.interp(times, buckets.time, _steps(buckets, self.wanted))
         return self._at(steps, times)
 
@@ -176,7 +176,7 @@ def missing_part(keys: Iterable[str]) -> str:
 def _lines(places: _Places, part: str, spot: Spot | None, *, is_banded: bool) -> Iterable[Line]:
     run_id, found = places.wanted.run_id, places.found
     if found.superseded is not None:
-        older = histories.Columns.of(found.superseded)
+        older = found.superseded
         yield Line(run_id, part, places.of(older), older.mean, is_superseded=True)
     x, buckets = _in_detail(places)
     yield Line(
@@ -190,9 +190,9 @@ def _lines(places: _Places, part: str, spot: Spot | None, *, is_banded: bool) ->
     )
 
 
-def _in_detail(places: _Places) -> tuple[Numbers, Columns]:
+def _in_detail(places: _Places) -> tuple[Numbers, Sums]:
     """Places and buckets; narrower ones where a zoom shows less than half of them."""
-    wanted, buckets, frame = places.wanted, places.found.columns, places.frame
+    wanted, buckets, frame = places.wanted, places.found.sums, places.frame
     x = places.of(buckets)
     if frame.zoom is None or wanted.width == 1 or wanted.by_time or not len(x):
         return x, buckets
@@ -209,10 +209,10 @@ def _in_detail(places: _Places) -> tuple[Numbers, Columns]:
         np.concatenate([outer[:first], detail, outer[end:]])
         for outer, detail in zip((x, *buckets), (inner_x, *inner), strict=True)
     ]
-    return joined[0], histories.Columns(*joined[1:])
+    return joined[0], histories.Sums(*joined[1:])
 
 
-def _steps(buckets: Columns, wanted: History) -> Numbers:
+def _steps(buckets: Sums, wanted: History) -> Numbers:
     """The middle of each bucket; the points' own numbers where they were logged without steps."""
     if wanted.by_time:
         return np.floor(np.cumsum(buckets.points) - (buckets.points + 1) / 2)
@@ -226,6 +226,6 @@ def _best(places: _Places, spot: Spot) -> Best:
 def _odd(places: _Places) -> Odd:
     """Where values were NaN or infinite."""
     odd = places.found.odd
-    x = places.at(list(odd["step"]), list(odd["timestamp"]))
+    x = places.at([mark.step for mark in odd], [mark.timestamp for mark in odd])
     order = np.argsort(x, kind="stable")
-    return Odd(x[order], [odd["kind"].iloc[index] for index in order])
+    return Odd(x[order], [odd[index].kind for index in order])

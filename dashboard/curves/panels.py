@@ -223,7 +223,7 @@ def _legend(view: View, sections: Sequence[Section], options: Options) -> list[t
     drawn = [panel for section in sections for panel in section.panels if isinstance(panel, Panel)]
     all_lines: list[Line] = [line for panel in drawn for line in panel.lines]
     leads = {panel.parts[0] for panel in drawn if len(panel.parts) > 1}
-    has_groups = "group" in view.runs and view.runs["group"].duplicated().any()
+    has_groups = "group" in view.runs and view.runs["group"].dropna().duplicated().any()
     signs: list[tuple[Any, str, str]] = [
         (leads, "line", " or ".join(sorted(leads))),
         (any(panel.parts[1:2] == ["train"] for panel in drawn), "thin", "train"),

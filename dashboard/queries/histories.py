@@ -10,11 +10,10 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from dashboard.queries.incremental import (
@@ -29,21 +28,17 @@ from tracker.numbers import LARGEST
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-SUMS = {
-    "begun": ("MIN(timestamp)", "int64", "min"),
-    "ended": ("MAX(timestamp)", "int64", "max"),
-    "low": ("MIN(value)", "float64", "min"),
-    "high": ("MAX(value)", "float64", "max"),
-    "total": ("TOTAL(value)", "float64", "sum"),
-    "count": ("COUNT(*)", "int64", "sum"),
-}
-MERGE = {name: how for name, (_, _, how) in SUMS.items()}
-AGGREGATES = ", ".join(f"{expression} AS {name}" for name, (expression, _, _) in SUMS.items())
-MARK_TYPES = {"step": "int64", "timestamp": "int64", "kind": "str"}
+# What is kept of each bucket, and how two of the same bucket are merged.
+AGGREGATES = """
+    MIN(timestamp) AS begun, MAX(timestamp) AS ended, MIN(value) AS low, MAX(value) AS high,
+    TOTAL(value) AS total, COUNT(*) AS points
+"""
+MERGES = (np.minimum, np.maximum, np.minimum, np.maximum, np.add, np.add)
+STARTS = (np.inf, -np.inf, np.inf, -np.inf, 0.0, 0.0)
 MAX_MARKS = 200
 # With more of them, steps are repeated by several writers or on purpose, not by a resumed run.
 MAX_RESTARTS = 16
@@ -115,26 +110,49 @@ class Spot(NamedTuple):
     value: float
 
 
-def _no_marks() -> pd.DataFrame:
-    return pd.DataFrame(columns=list(MARK_TYPES)).astype(MARK_TYPES)
+class Mark(NamedTuple):
+    """A value that is not finite: its step, its time, and 'NaN', '∞' or '-∞'."""
+
+    step: int
+    timestamp: int
+    kind: str
 
 
-class Columns(NamedTuple):
-    """Buckets as arrays: number, middle of the times (ms since the epoch), values, points."""
+class Sums(NamedTuple):
+    """The finite points by bucket, ascending: times in ms since the epoch, values, how many."""
 
     bucket: NDArray[np.float64]
-    time: NDArray[np.float64]
+    begun: NDArray[np.float64]
+    ended: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    mean: NDArray[np.float64]
+    total: NDArray[np.float64]
     points: NDArray[np.float64]
 
     @staticmethod
-    def of(sums: pd.DataFrame) -> Columns:
-        """Those of a table of `SUMS`."""
-        begun, ended, low, high, total, count = sums.to_numpy("float64").T
-        bucket = sums.index.to_numpy("float64")
-        return Columns(bucket, (begun + ended) / 2, low, high, total / count, count)
+    def of(rows: Iterable[Iterable[float]]) -> Sums:
+        """Those of rows in this order of columns."""
+        return Sums(*np.array([tuple(row) for row in rows], dtype="float64").reshape(-1, 7).T)
+
+    @property
+    def time(self) -> NDArray[np.float64]:
+        """The middle of each bucket's times."""
+        return (self.begun + self.ended) / 2
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Of each bucket's values."""
+        return self.total / self.points
+
+    def merged(self, later: Sums) -> Sums:
+        """The buckets of both."""
+        bucket, place = np.unique(np.append(self.bucket, later.bucket), return_inverse=True)
+        columns = []
+        for merge, start, mine, theirs in zip(MERGES, STARTS, self[1:], later[1:], strict=True):
+            column = np.full(len(bucket), start)
+            merge.at(column, place, np.append(mine, theirs))
+            columns.append(column)
+        return Sums(bucket, *columns)
 
 
 @dataclass(frozen=True)
@@ -142,35 +160,30 @@ class Buckets:
     """Points by buckets.
 
     Args:
-        sums: Of the finite points, by bucket: `SUMS`.
+        sums: Of the finite points.
         points: How many points there are.
         first: The least step.
         last: The greatest step of the last attempt.
         begun: The earliest time, in ms since the epoch.
         ended: The latest time.
-        odd: Where values are not finite: step, timestamp (ms), kind; the first 200.
+        odd: The first 200 values that are not finite, by step.
         restarts: Where earlier attempts end; None where steps are repeated all over.
         superseded: Like `sums`, of the points of earlier attempts that a later one logged again.
         bests: What `best` found, by direction.
         details: What `detail` found, by history and last step.
     """
 
-    sums: pd.DataFrame
+    sums: Sums
     points: int
     first: int
     last: int
     begun: int
     ended: int
-    odd: pd.DataFrame = field(default_factory=_no_marks)
+    odd: Sequence[Mark] = ()
     restarts: tuple[Restart, ...] | None = ()
-    superseded: pd.DataFrame | None = None
+    superseded: Sums | None = None
     bests: dict[str, Spot | None] = field(default_factory=dict, compare=False)
-    details: dict[tuple[History, int], Columns] = field(default_factory=dict, compare=False)
-
-    @cached_property
-    def columns(self) -> Columns:
-        """The sums as arrays."""
-        return Columns.of(self.sums)
+    details: dict[tuple[History, int], Sums] = field(default_factory=dict, compare=False)
 
     def merged(self, later: Buckets) -> Buckets | None:
         """The buckets of these points and later ones; None where those may repeat steps of these.
@@ -182,17 +195,16 @@ class Buckets:
         goes_on = later.first > self.last and later.begun >= self.ended and later.restarts == ()
         if self.restarts is not None and not goes_on:
             return None
-        sums = pd.concat([self.sums, later.sums]).groupby(level=0).agg(MERGE)
-        odd = pd.concat([self.odd, later.odd]).sort_values("step", kind="stable", ignore_index=True)
+        odd = sorted([*self.odd, *later.odd], key=lambda mark: mark.step)
         return replace(
             self,
-            sums=sums,
+            sums=self.sums.merged(later.sums),
             points=self.points + later.points,
             first=min(self.first, later.first),
             last=max(self.last, later.last),
             begun=min(self.begun, later.begun),
             ended=max(self.ended, later.ended),
-            odd=odd.head(MAX_MARKS),
+            odd=odd[:MAX_MARKS],
             bests={},
             details={},
         )
@@ -251,7 +263,7 @@ def read(source: Source, wanted: Sequence[History]) -> list[Buckets]:
     return [line.at(source) for line in lines]
 
 
-def detail(source: Source, wanted: History, until: int, found: Buckets) -> Columns:
+def detail(source: Source, wanted: History, until: int, found: Buckets) -> Sums:
     """A part of a history in narrower buckets.
 
     Args:
@@ -265,7 +277,7 @@ def detail(source: Source, wanted: History, until: int, found: Buckets) -> Colum
         with snapshot(source) as connection:
             chosen = f"{points_behind(connection, None)} AND step BETWEEN :low AND :until {kept}"
             bound = wanted.bound | {"until": until}
-            found.details[wanted, until] = Columns.of(_grouped(connection, wanted, chosen, bound))
+            found.details[wanted, until] = _grouped(connection, wanted, chosen, bound)
     return found.details[wanted, until]
 
 
@@ -304,10 +316,10 @@ def read_buckets(wanted: History, connection: sqlite3.Connection, after: int | N
         if dense
         else _grouped(connection, wanted, chosen, bound)
     )
-    left_out = sums["count"].sum() < points
-    odd = _marks(connection, chosen, bound) if left_out else _no_marks()
-    begun = min([*sums["begun"], *odd["timestamp"]])
-    ended = max([*sums["ended"], *odd["timestamp"]])
+    left_out = sums.points.sum() < points
+    odd = _marks(connection, chosen, bound) if left_out else []
+    begun = int(min([*sums.begun, *(mark.timestamp for mark in odd)]))
+    ended = int(max([*sums.ended, *(mark.timestamp for mark in odd)]))
     found = Buckets(sums, points, first, last, begun, ended, odd)
     if wanted.by_time or not (left_out or after or _may_be_resumed(sums, wanted.width)):
         return found
@@ -316,8 +328,8 @@ def read_buckets(wanted: History, connection: sqlite3.Connection, after: int | N
 
 def _grouped(
     connection: sqlite3.Connection, wanted: History, chosen: str, bound: dict[str, Any]
-) -> pd.DataFrame:
-    return _table(
+) -> Sums:
+    return Sums.of(
         connection.execute(
             f"""
             SELECT CAST(({wanted.place} - :low) / :width AS INTEGER) AS bucket, {AGGREGATES}
@@ -326,13 +338,13 @@ def _grouped(
             ORDER BY bucket
             """,
             bound,
-        ).fetchall()
+        )
     )
 
 
 def _bucket_by_bucket(
     connection: sqlite3.Connection, wanted: History, chosen: str, last: int
-) -> pd.DataFrame:
+) -> Sums:
     """What `_grouped` finds, without sorting: a statement a bucket takes half the time."""
     statement = f"""
         SELECT :bucket, {AGGREGATES}
@@ -343,18 +355,13 @@ def _bucket_by_bucket(
         start = wanted.low + bucket * wanted.width
         place = {"bucket": bucket, "from": start, "to": start + wanted.width - 1}
         found.append(connection.execute(statement, wanted.bound | place).fetchone())
-    return _table([row for row in found if row["count"]])
+    return Sums.of(row for row in found if row["points"])
 
 
-def _table(found: Sequence[Any]) -> pd.DataFrame:
-    types = {"bucket": "int64"} | {name: kind for name, (_, kind, _) in SUMS.items()}
-    return pd.DataFrame(found, columns=list(types)).astype(types).set_index("bucket")
+NOTHING = Buckets(Sums.of([]), points=0, first=0, last=0, begun=0, ended=0)
 
 
-NOTHING = Buckets(_table([]), points=0, first=0, last=0, begun=0, ended=0)
-
-
-def _marks(connection: sqlite3.Connection, chosen: str, bound: dict[str, Any]) -> pd.DataFrame:
+def _marks(connection: sqlite3.Connection, chosen: str, bound: dict[str, Any]) -> list[Mark]:
     found = connection.execute(
         f"""
         SELECT step, timestamp,
@@ -364,15 +371,15 @@ def _marks(connection: sqlite3.Connection, chosen: str, bound: dict[str, Any]) -
         LIMIT {MAX_MARKS}
         """,
         bound,
-    ).fetchall()
-    return pd.DataFrame(found, columns=list(MARK_TYPES)).astype(MARK_TYPES)
+    )
+    return [Mark(*row) for row in found]
 
 
-def _may_be_resumed(sums: pd.DataFrame, width: int) -> bool:
+def _may_be_resumed(sums: Sums, width: int) -> bool:
     """Whether steps were logged after greater ones, or more than once."""
-    begun, ended = sums["begun"].to_numpy(), sums["ended"].to_numpy()
-    earliest_behind = np.minimum.accumulate(begun[::-1])[::-1]
-    return bool((ended[:-1] > earliest_behind[1:]).any() or (sums["count"] > width).any())
+    earliest_behind = np.minimum.accumulate(sums.begun[::-1])[::-1]
+    is_late = (sums.ended[:-1] > earliest_behind[1:]).any()
+    return bool(is_late or (sums.points > width).any())
 
 
 def _last_attempt(
@@ -444,11 +451,11 @@ def best(source: Source, wanted: History, found: Buckets, better: str) -> Spot |
 
 
 def _best(source: Source, wanted: History, found: Buckets, better: str) -> Spot | None:
-    if found.sums.empty:
+    if not len(found.sums.bucket):
         return None
-    column = found.sums["low" if better == "less" else "high"]
-    position = column.argmin() if better == "less" else column.argmax()
-    bucket = int(column.index[int(position)])
+    column = found.sums.low if better == "less" else found.sums.high
+    position = int(column.argmin() if better == "less" else column.argmax())
+    bucket = int(found.sums.bucket[position])
     start = wanted.low + bucket * wanted.width
     kept = f"AND NOT {superseded(found.restarts)}" if found.restarts else ""
     with snapshot(source) as connection:
@@ -462,7 +469,7 @@ def _best(source: Source, wanted: History, found: Buckets, better: str) -> Spot 
             LIMIT 1
             """,
             wanted.bound
-            | {"from": start, "to": start + wanted.width - 1, "value": float(column[bucket])},
+            | {"from": start, "to": start + wanted.width - 1, "value": float(column[position])},
         ).fetchone()
     return Spot(*spot) if spot else None
 

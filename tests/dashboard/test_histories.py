@@ -72,7 +72,7 @@ def by_step(run_id, width=16):
 def look(path, run_id):
     """How many points the history has, and how many of them are in its line."""
     found = history(open_source(path), by_step(run_id))
-    return found.points, int(found.sums["count"].sum())
+    return found.points, int(found.sums.points.sum())
 
 
 def add(connection, study, run_ids, points):
@@ -148,7 +148,7 @@ def expected_marks(points):
 
 
 def rows(sums):
-    return {bucket: tuple(row) for bucket, row in zip(sums.index, sums.itertuples(index=False))}  # noqa: B905
+    return {bucket: tuple(row) for bucket, *row in zip(*sums, strict=True)}
 
 
 @contextmanager
@@ -190,7 +190,7 @@ def test_a_history_read_in_ticks_is_the_history_read_at_once(shared, study, tick
     assert rows(found.sums) == expected_line(kept, wanted)
     earlier = {} if found.superseded is None else rows(found.superseded)
     assert earlier == expected_line(gone, wanted)
-    assert list(found.odd.itertuples(index=False, name=None)) == expected_marks(kept)
+    assert list(found.odd) == expected_marks(kept)
     for better in ("less", "more"):
         spot = best(open_source(path), wanted, found, better)
         assert spot == expected_best(kept, wanted, better)
@@ -215,11 +215,11 @@ def test_steps_that_a_resumed_run_repeats_are_those_of_its_last_attempt(written,
     run_id = study.add_run(connection, "resumed")
     resumed(connection, study, run_id, [(0, [1.0] * 6000), (4000, [2.0] * 1000)])
     found = history(open_source(path), by_step(run_id, width))
-    values = found.sums["total"] / found.sums["count"]
-    assert values.iloc[-1] == values[4000 // width] == 2.0
+    values = found.sums.mean
+    assert values[-1] == values[4000 // width] == 2.0
     assert set(values[: 4000 // width - 1]) == {1.0}
-    assert found.superseded["count"].sum() == 2000
-    assert found.superseded["high"].max() == 1.0
+    assert found.superseded.points.sum() == 2000
+    assert found.superseded.high.max() == 1.0
 
 
 def test_a_run_that_is_resumed_while_it_is_watched_loses_what_it_repeats(written, study):
@@ -242,7 +242,7 @@ def test_workers_that_log_the_same_steps_are_averaged(written, study):
     )
     found = history(open_source(path), by_step(run_id, 1))
     assert found.superseded is None
-    assert (found.sums["total"] / found.sums["count"]).unique().tolist() == [0.5]
+    assert set(found.sums.mean) == {0.5}
 
 
 def test_points_that_come_a_moment_late_do_not_supersede_others(written, study):
@@ -253,7 +253,7 @@ def test_points_that_come_a_moment_late_do_not_supersede_others(written, study):
         [(run_id, n, study.BEGUN + 10 * n + (25 if n == 50 else 0)) for n in range(100)],
     )
     found = history(open_source(path), by_step(run_id, 1))
-    assert (len(found.sums), found.superseded) == (100, None)
+    assert (len(found.sums.bucket), found.superseded) == (100, None)
 
 
 def test_spans_are_found_without_reading_a_history(written):
@@ -271,8 +271,8 @@ def test_a_spike_survives_the_thinning_of_ten_thousand_points(written, study):
     values[7_777] = 99.0
     study.add_metric(connection, run_id, "loss", values, 0)
     sums = history(open_source(path), by_step(run_id, 25)).sums
-    assert len(sums) == 400
-    assert sums["high"].max() == 99.0
+    assert len(sums.bucket) == 400
+    assert sums.high.max() == 99.0
 
 
 def test_values_that_are_not_finite_are_marked_and_left_out_of_the_line(written, study):
@@ -280,17 +280,17 @@ def test_values_that_are_not_finite_are_marked_and_left_out_of_the_line(written,
     run_id = study.add_run(connection, "diverged")
     study.add_metric(connection, run_id, "loss", [1.0, math.nan, math.inf, -math.inf, 2.0], 0)
     found = history(open_source(path), by_step(run_id, 1))
-    assert list(found.sums.index) == [0, 4]
-    assert list(found.odd["kind"]) == ["NaN", "∞", "-∞"]
+    assert list(found.sums.bucket) == [0, 4]
+    assert [mark.kind for mark in found.odd] == ["NaN", "∞", "-∞"]
 
 
 def test_of_many_values_that_are_not_finite_the_first_are_kept_whatever_came_first(written, study):
     path, connection, run_id = written
     study.add_metric(connection, run_id, "loss", [math.nan] * 300, 10_000)
-    assert history(open_source(path), by_step(run_id)).odd["step"].iloc[-1] == 10_199
+    assert history(open_source(path), by_step(run_id)).odd[-1].step == 10_199
     study.add_metric(connection, run_id, "loss", [math.inf], -5)
     marks = history(open_source(path), History(run_id, "loss", -16, 16)).odd
-    assert [*marks["step"]] == [-5, *range(10_000, 10_199)]
+    assert [mark.step for mark in marks] == [-5, *range(10_000, 10_199)]
 
 
 def test_a_history_is_read_whole_through_the_index_on_run_key_and_step(written):
