@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"ml-tracker journal 1\n"
 # A longer row is not packed; a longer frame is not read.
-MAX_FRAME_BYTES: Final = 1 << 18
+MAX_FRAME_BYTES: Final = 1 << 16
 _MAX_PROCESS: Final = 200
 
 _CRC: Final = Struct("<I")

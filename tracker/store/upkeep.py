@@ -264,9 +264,8 @@ def damage(connection: sqlite3.Connection) -> list[str]:
     except sqlite3.DatabaseError as error:
         # Where the damage is bad enough, the test breaks off: then at least name the tables.
         tables = _unreadable_tables(connection)
-        if not tables:
-            raise
-        return [f"the table {name!r} cannot be read: {error}" for name in tables]
+        found = [f"the table {name!r} cannot be read: {error}" for name in tables]
+        return found or [f"a page cannot be read: {error}"]
     return [str(row[0]) for row in rows if row[0] != "ok"]
 
 

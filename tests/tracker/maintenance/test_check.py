@@ -106,7 +106,9 @@ def test_damaged_pages_are_found(client, trained):
     assert start
     content[page + 8 : page + 200] = bytes(192)
     path.write_bytes(content)
-    assert problems(client)["database pages"]
+    first = next(Checkup(client).run())
+    assert first.test == "database pages"
+    assert first.problems
 
 
 def test_a_damaged_file_is_found_beside_a_run_whose_files_nobody_can_find(client, trained):
