@@ -151,7 +151,7 @@ CREATE TABLE input_tags (
     CONSTRAINT input_tags_pk PRIMARY KEY (input_uuid, name)
 );
 
--- MLflow's model registry. The tracker keeps the tables, so that MLflow finds them, and writes none.
+-- The model registry: names for the models that runs have logged.
 CREATE TABLE registered_models (
     name              VARCHAR(256) NOT NULL,
     creation_time     BIGINT,
@@ -170,7 +170,7 @@ CREATE TABLE registered_model_tags (
 );
 
 CREATE TABLE registered_model_aliases (
-    alias   VARCHAR(256) NOT NULL,
+    alias   VARCHAR(256) NOT NULL,            -- 'champion': models:/<name>@champion
     version INTEGER      NOT NULL,
     name    VARCHAR(256) NOT NULL,
     CONSTRAINT registered_model_alias_pk PRIMARY KEY (name, alias),
@@ -185,10 +185,10 @@ CREATE TABLE model_versions (
     last_updated_time BIGINT,
     description       VARCHAR(5000),
     user_id           VARCHAR(256),
-    current_stage     VARCHAR(20),
-    source            VARCHAR(500),
-    run_id            VARCHAR(32),
-    status            VARCHAR(20),
+    current_stage     VARCHAR(20),            -- 'None', 'Staging', ...; 'Deleted_Internal': deleted
+    source            VARCHAR(500),           -- where its files lie: '<artifact_uri>/<folder>'
+    run_id            VARCHAR(32),            -- runs.run_uuid
+    status            VARCHAR(20),            -- 'READY'
     status_message    VARCHAR(500),
     run_link          VARCHAR(500),
     CONSTRAINT model_version_pk PRIMARY KEY (name, version),

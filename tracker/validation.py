@@ -236,5 +236,5 @@ def refuse(**arguments: object) -> None:
         if value is not None:
             raise UnsupportedError(
                 f"The tracker has no counterpart to the argument {name!r} ({value!r}): logged "
-                f"models, traces and registries need MLflow itself; leave it out."
+                f"models of MLflow 3 and traces need MLflow itself; leave it out."
             )

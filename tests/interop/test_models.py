@@ -46,7 +46,7 @@ def run_script(environments):
             stdout=subprocess.PIPE,
             text=True,
             check=True,
-            timeout=300,
+            timeout=900,
         )
         return json.loads(done.stdout.splitlines()[-1])
 
