@@ -118,17 +118,20 @@ def grid(
 
 
 def _runs(view: View) -> dict[str, Member]:
-    groups = view.runs["group"] if "group" in view.runs else [None] * len(view.runs)
-    columns = zip(view.runs["run_id"], view.runs["label"], view.runs["color"], groups, strict=True)
-    return {run: Member(label, color, group or "") for run, label, color, group in columns}
+    columns = (view.runs[name] for name in ("run_id", "label", "color", "group"))
+    return {
+        run: Member(label, color, group if isinstance(group, str) else "")
+        for run, label, color, group in zip(*columns, strict=True)
+    }
 
 
 def _groups(view: View) -> dict[str, Member]:
-    if "group" not in view.runs:
-        return {}
-    columns = ("group", "group_label", "group_color")
-    named = zip(*(view.runs[name] for name in columns), strict=True)
-    return {group: Member(label, color) for group, label, color in named if group}
+    columns = (view.runs[name] for name in ("group", "group_label", "group_color"))
+    return {
+        group: Member(label, color)
+        for group, label, color in zip(*columns, strict=True)
+        if isinstance(group, str)
+    }
 
 
 def _sections(
@@ -223,7 +226,7 @@ def _legend(view: View, sections: Sequence[Section], options: Options) -> list[t
     drawn = [panel for section in sections for panel in section.panels if isinstance(panel, Panel)]
     all_lines: list[Line] = [line for panel in drawn for line in panel.lines]
     leads = {panel.parts[0] for panel in drawn if len(panel.parts) > 1}
-    has_groups = "group" in view.runs and view.runs["group"].dropna().duplicated().any()
+    has_groups = bool(view.runs["group"].dropna().duplicated().any())
     signs: list[tuple[Any, str, str]] = [
         (leads, "line", " or ".join(sorted(leads))),
         (any(panel.parts[1:2] == ["train"] for panel in drawn), "thin", "train"),

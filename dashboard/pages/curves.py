@@ -135,5 +135,5 @@ def _against(subjects: panels.Subjects) -> str:
 
 def _count(view: View) -> str:
     runs = f"{len(view.runs)} run" + ("" if len(view.runs) == 1 else "s")
-    groups = view.runs["group"].dropna().nunique() if "group" in view.runs else 0
+    groups = view.runs["group"].dropna().nunique()
     return f"{runs} in {groups} group" + ("" if groups == 1 else "s") if groups else runs
