@@ -16,6 +16,10 @@ from dashboard.widgets import run_list
 from tracker.text import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamlit.navigation.page import StreamlitPage
+
     from dashboard.source import Source
     from dashboard.view import View
 
@@ -92,3 +96,10 @@ def _list_running() -> None:
     state = view_state.current()
     state.experiment, state.statuses, state.filter = ALL, ["RUNNING"], ""
     st.session_state[run_list.WANTED] = "overview"
+
+
+def phone_menu(pages: Sequence[StreamlitPage]) -> None:
+    """The pages as a row that is scrolled sideways; only a narrow window shows it."""
+    with st.container(key="phone_menu", horizontal=True):
+        for page in pages:
+            st.page_link(page)

@@ -55,6 +55,7 @@ def _show(path: Path) -> None:
     _call(f"{page.title} · {NAME}")
     item = next(item for item, one in pages.items() if one is page)
     frame.running_chip(current)
+    frame.phone_menu(list(pages.values()))
     if item.has_run_list:
         frame.beside(current)
     _tell()

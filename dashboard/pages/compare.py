@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, metrics
-from dashboard.palette import token, verdict
+from dashboard import charts, comparison, metrics
+from dashboard.comparison import Comparison
+from dashboard.palette import token
 from dashboard.queries import records
-from dashboard.widgets import html
+from dashboard.widgets import grid, html
 from dashboard.widgets.run_choice import ask_for_runs
-from tracker.text import MISSING, number, numbers
+from tracker.text import MISSING, number, plural
 
 if TYPE_CHECKING:
     from dashboard.view import View
@@ -23,42 +25,76 @@ CHOICES, NUMBERS, PATHS = range(3)
 LONG_TEXT = 20
 LONGEST_TEXT = 60
 MIN_RUNS = 2
-ROWS_WITHOUT_SCROLL = 24
 MIN_TREND = 3
 LOG_FROM = 30
 
 
 def show(view: View) -> None:
-    """Differences, results against a baseline, parallel coordinates, one against another."""
-    st.title("Compare")
+    """One grid against a baseline, parallel coordinates, one parameter against one metric."""
     if len(view.runs) < MIN_RUNS:
+        st.title("Compare")
         sentence = "Choose two runs or more in the run list to compare them."
         ask_for_runs(view, "balance", sentence, MIN_RUNS)
         return
+    found, is_turned = _controls(view)
+    _grid(view, found, is_turned=is_turned)
     params = _table(records.params_of(view.source, view.run_ids), view)
     latest = _table(records.latest_of(view.source, view.run_ids), view)
-    baseline = _choose_baseline(view)
-    html.legend(list(zip(view.runs["label"], view.runs["color"], strict=True)))
-    _differences(params, view, baseline)
-    _results(latest, view, baseline)
     _relations(params, latest, view)
 
 
-def _choose_baseline(view: View) -> str:
-    """The run that the others are compared with: the run list's, else the first."""
-    options = list(view.run_ids)
+def _controls(view: View) -> tuple[Comparison, bool]:
+    """Title, filter of rows, baseline; whether the entries are rows."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Compare", width="content")
+        count = len(comparison.entries(view))
+        st.caption(f"{count} of {plural(len(view.runs), 'run')}", width="content")
+        st.space("stretch")
+        names = st.text_input(
+            "Filter rows",
+            key="names",
+            bind="query-params",
+            placeholder="Filter metrics and parameters",
+            label_visibility="collapsed",
+            icon=":material/filter_list:",
+            width=240,
+        )
+        is_turned = st.toggle("Runs as rows", key="turned", bind="query-params")
+        _choose_baseline(view)
+    found = Comparison(view, names or "")
+    return found, bool(is_turned) or not comparison.columns_fit(found.entries)
+
+
+def _choose_baseline(view: View) -> None:
+    """The entry that the others are compared with; the first where none was chosen."""
+    found = {entry.run_ids[0]: entry.label for entry in comparison.entries(view)}
     key = "baseline_chosen"
-    state = view.state
-    st.session_state[key] = state.baseline if state.baseline in options else options[0]
+    st.session_state[key] = next(iter(found))
 
     def take() -> None:
-        state.baseline = str(st.session_state[key])
+        view.state.baseline = str(st.session_state[key])
 
-    labels = view.labels
     st.selectbox(
-        "Baseline", options, format_func=labels.__getitem__, key=key, on_change=take, width=360
+        "Baseline",
+        list(found),
+        format_func=lambda run_id: f"Baseline: {found[run_id]}",
+        key=key,
+        on_change=take,
+        label_visibility="collapsed",
+        width=230,
     )
-    return str(st.session_state[key])
+
+
+def _grid(view: View, found: Comparison, *, is_turned: bool) -> None:
+    columns, rows = found.by_row() if is_turned else found.by_column()
+    if not found.metrics and not found.differing and not found.agreeing:
+        st.caption("No metric or parameter has this name, or the shown runs recorded none.")
+        return
+    name = "turned" if is_turned else "plain"
+    # Another baseline or other runs begin the grid anew: it keeps its own order otherwise.
+    turn = hash((view.run_ids, view.state.baseline, tuple(row.key for row in rows)))
+    lead = "Run" if is_turned else "Metric or parameter"
+    grid.show(columns, rows, f"grid-{name}-{turn}", lead=lead, height="75dvh")
 
 
 def _table(long: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -68,81 +104,8 @@ def _table(long: pd.DataFrame, view: View) -> pd.DataFrame:
     ).reindex(columns=list(view.run_ids))
 
 
-def _differences(params: pd.DataFrame, view: View, baseline: str) -> None:
-    texts = params.astype("object").where(params.notna(), MISSING)
-    differs = _differing(texts)
-    st.subheader("What differs")
-    if differs.any():
-        _show_table(texts[differs], view, baseline)
-    else:
-        st.caption("All parameters of the selected runs are equal.")
-    same = texts[~differs]
-    if not same.empty:
-        with st.expander(f"The same in every run ({len(same)})"):
-            first = same.iloc[:, [0]].reset_index()
-            first.columns = ["Parameter", "Value"]
-            st.dataframe(first, hide_index=True, placeholder=MISSING)
-
-
 def _differing(texts: pd.DataFrame) -> pd.Series[bool]:
     return texts.ne(texts.iloc[:, 0], axis=0).any(axis=1)
-
-
-def _results(latest: pd.DataFrame, view: View, baseline: str) -> None:
-    st.subheader("Results")
-    if latest.empty:
-        st.caption("The selected runs have logged no metric.")
-        return
-    order = metrics.ranked(latest.index)
-    latest = latest.loc[order]
-    texts = pd.DataFrame.from_dict(
-        {key: _with_deltas(row, baseline) for key, row in _rows(latest).items()},
-        orient="index",
-        columns=latest.columns,
-    )
-    _show_table(texts, view, baseline, _tints(latest, baseline))
-
-
-def _tints(latest: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """CSS for each result: green where it beats the baseline, red where it falls behind."""
-    signs = pd.Series({"more": 1.0, "less": -1.0, "": 0.0})
-    direction = pd.Series([signs[metrics.better(key)] for key in latest.index], latest.index)
-    gain = latest.sub(latest[baseline], axis=0).mul(direction, axis=0)
-    better, worse = f"color: {verdict(good=True)}", f"color: {verdict(good=False)}"
-    tints = pd.DataFrame("", index=latest.index, columns=latest.columns)
-    return tints.mask(gain > 0, better).mask(gain < 0, worse)
-
-
-def _with_deltas(row: pd.Series[float], baseline: str) -> list[str]:
-    """A metric of each run with its difference from the baseline's, all with as many decimals."""
-    base = row[baseline]
-    write = numbers(row.dropna())
-    texts = []
-    for run_id, value in row.items():
-        text = MISSING if pd.isna(value) else write(value)
-        if run_id != baseline and pd.notna(value) and pd.notna(base) and value != base:
-            size = abs(value - base)
-            shown = number(size) if write(size) == write(0.0) else write(size)
-            text += f"  ({'+' if value > base else '-'}{shown})"
-        texts.append(text)
-    return texts
-
-
-def _show_table(
-    texts: pd.DataFrame, view: View, baseline: str, tints: pd.DataFrame | None = None
-) -> None:
-    """One column a run, the baseline's first."""
-    order = [baseline, *(run_id for run_id in texts.columns if run_id != baseline)]
-    shown: Any = texts[order].rename_axis(None, axis=1).reset_index(names=" ")
-    rows = len(shown)
-    if tints is not None:
-        css = tints[order].reset_index(names=" ").assign(**{" ": ""})
-        shown = shown.style.apply(lambda _: css, axis=None)
-    config: dict[str, Any] = {" ": st.column_config.TextColumn(pinned=True)}
-    titles = view.labels | {baseline: f"{view.labels[baseline]} (baseline)"}
-    config |= {run_id: st.column_config.TextColumn(text) for run_id, text in titles.items()}
-    height: Any = "content" if rows <= ROWS_WITHOUT_SCROLL else 640
-    st.dataframe(shown, hide_index=True, placeholder=MISSING, column_config=config, height=height)
 
 
 def _relations(params: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
@@ -231,6 +194,8 @@ def _positions(row: pd.Series[Any]) -> pd.Series[float]:
     places = pd.to_numeric(present, errors="coerce").astype("float64")
     if places.isna().any():
         places = present.astype("str").rank(method="dense")
+    if places.min() > 0 and places.max() / places.min() > LOG_FROM:
+        places = places.map(math.log10)
     spread = places.max() - places.min()
     scaled = (places - places.min()) / spread if spread > 0 else places * 0 + 0.5
     return scaled.reindex(row.index)

@@ -37,3 +37,18 @@ def test_a_page_has_one_heading_of_the_first_level(server, visit, page):
     visitor = visit(server).open(page)
     assert visitor.page.locator("h1").count() == 1
     visitor.check()
+
+
+def test_on_a_phone_the_pages_are_a_row_and_the_run_list_a_sheet(server, visit):
+    visitor = visit(server, width=390, touch=True).open()
+    visitor.page.get_by_role("link", name="Curves", exact=True).last.click()
+    visitor.page.wait_for_url("**/curves**")
+    visitor.settle()
+    visitor.page.get_by_test_id("stExpandSidebarButton").click()
+    row = visitor.page.locator(".row").filter(has_text="small_hidden")
+    row.wait_for()
+    assert row.bounding_box()["height"] >= 40
+    assert row.locator(".dot").bounding_box()["height"] >= 40
+    row.locator(".dot").click()
+    visitor.page.wait_for_url("**runs=**")
+    visitor.check()

@@ -8,6 +8,11 @@ from itertools import pairwise
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import comparison, view
+from dashboard.comparison import Comparison
+from dashboard.source import open_source
+from dashboard.view_state import ViewState
+
 PATHS = [f"/data/project/checkpoints/2025-11-2{n}/resnet50/epoch=12-step=400{n}" for n in range(3)]
 
 
@@ -49,31 +54,92 @@ def page(study_of_three):
     return AppTest.from_function(configurations_page, default_timeout=30, args=args)
 
 
-def titles(table):
-    return {key: column.get("label") for key, column in json.loads(table.proto.columns).items()}
+def compared(path, run_ids, **state):
+    """The grid of the shown runs: heads, and rows by name."""
+    found = view.build(open_source(path), ViewState(shown=list(run_ids), **state))
+    return Comparison(found)
 
 
-def test_the_baseline_stands_first_and_is_named_as_such(page, study_of_three):
-    run_ids = study_of_three[1]
-    page.query_params["baseline"] = run_ids[1]
-    shown = page.run()
-    for table in (shown.dataframe[0], shown.dataframe[1]):
-        assert list(table.value.columns[1:]) == [run_ids[1], run_ids[0], run_ids[2]]
-        assert titles(table)[run_ids[1]].endswith("(baseline)")
-        assert not titles(table)[run_ids[0]].endswith("(baseline)")
+def texts(cells):
+    return [None if cell is None else (cell.text, cell.delta, cell.verdict) for cell in cells]
 
 
-def test_all_differences_of_a_metric_have_as_many_decimals(page):
-    texts = page.run().dataframe[1].value.iloc[0, 1:]
-    assert list(texts) == ["1.0000", "1.0034  (+0.0034)", "0.8116  (-0.1884)"]
+def test_the_baseline_stands_first_and_is_named_as_such(study_of_three):
+    path, run_ids = study_of_three
+    columns, _ = compared(path, run_ids, baseline=run_ids[1]).by_column()
+    assert columns[0].title == "run 1"
+    assert [column.note for column in columns] == ["1 run · baseline", "1 run", "1 run"]
+    assert [column.is_tinted for column in columns] == [True, False, False]
 
 
-def test_a_difference_that_its_decimals_would_hide_is_written_with_an_exponent():
-    import pandas as pd
+def test_all_differences_of_a_metric_have_as_many_decimals_and_say_what_is_better(study_of_three):
+    path, run_ids = study_of_three
+    cells = compared(path, run_ids, baseline=run_ids[0], group="none").result_cells("val_loss")
+    assert sorted(texts(cells)) == [
+        ("0.8116", "▼ 0.1884", "good"),
+        ("1.0000", "", ""),
+        ("1.0034", "△ 0.0034", "bad"),
+    ]
+    assert [cell.emphasis for cell in cells if cell.text == "0.8116"] == ["best"]
 
-    from dashboard.pages.compare import _with_deltas
 
-    assert _with_deltas(pd.Series({"a": 0.5, "b": 0.50001}), "a")[1] == "0.5000  (+1e-05)"
+def test_a_difference_that_its_decimals_would_hide_is_written_with_an_exponent(written, study):
+    path, connection = written
+    run_ids = [study.add_run(connection, name) for name in "ab"]
+    for run_id, value in zip(run_ids, (0.5, 0.50001), strict=True):
+        study.add_metric(connection, run_id, "acc", [value])
+    cells = compared(path, run_ids, baseline=run_ids[0]).result_cells("acc")
+    assert texts(cells)[1] == ("0.5000", "▲ 1e-05", "good")
+
+
+def test_a_group_is_one_column_with_mean_and_deviation(written, study):
+    path, connection = written
+    run_ids = []
+    for lr, accuracies in (("0.1", (0.90, 0.92)), ("0.2", (0.5,))):
+        for seed, accuracy in enumerate(accuracies):
+            run_id = study.add_run(connection, f"lr {lr}")
+            study.add_param(connection, run_id, "lr", lr)
+            study.add_param(connection, run_id, "seed", seed)
+            study.add_metric(connection, run_id, "acc", [accuracy])
+            run_ids.append(run_id)
+    found = compared(path, run_ids, baseline=run_ids[2])
+    columns, rows = found.by_column()
+    assert [(c.title, c.note, c.is_square) for c in columns] == [
+        ("lr 0.2", "1 run · baseline", False),
+        ("lr 0.1", "mean of 2 runs", True),
+    ]
+    acc = next(row for row in rows if row.name == "acc").cells[1]
+    assert (acc.text, acc.small, acc.delta) == ("0.9100", "± 0.0141", "▲ 0.4100")
+
+
+def test_parameters_that_differ_stand_out_and_equal_ones_are_folded(study_of_three):
+    path, run_ids = study_of_three
+    _, rows = compared(path, run_ids, baseline=run_ids[0], group="none").by_column()
+    by_name = {row.name: row for row in rows}
+    assert [cell.emphasis for cell in by_name["model"].cells] in (
+        ["", "muted", "strong"],
+        ["", "strong", "muted"],
+    )
+    assert by_name["model"].parent == "differ"
+
+
+def test_more_than_eight_runs_are_rows_with_bars_the_baseline_pinned(written, study):
+    path, connection = written
+    run_ids = [study.add_run(connection, f"run {number}") for number in range(9)]
+    for number, run_id in enumerate(run_ids):
+        study.add_metric(connection, run_id, "acc", [number / 8])
+    found = compared(path, run_ids, baseline=run_ids[4])
+    assert not comparison.columns_fit(found.entries)
+    _, rows = found.by_row()
+    assert [row.is_pinned for row in rows] == [True, *[False] * 8]
+    assert {row.name: row.cells[0].bar for row in rows}["run 8"] == 1.0
+    assert {row.name: row.cells[0].bar for row in rows}["run 0"] == 0.0
+
+
+def test_a_filter_leaves_the_rows_that_hold_its_words(study_of_three):
+    path, run_ids = study_of_three
+    found = Comparison(view.build(open_source(path), ViewState(shown=list(run_ids))), "A size")
+    assert (found.metrics, found.differing) == ([], ["a_size"])
 
 
 def test_the_page_opens_on_a_parameter_that_is_a_number(page):

@@ -67,9 +67,9 @@ class Head extends Rows {
       const sorted = column.key === sort;
       const arrow = sorted && icon(descending ? 'arrow_downward' : 'arrow_upward');
       const tinted = column.tinted ? 'tinted' : '';
-      const dot = column.color && h('span', { class: `dot all ${column.square ? 'square' : ''}` },
-        h('i'));
-      if (dot) dot.style.setProperty('--color', column.color);
+      const dot = column.color
+        ? h('span', { class: `dot all ${column.square ? 'square' : ''}` }, h('i')) : null;
+      dot?.style.setProperty('--color', column.color);
       return h('span', { class: `cell ${column.kind} ${tinted}`, role: 'columnheader',
         'aria-sort': sorted ? (descending ? 'descending' : 'ascending') : null }, dot,
       column.sortable

@@ -78,7 +78,7 @@ class Rows {
       const titled = Math.max(width(column.title) + 18, width(column.note ?? '') * 0.9);
       return Math.max(Math.ceil(Math.max(body, Math.min(titled, 150))) + 20, column.width ?? 0);
     });
-    const lead = (row) => width(row.name) + width(`${row.count ?? ''} ${row.note ?? ''}`) * 0.9
+    const lead = (row) => width(row.name) + width(row.section ? '' : `${row.count ?? ''} ${row.note ?? ''}`) * 0.9
       + 18 * (row.level - 1);
     const names = this.data.rows.slice(0, 300).map(lead);
     const room = this.data.mode === 'grid' ? 44 : 104;
