@@ -38,6 +38,7 @@ MENU = (
     Item("Evaluate", "evaluate"),
     Item("Data", "data"),
     Item("Run", "run"),
+    Item("Sweeps", "sweeps", has_run_list=False),
     Item("Models", "models", has_run_list=False),
     Item("SQL", "sql", has_run_list=False),
 )

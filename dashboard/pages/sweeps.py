@@ -1,0 +1,222 @@
+"""Sweeps: start a search, watch it, stop it, go on with it."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import editing, sweep_charts, sweep_process, watch
+from dashboard.queries import sweeps
+from dashboard.widgets import grid, html, new_sweep
+from dashboard.widgets.grid import Cell, Column, Row
+from tracker.text import MISSING, duration, number, plural
+
+if TYPE_CHECKING:
+    from dashboard.queries.sweeps import Sweep, Trials
+    from dashboard.view import View
+    from tracker.sweep import TrialRecord
+
+NONE_YET = (
+    "No sweep yet. A sweep tries parameters, each trial in a run of its own, and keeps the best."
+)
+
+
+def show(view: View) -> None:
+    """The chosen sweep with its charts and trials, and the form for a new one."""
+    st.title("Sweeps")
+    found = sweeps.sweeps(view.source)
+    if found:
+        sweep = _chosen(found)
+        _sweep(view, sweep, sweeps.trials(view.source, sweep.run_id))
+    else:
+        html.empty("tune", NONE_YET, "python -m training.sweep")
+    is_running = any(sweep.status == "RUNNING" for sweep in found)
+    new_sweep.show(Path(view.source.path), {sweep.name for sweep in found}, is_running=is_running)
+    if is_running or new_sweep.is_starting():
+        watch.follow(view)
+
+
+def _chosen(found: list[Sweep]) -> Sweep:
+    names = {sweep.run_id: sweep.name for sweep in found}
+    chosen = st.selectbox(
+        "Sweep",
+        list(names),
+        format_func=names.__getitem__,
+        key="sweep",
+        bind="query-params",
+        width=320,
+    )
+    return next((sweep for sweep in found if sweep.run_id == chosen), found[0])
+
+
+def _sweep(view: View, sweep: Sweep, trials: Trials) -> None:
+    _head(view, sweep)
+    _strip(view, sweep, trials)
+    left, middle, right = st.columns([5, 3, 4], vertical_alignment="top")
+    with left:
+        sweep_charts.history(sweep, trials)
+    with middle:
+        sweep_charts.importance(sweep, trials)
+    with right:
+        _space(sweep)
+    sweep_charts.parallel(sweep, trials)
+    left, right = st.columns(2)
+    with left:
+        sweep_charts.course(sweep, trials)
+    with right:
+        sweep_charts.slices(sweep, trials)
+    _trials(view, sweep, trials)
+
+
+def _head(view: View, sweep: Sweep) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(html.status_pill(sweep.status), width="content")
+        sentence = f"{sweep.direction} {html.code_span(sweep.metric)} with {sweep.sampler}"
+        st.caption(sentence, width="content")
+        st.space("stretch")
+        if sweep.status == "RUNNING":
+            if st.button("Stop", icon=":material/stop:", key="stop"):
+                editing.attempt(partial(sweep_process.stop, sweep), "Ending the running trials")
+        elif _can_resume(view, sweep):
+            _resume(view, sweep)
+    if sweep.status in {"FAILED", "KILLED"}:
+        told = "was stopped" if sweep.status == "KILLED" else "was interrupted"
+        reason = f": {html.code_span(sweep.note)}" if sweep.note else "."
+        st.warning(f"This sweep {told}{reason} Its trials are kept.", icon=":material/pause:")
+
+
+def _can_resume(view: View, sweep: Sweep) -> bool:
+    known = sweep_process.config_file(Path(view.source.path)) is not None
+    return known and sweep.status in {"FAILED", "KILLED"} and sweep_process.is_allowed()
+
+
+def _resume(view: View, sweep: Sweep) -> None:
+    if st.button("Go on", type="primary", icon=":material/play_arrow:", key="resume"):
+        path = Path(view.source.path)
+        config = sweep_process.config_file(path)
+        if config is not None:
+            words = sweep_process.resume_command(config, path, sweep)
+            editing.attempt(partial(sweep_process.start, words, sweep.name), "Going on")
+            new_sweep.remember(sweep.name)
+            st.rerun()
+
+
+def _strip(view: View, sweep: Sweep, trials: Trials) -> None:
+    best = trials.best
+    left = _seconds_left(view, sweep, trials)
+    with st.container(border=True):
+        st.progress(
+            min(trials.done / sweep.wanted, 1.0) if sweep.wanted else 0.0,
+            f"{trials.done} of {sweep.wanted} trials"
+            + (f", about {duration(left)} left" if left is not None else ""),
+        )
+        html.facts(
+            [
+                ("Best so far", f"{best.value:.4f}" if best and best.value else MISSING),
+                ("Trial", str(best.number) if best else MISSING),
+                ("Its parameters", _params(best) if best else MISSING),
+                ("Running", str(trials.running)),
+                ("Failed", str(trials.failed)),
+                ("Last improvement", _since(trials)),
+            ]
+        )
+
+
+def _params(trial: TrialRecord) -> str:
+    return " · ".join(f"{key} {_value(value)}" for key, value in trial.params.items())
+
+
+def _value(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _since(trials: Trials) -> str:
+    if trials.best is None:
+        return MISSING
+    return f"{plural(len(trials.records) - 1 - trials.best.number, 'trial')} ago"
+
+
+def _seconds_left(view: View, sweep: Sweep, trials: Trials) -> float | None:
+    """By the pace so far; None unless it runs and something is done."""
+    if sweep.status != "RUNNING" or not trials.done or sweep.wanted <= trials.done:
+        return None
+    passed = (view.now_ms - sweep.started_ms) / 1000
+    return passed / trials.done * (sweep.wanted - trials.done)
+
+
+def _space(sweep: Sweep) -> None:
+    with st.container(border=True, height="stretch"):
+        st.markdown("**Space** :gray[stays the same for the whole sweep]")
+        html.facts([(key, _range(spec)) for key, spec in sweep.space.items()])
+
+
+def _range(spec: object) -> str:
+    if not isinstance(spec, dict):
+        return str(spec)
+    if "choices" in spec:
+        return ", ".join(map(str, spec["choices"]))
+    kind = " (log)" if spec.get("log") else ""
+    return f"{_value(spec.get('low'))} to {_value(spec.get('high'))}{kind}"
+
+
+def _trials(view: View, sweep: Sweep, trials: Trials) -> None:
+    st.subheader("Trials")
+    keys = list(sweep.space)
+    columns = [Column(sweep.metric), Column("State", kind="text")]
+    columns += [Column(key, kind="text") for key in keys]
+    columns.append(Column("Duration"))
+    grid.show(
+        columns,
+        [_row(view, trial, keys, trials.best) for trial in reversed(trials.records)],
+        "trials",
+        lead="Trial",
+        height="50dvh",
+        actions=[("again", "replay", "Command to run it again")],
+        on_action=_ask_again,
+    )
+    if (asked := st.session_state.get("again")) is not None:
+        trial = next((t for t in trials.records if str(t.number) == asked), None)
+        if trial is not None and sweep.configuration:
+            st.caption(f"Trial {trial.number} again:")
+            st.code(_again(sweep, trial), language="bash", wrap_lines=True)
+
+
+def _ask_again(action: str, key: str) -> None:
+    del action
+    st.session_state["again"] = key
+
+
+def _again(sweep: Sweep, trial: TrialRecord) -> str:
+    prefix = f"model_configs.{sweep.configuration}."
+    words = ["python", "-m", "training", "--only", sweep.configuration]
+    for key, value in trial.params.items():
+        words += ["--set", f"{prefix}{key}={value}"]
+    return shlex.join(words)
+
+
+def _row(view: View, trial: TrialRecord, keys: list[str], best: TrialRecord | None) -> Row:
+    value = trial.value
+    if value is None and trial.intermediate_values:
+        value = trial.intermediate_values[max(trial.intermediate_values)]
+    is_best = best is not None and trial.number == best.number
+    end = trial.end_time or view.now_ms
+    seconds = max(0, end - trial.start_time) / 1000
+    cells: list[Cell | None] = [
+        Cell(f"{value:.4f}", value, emphasis="best" if is_best else "")
+        if value is not None
+        else None,
+        Cell(trial.state.capitalize(), title=trial.error or trial.state),
+        *(Cell(_value(trial.params[key])) if key in trial.params else None for key in keys),
+        Cell(duration(seconds), seconds),
+    ]
+    return Row(
+        str(trial.number),
+        str(trial.number),
+        cells,
+        run_id=trial.run_id,
+        status={"RUNNING": "RUNNING", "FAILED": "FAILED", "DIED": "FAILED"}.get(trial.state, ""),
+    )

@@ -1,0 +1,237 @@
+"""Charts of a sweep: history, importance, parallel coordinates, courses, one parameter's slice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.palette import token
+
+if TYPE_CHECKING:
+    from dashboard.queries.sweeps import Sweep, Trials
+    from tracker.sweep import TrialRecord
+
+HEIGHT = 230
+MOST_PARAMETERS = 8
+STATES = ("Complete", "Running", "Pruned", "Failed")
+
+
+def history(sweep: Sweep, trials: Trials) -> None:
+    """Each trial a dot, the line the best so far; pruned and failed ones in their own colors."""
+    rows, best = [], None
+    for trial in trials.records:
+        value = _value(trial)
+        if value is None:
+            continue
+        if trial.is_complete and (best is None or _is_better(sweep, value, best)):
+            best = value
+        rows.append({"trial": trial.number, "value": value, "best": best, "state": _state(trial)})
+    with _card("History", "each trial a dot, the line is the best so far"):
+        if not rows:
+            st.caption("No trial has logged a value yet.")
+            return
+        table = pd.DataFrame(rows)
+        end = max(sweep.wanted - 1, int(table["trial"].max()), 1)
+        x = alt.X("trial:Q", scale=alt.Scale(domain=[0, end], nice=False), title="trial")
+        y = alt.Scale(zero=False, domain=_clip(table["value"]), clamp=True)
+        dots = (
+            alt.Chart(table)
+            .mark_circle(size=45, opacity=0.85)
+            .encode(
+                x=x,
+                y=alt.Y("value:Q", scale=y, title=sweep.metric),
+                color=_state_color(),
+                tooltip=["trial:Q", alt.Tooltip("value:Q", format=".4f"), "state:N"],
+            )
+        )
+        line = (
+            alt.Chart(table.dropna(subset=["best"]))
+            .mark_line(interpolate="step-after", color=token("fill"), strokeWidth=2)
+            .encode(x=x, y=alt.Y("best:Q", scale=y, title=sweep.metric))
+        )
+        st.altair_chart(line + dots, key="sweep_history", height=HEIGHT)
+
+
+def importance(sweep: Sweep, trials: Trials) -> None:
+    """How much of the objective's variance each parameter explains."""
+    with _card(f"Importance for {sweep.metric}", "PED-ANOVA"):
+        if not trials.importance:
+            st.caption("Known after some complete trials.")
+            return
+        table = pd.DataFrame(
+            {"parameter": list(trials.importance), "share": list(trials.importance.values())}
+        )
+        chart = (
+            alt.Chart(table)
+            .mark_bar(color=token("fill"), height=12)
+            .encode(
+                x=alt.X("share:Q", axis=alt.Axis(format=".0%", tickCount=4), title=None),
+                y=alt.Y("parameter:N", sort=None, title=None, axis=alt.Axis(labelLimit=110)),
+                tooltip=["parameter:N", alt.Tooltip("share:Q", format=".1%")],
+            )
+        )
+        st.altair_chart(chart, key="sweep_importance", height=HEIGHT)
+
+
+def parallel(sweep: Sweep, trials: Trials) -> None:
+    """Parallel coordinates, colored by the objective; the best quarter in front."""
+    keys = list(sweep.space)[:MOST_PARAMETERS]
+    complete = [trial for trial in trials.records if trial.is_complete]
+    with _card("Parallel coordinates", "colored by the objective, the best quarter in front"):
+        if len(complete) < 2:  # noqa: PLR2004
+            st.caption("Drawn from two complete trials on.")
+            return
+        table = _long(sweep, complete, [*keys, sweep.metric])
+        titles = [*keys, sweep.metric]
+        x = alt.X("axis:N", sort=titles, title=None, axis=alt.Axis(labelAngle=0, orient="top"))
+        base = alt.Chart(table).encode(
+            x=x,
+            y=alt.Y("position:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
+            detail="trial:N",
+            tooltip=["trial:N", "axis:N", "text:N"],
+        )
+        color = alt.Color(
+            "score:Q",
+            scale=alt.Scale(range=[token("line"), token("fill")]),
+            legend=None,
+        )
+        back = base.transform_filter("datum.score < 0.75").mark_line(strokeWidth=1, opacity=0.35)
+        front = base.transform_filter("datum.score >= 0.75").mark_line(strokeWidth=2)
+        st.altair_chart(
+            back.encode(color=color) + front.encode(color=color), key="sweep_parallel", height=260
+        )
+
+
+def course(sweep: Sweep, trials: Trials) -> None:
+    """What each trial reported as it went on."""
+    rows = [
+        {"trial": trial.number, "step": step, "value": value, "state": _state(trial)}
+        for trial in trials.records
+        for step, value in trial.intermediate_values.items()
+    ]
+    with _card("Intermediate values", "each trial a line"):
+        if not rows:
+            st.caption("No trial has reported yet.")
+            return
+        table = pd.DataFrame(rows)
+        scale = alt.Scale(zero=False, domain=_clip(table["value"]), clamp=True)
+        chart = (
+            alt.Chart(table)
+            .mark_line(opacity=0.55, strokeWidth=1.2)
+            .encode(
+                x=alt.X("step:Q", title="step", axis=alt.Axis(tickMinStep=1)),
+                y=alt.Y("value:Q", scale=scale, title=sweep.metric),
+                detail="trial:N",
+                color=_state_color(),
+                tooltip=["trial:N", "step:Q", alt.Tooltip("value:Q", format=".4f"), "state:N"],
+            )
+        )
+        st.altair_chart(chart, key="sweep_course", height=HEIGHT)
+
+
+def slices(sweep: Sweep, trials: Trials) -> None:
+    """One parameter against the objective."""
+    with _card("Slice", "one parameter against the objective"):
+        ordered = [key for key in trials.importance if key in sweep.space] or list(sweep.space)
+        key = st.selectbox("Parameter", ordered, key="slice", label_visibility="collapsed")
+        rows = [
+            {"x": trial.params[key], "value": _value(trial), "state": _state(trial)}
+            for trial in trials.records
+            if key in trial.params and _value(trial) is not None
+        ]
+        if not rows or key is None:
+            st.caption("No trial has logged a value yet.")
+            return
+        table = pd.DataFrame(rows)
+        spec: Any = sweep.space[key]
+        is_range = "low" in spec
+        kind = "log" if spec.get("log") else "linear"
+        x = (
+            alt.X("x:Q", title=key, scale=alt.Scale(type=kind, nice=False, padding=10))  # type: ignore[arg-type]
+            if is_range
+            else alt.X("x:N", title=key)
+        )
+        scale = alt.Scale(zero=False, domain=_clip(table["value"]), clamp=True)
+        chart = (
+            alt.Chart(table)
+            .mark_circle(size=45, opacity=0.8)
+            .encode(x=x, y=alt.Y("value:Q", scale=scale, title=sweep.metric), color=_state_color())
+        )
+        st.altair_chart(chart, key="sweep_slice", height=HEIGHT - 50)
+
+
+def _long(sweep: Sweep, complete: list[TrialRecord], axes: list[str]) -> pd.DataFrame:
+    """One row a trial and axis, positions in [0, 1]; a missing parameter has none."""
+    values = pd.DataFrame(
+        [{**trial.params, sweep.metric: trial.value, "trial": trial.number} for trial in complete]
+    )
+    score = values[sweep.metric].rank(pct=True)
+    if sweep.direction == "minimize":
+        score = 1 - score
+    parts = []
+    for axis in axes:
+        if axis not in values:
+            continue
+        column = values[axis]
+        part = pd.DataFrame({"trial": values["trial"], "axis": axis, "score": score})
+        part["text"] = column.map(
+            lambda value: f"{value:.4g}" if isinstance(value, float) else str(value)
+        )
+        part["position"] = _positions(column, sweep.space.get(axis))
+        parts.append(part.dropna(subset=["position"]))
+    return pd.concat(parts)
+
+
+def _positions(column: pd.Series[Any], spec: Any) -> pd.Series[Any]:
+    if isinstance(spec, dict) and "choices" in spec:
+        order = {str(value): place for place, value in enumerate(spec["choices"])}
+        placed = column.map(lambda value: order.get(str(value)))
+        return placed / max(len(order) - 1, 1)
+    numbers = pd.to_numeric(column, errors="coerce")
+    if isinstance(spec, dict) and spec.get("log"):
+        numbers = np.log(numbers)
+    spread = numbers.max() - numbers.min()
+    return (numbers - numbers.min()) / spread if spread else numbers * 0 + 0.5
+
+
+def _clip(values: pd.Series[float]) -> list[float]:
+    """The axis without the worst tenth, which would flatten the others."""
+    numbers = sorted(float(value) for value in values)
+    low, high = numbers[len(numbers) // 10], numbers[-1 - len(numbers) // 10]
+    margin = (high - low) or abs(high) * 0.01 or 1.0
+    return [
+        max(numbers[0], low - margin) - 0.02 * margin,
+        min(numbers[-1], high + margin) + 0.02 * margin,
+    ]
+
+
+def _value(trial: TrialRecord) -> float | None:
+    if trial.value is not None or not trial.intermediate_values:
+        return trial.value
+    return trial.intermediate_values[max(trial.intermediate_values)]
+
+
+def _is_better(sweep: Sweep, value: float, best: float) -> bool:
+    return value > best if sweep.direction == "maximize" else value < best
+
+
+def _state(trial: TrialRecord) -> str:
+    if trial.state in {"FAILED", "DIED"}:
+        return "Failed"
+    return {"PRUNED": "Pruned", "COMPLETE": "Complete"}.get(trial.state, "Running")
+
+
+def _state_color() -> alt.Color:
+    colors = [token("fill"), token("running"), token("text-3"), token("bad")]
+    scale = alt.Scale(domain=list(STATES), range=colors)
+    return alt.Color("state:N", scale=scale, legend=alt.Legend(title=None, orient="bottom"))
+
+
+def _card(title: str, note: str) -> Any:
+    card = st.container(border=True, height="stretch")
+    card.markdown(f"**{title}** :gray[{note}]")
+    return card

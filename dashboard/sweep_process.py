@@ -1,0 +1,159 @@
+"""The process of a sweep: started from the page, it goes on without it, and is stopped by a signal.
+
+The page finds a sweep again by its run, which is RUNNING as long as the process lives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tracker.exceptions import InvalidStateError, InvalidValueError
+
+if TYPE_CHECKING:
+    from dashboard.queries.sweeps import Sweep
+
+ALLOW_VARIABLE = "DASHBOARD_ALLOW_JOBS"
+LOCAL = {"localhost", "127.0.0.1", "::1"}
+LAST_BYTES = 4_000
+MODULE = "training.sweep"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for.
+
+    Args:
+        name: Of a new sweep.
+        configuration: What is varied.
+        trials: How many complete or pruned ones.
+        workers: How many processes.
+        space: The parameters, as the configuration file writes them; None for the file's own.
+    """
+
+    name: str
+    configuration: str
+    trials: int
+    workers: int
+    space: dict[str, Any] | None = None
+
+
+def config_file(database: Path) -> Path | None:
+    """The study's config.yaml: beside the database, else in the working directory."""
+    for folder in (database.parent, Path.cwd()):
+        if (folder / "config.yaml").is_file():
+            return folder / "config.yaml"
+    return None
+
+
+def is_allowed() -> bool:
+    """Whether this dashboard may start processes: on this machine only, unless told otherwise."""
+    if os.environ.get(ALLOW_VARIABLE) == "1":
+        return True
+    host = st.context.headers.get("Host", "")
+    name = host.rsplit(":", 1)[0].strip("[]") if not host.endswith("]") else host.strip("[]")
+    return name in LOCAL
+
+
+def command(config: Path, database: Path, order: Order) -> list[str]:
+    """The command line that starts a sweep."""
+    words = [sys.executable, "-m", MODULE, order.name, "--config", str(config)]
+    words += ["--configuration", order.configuration]
+    words += ["--trials", str(order.trials), "--workers", str(order.workers)]
+    if order.space is not None:
+        words += ["--set", f"sweep.space={json.dumps(order.space)}"]
+    return [*words, *_database(database)]
+
+
+def resume_command(config: Path, database: Path, sweep: Sweep) -> list[str]:
+    """The command line that goes on with a sweep."""
+    words = [sys.executable, "-m", MODULE, "--resume", sweep.name, "--config", str(config)]
+    if sweep.configuration:
+        words += ["--configuration", sweep.configuration]
+    words += ["--trials", str(sweep.wanted or 1), "--set", f"sweep.space={json.dumps(sweep.space)}"]
+    return [*words, *_database(database)]
+
+
+def start(words: list[str], name: str) -> None:
+    """Start the process; it survives the page, the browser, and the dashboard's server.
+
+    Raises:
+        InvalidValueError: The system cannot start it.
+    """
+    try:
+        with log_file(name).open("wb") as log:
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise InvalidValueError(f"The sweep cannot be started: {error.strerror}.") from error
+    _started()[name] = process
+
+
+def stop(sweep: Sweep) -> None:
+    """Ask the leading process to end: running trials become KILLED, and the sweep can be resumed.
+
+    Raises:
+        InvalidStateError: The process is not on this machine, or not that of a sweep.
+    """
+    if sweep.pid is None or sweep.host not in {"", platform.node()}:
+        place = sweep.host or "another machine"
+        raise InvalidStateError(f"The sweep {sweep.name!r} runs on {place}: stop it there.")
+    if not _is_sweep(sweep.pid):
+        raise InvalidStateError(f"The process of sweep {sweep.name!r} is gone.")
+    os.kill(sweep.pid, signal.SIGINT)
+
+
+def is_starting(name: str) -> bool:
+    """Whether a process of this name was started here and has not ended."""
+    process = _started().get(name)
+    return process is not None and process.poll() is None
+
+
+def last_output(name: str) -> str:
+    """The end of what the process printed; empty if it was not started here."""
+    try:
+        content = log_file(name).read_bytes()[-LAST_BYTES:]
+    except OSError:
+        return ""
+    return content.decode("utf-8", "replace")
+
+
+def log_file(name: str) -> Path:
+    """Where the process prints to."""
+    plain = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
+    return Path(tempfile.gettempdir(), f"ml-tracker-{os.getuid()}-{plain[:80]}.log")
+
+
+def _database(database: Path) -> list[str]:
+    return ["--set", f"tracking.database={database}"]
+
+
+def _is_sweep(pid: int) -> bool:
+    """Whether a process of this number leads a sweep, as far as the system tells."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()  # No /proc: the run's status has to do.
+    except OSError:
+        return False
+    return any(MODULE.encode() in word or b"training/sweep" in word for word in words)
+
+
+@st.cache_resource(show_spinner=False)
+def _started() -> dict[str, subprocess.Popen[bytes]]:
+    return {}
