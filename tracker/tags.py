@@ -47,6 +47,9 @@ TRACKER_SWEEP_SPACE: Final = "tracker.sweep.space"
 TRACKER_SWEEP_SETTINGS: Final = "tracker.sweep.settings"
 TRACKER_SWEEP_TRIALS: Final = "tracker.sweep.trials"
 TRACKER_SWEEP_BEST: Final = "tracker.sweep.best"
+# Who won by how much, in a sentence, and the command that trains the winner again.
+TRACKER_SWEEP_RESULT: Final = "tracker.sweep.result"
+TRACKER_SWEEP_RETRAIN: Final = "tracker.sweep.retrain"
 # Of a trial's run: its number, parameters as JSON, state, value, and whose parameters it retries.
 TRACKER_SWEEP_TRIAL: Final = "tracker.sweep.trial"
 TRACKER_SWEEP_PARAMS: Final = "tracker.sweep.params"

@@ -173,7 +173,7 @@ def resume_command(options: argparse.Namespace) -> str | None:
         tracker.get_client().artifacts(run.info.run_id).local_path(EFFECTIVE_CONFIG)
     except tracker.TrackerError:
         return None
-    return shlex.join([*_program(), "--resume", run.info.run_id, *_location_options(options)])
+    return shlex.join([*_program(), "--resume", run.info.run_id, *location_options(options)])
 
 
 def _program() -> list[str]:
@@ -185,14 +185,20 @@ def _program() -> list[str]:
     return [python, *launcher, "-m", "training"]
 
 
-def _location_options(options: argparse.Namespace) -> Iterator[str]:
-    """The options that say where things are."""
+def location_options(options: argparse.Namespace, *, every_set: bool = False) -> Iterator[str]:
+    """The options that say where things are.
+
+    Args:
+        options: The parsed command line.
+        every_set: All of `--set`, not only that of paths and the tracking.
+    """
     if str(options.config) != "config.yaml":
         yield from ("--config", str(options.config))
     if options.data_root:
         yield from ("--data-root", options.data_root)
     for override in options.overrides:
-        if override.partition("=")[0].split(".")[0].strip() in LOCATION_SECTIONS:
+        section = override.partition("=")[0].split(".")[0].strip()
+        if every_set or section in LOCATION_SECTIONS:
             yield from ("--set", override)
     if options.device != "auto":
         yield from ("--device", options.device)

@@ -90,6 +90,9 @@ ImageFile = Annotated[
 ]
 Option = bool | int | float | str | None
 MetricName = Literal["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
+BothMetricName = Literal["val_both_loss", "val_both_accuracy"]
+BOTH_METRICS = ("val_both_loss", "val_both_accuracy")
+"""Metrics of a sweep over the validation images, sharp and blurred, whatever is trained on."""
 
 
 class Section(BaseModel):
@@ -202,6 +205,31 @@ class ModelConfig(Section):
         return natural
 
 
+class SweepConfig(Section):
+    """What `python -m training.sweep` searches; see `training.sweep.definition`."""
+
+    configuration: Name = "default"
+    metric: Literal[MetricName, BothMetricName] = "val_accuracy"
+    direction: Annotated[Literal["minimize", "maximize"] | None, Field(validate_default=True)] = (
+        None
+    )
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    pruner: Literal["median", "none"] = "median"
+    seed: Seed | None = None
+    settings: dict[str, Any] = {}
+    space: dict[str, Any] = {}
+
+    @field_validator("direction")
+    @classmethod
+    def _matches_the_metric(cls, direction: str | None, info: ValidationInfo) -> str:
+        """The direction must match the metric, or the worst trial would win."""
+        metric = info.data.get("metric", "val_accuracy")
+        natural = "maximize" if metric.endswith("accuracy") else "minimize"
+        if direction not in {None, natural}:
+            raise ValueError(f"{metric} is to {natural}; leave the direction out")
+        return natural
+
+
 class Testing(Section):
     """How the test sets are evaluated."""
 
@@ -254,6 +282,7 @@ class Config(Section):
     data_prep: DataPrep = DataPrep()
     model_configs: Annotated[dict[Name, ModelConfig], Field(min_length=1)]
     testing: Testing = Testing()
+    sweep: SweepConfig = SweepConfig()
     tracking: Tracking = Tracking()
     promotion: Promotion = Promotion()
 

@@ -124,7 +124,8 @@ class Experiment:
         this_model = {"model_configs": {self.name: self.settings}}
         unused = {"model_configs": {self.name: set(unused_keys(self.settings))}}
         config = self.config.with_source(self.data.source).model_copy(update=this_model)
-        return yaml.safe_dump(config.model_dump(exclude=unused), sort_keys=False)
+        content = config.model_dump(exclude={**unused, "sweep": True})
+        return yaml.safe_dump(content, sort_keys=False)
 
 
 class Training:

@@ -84,6 +84,14 @@ class Trial:
         self.reported: dict[int, float] = {}
         """What was reported so far, by step."""
 
+    def is_best(self, value: float) -> bool:
+        """Whether a value is no worse than those of all trials that were complete at the start."""
+        study = self._asked.study
+        if not any(trial.state.name == "COMPLETE" for trial in study.trials):
+            return True
+        best = float(study.best_value)
+        return value <= best if study.direction.name == "MINIMIZE" else value >= best
+
     def report(self, value: float, step: int) -> None:
         """Log an intermediate value of the metric; end the trial if others were better.
 

@@ -1,0 +1,1 @@
+"""Hyperparameter search for the study's configurations: `python -m training.sweep`."""

@@ -1,0 +1,134 @@
+"""`python -m training.sweep`: search for better parameters of a configuration."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from training.command import (
+    add_study_options,
+    check_torch,
+    guarded,
+    leave,
+    load_study,
+    location_options,
+)
+from training.errors import TrainingError, UsageError
+from training.process import complain, interruptible, tolerant_stdout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from training.sweep.definition import SweepDefinition
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    with tolerant_stdout() as output:
+        options = build_parser().parse_args(arguments)
+        return output.exit_code(guarded(search, options, resume_command))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of `python -m training.sweep`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.sweep",
+        description="Search for better parameters of a configuration; the space is the section "
+        "`sweep` of the configuration file.",
+    )
+    add = parser.add_argument
+    add("name", nargs="?", metavar="NAME", help="name of a new sweep (default: a random one)")
+    add_study_options(parser)
+    add(
+        "--configuration",
+        metavar="NAME",
+        help="configuration to vary, instead of sweep.configuration",
+    )
+    add(
+        "--trials",
+        type=int,
+        default=30,
+        metavar="N",
+        help="complete or pruned trials (default: 30)",
+    )
+    add("--minutes", type=float, metavar="M", help="start no trial after M minutes")
+    add("--workers", type=int, default=2, metavar="N", help="processes that train (default: 2)")
+    add("--resume", metavar="NAME", help="go on with a sweep, by its name or run id")
+    add("--storage", metavar="URL", help="Optuna storage that several machines share")
+    return parser
+
+
+def search(options: argparse.Namespace) -> int:
+    """Search, test the winner, and print the result; the exit code."""
+    if options.resume and options.name:
+        raise UsageError("NAME starts a new sweep and --resume goes on with one; leave out one")
+    config = load_study(options)
+    check_torch()
+    # These take seconds to import, which `--help` and a mistake in the options need not wait for.
+    from tracker import TrackerError  # noqa: PLC0415
+    from training.sweep.definition import define  # noqa: PLC0415
+
+    with interruptible():
+        try:
+            return _searched(define(config, options.configuration), options)
+        except TrackerError as error:
+            return complain(error, 1)
+
+
+def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
+    from tracker.sweep import Job, Plan, claim, supervise  # noqa: PLC0415
+    from training.preflight import open_database  # noqa: PLC0415
+    from training.sweep import winner  # noqa: PLC0415
+    from training.sweep.objective import TrialObjective  # noqa: PLC0415
+    from training.sweep.progress import SweepReport  # noqa: PLC0415
+
+    plan = Plan(options.trials, options.workers, options.minutes)
+    objective = TrialObjective(definition, options.device)
+    objective.prepare()
+    open_database(definition.config)
+    name = options.resume or options.name
+    sweep = claim(name, definition.space, definition.settings, resume=bool(options.resume))
+    report = SweepReport(sweep.name, sweep.settings.metric, plan.trials)
+    setup = partial(open_database, definition.config)
+    sent = TrialObjective(definition, options.device)  # without the images
+    job = Job(sweep.run_id, sent, plan.trials, plan.deadline(), (TrainingError,), setup)
+    with sweep.open(plan.trials):
+        try:
+            supervise(sweep, job, plan.workers, report.show)
+        finally:
+            report.close()
+        best = sweep.finish()
+        tested = winner.evaluate_winner(objective, best)
+        command = winner.retrain_command(
+            objective.experiment(best.params), definition.config, list(location_options(options))
+        )
+        sentence = winner.record_result(sweep, best, tested, definition.config, command)
+    report.say(sentence)
+    report.say(f"Train it again with five seeds:\n  {command}")
+    return 0
+
+
+def resume_command(options: argparse.Namespace) -> str | None:
+    """The shell command that goes on with the interrupted sweep; None if none began."""
+    import tracker  # noqa: PLC0415
+    from tracker.tags import TRACKER_SWEEP_SPACE  # noqa: PLC0415
+
+    try:
+        run = tracker.last_active_run()
+    except tracker.TrackerError:
+        return None
+    if run is None or TRACKER_SWEEP_SPACE not in run.data.tags:
+        return None
+    words = [sys.orig_argv[0], "-m", "training.sweep", "--resume", run.info.run_name]
+    words += ["--trials", str(options.trials), "--workers", str(options.workers)]
+    words += location_options(options, every_set=True)
+    if options.configuration:
+        words += ["--configuration", options.configuration]
+    return shlex.join(words)
+
+
+if __name__ == "__main__":
+    leave(main())
