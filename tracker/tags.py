@@ -56,6 +56,7 @@ TRACKER_SWEEP_PARAMS: Final = "tracker.sweep.params"
 TRACKER_SWEEP_STATE: Final = "tracker.sweep.state"
 TRACKER_SWEEP_VALUE: Final = "tracker.sweep.value"
 TRACKER_SWEEP_RETRY_OF: Final = "tracker.sweep.retry_of"
+TRACKER_SWEEP_STUDY: Final = "tracker.sweep.study"
 
 # Of a version of a registered model
 PROMOTION_DECISION: Final = "promotion.decision"

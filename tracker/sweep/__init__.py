@@ -6,6 +6,7 @@ Needs Optuna (`pip install 'ml-tracker[sweep]'`), which is imported at the first
 from tracker.sweep.proposals import importances
 from tracker.sweep.search import Sweep
 from tracker.sweep.settings import PRUNERS, SAMPLERS, SweepSettings
+from tracker.sweep.shared import SharedSweepRun, open_sweep
 from tracker.sweep.space import Choices, Parameter, Range, Space, parse_space
 from tracker.sweep.supervisor import Job, Plan, supervise
 from tracker.sweep.sweep_run import (
@@ -29,6 +30,7 @@ __all__ = [
     "Plan",
     "Progress",
     "Range",
+    "SharedSweepRun",
     "Space",
     "Sweep",
     "SweepRun",
@@ -40,6 +42,7 @@ __all__ = [
     "claim",
     "find_sweep",
     "importances",
+    "open_sweep",
     "parse_space",
     "progress",
     "read_sweep",

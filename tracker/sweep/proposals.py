@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.exceptions import UnsupportedError
 from tracker.sweep.space import Choices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import ModuleType
 
     from tracker.sweep.settings import SweepSettings
@@ -38,6 +39,14 @@ def load_optuna() -> ModuleType:
         raise UnsupportedError("A sweep needs Optuna: pip install 'ml-tracker[sweep]'.") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
+
+
+@contextmanager
+def experimental() -> Iterator[None]:
+    """A block that uses what Optuna warns may change: tried with Optuna 5."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", load_optuna().exceptions.ExperimentalWarning)
+        yield
 
 
 def propose(
@@ -103,15 +112,20 @@ def build_study(space: Space, settings: SweepSettings, trials: Sequence[TrialRec
     return study
 
 
-def build_sampler(settings: SweepSettings, number: int) -> Any:
-    """The sampler of a trial: the same number and history give the same proposal."""
+def build_sampler(settings: SweepSettings, number: int | None) -> Any:
+    """The sampler of a trial: the same number and history give the same proposal.
+
+    Args:
+        settings: Name the sampler and the seed.
+        number: Of the trial; None for a sampler of random seed.
+    """
     optuna = load_optuna()
     content = f"{settings.seed}:{number}".encode()
-    seed = int.from_bytes(hashlib.sha256(content).digest()[:4])
+    digest = hashlib.sha256(content).digest()
+    seed = None if number is None else int.from_bytes(digest[:4])
     if settings.sampler != "tpe":
         return optuna.samplers.RandomSampler(seed=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # `group` is one
+    with experimental():
         return optuna.samplers.TPESampler(
             seed=seed,
             multivariate=True,
@@ -174,6 +188,12 @@ def importances(
 def encoded(params: Mapping[str, Value]) -> dict[str, Any]:
     """Parameters as Optuna takes them."""
     return {name: _plain(value) for name, value in params.items()}
+
+
+def decoded(space: Space, params: Mapping[str, Any]) -> dict[str, Value]:
+    """Parameters as the space has them, from those of an Optuna trial."""
+    known = {parameter.name: parameter for parameter in space.parameters}
+    return {name: _decoded(known[name], value) for name, value in params.items() if name in known}
 
 
 def _plain(value: Value) -> Any:

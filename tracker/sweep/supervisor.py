@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracker import current
 from tracker.exceptions import InvalidStateError, InvalidValueError
-from tracker.sweep.sweep_run import SweepStoppedError, read_sweep
+from tracker.sweep.shared import open_sweep
+from tracker.sweep.sweep_run import SweepStoppedError
 from tracker.sweep.trials import Progress, progress, reason_to_stop
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Job:
         deadline: The Unix time after which no trial starts.
         catch: Errors of the objective that fail its trial only.
         setup: Called at the start of a worker, before the database is opened.
+        storage: The URL of an Optuna storage that several machines share.
     """
 
     run_id: str
@@ -92,6 +94,7 @@ class Job:
     deadline: float = math.inf
     catch: tuple[type[Exception], ...] = ()
     setup: Callable[[], None] | None = None
+    storage: str | None = None
 
 
 def supervise(store: SweepRun, job: Job, workers: int, watch: Watch | None = None) -> None:
@@ -202,7 +205,7 @@ def work(job: Job) -> None:
         if job.setup:
             job.setup()
         client = current.get_client()
-        store = read_sweep(client, client.get_run(job.run_id))
+        store = open_sweep(client, job.run_id, job.storage)
         while time.time() < job.deadline:
             try:
                 if store.try_next(job.objective, job.trials, job.catch):

@@ -42,7 +42,7 @@ from tracker.text import did_you_mean
 from tracker.validation import MAX_TAG_VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from tracker.active_runs import ActiveRun
@@ -80,13 +80,15 @@ class Trial:
         self, number: int, params: dict[str, Value], metric: str, asked: Any, run: ActiveRun
     ) -> None:
         self.number, self.params, self.run = number, params, run
-        self.metric, self._asked = metric, asked
+        self.metric, self.asked = metric, asked
         self.reported: dict[int, float] = {}
         """What was reported so far, by step."""
+        self.value: float | None = None
+        """The objective, once the trial is complete."""
 
     def is_best(self, value: float) -> bool:
         """Whether a value is no worse than those of all trials that were complete at the start."""
-        study = self._asked.study
+        study = self.asked.study
         if not any(trial.state.name == "COMPLETE" for trial in study.trials):
             return True
         best = float(study.best_value)
@@ -107,8 +109,8 @@ class Trial:
             raise InvalidValueError(f"The trial has reported step {step} already.")
         self.reported[step] = value
         fluent.log_metric(self.metric, value, step=step)
-        self._asked.report(value, step)
-        if self._asked.should_prune():
+        self.asked.report(value, step)
+        if self.asked.should_prune():
             raise TrialPruned(f"worse than the median at step {step}")
 
 
@@ -185,9 +187,14 @@ class SweepRun:
         if trial is None:
             return False
         failures: tuple[type[Exception], ...] = (*catch, NotFiniteError)
-        with suppress(*failures), trial.run:
+        with suppress(*failures), self.settled(trial), trial.run:
             _measure(objective, trial)
         return True
+
+    @contextmanager
+    def settled(self, trial: Trial) -> Iterator[None]:  # noqa: ARG002 -- of other storages
+        """A block in which a trial is measured; its run says how it ended."""
+        yield
 
     def next_trial(self, trials: int) -> Trial | None:
         """Create the next trial's run and make it the active run; None if none is due now.
@@ -206,13 +213,18 @@ class SweepRun:
             asked = proposals.propose(self.space, self.settings, known, params)
             if asked is None:
                 return None
-            return self._start(asked, known, retried)
+            number = known[-1].number + 1 if known else 0
+            return self.start(asked, number, retried)
 
-    def _start(
-        self, asked: Any, known: Sequence[TrialRecord], retried: TrialRecord | None
-    ) -> Trial:
+    def start(self, asked: Any, number: int, retried: TrialRecord | None) -> Trial:
+        """Create a trial's run and make it the active run.
+
+        Args:
+            asked: The Optuna trial.
+            number: Of the trial.
+            retried: The trial whose parameters it tries again.
+        """
         params = proposals.chosen(self.space, asked)
-        number = known[-1].number + 1 if known else 0
         tags = {
             TRACKER_SWEEP_TRIAL: str(number),
             TRACKER_SWEEP_PARAMS: json.dumps(params),
@@ -256,7 +268,8 @@ def _measure(objective: Objective, trial: Trial) -> None:
         )
     if not trial.reported:
         fluent.log_metric(trial.metric, value)
-    fluent.set_tags({TRACKER_SWEEP_STATE: "COMPLETE", TRACKER_SWEEP_VALUE: repr(float(value))})
+    trial.value = float(value)
+    fluent.set_tags({TRACKER_SWEEP_STATE: "COMPLETE", TRACKER_SWEEP_VALUE: repr(trial.value)})
 
 
 def claim(

@@ -79,7 +79,7 @@ def search(options: argparse.Namespace) -> int:
 
 
 def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
-    from tracker.sweep import Job, Plan, claim, supervise  # noqa: PLC0415
+    from tracker.sweep import Job, Plan, claim, open_sweep, supervise  # noqa: PLC0415
     from training.preflight import open_database  # noqa: PLC0415
     from training.sweep import winner  # noqa: PLC0415
     from training.sweep.objective import TrialObjective  # noqa: PLC0415
@@ -90,17 +90,23 @@ def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
     objective.prepare()
     open_database(definition.config)
     name = options.resume or options.name
-    sweep = claim(name, definition.space, definition.settings, resume=bool(options.resume))
+    claimed = claim(name, definition.space, definition.settings, resume=bool(options.resume))
+    sweep = open_sweep(claimed.client, claimed.run_id, options.storage)
     report = SweepReport(sweep.name, sweep.settings.metric, plan.trials)
     setup = partial(open_database, definition.config)
     sent = TrialObjective(definition, options.device)  # without the images
-    job = Job(sweep.run_id, sent, plan.trials, plan.deadline(), (TrainingError,), setup)
+    job = Job(
+        sweep.run_id, sent, plan.trials, plan.deadline(), (TrainingError,), setup, options.storage
+    )
     with sweep.open(plan.trials):
         try:
             supervise(sweep, job, plan.workers, report.show)
         finally:
             report.close()
         best = sweep.finish()
+        if not best.run_id or not is_here(best.run_id):
+            report.say(f"Trial {best.number} won; its run is in the database of another machine.")
+            return 0
         tested = winner.evaluate_winner(objective, best)
         command = winner.retrain_command(
             objective.experiment(best.params), definition.config, list(location_options(options))
@@ -109,6 +115,17 @@ def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
     report.say(sentence)
     report.say(f"Train it again with five seeds:\n  {command}")
     return 0
+
+
+def is_here(run_id: str) -> bool:
+    """Whether a run is in this machine's database."""
+    import tracker  # noqa: PLC0415
+
+    try:
+        tracker.get_run(run_id)
+    except tracker.TrackerError:
+        return False
+    return True
 
 
 def resume_command(options: argparse.Namespace) -> str | None:

@@ -1,0 +1,169 @@
+"""A sweep on several machines: two folders, one PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+import tracker
+from tracker.exceptions import InvalidStateError, InvalidValueError, UnsupportedError
+from tracker.sweep import SharedSweepRun, SweepSettings, claim, parse_space
+from tracker.sweep.shared import open_storage
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+SPACE = {"x": {"low": -10.0, "high": 10.0}}
+
+MACHINE = """
+import sys
+import tracker
+from sweep_objectives import slow_parabola
+from tracker.sweep import SharedSweepRun, SweepSettings, claim, parse_space
+tracker.set_tracking_uri(sys.argv[1])
+found = claim("shared", parse_space({"x": {"low": -10.0, "high": 10.0}}), SweepSettings())
+sweep = SharedSweepRun(
+    found.client, found.run, found.space, found.settings, sys.argv[2],
+    heartbeat_seconds=1, grace_seconds=3,
+)
+with sweep.open(12):
+    while True:
+        if not sweep.try_next(slow_parabola, 12):
+            if not any(trial.state == "RUNNING" for trial in sweep.trials()):
+                break
+"""
+
+
+@pytest.fixture
+def postgres():
+    """The URL of an empty database on a server of the test's own."""
+    if not BINARIES or not shutil.which("su"):
+        pytest.skip("PostgreSQL is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="sweep-postgres-"))
+    as_root = os.geteuid() == 0
+
+    def run(command):
+        words = ["su", "postgres", "-c", command] if as_root else ["sh", "-c", command]
+        subprocess.run(words, check=True, capture_output=True, timeout=120)
+
+    if as_root:
+        shutil.chown(folder, "postgres")
+    server = f"{BINARIES[-1]}/pg_ctl -D {folder}/data"
+    run(f"{BINARIES[-1]}/initdb -D {folder}/data -A trust -U postgres")
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
+    run(f"{server} -o '{options}' -w -l {folder}/log start > /dev/null")
+    try:
+        run(f"{BINARIES[-1]}/createdb -h 127.0.0.1 -p {port} -U postgres sweep")
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/sweep"
+    finally:
+        run(f"{server} -m immediate stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def machine(tmp_path, postgres):
+    """Starts a worker in a folder of its own."""
+    script = tmp_path / "machine.py"
+    script.write_text(MACHINE)
+    root, here = str(Path(tracker.__path__[0]).parent), str(Path(__file__).parent)
+    started = []
+
+    def start(name):
+        (tmp_path / name).mkdir()
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path / name / "tracking.db"), postgres],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([root, here])},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        process.communicate()
+
+
+def shared_sweep(tmp_path, url, space=SPACE):
+    tracker.set_tracking_uri(tmp_path / "watching.db")
+    found = claim("shared", parse_space(space), SweepSettings())
+    return SharedSweepRun(found.client, found.run, found.space, found.settings, url)
+
+
+@pytest.mark.slow
+def test_two_machines_share_a_sweep_and_one_of_them_is_killed(tmp_path, postgres, machine):
+    first, second = machine("first"), machine("second")  # both create the tables
+    sweep = shared_sweep(tmp_path, postgres)
+    until = time.monotonic() + 120
+    while len(sweep.trials()) < 4:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    assert second.wait(timeout=120) == 0, second.stderr.read()
+    trials = sweep.trials()
+    assert sum(trial.is_settled for trial in trials) == 12
+    assert not [trial for trial in trials if trial.state == "RUNNING"]
+    tried = [json.dumps(trial.params) for trial in trials if trial.is_settled]
+    assert len(set(tried)) == 12
+    assert [trial for trial in trials if trial.state == "DIED"]
+    runs = {
+        run.info.run_id
+        for name in ("first", "second")
+        for run in tracker.TrackingClient(tmp_path / name / "tracking.db").search_runs(["0"])
+    }
+    assert {trial.run_id for trial in trials} <= runs
+
+
+@pytest.mark.slow
+def test_a_trial_without_a_heartbeat_is_tried_again(tmp_path, postgres):
+    sweep = shared_sweep(tmp_path, postgres)
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        abandoned = sweep._study.ask()  # a process that died before its first sign of life
+    sweep._grace_seconds = 0
+    trial = sweep.next_trial(5)
+    assert trial.number > abandoned.number
+    assert {found.number: found.state for found in sweep.trials()}[abandoned.number] == "DIED"
+    with trial.run:
+        pass
+
+
+@pytest.mark.slow
+def test_a_study_of_another_space_is_refused(tmp_path, postgres):
+    shared_sweep(tmp_path, postgres)
+    tracker.set_tracking_uri(tmp_path / "other.db")
+    found = claim("shared", parse_space({"y": {"choices": [1]}}), SweepSettings())
+    with pytest.raises(InvalidStateError, match="in the storage is another search: x was"):
+        SharedSweepRun(found.client, found.run, found.space, found.settings, postgres)
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "message"),
+    [
+        ("no url at all", InvalidValueError, "is not a URL"),
+        ("nosuchbase://host/name", UnsupportedError, "needs a driver that is not installed"),
+        (
+            "postgresql+psycopg://me:secret@127.0.0.1:1/x?connect_timeout=2",
+            InvalidValueError,
+            r"me:\*\*\*@127.0.0.1:1/x.* cannot be reached",
+        ),
+    ],
+)
+def test_a_storage_that_cannot_be_used_is_one_sentence(url, kind, message):
+    with pytest.raises(kind, match=message) as caught:
+        open_storage(url, 10, 60)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)

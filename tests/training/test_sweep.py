@@ -1,0 +1,202 @@
+"""`python -m training.sweep` on drawn digits."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import tracker
+from tracker import TrackingClient
+from tracker.sweep import read_sweep, search_sweeps
+from training.__main__ import main as train
+from training.config_file import load_config
+from training.errors import ConfigError, UsageError
+from training.sweep.__main__ import main
+from training.sweep.definition import define
+
+SWEEP = """
+sweep:
+  configuration: extra
+  settings: {max_epochs: 3, learning_rate: 0.1}
+  space:
+    hidden_size: {low: 4, high: 32}
+    batch_size: {choices: [16, 64]}
+    optimizer: {choices: [sgd, adam]}
+    momentum: {low: 0, high: 0.9, when: {optimizer: sgd}}
+"""
+
+
+@pytest.fixture
+def sweep_file(study_file):
+    """The small study with a space to search."""
+    study_file.write_text(study_file.read_text() + SWEEP)
+    return study_file
+
+
+def sweeps(study_file):
+    client = TrackingClient(study_file.parent / "tracking.db")
+    return [read_sweep(client, run) for run in search_sweeps(client, "1")]
+
+
+def test_a_sweep_tests_its_winner_alone_and_says_by_how_much_it_won(sweep_file, capsys):
+    here = ["--config", str(sweep_file)]
+    assert train([*here, "--only", "default"]) == 0
+    assert main(["first", *here, "--trials", "4", "--workers", "1"]) == 0
+    (sweep,) = sweeps(sweep_file)
+    trials = sweep.trials()
+    assert sum(trial.is_settled for trial in trials) == 4
+    runs = {trial.number: sweep.client.get_run(trial.run_id) for trial in trials}
+    tested = [number for number, run in runs.items() if "test_accuracy" in run.data.metrics]
+    best = sweep.run.data.tags["tracker.sweep.best"]
+    assert [runs[number].info.run_id for number in tested] == [best]
+    files = {entry.path for entry in sweep.client.list_artifacts(best, "model")}
+    assert {"model/model.pt2", "model/model_card.json", "model/weights.npz"} <= files
+    sentence = sweep.run.data.tags["tracker.sweep.result"]
+    assert f"Trial {tested[0]} won with val_accuracy" in sentence
+    assert "default (" in sentence
+    assert sentence in capsys.readouterr().out.replace("\n", " ")
+    params = runs[tested[0]].data.params
+    assert params["max_epochs"] == "3"
+    assert params["learning_rate"] == "0.1"
+    assert json.loads(runs[tested[0]].data.tags["tracker.sweep.params"])["batch_size"] in (16, 64)
+
+
+def test_the_printed_command_trains_the_winner_again_with_five_seeds(sweep_file, monkeypatch):
+    monkeypatch.chdir(sweep_file.parent)
+    assert main(["--config", str(sweep_file), "--trials", "2", "--workers", "1"]) == 0
+    (sweep,) = sweeps(sweep_file)
+    words = shlex.split(sweep.run.data.tags["tracker.sweep.retrain"])
+    assert words[1:5] == ["-m", "training", "--only", "extra"]
+    assert train(words[3:]) == 0
+    (parent,) = sweep.client.search_runs(["1"], "tags.seeds LIKE '42%'")
+    (child, *_) = sweep.client.search_runs(
+        ["1"], f"tags.mlflow.parentRunId = '{parent.info.run_id}' AND params.seed = '42'"
+    )
+    winner = sweep.client.get_run(sweep.run.data.tags["tracker.sweep.best"])
+    assert child.data.params["hidden_size"] == winner.data.params["hidden_size"]
+    assert child.data.metrics["test_loss"] == winner.data.metrics["test_loss"]
+
+
+def test_both_test_sets_can_be_the_goal(sweep_file):
+    sets = ["sweep.metric=val_both_accuracy", "sweep.space={train_on: {choices: [sharp, both]}}"]
+    options = [part for each in sets for part in ("--set", each)]
+    here = ["--config", str(sweep_file), *options, "--set", "sweep.sampler=grid"]
+    assert main([*here, "--workers", "1"]) == 0
+    (sweep,) = sweeps(sweep_file)
+    trials = sweep.trials()
+    assert [trial.params["train_on"] for trial in trials] == ["sharp", "both"]
+    assert "mean accuracy on both test sets" in sweep.run.data.tags["tracker.sweep.result"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ("sweep.space={}", "sweep.space: The space is empty"),
+        ("sweep.space={hiden_size: {low: 1, high: 2}}", "no parameter 'hiden_size'; did you mean"),
+        ("sweep.space={hidden_size: {low: 9, high: 2}}", "low 9 is above high 2"),
+        ("sweep.space={hidden_size: {low: 0, high: 2, log: true}}", "hidden_size cannot be 0"),
+        ("sweep.space={learning_rate: {low: 0, high: 2}}", "learning_rate cannot be 0"),
+        ("sweep.space={batch_size: {choices: [64, big]}}", "batch_size cannot be 'big'"),
+        ("sweep.space={momentum: {low: 0, high: 0.9}}", "momentum is 0.0, which has no effect"),
+        ("sweep.space={channels: {choices: [[8], [16]]}}", "no effect with model: mlp"),
+        ("sweep.metric=val_acc", "sweep.metric is 'val_acc'"),
+        ("sweep.direction=minimize", "val_accuracy is to maximize; leave the direction out"),
+        ("sweep.settings={max_epoch: 3}", "no parameter 'max_epoch'; did you mean 'max_epochs'"),
+        ("sweep.sampler=cma", "sweep.sampler is 'cma'"),
+        ("sweep.spase={}", "unknown key 'sweep.spase'; did you mean 'space'"),
+    ],
+)
+def test_a_mistake_in_the_section_is_one_sentence(sweep_file, capsys, changed, message):
+    optimizer = ["--set", "model_configs.extra.optimizer=adam"]
+    assert main(["--config", str(sweep_file), *optimizer, "--set", changed]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (sweep_file.parent / "tracking.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--trials", "0"], "The number of trials is 0"),
+        (["--workers", "0"], "The number of workers is 0"),
+        (["--minutes", "0"], "The minutes are 0.0"),
+        (["--configuration", "defualt"], "no configuration 'defualt'; did you mean 'default'?"),
+        (["a", "--resume", "b"], "leave out one"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_sentence(sweep_file, capsys, options, message):
+    assert main(["--config", str(sweep_file), *options]) in {1, 2}
+    assert message in capsys.readouterr().err
+    assert not (sweep_file.parent / "tracking.db").exists()
+
+
+def test_a_sweep_that_is_not_there_cannot_be_resumed(sweep_file, capsys):
+    here = ["--config", str(sweep_file), "--workers", "1"]
+    assert main(["first", *here, "--trials", "1"]) == 0
+    assert main(["--resume", "frist", *here]) == 1
+    assert "There is no sweep 'frist'; did you mean 'first'?" in capsys.readouterr().err
+    assert main(["first", *here]) == 1
+    assert "There is a sweep 'first' already" in capsys.readouterr().err
+    other = ["--set", "sweep.space={hidden_size: {low: 1, high: 2}}"]
+    assert main(["--resume", "first", *here, *other]) == 1
+    assert "another search: hidden_size was" in capsys.readouterr().err
+    other = ["--set", "sweep.settings.max_epochs=4"]
+    assert main(["--resume", "first", *here, *other]) == 1
+    assert "another search: max_epochs was 3 and is now 4" in capsys.readouterr().err
+
+
+def test_values_take_the_types_of_the_configuration(sweep_file):
+    space = "sweep.space={learning_rate: {low: 1e-3, high: 1, log: true}}"
+    domain = define(load_config(sweep_file, [space])).space.parameters[0].domain
+    assert (domain.low, domain.high, domain.is_integer) == (0.001, 1.0, False)
+    with pytest.raises(UsageError, match="no configuration 'x'"):
+        define(load_config(sweep_file, [space]), "x")
+    with pytest.raises(ConfigError, match="must be a range"):
+        define(load_config(sweep_file, ["sweep.space={learning_rate: 3}"]))
+
+
+def test_trials_that_diverge_fail_alone(sweep_file):
+    space = "sweep.space={learning_rate: {choices: [0.1, 1e30]}}"
+    grid = ["--set", space, "--set", "sweep.sampler=grid", "--workers", "1"]
+    assert main(["--config", str(sweep_file), *grid]) == 0
+    (sweep,) = sweeps(sweep_file)
+    assert [trial.state for trial in sweep.trials()] == ["COMPLETE", "FAILED"]
+
+
+@pytest.mark.slow
+def test_an_interrupted_sweep_goes_on_by_the_command_that_it_prints(sweep_file):
+    command = [sys.executable, "-m", "training.sweep", "mine", "--config", str(sweep_file)]
+    options = ["--trials", "12", "--set", "sweep.settings.max_epochs=20"]
+    with subprocess.Popen(
+        [*command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        for line in process.stdout:
+            if " of 12 trials" in line and "mine: 0" not in line:
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    again = errors.strip().partition("resume with: ")[2]
+    assert subprocess.run(shlex.split(again), check=False, timeout=300).returncode == 0
+    (sweep,) = sweeps(sweep_file)
+    assert sum(trial.is_settled for trial in sweep.trials()) == 12
+    assert "RUNNING" not in {run.info.status for run in sweep.client.search_runs(["1"])}
+
+
+@pytest.fixture(autouse=True)
+def forget_the_database():
+    """Each test opens its own."""
+    yield
+    tracker.set_tracking_uri("")
