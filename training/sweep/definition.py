@@ -12,7 +12,7 @@ from tracker.sweep import Choices, Space, SweepSettings, parse_space
 from tracker.text import did_you_mean
 from training.config import BOTH_METRICS, Config, ModelConfig
 from training.errors import ConfigError, UsageError
-from training.model import check_model_config
+from training.model import check_model_config, unused_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,3 +166,8 @@ def _check_first(definition: SweepDefinition) -> None:
         check_model_config(name, model)
     except ConfigError as error:
         raise ConfigError(f"sweep: {error}") from error
+    for key in params.keys() & unused_keys(model).keys():
+        raise ConfigError(
+            f"sweep.space: {key} has no effect with {unused_keys(model)[key]}; leave it out, or "
+            "limit it by `when`"
+        )
