@@ -492,6 +492,20 @@ class ModelRegistry:
             run_link=run_link,
         )
 
+    def _location_in_run(self, run_id: str, path: str) -> str:
+        """Where a model of a run lies: among its artifacts, or where MLflow 3 has logged it.
+
+        Raises:
+            NotFoundError: There is no such run or path.
+        """
+        root = self.store.get_run_info(run_id).artifact_uri.rstrip("/")
+        if next(self.artifacts(run_id).walk(path), None) is not None:
+            return f"{root}/{path}"
+        try:
+            return self.store.registry.logged_model_location(run_id=run_id, name=path)
+        except NotFoundError:
+            raise NotFoundError(f"The run {run_id!r} has no artifact {path!r}.") from None
+
     def _resolved(self, source: str, run_id: str | None) -> tuple[str, str | None]:
         """The location of what is registered, and its run.
 
@@ -499,9 +513,7 @@ class ModelRegistry:
             NotFoundError: There is no such run, path or version.
         """
         if match := _RUNS_URI.fullmatch(source):
-            info = self.store.get_run_info(check.check_run_id(match[1]))
-            self.artifacts(info.run_id).local_path(match[2])
-            return f"{info.artifact_uri.rstrip('/')}/{match[2]}", info.run_id
+            return self._location_in_run(check.check_run_id(match[1]), match[2]), match[1]
         if source.startswith("models:/") and not _LOGGED_MODEL.fullmatch(source):
             version = self.get_model_version_by_uri(source)
             return str(version.source), version.run_id

@@ -129,7 +129,7 @@ def _add_version(parser: Any, *, nargs: str) -> None:
 def list_models(session: Session) -> None:
     """Write one line per registered model."""
     console = session.console
-    found = session.reading.search_registered_models(session.options.filter, ALL)
+    found = session.store.registry.search_models(session.options.filter, None, ALL, 0)
     columns = [
         Column("name", style="bold"),
         Column("latest_version", "latest", right=True),

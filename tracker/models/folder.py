@@ -74,7 +74,8 @@ class SaveOptions(TypedDict, total=False):
         pip_requirements: All requirements, instead of those that the flavor has.
         extra_pip_requirements: Requirements beside them.
         conda_env: A whole environment, as a dict or a YAML file.
-        code_paths: Files and folders with the code that the model needs, kept beside it.
+        code_paths: Files and folders with the code that the model needs, kept beside it; MLflow 2
+            calls it `code_path`, too.
         metadata: The user's own entries of the `MLmodel` file.
     """
 
@@ -84,6 +85,7 @@ class SaveOptions(TypedDict, total=False):
     extra_pip_requirements: Requirements | None
     conda_env: CondaEnv | None
     code_paths: Sequence[str | os.PathLike[str]] | None
+    code_path: Sequence[str | os.PathLike[str]] | None
     metadata: dict[str, Any] | None
     infer_code_paths: bool
 
@@ -160,7 +162,7 @@ def _write(folder: Path, model: Model, write: Write, options: SaveOptions) -> No
     """Fill a folder with a model and all that belongs to it."""
     contents = write(folder)
     model.flavors = _with_common_settings(contents.flavors)
-    if code_paths := options.get("code_paths"):
+    if code_paths := options.get("code_paths") or options.get("code_path"):
         _copy_code(code_paths, folder / CODE)
         for settings in model.flavors.values():
             settings[CODE] = CODE

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracker import locations
 from tracker.current import get_client, get_tracking_uri
 from tracker.exceptions import UnsupportedError
+from tracker.validation import MAX_RESULTS, check_max_results
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +22,6 @@ __all__ = [
     "search_registered_models",
     "set_registry_uri",
 ]
-
-MOST_RESULTS = 100_000
 
 
 def register_model(
@@ -55,12 +54,13 @@ def search_registered_models(
 ) -> list[RegisteredModel]:
     """The registered models that match; see `TrackingClient.search_registered_models`.
 
+    All of them without `max_results`.
+
     Raises:
         FilterError: The filter or the order cannot be read.
     """
-    return get_client().search_registered_models(
-        filter_string, max_results or MOST_RESULTS, order_by
-    )
+    limit = MAX_RESULTS if max_results is None else check_max_results(max_results)
+    return get_client().store.registry.search_models(filter_string, order_by, limit, 0)
 
 
 def search_model_versions(
@@ -70,10 +70,13 @@ def search_model_versions(
 ) -> list[ModelVersion]:
     """The versions that match; see `TrackingClient.search_model_versions`.
 
+    All of them without `max_results`.
+
     Raises:
         FilterError: The filter or the order cannot be read.
     """
-    return get_client().search_model_versions(filter_string, max_results or MOST_RESULTS, order_by)
+    limit = MAX_RESULTS if max_results is None else check_max_results(max_results)
+    return get_client().store.registry.search_versions(filter_string, order_by, limit, 0)
 
 
 def get_registry_uri() -> str:

@@ -264,6 +264,25 @@ def test_a_model_is_logged_and_registered_at_once(database, tmp_path):
     assert TrackingClient(database).get_registered_model("digits").latest_versions == found[:1]
 
 
+COUNT = """
+import sys
+from tracker import TrackingClient
+client = TrackingClient("tracking.db")
+for _ in range(20):
+    client.register_model(f"runs:/{sys.argv[1]}/model", "digits", aliases=["champion"])
+"""
+
+
+def test_processes_that_register_at_once_get_numbers_of_their_own(client, run_with_model, tmp_path):
+    run_id = run_with_model.split("/")[1]
+    command = [sys.executable, "-c", COUNT, run_id]
+    processes = [subprocess.Popen(command, cwd=tmp_path) for _ in range(3)]
+    assert [process.wait(timeout=100) for process in processes] == [0, 0, 0]
+    versions = client.store.registry.versions("digits")
+    assert [version.version for version in versions] == list(range(60, 0, -1))
+    assert versions[0].aliases == ["champion"]
+
+
 REGISTER = """
 import sys
 from tracker import TrackingClient
