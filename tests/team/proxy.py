@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date", "server", "keep-alive"}
+HOP_BY_HOP = {
+    "x-from",
+    "connection",
+    "transfer-encoding",
+    "content-length",
+    "date",
+    "server",
+    "keep-alive",
+}
 
 
 @dataclass
@@ -87,6 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self):
         size = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
+        headers["x-from"] = self.client_address[1]
         seen = Seen(self.command, self.path, headers, self.rfile.read(size))
         self.server.owner.seen.append(seen)
         reply = self.server.owner.answer(seen)

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import email.utils
 import socket
+import threading
 
 import pytest
 import trustme
@@ -270,6 +271,22 @@ def test_a_broken_answer_is_asked_for_again(http, fault, rest_client):
     replies = [broken[fault], broken[fault], http.Reply(body='{"a": 1}')]
     with http.HttpServer(lambda _: replies.pop(0)) as server:
         assert rest_client(server.url).get("/x") == {"a": 1}
+
+
+def test_connections_are_kept_and_no_more_than_requests_at_once(http, rest_client):
+    ports = set()
+
+    def answer(seen):
+        ports.add(seen.headers["x-from"])
+        return http.Reply()
+
+    with http.HttpServer(answer) as server:
+        client = rest_client(server.url)
+        for _ in range(5):  # A new thread each time, as when a run is followed.
+            thread = threading.Thread(target=client.get, args=("/x",))
+            thread.start()
+            thread.join()
+    assert len(ports) == 1
 
 
 def test_a_file_that_breaks_off_is_fetched_anew_and_whole(http, tmp_path, rest_client):

@@ -69,7 +69,7 @@ def test_a_push_killed_twice_and_left_by_its_server_once_ends_complete(
         deadline = time.monotonic() + PATIENCE_SECONDS
         while complete(rest, many_runs) < count and process.poll() is None:
             assert time.monotonic() < deadline
-            time.sleep(1)
+            time.sleep(2)
 
     for part in (0.1, 0.4):
         process = start_cli("push", "--to", team.url)

@@ -1,4 +1,4 @@
-"""HTTP with one server: a kept connection for each thread, bounded retries, safe redirects."""
+"""HTTP with one server: kept connections, bounded retries, safe redirects."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import contextlib
 import email.utils
 import http.client
 import json
-import socket
 import ssl
 import threading
 import time
-import urllib.request
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode, urljoin, urlsplit
@@ -20,6 +18,7 @@ from tracker.exceptions import (
     ServerError,
     ServerUnreachableError,
 )
+from tracker.team.connections import BLOCK_BYTES, Connections, proxy_of
 from tracker.team.credentials import parse_address
 
 if TYPE_CHECKING:
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
     from tracker.team.credentials import Access, Address
 
-BLOCK_BYTES: Final = 1 << 20
-CONNECT_SECONDS: Final = 10.0
-READ_SECONDS: Final = 120.0
 MAX_REDIRECTS: Final = 5
 # An answer of the API; histories of 25,000 points take some 3 MB.
 MAX_ANSWER_BYTES: Final = 256 << 20
@@ -111,9 +107,7 @@ class RestClient:
         self.clock_lead_seconds = 0.0
         self._on_wait = on_wait
         self._stopped = threading.Event()
-        self._local = threading.local()
-        self._connections: list[http.client.HTTPConnection] = []
-        self._tls: ssl.SSLContext | None = None
+        self._connections = Connections()
 
     def get(self, path: str, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The JSON object behind a route; arguments that are None are left out of the query.
@@ -209,18 +203,14 @@ class RestClient:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the connections of all threads."""
+        """End all requests and close the connections."""
         self.stop()
-        for connection in self._connections:
-            connection.close()
+        self._connections.close()
 
     def stop(self) -> None:
         """End all requests and all waiting, in every thread."""
         self._stopped.set()
-        for connection in list(self._connections):
-            if connection.sock is not None:
-                with contextlib.suppress(OSError):
-                    connection.sock.shutdown(socket.SHUT_RDWR)
+        self._connections.interrupt()
 
     # One try
 
@@ -268,13 +258,13 @@ class RestClient:
         return found
 
     def _once(self, access: Access, request: Request, target: IO[bytes] | None) -> Answer:
-        try:
-            connection = self._connection(access)
+        with self._connections.one(access) as connection:
             self._send(connection, access, request)
-            return self._read(connection.getresponse(), target)
-        except BaseException:
-            self._drop()
-            raise
+            response = connection.getresponse()
+            answer = self._read(response, target)
+            if response.will_close:
+                connection.close()
+            return answer
 
     def _send(
         self, connection: http.client.HTTPConnection, access: Access, request: Request
@@ -306,50 +296,10 @@ class RestClient:
                 target.write(block)
             if response.length:
                 raise http.client.IncompleteRead(b"")
-        if response.will_close:
-            self._drop()
         return Answer(response.status, headers, body)
 
-    # Connections
-
-    def _connection(self, access: Access) -> http.client.HTTPConnection:
-        """This thread's connection to an address."""
-        known: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if known is not None and self._local.address == access.address:
-            return known
-        self._drop()
-        connection = self._connect(access)
-        self._local.connection, self._local.address = connection, access.address
-        self._connections.append(connection)
-        return connection
-
-    def _connect(self, access: Access) -> http.client.HTTPConnection:
-        address, proxy = access.address, _proxy(access)
-        host, port = (proxy.host, proxy.port) if proxy else (address.host, address.port)
-        if address.scheme == "http":
-            connection = http.client.HTTPConnection(
-                host, port, timeout=CONNECT_SECONDS, blocksize=BLOCK_BYTES
-            )
-        else:
-            self._tls = self._tls or access.tls()
-            connection = http.client.HTTPSConnection(
-                host, port, timeout=CONNECT_SECONDS, blocksize=BLOCK_BYTES, context=self._tls
-            )
-            if proxy:
-                connection.set_tunnel(address.host, address.port)
-        connection.connect()
-        connection.sock.settimeout(_read_timeout(access))
-        return connection
-
-    def _drop(self) -> None:
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-            self._connections.remove(connection)
-            self._local.connection = None
-
     def _target(self, access: Access, request: Request) -> str:
-        if access.address.scheme == "http" and _proxy(access):
+        if access.address.scheme == "http" and proxy_of(access):
             return f"{replace(access.address, prefix='')}{request.path}"
         return request.path
 
@@ -468,16 +418,3 @@ def _is_certificate(error: BaseException | None) -> bool:
 
 def _phrase(status: int) -> str:
     return http.client.responses.get(status, "")
-
-
-def _read_timeout(access: Access) -> float:
-    text = access.environment.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "")
-    return float(text) if text.isdecimal() and int(text) else READ_SECONDS
-
-
-def _proxy(access: Access) -> Address | None:
-    """The proxy for a server, by the environment; None where there is none for it."""
-    found = urllib.request.getproxies().get(access.address.scheme)
-    if not found or urllib.request.proxy_bypass(access.address.host):
-        return None
-    return parse_address(found if "://" in found else f"http://{found}")
