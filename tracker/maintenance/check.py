@@ -110,7 +110,7 @@ class Checkup:
             try:
                 store = self._client.open_location(info.artifact_uri)
             except TrackerError:
-                continue  # Told by the test of the artifacts.
+                continue  # The test of the artifacts reports it.
             if isinstance(store, LocalArtifacts):
                 found += [
                     f"damaged: artifact {file.path!r} of run {info.run_id}"

@@ -43,7 +43,7 @@ class Garbage:
         temporaries: Temporary files that a killed process left behind.
         temporary_bytes: Their size.
         database_before: Size of the database's files.
-        database_after: The same afterwards; in a dry run what is sure to be left at most.
+        database_after: Their size afterward; in a dry run, an upper bound.
         shrunk: Whether the database's file could be made smaller.
         troubles: Sentences about what stays, and why.
     """

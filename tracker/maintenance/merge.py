@@ -84,7 +84,7 @@ class Merge:
         wanted: Ids of the runs to take; by default all, and experiments without runs too.
         with_artifacts: Whether their files come along.
         now: Milliseconds since the epoch, for experiments without a creation time.
-        progress: Told after each run how many were done.
+        progress: Called after each run with the number of runs done.
     """
 
     def __init__(

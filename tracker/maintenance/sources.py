@@ -77,7 +77,7 @@ class Source(Protocol):
         """Every point of every metric of a run."""
 
     def artifacts(self, run: Run) -> ArtifactStore | None:
-        """The files of a run; None where it has none.
+        """The files of a run; None if it has none.
 
         Raises:
             TrackerError: They cannot be reached, or lie where nobody allowed to look.
@@ -172,7 +172,7 @@ def open_source(
 
     Raises:
         NotFoundError: There is nothing.
-        InvalidValueError: It is none of these.
+        InvalidValueError: It is something else.
         DatabaseError: The database cannot be read.
     """
     if not path.exists():
