@@ -14,10 +14,10 @@ from dashboard.artifacts import files
 from dashboard.curves import panels
 from dashboard.queries import extremes, records, run_lists
 from dashboard.view import only
-from dashboard.widgets import columns, file_tree, html, preview
+from dashboard.widgets import columns, failure, file_tree, html, preview
 from dashboard.widgets.run_choice import ask_for_runs
 from tracker.exceptions import TrackerError
-from tracker.tags import MLFLOW_GIT_COMMIT, MLFLOW_SOURCE_NAME, TRACKER_FAILURE_REASON
+from tracker.tags import MLFLOW_GIT_COMMIT, MLFLOW_SOURCE_NAME
 from tracker.text import MISSING, duration, local_time, number, size
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def show(view: View) -> None:
     html.heading(
         str(run["name"] or run_id), "DELETED" if is_deleted else str(run["status"]), run_id
     )
+    failure.show(_store(view, run_id), str(run["status"]), tags)
     if tags.get(editing.NOTE):
         st.text(tags[editing.NOTE])
     _actions(view, run, tags, is_deleted=is_deleted)
@@ -68,6 +69,13 @@ def show(view: View) -> None:
         watch.follow(view)
 
 
+def _store(view: View, run_id: str) -> ArtifactStore | None:
+    try:
+        return view.store(run_id)
+    except TrackerError:
+        return None
+
+
 def _facts(run: Mapping[str, Any], tags: dict[str, str]) -> list[tuple[str, str]]:
     begun, ended = run["start_time"], run["end_time"]
     source = tags.get(MLFLOW_SOURCE_NAME, "")
@@ -76,7 +84,6 @@ def _facts(run: Mapping[str, Any], tags: dict[str, str]) -> list[tuple[str, str]
         ("Ended", local_time(None if pd.isna(ended) else int(ended))),
         ("Duration", duration(run["seconds"])),
         ("User", str(run["user_id"] or "")),
-        ("Failed because", tags.get(TRACKER_FAILURE_REASON, "")),
         ("Commit", tags.get(MLFLOW_GIT_COMMIT, "")[:COMMIT_SHOWN]),
         ("Source", "/".join(PurePosixPath(source).parts[-2:])),
     ]

@@ -249,7 +249,7 @@ class Curves {
     readout(this, panel);
   }
 
-  isLifted({ ids }) { return ids.some((id) => this.lifted.has(id)); }
+  isLifted({ ids }) { return ids.every((id) => this.lifted.has(id)); }
 
   isAlone(line) { return this.lifted.size === 1 && line.ids.length === 1 && this.isLifted(line); }
 
