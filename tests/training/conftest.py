@@ -177,7 +177,7 @@ def experiment(study_file: Path):
 
 @pytest.fixture
 def make_examples():
-    """Images that a network can learn: random grey levels around a pattern for each digit."""
+    """Images that a network can learn: random gray levels around a pattern for each digit."""
 
     def make(count: int, seed: int = 0) -> Examples:
         chance = torch.Generator().manual_seed(seed)

@@ -36,7 +36,7 @@ def test_another_seed_or_split_draws_other_digits():
     assert not torch.equal(first, stroke_digits(50, seed=3, split="test")[0])
 
 
-def test_digits_fill_mnist_s_box_around_their_centre_of_mass():
+def test_digits_fill_mnist_s_box_around_their_center_of_mass():
     images, _ = stroke_digits(300, seed=1, jitter=0.0)
     ink = images.double()
     rows = (ink.sum(2) * torch.arange(28)).sum(1) / ink.sum((1, 2))

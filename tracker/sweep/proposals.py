@@ -108,7 +108,8 @@ def build_study(space: Space, settings: SweepSettings, trials: Sequence[TrialRec
         sampler=build_sampler(settings, len(trials)),
         pruner=build_pruner(settings),
     )
-    study.add_trials([_as_optuna(space, trial) for trial in trials])
+    domains = {parameter.name: distribution(parameter) for parameter in space.parameters}
+    study.add_trials([_as_optuna(domains, trial) for trial in trials])
     return study
 
 
@@ -207,18 +208,17 @@ def _decoded(parameter: Parameter, value: Any) -> Value:
     return next(each for each in parameter.domain.values if _plain(each) == value)
 
 
-def _as_optuna(space: Space, trial: TrialRecord) -> Any:
+def _as_optuna(domains: Mapping[str, Any], trial: TrialRecord) -> Any:
     optuna = load_optuna()
     states = optuna.trial.TrialState
     state = {"COMPLETE": states.COMPLETE, "PRUNED": states.PRUNED, "RUNNING": states.RUNNING}.get(
         trial.state, states.FAIL
     )
-    known = {parameter.name: parameter for parameter in space.parameters}
-    params = encoded({name: value for name, value in trial.params.items() if name in known})
+    params = encoded({name: value for name, value in trial.params.items() if name in domains})
     return optuna.trial.create_trial(
         state=state,
         value=trial.value if trial.is_complete else None,
         params=params,
-        distributions={name: distribution(known[name]) for name in params},
+        distributions={name: domains[name] for name in params},
         intermediate_values=trial.intermediate_values,
     )

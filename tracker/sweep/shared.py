@@ -72,7 +72,16 @@ class SharedSweepRun(SweepRun):
         super().__init__(client, run, space, settings)
         self._heartbeat_seconds, self._grace_seconds = heartbeat_seconds, grace_seconds
         self._storage = open_storage(storage, heartbeat_seconds, grace_seconds)
-        self._study = self._open_study()
+        try:
+            self._study = self._open_study()
+        except InvalidStateError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connections to the storage."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
 
     def trials(self) -> list[TrialRecord]:
         """All trials of all machines; `run_id` is empty where the run is on another one."""

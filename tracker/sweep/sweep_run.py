@@ -139,6 +139,9 @@ class SweepRun:
         """The name of the sweep's run."""
         return self.run.info.run_name
 
+    def close(self) -> None:
+        """Close what the sweep holds open besides the database: nothing here."""
+
     def trials(self) -> list[TrialRecord]:
         """All trials so far, by number."""
         return read_trials(self.client, self.run_id, self.settings.metric)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
     job = Job(
         sweep.run_id, sent, plan.trials, plan.deadline(), (TrainingError,), setup, options.storage
     )
-    with sweep.open(plan.trials):
+    with closing(sweep), sweep.open(plan.trials):
         try:
             supervise(sweep, job, plan.workers, report.show)
         finally:
