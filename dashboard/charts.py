@@ -243,9 +243,12 @@ def calibration(table: pd.DataFrame, colors: Mapping[str, str]) -> Chart:
         alt.Tooltip("accuracy:Q", format=".2f"),
         alt.Tooltip("count:Q", title="images", format=","),
     ]
-    line = alt.Chart(table).mark_line(point={"size": 50, "filled": True}, strokeWidth=2)
-    curves_ = line.encode(x=x, y=y, color=_run_color(colors), tooltip=tip)
-    return _framed(diagonal.encode(x=x, y=y) + curves_, 240)
+    size = alt.Size("count:Q", scale=alt.Scale(type="sqrt", range=[12, 260]), legend=None)
+    color = _run_color(colors)
+    line = alt.Chart(table).mark_line(strokeWidth=1.2, opacity=0.6).encode(x=x, y=y, color=color)
+    bins = alt.Chart(table).mark_circle(opacity=0.8)
+    bins = bins.encode(x=x, y=y, color=color, size=size, tooltip=tip)
+    return _framed(diagonal.encode(x=x, y=y) + line + bins, 240)
 
 
 def confusion(table: pd.DataFrame, picked: Cell | None, *, rates: bool, dark: bool) -> Chart:

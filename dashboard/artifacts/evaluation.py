@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from tracker.files import ArtifactStore
 
 SPLITS = {"test": "Sharp", "test_blurred": "Blurred"}
-SUMMARY = "evaluation/summary.json"
+FOLDER = "evaluation"
+SUMMARY = f"{FOLDER}/summary.json"
+OF_A_SPLIT = re.compile(r"(?:confusion_(?=.*\.json$)|predictions_(?=.*\.csv\.gz$))([^.]+)\..*")
+MAX_SPLITS = 30
 PREDICTION_COLUMNS = ["index", "label", "prediction", "confidence", "loss"]
 BIN_COLUMNS = ["confidence", "accuracy", "count"]
 MAX_ROWS = 200_000
@@ -31,12 +35,41 @@ MAX_PIXELS = 4_000_000
 SIDE = 28
 
 
-def summary(store: ArtifactStore) -> dict[str, dict[str, Any]]:
-    """Results by split, for the splits this dashboard knows."""
+def title(split: str) -> str:
+    """What a split is called on the page."""
+    return SPLITS.get(split, split)
+
+
+def results(store: ArtifactStore) -> dict[str, dict[str, Any]]:
+    """Results by split: those of the summary, and splits that only have a file of their own.
+
+    The study's own splits come first; thirty at most.
+    """
     found = files.read_json(store, SUMMARY)
-    if not isinstance(found, dict):
-        return {}
-    return {split: found[split] for split in SPLITS if isinstance(found.get(split), dict)}
+    summary = found if isinstance(found, dict) else {}
+    named = {str(split): value for split, value in summary.items() if isinstance(value, dict)}
+    alone: dict[str, dict[str, Any]] = {
+        split: {} for split in _splits_with_files(store) or () if split not in named
+    }
+    ordered = sorted({**named, **alone}.items(), key=lambda item: item[0] not in SPLITS)
+    return dict(ordered[:MAX_SPLITS])
+
+
+@untrusted.or_none
+def _splits_with_files(store: ArtifactStore) -> list[str]:
+    names = (PurePosixPath(info.path).name for info in store.list(FOLDER))
+    return sorted({match[1] for name in names if (match := OF_A_SPLIT.fullmatch(name))})
+
+
+@untrusted.or_none
+def sureness(result: dict[str, Any]) -> tuple[float, float]:
+    """The mean confidence of one split, and its expected calibration error, both in [0, 1]."""
+    bins = calibration(result)
+    share = bins["count"] / bins["count"].sum()
+    gap = (bins["accuracy"] - bins["confidence"]).abs()
+    if bins.empty:
+        raise ValueError("no bins")
+    return float((share * bins["confidence"]).sum()), float((share * gap).sum())
 
 
 @untrusted.or_none

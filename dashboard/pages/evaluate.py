@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts
+from dashboard import charts, comparison
 from dashboard.artifacts import evaluation
 from dashboard.palette import verdict
-from dashboard.widgets import confusion, html, images
+from dashboard.widgets import confusion, grid, html, images
+from dashboard.widgets.grid import Cell, Column, Row
 from dashboard.widgets.run_choice import ask_for_runs, choose_run
 from tracker.exceptions import TrackerError
-from tracker.text import MISSING
+from tracker.text import MISSING, plural
 
 if TYPE_CHECKING:
+    from dashboard.comparison import Entry
     from dashboard.view import View
     from tracker.files import ArtifactStore
 
 MAX_DISPUTED = 12
+EXAMPLE = """\
+tracker.log_dict(
+    {"labels": ["cat", "dog"], "counts": [[48, 2], [5, 45]]},  # One row a true label.
+    "evaluation/confusion_test.json",
+)"""
 
 
 def show(view: View) -> None:
@@ -29,19 +37,84 @@ def show(view: View) -> None:
         ask_for_runs(view, "target", "Choose runs in the run list to see how good they are.")
         return
     stores = _stores(view)
-    results = {run_id: evaluation.summary(store) for run_id, store in stores.items()}
+    results = {run_id: evaluation.results(store) for run_id, store in stores.items()}
     results = {run_id: result for run_id, result in results.items() if result}
     if not results:
-        html.empty("target", "The selected runs keep no evaluation/summary.json.")
+        html.empty("target", "The shown runs keep no evaluation. From your own code:", EXAMPLE)
         return
+    _answer(view, results)
     html.legend([(view.labels[run_id], view.colors[run_id]) for run_id in results])
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         _accuracies(view, results)
     with right, st.container(border=True, height="stretch"):
         _calibration(view, results)
-    _mistakes(view, {run_id: stores[run_id] for run_id in results})
-    _followed(view, {run_id: stores[run_id] for run_id in results})
+    kept = {run_id: stores[run_id] for run_id in results}
+    _mistakes(view, kept, _splits(results))
+    _followed(view, kept, _splits(results))
+
+
+def _answer(view: View, results: dict[str, dict[str, Any]]) -> None:
+    """Which configuration is how good, on which images, and how sure: means over its runs."""
+    found = comparison.entries(view)
+    found = [entry for entry in found if any(run_id in results for run_id in entry.run_ids)]
+    splits = _splits(results)
+    columns = [
+        Column(f"{evaluation.title(split)}: {what}")
+        for split in splits
+        for what in ("accuracy", "confidence", "calibration error")
+    ]
+    cells = [_column(found, results, split, part) for split in splits for part in range(3)]
+    rows = [
+        Row(
+            entry.key,
+            entry.label,
+            [column[place] for column in cells],
+            note=plural(len(entry.run_ids), "run") if entry.is_group else "",
+            run_id="" if entry.is_group else entry.run_ids[0],
+            color=entry.color,
+            is_square=entry.is_group,
+        )
+        for place, entry in enumerate(found)
+    ]
+    grid.show(columns, rows, f"answer-{hash(view.run_ids)}", lead="Configuration", height="40dvh")
+
+
+def _splits(results: dict[str, dict[str, Any]]) -> list[str]:
+    """The splits of all runs, the study's own first."""
+    found = dict.fromkeys(split for splits in results.values() for split in splits)
+    return sorted(found, key=lambda split: split not in evaluation.SPLITS)
+
+
+def _column(
+    found: list[Entry], results: dict[str, dict[str, Any]], split: str, part: int
+) -> list[Cell | None]:
+    """Accuracy (0), confidence (1) or calibration error (2) of each entry on a split."""
+    means: list[tuple[float, float | None] | None] = []
+    for entry in found:
+        one = [results[i][split] for i in entry.run_ids if split in results.get(i, {})]
+        values = [value for result in one if (value := _figure(result, part)) is not None]
+        deviation = statistics.stdev(values) if len(values) > 1 else None
+        means.append((statistics.fmean(values), deviation) if values else None)
+    present = [mean[0] for mean in means if mean]
+    best = (min if part == 2 else max)(present, default=None) if part != 1 else None  # noqa: PLR2004
+    return [
+        mean
+        and Cell(
+            f"{mean[0]:.4f}",
+            mean[0],
+            small=f"± {mean[1]:.4f}" if mean[1] is not None else "",
+            emphasis="best" if mean[0] == best and len(set(present)) > 1 else "",
+        )
+        for mean in means
+    ]
+
+
+def _figure(result: dict[str, Any], part: int) -> float | None:
+    if part == 0:
+        return evaluation.accuracy(result)
+    sure = evaluation.sureness(result)
+    return None if sure is None else sure[part - 1]
 
 
 def _stores(view: View) -> dict[str, ArtifactStore]:
@@ -63,6 +136,7 @@ def _accuracies(view: View, results: dict[str, dict[str, Any]]) -> None:
             | {"accuracy": evaluation.accuracy(result)}
             for run_id, splits in results.items()
             for split, result in splits.items()
+            if split in evaluation.SPLITS
         ]
     ).dropna()
     if table.empty:
@@ -74,7 +148,7 @@ def _accuracies(view: View, results: dict[str, dict[str, Any]]) -> None:
 
 def _calibration(view: View, results: dict[str, dict[str, Any]]) -> None:
     st.subheader("Calibration")
-    split = _choose_split("calibration_split")
+    split = _choose_split("calibration_split", _splits(results))
     pieces = [
         evaluation.calibration(splits[split]).assign(run=run_id, label=view.labels[run_id])
         for run_id, splits in results.items()
@@ -87,12 +161,12 @@ def _calibration(view: View, results: dict[str, dict[str, Any]]) -> None:
     st.altair_chart(charts.calibration(pd.concat(pieces), view.colors), key="calibration")
 
 
-def _choose_split(key: str) -> str:
+def _choose_split(key: str, splits: list[str]) -> str:
     chosen = st.segmented_control(
         "Test images",
-        list(evaluation.SPLITS),
-        format_func=lambda split: evaluation.SPLITS[split],
-        default="test",
+        splits,
+        format_func=evaluation.title,
+        default=splits[0],
         required=True,
         key=key,
         bind="query-params",
@@ -101,11 +175,11 @@ def _choose_split(key: str) -> str:
     return str(chosen)
 
 
-def _mistakes(view: View, stores: dict[str, ArtifactStore]) -> None:
+def _mistakes(view: View, stores: dict[str, ArtifactStore], splits: list[str]) -> None:
     st.subheader("Where one model goes wrong")
     with st.container(horizontal=True, vertical_alignment="center"):
         run_id = choose_run(view, "Model", "model", list(stores), is_titled=False)
-        split = _choose_split("split")
+        split = _choose_split("split", splits)
         unit = st.segmented_control(
             "Unit",
             ["Counts", "Rates"],
@@ -146,12 +220,12 @@ def _extremes(found: list[evaluation.Example]) -> None:
             )
 
 
-def _followed(view: View, stores: dict[str, ArtifactStore]) -> None:
+def _followed(view: View, stores: dict[str, ArtifactStore], splits: list[str]) -> None:
     """The same test image under every selected model."""
     predictions = {
         (run_id, split): table
         for run_id, store in stores.items()
-        for split in evaluation.SPLITS
+        for split in splits
         if (table := evaluation.predictions(store, split)) is not None
     }
     if not predictions:
@@ -214,7 +288,7 @@ def _predictions(view: View, predictions: dict[tuple[str, str], pd.DataFrame], i
         lines.append(
             {
                 "Run": view.labels[run_id],
-                "Image": evaluation.SPLITS[split],
+                "Image": evaluation.title(split),
                 "True": row["label"],
                 "Predicted": row["prediction"],
                 "Confidence": 100 * float(row["confidence"]),
