@@ -104,8 +104,9 @@ def _find(name: str) -> Any:
     for home in _HOMES:
         module = import_module(f"tracker.{home}")
         if name in module.__all__:
-            value = globals()[name] = getattr(module, name)
-            return value
+            # All of its names at once: when the interpreter ends, nothing can be imported any more.
+            globals().update({n: getattr(module, n) for n in module.__all__ if hasattr(module, n)})
+            return getattr(module, name)
     from tracker.unsupported import missing  # noqa: PLC0415
 
     raise missing("tracker", name, __dir__())

@@ -287,6 +287,8 @@ def _end_last(status: str, error: BaseException | None = None) -> None:
 
 def _end(ended: _OpenRun, status: str, error: BaseException | None) -> None:
     """End a run of this process; where that fails beside an exception, the exception goes on."""
+    if ended not in _open_runs:  # At the end of the interpreter, before an object's `__del__`.
+        return
     if ended.pid == os.getpid():
         if ended.sampler is not None:
             ended.sampler.stop()

@@ -147,3 +147,23 @@ def test_where_the_end_cannot_be_recorded_the_first_error_goes_on(database, trou
         raise ValueError("the first error")
     assert any("is not recorded" in note for note in caught.value.__notes__)
     assert tracker.active_run() is None
+
+
+ENDED_BY_A_DESTRUCTOR = """
+import sys, tracker
+class Callback:
+    def __del__(self):
+        if tracker.active_run() is not None:
+            tracker.end_run()
+sys.modules["kept until the end"] = Callback()
+tracker.start_run()
+"""
+
+
+def test_a_library_may_end_its_run_after_the_interpreter_has(database):
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED_BY_A_DESTRUCTOR], check=False, capture_output=True, text=True
+    )
+    (run,) = tracker.get_client().search_runs(["0"])
+    assert (run.info.status, done.stderr) == ("FINISHED", "")
+    assert database.exists()
