@@ -14,7 +14,7 @@ from dashboard.artifacts import files
 from dashboard.curves import panels
 from dashboard.queries import extremes, records, run_lists
 from dashboard.view import only
-from dashboard.widgets import columns, failure, file_tree, html, preview
+from dashboard.widgets import columns, failure, file_tree, html, media, preview
 from dashboard.widgets.run_choice import ask_for_runs
 from tracker.exceptions import TrackerError
 from tracker.tags import MLFLOW_GIT_COMMIT, MLFLOW_SOURCE_NAME
@@ -247,9 +247,10 @@ def _artifacts(view: View, run_id: str) -> None:
         html.empty("inventory_2", "This run keeps no artifact.")
         return
     _checkpoints(run_id, found)
+    media.show(view, run_id, found)
     left, right = st.columns([2, 3])
     with left:
-        chosen = _tree(run_id, found)
+        chosen = _tree(run_id, media.without_twins(found))
     with right:
         _chosen(store, run_id, chosen)
 

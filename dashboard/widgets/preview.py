@@ -31,7 +31,7 @@ def show(store: ArtifactStore, artifact: FileInfo) -> None:
         if artifact.file_size == 0:
             st.caption("The file is empty.")
         elif files.kind(artifact.path) in IMAGES:
-            _image(store, artifact.path)
+            image(store, artifact.path)
         elif artifact.path.lower().endswith(TABLES):
             _table(store, artifact.path)
         else:
@@ -41,15 +41,19 @@ def show(store: ArtifactStore, artifact: FileInfo) -> None:
         st.text(str(error))
 
 
-def _image(store: ArtifactStore, path: str) -> None:
-    """The picture, small ones at twice their size."""
+def image(store: ArtifactStore, path: str) -> None:
+    """A picture, small ones at twice their size.
+
+    Raises:
+        TrackerError: If it cannot be read, or is no picture.
+    """
     with store.open(path) as stream:
         content = stream.read(files.MAX_PICTURE_BYTES)
-    image = untrusted.picture(content, "The picture")
-    width = min(2 * image.width, MAX_SHOWN_WIDTH)
-    if image.width > MAX_SHOWN_WIDTH or image.height > MAX_SHOWN_HEIGHT:
-        image.thumbnail((MAX_SHOWN_WIDTH, MAX_SHOWN_HEIGHT))
-        st.image(image, width=min(width, image.width))
+    picture = untrusted.picture(content, "The picture")
+    width = min(2 * picture.width, MAX_SHOWN_WIDTH)
+    if picture.width > MAX_SHOWN_WIDTH or picture.height > MAX_SHOWN_HEIGHT:
+        picture.thumbnail((MAX_SHOWN_WIDTH, MAX_SHOWN_HEIGHT))
+        st.image(picture, width=min(width, picture.width))
     else:
         st.image(content, width=width)
 
