@@ -148,6 +148,9 @@ class TrackingClient(ModelRegistry):
         self._next_reap = 0.0
         self.reap()
 
+    def __repr__(self) -> str:
+        return f"<TrackingClient {str(self.store.database.path)!r}>"
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)

@@ -115,6 +115,7 @@ class ViewType(_Word):
         return cls(word).lower()
 
 
+MAX_HTML_ROWS: Final = 20
 _NUMBERS: Final = {
     ("RunStatus", "RUNNING"): 1,
     ("RunStatus", "SCHEDULED"): 2,
@@ -200,6 +201,18 @@ def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _html_table(rows: Mapping[str, Any]) -> str:
+    """Two columns of escaped text, at most 20 rows."""
+    from html import escape  # noqa: PLC0415
+
+    shown = [
+        f"<tr><th>{escape(str(key)[:100])}</th><td>{escape(str(value)[:200])}</td></tr>"
+        for key, value in list(rows.items())[:MAX_HTML_ROWS]
+    ]
+    rest = len(rows) - len(shown)
+    return f"<table>{''.join(shown)}</table>" + (f"<p>… and {rest} more</p>" if rest else "")
+
+
 def _by_key(entries: Any) -> dict[str, Any]:
     """Metrics, parameters or tags by their keys, from a list of entities as MLflow passes them."""
     if entries is None or isinstance(entries, dict):
@@ -248,7 +261,7 @@ class ExperimentTag(_Record):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Experiment(_Record):
     """A named group of runs. Times are milliseconds since the epoch."""
 
@@ -263,6 +276,14 @@ class Experiment(_Record):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tags", _by_key(self.tags))
+
+    def __repr__(self) -> str:
+        return f"<Experiment {self.experiment_id} {self.name!r} {self.lifecycle_stage}>"
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        rows = {"experiment": self.name, "id": self.experiment_id, "stage": self.lifecycle_stage}
+        return _html_table(rows | self.tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +372,7 @@ class RunData(_Record):
             object.__setattr__(self, name, _by_key(getattr(self, name)))
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Run(_Record):
     """A run: its row, what was logged, and the data sets it used.
 
@@ -386,6 +407,17 @@ class Run(_Record):
         object.__setattr__(self, "info", row)
         object.__setattr__(self, "data", run_data or data or RunData())
         object.__setattr__(self, "inputs", run_inputs or inputs or RunInputs())
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.info.run_name!r} {self.info.status} {self.info.run_id}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        rows = {"run": self.info.run_name, "id": self.info.run_id, "status": self.info.status}
+        numbers = {key: f"{value:.6g}" for key, value in self.data.metrics.items()}
+        return _html_table(rows | self.data.params | numbers)
 
 
 @dataclass(frozen=True, slots=True)
