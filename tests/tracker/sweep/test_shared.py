@@ -109,15 +109,29 @@ def shared(tmp_path, postgres):
         yield sweep
 
 
+def wait_for(condition):
+    until = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def runs_of(folder, status="%"):
+    """The ids of the trials' runs in a machine's database."""
+    if not (folder / "tracking.db").exists():
+        return []
+    client = tracker.TrackingClient(folder / "tracking.db")
+    found = client.search_runs(["0"], f"attributes.status LIKE '{status}'")
+    return [run.info.run_id for run in found if "tracker.sweep.study" in run.data.tags]
+
+
 @pytest.mark.slow
 def test_two_machines_share_a_sweep_and_one_of_them_is_killed(tmp_path, machine, request):
     first, second = machine("first"), machine("second")  # both create the tables
-    sweep = request.getfixturevalue("shared")
-    until = time.monotonic() + 120
-    while len(sweep.trials()) < 4:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_for(lambda: runs_of(tmp_path / "second"))
+    wait_for(lambda: runs_of(tmp_path / "first", "RUNNING"))
     first.send_signal(signal.SIGKILL)
+    sweep = request.getfixturevalue("shared")
     assert second.wait(timeout=120) == 0, second.stderr.read()
     trials = sweep.trials()
     assert sum(trial.is_settled for trial in trials) == 12
@@ -125,11 +139,7 @@ def test_two_machines_share_a_sweep_and_one_of_them_is_killed(tmp_path, machine,
     tried = [json.dumps(trial.params) for trial in trials if trial.is_settled]
     assert len(set(tried)) == 12
     assert [trial for trial in trials if trial.state == "DIED"]
-    runs = {
-        run.info.run_id
-        for name in ("first", "second")
-        for run in tracker.TrackingClient(tmp_path / name / "tracking.db").search_runs(["0"])
-    }
+    runs = {*runs_of(tmp_path / "first"), *runs_of(tmp_path / "second")}
     assert {trial.run_id for trial in trials if trial.is_settled} <= runs
 
 
