@@ -106,7 +106,7 @@ def test_a_model_that_does_not_take_its_example_is_saved_with_a_warning(tmp_path
     ],
 )
 def test_an_input_example_comes_back_as_it_was(tmp_path, example):
-    model = {"python_model": lambda model_input: [model_input]}
+    model = {"python_model": lambda model_input: [str(model_input)]}
     tracker.pyfunc.save_model(tmp_path / "m", **model, input_example=example)
     found = Model.load(tmp_path / "m").load_input_example(tmp_path / "m")
     assert type(found) is type(example)
