@@ -15,12 +15,11 @@ FINITE = "measured.is_nan = 0 AND ABS(measured.value) < ?"
 
 
 class Best(NamedTuple):
-    """The run whose last value of a metric is the best, and of how many."""
+    """The run whose last value of a metric is the best."""
 
     run_id: str
     name: str | None
     value: float
-    runs: int
 
 
 class Totals(NamedTuple):
@@ -69,20 +68,24 @@ def totals(source: Source, experiment_id: int | None) -> Totals:
 
 @st.cache_data(show_spinner=False, max_entries=32)
 def by_start(source: Source, experiment_id: int | None, key: str, limit: int) -> list[float]:
-    """The last values of a metric of the newest active runs that have one, in order of start."""
+    """The last values of a metric of the newest active runs, in order of start."""
     chosen, values = where(RunQuery(experiment_id=experiment_id))
     found = rows(
         source,
         f"""
         SELECT measured.value
-        FROM runs
+        FROM (
+            SELECT run_uuid, start_time
+            FROM runs
+            WHERE {chosen}
+            ORDER BY start_time DESC
+            LIMIT ?
+        ) AS newest
         CROSS JOIN latest_metrics AS measured
-             ON measured.run_uuid = runs.run_uuid AND measured.key = ? AND {FINITE}
-        WHERE {chosen}
-        ORDER BY runs.start_time DESC
-        LIMIT ?
+             ON measured.run_uuid = newest.run_uuid AND measured.key = ? AND {FINITE}
+        ORDER BY newest.start_time DESC
         """,
-        (key, LARGEST, *values, limit),
+        (*values, limit, key, LARGEST),
     )
     return [row[0] for row in reversed(found)]
 
@@ -98,7 +101,7 @@ def best(
     (found,) = rows(
         source,
         f"""
-        SELECT runs.run_uuid, runs.name, {extreme}(measured.value), COUNT(*)
+        SELECT runs.run_uuid, runs.name, {extreme}(measured.value)
         FROM latest_metrics AS measured
         JOIN runs ON runs.run_uuid = measured.run_uuid
         WHERE measured.key = ? AND {FINITE} AND {chosen}

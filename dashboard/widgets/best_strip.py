@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -38,12 +39,16 @@ def _best(view: View) -> str:
     """The metric that the table is sorted by, if its name says which way is better."""
     kind, _, key = view.listing.sort.partition(".")
     better = metrics.better(key) if kind == "metrics" else ""
-    best = better and summaries.best(view.source, view.experiment_id, key, better)
-    if not best or not better:
+    if not better:
+        return "<div></div>"
+    best = _first_listed(view, key, better) or summaries.best(
+        view.source, view.experiment_id, key, better
+    )
+    if best is None:
         return "<div></div>"
     values = summaries.by_start(view.source, view.experiment_id, key, MOST_DOTS)
     write = text.numbers([best.value])
-    said = f"Best {key} {write(best.value)} of {best.runs} runs, by {best.name or best.run_id}"
+    said = f"Best {key} {write(best.value)}, by {best.name or best.run_id}"
     return (
         f'<div class="what"><span>Best so far</span><strong>{html.shown(key, 40)}</strong>'
         "<span>by start of run</span></div>"
@@ -51,6 +56,19 @@ def _best(view: View) -> str:
         f"{_drawing(values, best.value, is_less=better == 'less')}"
         f"<strong>{write(best.value)}</strong> <span>{html.shown(best.name or '', 40)}</span></div>"
     )
+
+
+def _first_listed(view: View, key: str, better: str) -> summaries.Best | None:
+    """The first run of the table, where it is the best of all: nothing is left out or turned."""
+    state, found = view.state, view.listing
+    is_narrowed = bool(state.filter.strip() or state.statuses or state.deleted)
+    if is_narrowed or not found.listed or found.descending != (better == "more"):
+        return None
+    run_id = found.listed[0]
+    value = found.runs.latest.get(run_id, {}).get(key)
+    if value is None or not math.isfinite(value):
+        return None
+    return summaries.Best(run_id, found.runs.by_id[run_id]["name"], value)
 
 
 def _drawing(values: Sequence[float], best: float, *, is_less: bool) -> str:
