@@ -102,7 +102,8 @@ def survey(mlflow, database, filters):
 
 def _experiment(experiment):
     names = ["experiment_id", "name", "artifact_location", "lifecycle_stage", "tags"]
-    return {name: getattr(experiment, name) for name in names}
+    found = {name: getattr(experiment, name) for name in names}
+    return found | {"artifact_location": str(Path(experiment.artifact_location).resolve())}
 
 
 def _run(client, run):
@@ -112,7 +113,8 @@ def _run(client, run):
     alone = client.get_run(run_id)
     assert alone.data.params == run.data.params
     return {
-        "info": {name: getattr(run.info, name) for name in names},
+        "info": {name: getattr(run.info, name) for name in names}
+        | {"artifact_uri": str(Path(run.info.artifact_uri).resolve())},
         "params": run.data.params,
         "tags": run.data.tags,
         "metrics": {key: _number(value) for key, value in run.data.metrics.items()},
