@@ -128,7 +128,7 @@ def test_a_number_that_yaml_takes_for_text_is_a_number(study_file):
         ("tracking: {database: 'http://x/y'}", r"config.yaml:4: .*database is 'http://x/y': the"),
         (
             "tracking: {database: 'sqlite:foo.db'}",
-            r"config.yaml:4: .*database is .* no file: write",
+            r"config.yaml:4: .*database is .* does not name a file: write",
         ),
         ("tracking: {database: " + "x" * 300 + "}", r"config.yaml:4: .* longer than 255 bytes"),
         ("data_perp: {}", r"config.yaml:4: unknown key 'data_perp'; did you mean 'data_prep'"),
