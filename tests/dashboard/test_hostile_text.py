@@ -101,7 +101,7 @@ def test_hostile_files_are_previewed_as_text(hostile, serve, visit, study):
     table = visitor.page.get_by_test_id("stDataFrame").and_(visitor.page.locator(":visible"))
     box = table.first.bounding_box()
     for row, name in enumerate(["a.html", "a.json", "a.svg"], 8):
-        visitor.page.mouse.click(box["x"] + 16, box["y"] + 33 * (row + 1.5))
+        visitor.page.mouse.click(box["x"] + 16, box["y"] + 30.8 * (row + 1.5))
         visitor.page.get_by_test_id("stMarkdown").get_by_text(name).wait_for()
         visitor.settle()
         traces = visitor.page.evaluate(TRACES)
