@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tracker
+from tracker.exceptions import AbsentFilesError
 from tracker.files import LocalArtifacts, open_artifacts
 from training.errors import ConfigError, TrainingError
 
@@ -72,7 +73,13 @@ def _existing_store(tracking: Tracking, say: Callable[[str], None]) -> ArtifactS
             f"The experiment {experiment.name!r} keeps its artifacts in {location!r}; "
             f"tracking.artifact_location ({tracking.artifact_location!r}) is for new experiments."
         )
-    return client.open_location(f"{location}/{SAMPLE_RUN}")
+    try:
+        return client.open_location(f"{location}/{SAMPLE_RUN}")
+    except AbsentFilesError as error:  # the new run's folder is not there yet
+        raise ConfigError(
+            f"the experiment {experiment.name!r} keeps its artifacts in {location!r}, outside the "
+            f"database's folder; allow it by TRACKER_ALLOWED_ROOTS={location}"
+        ) from error
 
 
 def _future_store(tracking: Tracking, database: Path) -> ArtifactStore:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import tracker
-from tracker import TrackerError, TrackingClient
+from tracker import TrackingClient
 from training.__main__ import main
 from training.config import Config, ModelConfig, Tracking
 from training.errors import ConfigError, TrainingError
@@ -81,9 +81,8 @@ def test_an_experiment_that_keeps_its_place_says_so(tmp_path):
 
 def test_an_experiment_whose_files_lie_where_they_may_not_is_refused(tmp_path):
     location = str(tmp_path / "far")
-    (tmp_path / "far").mkdir()
     open_database(config_for(tmp_path / "study" / "a.db", artifact_location=location))
-    with pytest.raises(TrackerError, match="TRACKER_ALLOWED_ROOTS"):
+    with pytest.raises(ConfigError, match="TRACKER_ALLOWED_ROOTS"):
         said_of(config_for(tmp_path / "study" / "a.db"))
 
 
