@@ -212,14 +212,20 @@ class ModelRegistry:
         names = [check_alias(alias) for alias in aliases]
         return self.store.registry.create_version(made, names, create_model=True)
 
-    def copy_model_version(self, src_model_version: ModelVersion, dst_name: str) -> ModelVersion:
+    def copy_model_version(self, src_model_uri: str, dst_name: str) -> ModelVersion:
         """Add a version of one registered model to another, which is added if it is new.
 
+        Args:
+            src_model_uri: `models:/<name>/<version>` or `models:/<name>@<alias>`.
+            dst_name: The other registered model.
+
         Raises:
-            NotFoundError: The version is gone.
+            NotFoundError: There is no such version.
+            InvalidValueError: It is not the URI of a version.
         """
-        uri = f"models:/{src_model_version.name}/{src_model_version.version}"
-        return self.register_model(uri, dst_name, tags=src_model_version.tags)
+        source = self.get_model_version_by_uri(src_model_uri)
+        uri = f"models:/{source.name}/{source.version}"
+        return self.register_model(uri, dst_name, tags=source.tags)
 
     def get_model_version(self, name: str, version: int | str) -> ModelVersion:
         """One version.

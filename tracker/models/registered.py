@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from tracker import locations
+from tracker import locations, validation
 from tracker.current import get_client, get_tracking_uri
 from tracker.exceptions import UnsupportedError
 from tracker.validation import MAX_RESULTS, check_max_results
@@ -30,6 +30,7 @@ def register_model(
     await_registration_for: int | None = None,
     *,
     tags: Mapping[str, Any] | None = None,
+    env_pack: Any = None,
 ) -> ModelVersion:
     """Add a version of a registered model, which is added if there is none of the name.
 
@@ -38,12 +39,15 @@ def register_model(
         name: The registered model.
         await_registration_for: For MLflow's sake: a version is ready at once.
         tags: The version's tags.
+        env_pack: Not supported; passing one raises.
 
     Raises:
         NotFoundError: There is no such run, path or version; nothing is registered.
         InvalidValueError: The name or a tag breaks a rule; nothing is registered.
+        UnsupportedError: `env_pack` is given.
     """
     del await_registration_for
+    validation.refuse(env_pack=env_pack)
     return get_client().register_model(model_uri, name, tags)
 
 

@@ -55,6 +55,7 @@ def log(mlflow, database, run_id, key, most, stop):
         client.log_metric(run_id, key, count, step=count)
         count += 1
         time.sleep(0.002)  # As long as a training step: a loop of writes only starves the other.
+    client.get_run(run_id)  # A read of the process brings all it logged into the file.
     return count
 
 

@@ -154,7 +154,7 @@ def test_a_taken_name_is_refused(digits):
 
 
 def test_a_version_of_a_version_points_to_the_same_files(digits):
-    copied = digits.copy_model_version(digits.get_model_version("digits", 1), "letters")
+    copied = digits.copy_model_version("models:/digits/1", "letters")
     assert copied.source == digits.get_model_version("digits", 1).source
     assert (copied.name, copied.version, copied.tags) == ("letters", 1, {"number": "0"})
 
