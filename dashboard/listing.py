@@ -1,4 +1,4 @@
-"""The runs that the run list and the Overview show: filtered, labelled, grouped, measured."""
+"""The runs that the run list and the Overview show: filtered, labeled, grouped, measured."""
 
 from __future__ import annotations
 

@@ -34,15 +34,15 @@ def from_upload(content: bytes) -> NDArray[np.uint8]:
         upright = ImageOps.exif_transpose(image).convert("RGBA")
         opaque = Image.new("RGBA", upright.size, "white")
         opaque.alpha_composite(upright)
-        grey = np.asarray(opaque.convert("L"), dtype=np.uint8)
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    return 255 - grey if np.median(edge) > BRIGHT else grey
+        gray = np.asarray(opaque.convert("L"), dtype=np.uint8)
+    edge = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    return 255 - gray if np.median(edge) > BRIGHT else gray
 
 
 def as_model_input(pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     """The digit as MNIST has its digits, (28, 28) float32 in [0, 1]; None if there is no ink.
 
-    LeCun et al. (1998): the ink fits a box of 20 by 20 pixels, its centre of mass lies in the
+    LeCun et al. (1998): the ink fits a box of 20 by 20 pixels, its center of mass lies in the
     middle of 28 by 28.
     """
     ink = pixels > FAINT
@@ -53,10 +53,10 @@ def as_model_input(pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     scale = INK_BOX / max(digit.size)
     size = (max(1, round(digit.width * scale)), max(1, round(digit.height * scale)))
     small = np.asarray(digit.resize(size, Image.Resampling.LANCZOS), dtype=np.float32) / 255
-    return _centred(np.clip(small, 0.0, 1.0))
+    return _centered(np.clip(small, 0.0, 1.0))
 
 
-def _centred(small: NDArray[np.float32]) -> NDArray[np.float32]:
+def _centered(small: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = small.shape
     total = max(float(small.sum()), 1e-6)
     row = float((small.sum(axis=1) @ np.arange(height)) / total)

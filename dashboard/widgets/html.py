@@ -46,7 +46,7 @@ def code_span(text: str, limit: int = MAX_SHOWN) -> str:
 
 
 def heading(text: str, pill: str = "", under: str = "") -> None:
-    """A title made of user text, with a status pill and a grey line beneath."""
+    """A title made of user text, with a status pill and a gray line beneath."""
     badge = status_pill(pill) if pill else ""
     note = f'<div style="opacity:.65;font-size:.9rem;margin-top:.25rem">{escape(under)}</div>'
     st.html(
@@ -134,7 +134,7 @@ def empty(icon: str, sentence: str, command: str = "") -> None:
 
 
 def big(text: str, under: str) -> None:
-    """One large answer with a grey line beneath."""
+    """One large answer with a gray line beneath."""
     st.html(
         f'<div style="font-size:3rem;font-weight:700;line-height:1">{shown(text)}</div>'
         f'<div style="opacity:.65;font-size:.9rem;margin-top:.2rem">{escape(under)}</div>'

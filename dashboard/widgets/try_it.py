@@ -46,7 +46,7 @@ def show(view: View) -> None:
         if pixels is None:
             html.empty("draw", "Draw a digit on the black pad, or upload a picture of one.")
         elif image is None:
-            html.empty("draw", "There is no ink in this picture: it is of one grey all over.")
+            html.empty("draw", "There is no ink in this picture: it is of one gray all over.")
         else:
             _answers(view, image, trusted=trusted)
 

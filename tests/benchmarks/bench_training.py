@@ -8,7 +8,7 @@ Four questions, each answered in one process with one torch thread:
 2. The whole study, data preparation and tracking included, against the usual tutorial: a DataLoader
    whose every image passes through torchvision's transforms.
 3. The share of a study's time that is spent in the tracker.
-4. An epoch beside a busy neighbour process of one thread, and beside one of as many threads as
+4. An epoch beside a busy neighbor process of one thread, and beside one of as many threads as
    there are cores. The latter takes its share of the core that the trainer runs on, from anybody;
    a plain Python loop shows what that is.
 
@@ -204,10 +204,10 @@ def tracked_seconds(profile: cProfile.Profile) -> float:
     )
 
 
-# 4. A busy neighbour
+# 4. A busy neighbor
 
 
-class Neighbour:
+class Neighbor:
     """A process that multiplies matrices, and pauses when told to; Unix only."""
 
     def __init__(self, threads: int) -> None:
@@ -264,9 +264,9 @@ def report_epochs(data: StudyData) -> None:
     print(f"epoch, DataLoader over tensors  {loader}")
     print(f"epoch, trainer                  {ours}   {loader.cpu / ours.cpu:.2f} x less CPU")
     for threads in dict.fromkeys((1, os.cpu_count() or 1)):
-        with Neighbour(threads) as neighbour:
-            epoch, loop = (neighbour.slows(work) for work in (our_epoch(data), plain_loop))
-        beside = f"beside a neighbour of {threads} busy thread{'s' if threads > 1 else ''}"
+        with Neighbor(threads) as neighbor:
+            epoch, loop = (neighbor.slows(work) for work in (our_epoch(data), plain_loop))
+        beside = f"beside a neighbor of {threads} busy thread{'s' if threads > 1 else ''}"
         print(f"epoch {beside}: {epoch:.2f} x as long (a plain Python loop: {loop:.2f})")
 
 

@@ -17,8 +17,8 @@ def pictured(tmp_path):
     for name, steps in (("other", (0, 5)), ("first", (10, 0, 5))):
         run_id = client.create_run("0", run_name=name).info.run_id
         for step in steps:
-            grey = np.full((8, 8, 3), 20 * step, dtype="uint8")
-            client.log_image(run_id, grey, key="val/samples", step=step)
+            gray = np.full((8, 8, 3), 20 * step, dtype="uint8")
+            client.log_image(run_id, gray, key="val/samples", step=step)
         client.set_terminated(run_id)
     return tmp_path / "tracking.db"
 

@@ -142,10 +142,10 @@ def test_where_a_digit_is_drawn_does_not_matter(top, left):
 
 @pytest.mark.parametrize("background", [0, 255])
 def test_dark_ink_on_paper_and_white_ink_on_black_are_the_same_digit(background):
-    grey = np.full((60, 60), background, dtype=np.uint8)
-    grey[10:50, 28:34] = 255 - background
+    gray = np.full((60, 60), background, dtype=np.uint8)
+    gray[10:50, 28:34] = 255 - background
     buffer = io.BytesIO()
-    Image.fromarray(grey).save(buffer, "PNG")
+    Image.fromarray(gray).save(buffer, "PNG")
     pixels = digits.from_upload(buffer.getvalue())
     assert (pixels[30, 30], pixels[0, 0]) == (255, 0)
 

@@ -69,7 +69,7 @@ def test_lightnings_logger_writes_to_our_file(environments, tmp_path):
 
 
 def test_optunas_callback_writes_to_our_file(environments, tmp_path):
-    script = SCRIPTS / "optimise_with_optuna.py"
+    script = SCRIPTS / "optimize_with_optuna.py"
     run([sys.executable, "-W", "ignore", script], tmp_path, environments / "loggers")
     client = TrackingClient(tmp_path / "tracking.db")
     experiment = client.get_experiment_by_name("parabola")

@@ -139,7 +139,7 @@ def test_yaml_and_json_say_the_same(client, run_id, value):
         COLORS,
         np.dstack([COLORS, PIXELS]),
     ],
-    ids=["PIL grey", "PIL RGB", "grey", "one channel", "RGB", "RGBA"],
+    ids=["PIL gray", "PIL RGB", "gray", "one channel", "RGB", "RGBA"],
 )
 @pytest.mark.parametrize("wrap", [lambda x: x, tracker.Image], ids=["as it is", "tracker.Image"])
 def test_an_image_in_a_table_comes_back(client, run_id, image, wrap):

@@ -122,7 +122,7 @@ def _as_table(data: Any, columns: list[ColSpec]) -> Any:
 
 
 def _fit_column(column: Any, spec: ColSpec) -> Any:
-    """A column with whole numbers made fractions where the model takes those."""
+    """A column of integers made floats where the model takes those."""
     kind = getattr(column.dtype, "kind", "O")
     if spec.type in _FLOATS and kind in "iu":
         return column.astype(_FLOATS[spec.type])

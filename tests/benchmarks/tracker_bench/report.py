@@ -31,7 +31,7 @@ class Result:
     def ratio(self, above: str, below: str, figure: str = "wall") -> float | None:
         """How many times as long one takes as another.
 
-        The median over the repeats of the quotient of two neighbours in time, so that what
+        The median over the repeats of the quotient of two neighbors in time, so that what
         disturbs the machine for a while disturbs both.
         """
         if above not in self.timings or below not in self.timings:
