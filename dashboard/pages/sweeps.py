@@ -182,7 +182,7 @@ def _trials(view: View, sweep: Sweep, trials: Trials) -> None:
         trial = next((t for t in trials.records if str(t.number) == asked), None)
         if trial is not None and sweep.configuration:
             st.caption(f"Trial {trial.number} again:")
-            st.code(_again(sweep, trial), language="bash", wrap_lines=True)
+            st.code(_again(sweep, trial), language=None, wrap_lines=True)
 
 
 def _ask_again(action: str, key: str) -> None:

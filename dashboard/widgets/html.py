@@ -129,7 +129,7 @@ def empty(icon: str, sentence: str, command: str = "") -> None:
         st.header(f":gray[:material/{icon}:]", anchor=False, width="content")
         st.html(f'<div style="text-align:center;opacity:.75">{shown(sentence)}</div>')
         if command:
-            st.code(command, language="bash", wrap_lines=True, width="content")
+            st.code(command, language=None, wrap_lines=True, width="content")
         st.space("small")
 
 

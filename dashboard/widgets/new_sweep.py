@@ -36,13 +36,13 @@ def show(database: Path, taken: set[str], *, is_running: bool) -> None:
     with st.expander("New sweep", icon=":material/add:", expanded=not taken):
         if config is None:
             st.caption("There is no config.yaml beside the database or in the working directory.")
-            st.code("python -m training.sweep --config path/to/config.yaml", language="bash")
+            st.code("python -m training.sweep --config path/to/config.yaml", language=None)
         elif not sweep_process.is_allowed():
             st.caption(
                 "Only a dashboard on this machine starts processes"
                 f" (or one with {sweep_process.ALLOW_VARIABLE}=1). The command:"
             )
-            st.code("python -m training.sweep", language="bash")
+            st.code("python -m training.sweep", language=None)
         else:
             _form(database, config, is_running=is_running)
 
@@ -102,7 +102,7 @@ def _form(database: Path, config: Path, *, is_running: bool) -> None:
             remember(name)
             st.rerun()
         with st.popover("Command", icon=":material/terminal:"):
-            st.code(shlex.join(words), language="bash", wrap_lines=True)
+            st.code(shlex.join(words), language=None, wrap_lines=True)
 
 
 def _study(config: Path) -> dict[str, Any] | None:

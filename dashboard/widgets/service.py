@@ -39,7 +39,7 @@ def show(name: str, now_ms: int) -> None:
     with st.container(border=True):
         if found is None:
             st.markdown("**In service** :gray[no server answers on this machine]")
-            st.code(f"python -m tracker serve models:/{name}@champion", language="bash")
+            st.code(f"python -m tracker serve models:/{name}@champion", language=None)
             return
         port, status = found
         latency = status.get("latency_ms") or {}

@@ -112,6 +112,7 @@ def test_configurations_that_did_not_start_are_named(study_file, capsys, names, 
 def test_the_printed_command_works_as_it_stands(study_file, interrupt):
     """Elsewhere than in the study's folder, under another name, with its images elsewhere."""
     named = study_file.rename(study_file.with_name("my study.yaml"))
+    (named.parent / "images").mkdir()
     places = ("--data-root", str(named.parent / "images"), "--set", "tracking.database=my.db")
     long = ("--only", "default", "--set", "model_configs.default.max_epochs=40")
     done = interrupt(named, signal.SIGINT, *long, *places)
