@@ -6,11 +6,12 @@ from contextlib import closing
 import pytest
 
 from tracker import TrackingClient
-from tracker.exceptions import UnsafePathError, UnsupportedError
+from tracker.exceptions import AbsentFilesError, UnsafePathError
 
 ELSEWHERE = {
-    "another folder": ("/data/mlruns/1", UnsafePathError, "TRACKER_ALLOWED_ROOTS"),
-    "an MLflow server": ("mlflow-artifacts:/1", UnsupportedError, "MLflow's own client"),
+    "another folder": ("/usr/lib", UnsafePathError, "TRACKER_ALLOWED_ROOTS"),
+    "a folder of another machine": ("/data/mlruns/1", AbsentFilesError, "no place on this machine"),
+    "an MLflow server": ("mlflow-artifacts:/1", AbsentFilesError, "MLflow's own client"),
 }
 
 
