@@ -39,7 +39,7 @@ MENU = (
     Item("Data", "data"),
     Item("Run", "run"),
     Item("Sweeps", "sweeps", has_run_list=False),
-    Item("Models", "models", has_run_list=False),
+    Item("Models", "models"),
     Item("SQL", "sql", has_run_list=False),
 )
 HOME = MENU[0]

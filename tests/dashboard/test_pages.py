@@ -94,7 +94,7 @@ def test_a_page_without_any_run_says_how_to_get_one(tmp_path, study, name):
 def test_a_page_without_a_selected_run_says_where_to_choose_one(database, name):
     test = run_page(database, name)
     assert "in the run list" in all_text(test)
-    assert "python -m" not in all_text(test)
+    assert "python -m training" not in all_text(test)
 
 
 @pytest.mark.parametrize("name", WITH_RUNS)
