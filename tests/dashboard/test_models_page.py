@@ -40,7 +40,11 @@ def text_of(test):
 
 
 def grid_of(test):
-    found = [json.loads(element.proto.json) for element in test.get("bidi_component")]
+    found = [
+        json.loads(element.proto.json)
+        for element in test.get("bidi_component")
+        if element.proto.component_name == "run_list"
+    ]
     (data,) = [data for data in found if data.get("mode") == "grid"]
     return data
 
