@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Watch = Callable[[Progress], None]
 
-MAX_DEATHS: Final = 3
+MAX_DEATHS: Final = 10
 """So many deaths per worker without a finished trial between them end a sweep."""
 POLL_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 30.0
