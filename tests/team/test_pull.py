@@ -55,7 +55,7 @@ def test_runs_of_mlflow_itself_keep_the_servers_ids_and_push_back_to_themselves(
     run = client.get_run(run_id)
     assert (run.info.status, run.data.params) == ("FAILED", {"p": "1"})
     assert [point.value for point in client.get_metric_history(run_id, "m")] == [1.5, 2.5]
-    assert client.artifacts(run_id).open("t.txt").read() == b"hello"
+    assert client.artifacts(run_id).local_path("t.txt").read_bytes() == b"hello"
     client.set_tag(run_id, "from", "elsewhere")
     assert cli("push", "--to", mlflow.url, db=elsewhere).code == 0
     found = list(rest.search_runs([rest.experiment_named(name).experiment_id], ""))
