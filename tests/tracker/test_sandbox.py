@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -44,7 +45,8 @@ def test_a_query_gives_its_columns_and_rows_with_every_type(path):
 
 @pytest.mark.parametrize("value", ["9e999", "-9e999", "9223372036854775807", "-0.0", "1e-320"])
 def test_every_number_comes_back_as_it_is(path, value):
-    expected = sqlite3.connect(":memory:").execute(f"SELECT {value}").fetchone()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        expected = connection.execute(f"SELECT {value}").fetchone()
     assert select(path, f"SELECT {value}", LIMITS).rows == [expected]
 
 
