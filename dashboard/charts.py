@@ -20,13 +20,6 @@ CELL = ["label", "prediction"]
 Cell = tuple[str, str]
 
 
-def spark(values: Sequence[float]) -> list[float]:
-    """At most sixty values for a sparkline; more would cost seconds to draw."""
-    limit = 60
-    step = max(1, -(-len(values) // limit))
-    return list(values[::step])
-
-
 def _framed(chart: Any, height: int) -> Chart:
     """A whole chart, so many pixels high; its labels stand under their ticks, at the ends too."""
     framed: Chart = chart.properties(height=height, padding=PADDING).configure_axis(

@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard import groups, metrics
 from dashboard.groups import Facts, Node
-from dashboard.labels import Label, labels, seed_of
+from dashboard.labels import labels, seed_of
 from dashboard.queries import filters, records, run_lists
 from dashboard.view_state import ALL
 
@@ -218,8 +218,3 @@ def shown_unasked(tree: Iterable[Node], started: Mapping[str, int], baseline: st
             chosen.append(node)
             found += node.run_ids[: MOST_SHOWN_UNASKED - len(found)]
     return found
-
-
-def label_of(listing: Listing, run_id: str) -> Label:
-    """What a run is called."""
-    return listing.runs.facts.labels[run_id]

@@ -6,7 +6,6 @@ The aliases are `champion`, `challenger` (the newest candidate that was not prom
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +16,8 @@ from tracker.models.conversion import ConversionError, as_onnx
 from tracker.tags import PROMOTION_DECISION, PROMOTION_PREVIOUS, PROMOTION_RESTORED, PROMOTION_WHY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from tracker.client import TrackingClient
     from tracker.entities import ModelVersion
@@ -131,10 +131,8 @@ def go_back(client: TrackingClient, name: str) -> ModelVersion:
     return client.get_model_version(name, version.version)
 
 
-@contextmanager
-def _one_at_a_time(client: TrackingClient) -> Iterator[None]:
-    with exclusive(live_folder(client.store.database.path) / _LOCK):
-        yield
+def _one_at_a_time(client: TrackingClient) -> AbstractContextManager[None]:
+    return exclusive(live_folder(client.store.database.path) / _LOCK)
 
 
 def _as_onnx(client: TrackingClient, run_id: str, path: str) -> str:

@@ -36,14 +36,6 @@ def tags_of_run(source: Source, run_id: str) -> dict[str, str]:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def parents_of(source: Source, run_ids: tuple[str, ...]) -> dict[str, str]:
-    """The id of the run that a run belongs to, by run id, of those that belong to one."""
-    chosen = f"key = ? AND run_uuid IN ({placeholders(len(run_ids))})"
-    found = rows(source, f"SELECT run_uuid, value FROM tags WHERE {chosen}", (PARENT, *run_ids))
-    return dict(map(tuple, found))
-
-
-@st.cache_data(show_spinner=False, max_entries=64)
 def children_of(source: Source, run_id: str) -> list[str]:
     """The ids of the active runs that belong to a run, the newest first."""
     found = rows(

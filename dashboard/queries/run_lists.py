@@ -201,26 +201,6 @@ def _read(source: Source, query: RunQuery, limit: int, offset: int) -> pd.DataFr
     return _run_frame(found)
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
-def ended_since(
-    source: Source, experiment_id: int | None, since: int, limit: int
-) -> tuple[str, ...]:
-    """The ids of active runs that ended at `since` (ms since the epoch) or later, last first."""
-    chosen, values = where(RunQuery(experiment_id=experiment_id))
-    found = rows(
-        source,
-        f"""
-        SELECT runs.run_uuid
-        FROM runs
-        WHERE {chosen} AND runs.end_time >= ? AND runs.status != 'RUNNING'
-        ORDER BY runs.end_time DESC, runs.run_uuid
-        LIMIT ?
-        """,
-        (*values, since, limit),
-    )
-    return tuple(row["run_uuid"] for row in found)
-
-
 @st.cache_data(show_spinner=False, max_entries=64)
 def runs_by_id(source: Source, run_ids: tuple[str, ...]) -> pd.DataFrame:
     """These runs, deleted ones included, in the order given; unknown ids are left out."""
