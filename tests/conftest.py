@@ -58,6 +58,14 @@ def environment_left_as_found():
     os.environ.update(before)
 
 
+@pytest.fixture(autouse=True)
+def main_left_as_found():
+    """A page run by Streamlit's AppTest leaves its script as `__main__`, which spawn would run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
 @pytest.fixture
 def python(tmp_path):
     """Run a piece of Python in a process of its own, in `tmp_path`."""

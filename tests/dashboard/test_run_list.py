@@ -27,7 +27,8 @@ def seeded(tmp_path):
     ids = {}
     for name, lr, seeds in (("adam", "0.1", (1, 2, 3)), ("sgd", "0.2", (1,)), ("cnn", "0.3", (1,))):
         for seed in seeds:
-            run_id = client.create_run(experiment, run_name=name).info.run_id
+            started = 1_700_000_000_000 + 1_000 * len(ids)
+            run_id = client.create_run(experiment, started, run_name=name).info.run_id
             client.log_params(run_id, {"lr": lr, "seed": seed, "model": name[:3]})
             for step in range(3):
                 client.log_metrics(run_id, {"loss": 1 / (seed + step), "acc": len(name)}, step=step)
@@ -39,6 +40,12 @@ def seeded(tmp_path):
 
 def row(visitor, text):
     return visitor.page.locator(".row").filter(has_text=text).first
+
+
+def hear(visitor):
+    """Record what the list tells the charts from now on, after what it tells on arrival."""
+    visitor.page.locator(".row").first.wait_for()
+    visitor.page.evaluate(HEAR)
 
 
 def act(visitor, text, what):
@@ -54,8 +61,8 @@ def names(visitor):
 def test_nothing_is_ticked_on_arrival_and_a_tick_changes_no_chart(seeded, serve, visit):
     path, _, ids = seeded
     visitor = visit(serve(path)).open("curves")
+    hear(visitor)
     assert visitor.page.locator(".row[aria-selected=true]").count() == 0
-    visitor.page.evaluate(HEAR)
     act(visitor, "sgd", "tick")
     expect(visitor.page.get_by_text("1 ticked")).to_be_visible()
     assert not [what for what, *_ in visitor.page.evaluate("window.heard") if what == "visible"]
@@ -66,7 +73,7 @@ def test_nothing_is_ticked_on_arrival_and_a_tick_changes_no_chart(seeded, serve,
 def test_a_dot_hides_a_run_at_once_and_for_every_page(seeded, serve, visit):
     path, _, ids = seeded
     visitor = visit(serve(path)).open("curves")
-    visitor.page.evaluate(HEAR)
+    hear(visitor)
     act(visitor, "sgd", "eye")
     assert visitor.page.evaluate("window.heard.at(-1)") == ["visible", 4, "list"]
     visitor.page.wait_for_url("**runs=**")
@@ -80,7 +87,7 @@ def test_a_dot_hides_a_run_at_once_and_for_every_page(seeded, serve, visit):
 
 def test_a_row_under_the_pointer_is_told_to_the_charts(seeded, serve, visit):
     visitor = visit(serve(seeded[0])).open("curves")
-    visitor.page.evaluate(HEAR)
+    hear(visitor)
     row(visitor, "3 seeds").hover()
     assert visitor.page.evaluate("window.heard.at(-1)") == ["hover", 3, "list"]
     visitor.page.mouse.move(900, 500)
