@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 GREY = "#8b93a7"
 PADDING = {"left": 0, "top": 6, "right": 16, "bottom": 4}
 Chart = alt.Chart | alt.LayerChart
-# What a chart in half a page has for the words beside each other.
-ROOM = 340
 CELL = ["label", "prediction"]
 Cell = tuple[str, str]
 
@@ -120,64 +118,6 @@ def strip(table: pd.DataFrame, x: str, y: str) -> Chart:
         )
     )
     return _framed(chart, 320)
-
-
-def parallel(table: pd.DataFrame, dimensions: Sequence[str], muted: str) -> Chart:
-    """One line a run across its parameters and metrics, each axis on its own scale.
-
-    Args:
-        table: run, label, color, dimension (d0, d1, …), position in [0, 1], text.
-        dimensions: The titles, in order.
-        muted: The color of the values at the ends: text marks do not follow the theme.
-    """
-    titles = list(dimensions)
-    x = alt.X(
-        "dimension:N",
-        sort=titles,
-        scale=alt.Scale(domain=titles, padding=0.3),
-        axis=alt.Axis(
-            title=None,
-            labelAngle=-30,
-            labelLimit=110,
-            labelOverlap=False,
-            domain=False,
-            ticks=False,
-            grid=True,
-        ),
-    )
-    y = alt.Y("position:Q", axis=None, scale=alt.Scale(domain=[-0.1, 1.1]))
-    near = alt.selection_point(name="line", on="pointerover", fields=["run"], clear="pointerout")
-    base = alt.Chart(table).encode(x=x, y=y, color=_run_color(_colors(table)), detail="run:N")
-    line = base.mark_line(strokeWidth=2.2).encode(
-        opacity=alt.condition(near, alt.value(0.9), alt.value(0.15))
-    )
-    tips = [
-        alt.Tooltip("label:N", title="run"),
-        "dimension:N",
-        alt.Tooltip("text:N", title="value"),
-    ]
-    dots = base.mark_circle(size=90, opacity=1).encode(tooltip=tips).add_params(near)
-    return _framed(line + dots + _ends(table, x, y, ROOM / len(titles), muted), 340)
-
-
-def _ends(table: pd.DataFrame, x: alt.X, y: alt.Y, limit: float, muted: str) -> Any:
-    """The least and the greatest value of each axis of `parallel`.
-
-    Args:
-        table: See there.
-        x: Where the axes are.
-        y: Where the values are.
-        limit: The width of a text: a long one would take the room of all the lines.
-        muted: Its color.
-    """
-    ends = table[table["position"].isin([0.0, 1.0])].drop_duplicates(["dimension", "position"])
-    above, below = (
-        alt.Chart(ends[ends["position"] == end])
-        .mark_text(fontSize=10, color=muted, limit=limit, dy=shift)
-        .encode(x=x, y=y, text="text:N")
-        for end, shift in ((1, -13), (0, 14))
-    )
-    return above + below
 
 
 def _colors(table: pd.DataFrame) -> dict[str, str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dashboard.view import View
 
 MOST_COLUMNS = 8
-COLUMN_WIDTH = 150
+COLUMN_WIDTH = 172
 LONGEST = 60
 # The arrow of a difference: solid where it is better, hollow where it is worse.
 ARROWS = {(True, True): "▲", (True, False): "△", (False, True): "▼", (False, False): "▽"}
@@ -56,8 +56,13 @@ class Result:
     deviation: float | None
 
 
-def entries(view: View) -> list[Entry]:
-    """The shown runs, those of a group as one; the baseline's first."""
+def entries(view: View, run_ids: Iterable[str] | None = None) -> list[Entry]:
+    """The shown runs, those of a group as one; the baseline's first.
+
+    Args:
+        view: What is shown.
+        run_ids: Only entries with one of these, and the first; all by default.
+    """
     members: dict[str, list[str]] = {}
     titles: dict[str, tuple[str, str]] = {}
     for run_id, run in view.runs.iterrows():
@@ -69,7 +74,9 @@ def entries(view: View) -> list[Entry]:
         entry if entry.is_group else replace(entry, label=view.labels[entry.run_ids[0]])
         for entry in found
     ]
-    return sorted(found, key=lambda entry: view.state.baseline not in entry.run_ids)
+    found.sort(key=lambda entry: view.state.baseline not in entry.run_ids)
+    kept = set(view.run_ids if run_ids is None else run_ids)
+    return [e for place, e in enumerate(found) if not place or not kept.isdisjoint(e.run_ids)]
 
 
 class Comparison:
@@ -78,10 +85,11 @@ class Comparison:
     Args:
         view: What is shown.
         names: Words that a metric's or parameter's name must hold; empty for all.
+        run_ids: Of the runs that are compared with the baseline; all shown ones by default.
     """
 
-    def __init__(self, view: View, names: str = "") -> None:
-        self.entries = entries(view)
+    def __init__(self, view: View, names: str = "", run_ids: Iterable[str] | None = None) -> None:
+        self.entries = entries(view, run_ids)
         self._runs = view.listing.runs
         self._words = names.lower().split()
         self.metrics = self._wanted(
@@ -91,8 +99,10 @@ class Comparison:
         )
         params = {key for i in view.run_ids for key in self._runs.facts.params.get(i, {})}
         keys = self._wanted(sorted(params))
-        self.differing = [key for key in keys if self._differs(key)]
-        self.agreeing = [key for key in keys if key not in self.differing]
+        differing = {key for key in keys if self._differs(key)}
+        # Those that most entries have come first.
+        self.differing = sorted(differing, key=lambda key: (self.params(key).count(MISSING), key))
+        self.agreeing = [key for key in keys if key not in differing]
 
     def _wanted(self, keys: Iterable[str]) -> list[str]:
         return [key for key in keys if all(word in key.lower() for word in self._words)]
@@ -194,7 +204,10 @@ class Comparison:
                 rows.append(
                     Row(name, title, note=str(len(keys)), is_section=True, is_folded=folded)
                 )
-                rows += [Row(f"p.{k}", k, self.param_cells(k), parent=name) for k in keys]
+                rows += [
+                    Row(f"p.{key}", key, self.param_cells(key), parent=name, is_text=True)
+                    for key in keys
+                ]
         return columns, rows
 
     def by_row(self) -> tuple[list[Column], list[Row]]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard.palette import token
+from dashboard.widgets.parallel import Objective, axis
+from dashboard.widgets.parallel import show as draw
+from tracker.text import number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dashboard.queries.sweeps import Sweep, Trials
+    from dashboard.widgets.parallel import Axis
     from tracker.sweep import TrialRecord
 
 HEIGHT = 230
@@ -78,32 +83,27 @@ def importance(sweep: Sweep, trials: Trials) -> None:
 
 
 def parallel(sweep: Sweep, trials: Trials) -> None:
-    """Parallel coordinates, colored by the objective; the best quarter in front."""
-    keys = list(sweep.space)[:MOST_PARAMETERS]
+    """Parallel coordinates of the complete trials, colored by the objective."""
     complete = [trial for trial in trials.records if trial.is_complete]
-    with _card("Parallel coordinates", "colored by the objective, the best quarter in front"):
-        if len(complete) < 2:  # noqa: PLR2004
-            st.caption("Drawn from two complete trials on.")
-            return
-        table = _long(sweep, complete, [*keys, sweep.metric])
-        titles = [*keys, sweep.metric]
-        x = alt.X("axis:N", sort=titles, title=None, axis=alt.Axis(labelAngle=0, orient="top"))
-        base = alt.Chart(table).encode(
-            x=x,
-            y=alt.Y("position:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
-            detail="trial:N",
-            tooltip=["trial:N", "axis:N", "text:N"],
-        )
-        color = alt.Color(
-            "score:Q",
-            scale=alt.Scale(range=[token("line"), token("fill")]),
-            legend=None,
-        )
-        back = base.transform_filter("datum.score < 0.75").mark_line(strokeWidth=1, opacity=0.35)
-        front = base.transform_filter("datum.score >= 0.75").mark_line(strokeWidth=2)
-        st.altair_chart(
-            back.encode(color=color) + front.encode(color=color), key="sweep_parallel", height=260
-        )
+    if len(complete) < 2:  # noqa: PLR2004
+        return
+    values = [trial.value for trial in complete]
+    axes = [
+        _axis(key, sweep.space[key], [trial.params.get(key) for trial in complete])
+        for key in list(sweep.space)[:MOST_PARAMETERS]
+    ]
+    axes.append(axis(sweep.metric, values, is_metric=True))
+    objective = Objective(sweep.metric, values, "more" if sweep.direction == "maximize" else "less")
+    keys = [trial.run_id for trial in complete]
+    labels = [f"Trial {trial.number}: {number(trial.value)}" for trial in complete]
+    draw(keys, labels, axes, objective, "sweep_parallel")
+
+
+def _axis(key: str, spec: Any, values: Sequence[Any]) -> Axis:
+    """The axis of a parameter, as the sweep's space describes it."""
+    if isinstance(spec, dict) and "choices" in spec:
+        return axis(key, [None if v is None else str(v) for v in values], choices=spec["choices"])
+    return axis(key, values, is_log=bool(isinstance(spec, dict) and spec.get("log")))
 
 
 def course(sweep: Sweep, trials: Trials) -> None:
@@ -162,40 +162,6 @@ def slices(sweep: Sweep, trials: Trials) -> None:
             .encode(x=x, y=alt.Y("value:Q", scale=scale, title=sweep.metric), color=_state_color())
         )
         st.altair_chart(chart, key="sweep_slice", height=HEIGHT - 50)
-
-
-def _long(sweep: Sweep, complete: list[TrialRecord], axes: list[str]) -> pd.DataFrame:
-    """One row a trial and axis, positions in [0, 1]; a missing parameter has none."""
-    values = pd.DataFrame(
-        [{**trial.params, sweep.metric: trial.value, "trial": trial.number} for trial in complete]
-    )
-    score = values[sweep.metric].rank(pct=True)
-    if sweep.direction == "minimize":
-        score = 1 - score
-    parts = []
-    for axis in axes:
-        if axis not in values:
-            continue
-        column = values[axis]
-        part = pd.DataFrame({"trial": values["trial"], "axis": axis, "score": score})
-        part["text"] = column.map(
-            lambda value: f"{value:.4g}" if isinstance(value, float) else str(value)
-        )
-        part["position"] = _positions(column, sweep.space.get(axis))
-        parts.append(part.dropna(subset=["position"]))
-    return pd.concat(parts)
-
-
-def _positions(column: pd.Series[Any], spec: Any) -> pd.Series[Any]:
-    if isinstance(spec, dict) and "choices" in spec:
-        order = {str(value): place for place, value in enumerate(spec["choices"])}
-        placed = column.map(lambda value: order.get(str(value)))
-        return placed / max(len(order) - 1, 1)
-    numbers = pd.to_numeric(column, errors="coerce")
-    if isinstance(spec, dict) and spec.get("log"):
-        numbers = np.log(numbers)
-    spread = numbers.max() - numbers.min()
-    return (numbers - numbers.min()) / spread if spread else numbers * 0 + 0.5
 
 
 def _clip(values: pd.Series[float]) -> list[float]:

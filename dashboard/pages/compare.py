@@ -10,14 +10,16 @@ import streamlit as st
 
 from dashboard import charts, comparison, metrics
 from dashboard.comparison import Comparison
-from dashboard.palette import token
-from dashboard.queries import records
-from dashboard.widgets import grid, html
+from dashboard.widgets import grid, html, parallel
+from dashboard.widgets.parallel import Objective
 from dashboard.widgets.run_choice import ask_for_runs
-from tracker.text import MISSING, number, plural
+from tracker.text import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from dashboard.view import View
+    from dashboard.widgets.parallel import Axis
 
 MAX_AXES, RESULT_AXES = 8, 2
 CHOICES, NUMBERS, PATHS = range(3)
@@ -26,7 +28,9 @@ LONG_TEXT = 20
 LONGEST_TEXT = 60
 MIN_RUNS = 2
 MIN_TREND = 3
-LOG_FROM = 30
+PARALLEL = "parallel"
+# One value a shown run by parameter or metric; None where it has none.
+Table = dict[str, list[Any]]
 
 
 def show(view: View) -> None:
@@ -36,19 +40,31 @@ def show(view: View) -> None:
         sentence = "Choose two runs or more in the run list to compare them."
         ask_for_runs(view, "balance", sentence, MIN_RUNS)
         return
-    found, is_turned = _controls(view)
+    params, results = _tables(view)
+    names, is_turned, chosen = _controls(view, params, results)
+    axes = _axes(params, results, chosen)
+    left = parallel.within(axes, parallel.ranges(PARALLEL), len(view.runs))
+    kept = [run_id for run_id, stays in zip(view.run_ids, left, strict=True) if stays]
+    found = Comparison(view, names, kept)
+    is_turned = is_turned or not comparison.columns_fit(comparison.entries(view))
+    if is_turned:
+        _parallel(view, axes, results)
     _grid(view, found, is_turned=is_turned)
-    params = _table(records.params_of(view.source, view.run_ids), view)
-    latest = _table(records.latest_of(view.source, view.run_ids), view)
-    _relations(params, latest, view)
+    if not is_turned:
+        _parallel(view, axes, results)
+    if params and results:
+        with st.container(border=True):
+            st.subheader("Parameter vs metric")
+            _scatter(params, results, view)
 
 
-def _controls(view: View) -> tuple[Comparison, bool]:
-    """Title, filter of rows, baseline; whether the entries are rows."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+def _controls(view: View, params: Table, results: Table) -> tuple[str, bool, list[str]]:
+    """Title, filter of names, whether the entries are rows, axes, baseline."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title("Compare", width="content")
         count = len(comparison.entries(view))
-        st.caption(f"{count} of {plural(len(view.runs), 'run')}", width="content")
+        runs = plural(len(view.runs), "run")
+        st.caption(runs if count == len(view.runs) else f"{count} of {runs}", width="content")
         st.space("stretch")
         names = st.text_input(
             "Filter rows",
@@ -61,8 +77,15 @@ def _controls(view: View) -> tuple[Comparison, bool]:
         )
         is_turned = st.toggle("Runs as rows", key="turned", bind="query-params")
         _choose_baseline(view)
-    found = Comparison(view, names or "")
-    return found, bool(is_turned) or not comparison.columns_fit(found.entries)
+        with st.popover("Axes", icon=":material/tune:"):
+            chosen = st.multiselect(
+                "Axes of the parallel coordinates",
+                [*_by_interest(params), *_result_names(params, results)],
+                key="axes",
+                bind="query-params",
+                placeholder="The most telling ones",
+            )
+    return names or "", bool(is_turned), chosen
 
 
 def _choose_baseline(view: View) -> None:
@@ -92,144 +115,111 @@ def _grid(view: View, found: Comparison, *, is_turned: bool) -> None:
         return
     name = "turned" if is_turned else "plain"
     # Another baseline or other runs begin the grid anew: it keeps its own order otherwise.
-    turn = hash((view.run_ids, view.state.baseline, tuple(row.key for row in rows)))
+    turn = hash((view.run_ids, view.state.baseline, tuple(row.key for row in rows), len(columns)))
     lead = "Run" if is_turned else "Metric or parameter"
     grid.show(columns, rows, f"grid-{name}-{turn}", lead=lead, height="75dvh")
 
 
-def _table(long: pd.DataFrame, view: View) -> pd.DataFrame:
-    """One row a key, one column a run id."""
-    return long.pivot_table(
-        index="key", columns="run_id", values="value", aggfunc="last", sort=True
-    ).reindex(columns=list(view.run_ids))
+def _tables(view: View) -> tuple[Table, Table]:
+    """Parameters that differ, and metrics by interest."""
+    runs = view.listing.runs
+    params = _by_name(view.run_ids, runs.facts.params)
+    results = _by_name(view.run_ids, runs.latest)
+    differing = {name: row for name, row in params.items() if len(set(row)) > 1}
+    return differing, {name: results[name] for name in metrics.ranked(results)}
 
 
-def _differing(texts: pd.DataFrame) -> pd.Series[bool]:
-    return texts.ne(texts.iloc[:, 0], axis=0).any(axis=1)
+def _by_name(run_ids: Sequence[str], values: Mapping[str, Mapping[str, Any]]) -> Table:
+    each = [values.get(run_id, {}) for run_id in run_ids]
+    names = sorted({name for own in each for name in own})
+    return {name: [own.get(name) for own in each] for name in names}
 
 
-def _relations(params: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
-    texts = params.astype("object").where(params.notna(), MISSING)
-    varying = list(texts.index[_differing(texts)])
-    if not varying or latest.empty:
-        return
-    left, right = st.columns(2)
-    with left, st.container(border=True, height="stretch"):
-        st.subheader("Parallel coordinates")
-        _parallel(texts.loc[varying], latest, view)
-    with right, st.container(border=True, height="stretch"):
-        st.subheader("Parameter vs metric")
-        _scatter(texts.loc[varying], latest, view)
-
-
-def _parallel(texts: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
-    params = _by_interest(_rows(texts))
-    found = _rows(latest)
-    results = {
-        f"{name} (metric)" if name in params else name: found[name]
-        for name in metrics.ranked(found)
-    }
-    axes = params | results
-    default = [*list(params)[: MAX_AXES - RESULT_AXES], *list(results)[:RESULT_AXES]]
-    chosen = st.multiselect(
-        "Axes",
-        list(axes),
-        key="axes",
-        bind="query-params",
-        placeholder="The most telling ones",
-    )
-    shown = [str(name) for name in chosen or default]
-    pieces = [_axis(name, axes[name], view) for name in shown]
-    table = pd.concat(pieces, ignore_index=True).dropna(subset=["position"])
-    st.altair_chart(charts.parallel(table, shown, token("text-3")), key="parallel")
-
-
-def _rows(table: pd.DataFrame) -> dict[str, pd.Series[Any]]:
-    return {str(name): row for name, row in table.iterrows()}
-
-
-def _by_interest(params: dict[str, pd.Series[Any]]) -> dict[str, pd.Series[Any]]:
+def _by_interest(params: Table) -> list[str]:
     """Choices and numbers by turns, the most different values first; seeds, then paths last."""
     kinds: dict[int, list[tuple[int, int, str]]] = {CHOICES: [], NUMBERS: [], PATHS: []}
     for name, row in params.items():
-        values = row[row != MISSING]
-        kinds[_kind(values)].append((len(row) - len(values), -values.nunique(), name))
+        values = [value for value in row if value is not None]
+        kinds[_kind(values)].append((len(row) - len(values), -len(set(values)), name))
     ranked = [
         (kind == PATHS, "seed" in name.lower(), place, kind, name)
         for kind, found in kinds.items()
         for place, (*_, name) in enumerate(sorted(found))
     ]
-    return {name: params[name] for *_, name in sorted(ranked)}
+    return [name for *_, name in sorted(ranked)]
 
 
-def _kind(values: pd.Series[Any]) -> int:
+def _kind(values: Sequence[str]) -> int:
     if _is_numeric(values):
         return NUMBERS
-    is_long = values.str.len().max() > LONG_TEXT
-    return PATHS if is_long and values.is_unique else CHOICES
+    is_long = max(map(len, values), default=0) > LONG_TEXT
+    return PATHS if is_long and len(set(values)) == len(values) else CHOICES
 
 
-def _is_numeric(values: pd.Series[Any]) -> bool:
-    return bool(pd.to_numeric(values, errors="coerce").notna().all())
+def _is_numeric(values: Sequence[str]) -> bool:
+    try:
+        return all(not math.isnan(float(value)) for value in values)
+    except ValueError:
+        return False
 
 
-def _axis(name: str, row: pd.Series[Any], view: View) -> pd.DataFrame:
-    """What one axis of the parallel coordinates shows: see `charts.parallel`."""
-    texts = [value if isinstance(value, str) else number(value) for value in row]
-    return pd.DataFrame(
-        {
-            "run": row.index,
-            "label": [view.labels[run_id] for run_id in row.index],
-            "color": [view.colors[run_id] for run_id in row.index],
-            "dimension": name,
-            "position": _positions(row),
-            "text": [html.cut(text, LONGEST_TEXT) for text in texts],
-        }
-    )
+def _result_names(params: Table, results: Table) -> dict[str, str]:
+    """What metrics are called beside parameters, and their names."""
+    return {f"{name} (metric)" if name in params else name: name for name in results}
 
 
-def _positions(row: pd.Series[Any]) -> pd.Series[float]:
-    """Values on [0, 1]: numbers by size, anything else by alphabetical place; gaps are NaN."""
-    present = row[row != MISSING].dropna()
-    places = pd.to_numeric(present, errors="coerce").astype("float64")
-    if places.isna().any():
-        places = present.astype("str").rank(method="dense")
-    if places.min() > 0 and places.max() / places.min() > LOG_FROM:
-        places = places.map(math.log10)
-    spread = places.max() - places.min()
-    scaled = (places - places.min()) / spread if spread > 0 else places * 0 + 0.5
-    return scaled.reindex(row.index)
+def _axes(params: Table, results: Table, chosen: Sequence[str]) -> list[Axis]:
+    """The chosen axes, or the most telling ones."""
+    named = _result_names(params, results)
+    unasked = [*_by_interest(params)[: MAX_AXES - RESULT_AXES], *list(named)[:RESULT_AXES]]
+    return [
+        parallel.axis(name, results[named[name]], is_metric=True)
+        if name in named
+        else parallel.axis(name, params[name])
+        for name in chosen or unasked
+    ]
 
 
-def _scatter(texts: pd.DataFrame, latest: pd.DataFrame, view: View) -> None:
+def _parallel(view: View, axes: Sequence[Axis], results: Table) -> None:
+    """Every shown run a line, colored by the metric that the list is sorted by."""
+    if len(axes) < 2 or not results:  # noqa: PLR2004
+        return
+    key = view.listing.sort.removeprefix("metrics.")
+    key = key if key in results else next(iter(results))
+    objective = Objective(key, results[key], metrics.better(key))
+    labels = view.labels
+    parallel.show(view.run_ids, [labels[i] for i in view.run_ids], axes, objective, PARALLEL)
+
+
+def _scatter(params: Table, results: Table, view: View) -> None:
     left, right = st.columns(2)
-    params = _rows(texts.where(texts != MISSING))
     names = list(params)
-    numeric = [name for name in _by_interest(_rows(texts)) if _is_numeric(params[name].dropna())]
+    numeric = [n for n in _by_interest(params) if _is_numeric([v for v in params[n] if v])]
     first = names.index(numeric[0]) if numeric else 0
     x = str(left.selectbox("Parameter", names, first, key="x", bind="query-params"))
-    y = right.selectbox("Metric", metrics.ranked(latest.index), key="y", bind="query-params")
+    y = str(right.selectbox("Metric", list(results), key="y", bind="query-params"))
+    labels, colors = view.labels, view.colors
     table = pd.DataFrame(
         {
             "x": params[x],
-            "y": latest.loc[y],
-            "run": list(texts.columns),
-            "label": [view.labels[run_id] for run_id in texts.columns],
-            "color": [view.colors[run_id] for run_id in texts.columns],
+            "y": results[y],
+            "run": view.run_ids,
+            "label": [labels[run_id] for run_id in view.run_ids],
+            "color": [colors[run_id] for run_id in view.run_ids],
         }
     ).dropna()
     if table.empty:
         st.caption("No run has both this parameter and this metric.")
         return
     if x in numeric:
-        chart = _over_numbers(table.astype({"x": "float64"}), x, str(y))
+        chart = _over_numbers(table.astype({"x": "float64"}), x, y)
     else:
         cut = table.assign(x=[html.cut(str(text), LONGEST_TEXT) for text in table["x"]])
-        chart = charts.strip(cut, x, str(y))
+        chart = charts.strip(cut, x, y)
     st.altair_chart(chart, key="scatter")
 
 
 def _over_numbers(table: pd.DataFrame, x: str, y: str) -> charts.Chart:
-    wide = table["x"].min() > 0 and table["x"].max() / table["x"].min() > LOG_FROM
+    wide = table["x"].min() > 0 and table["x"].max() / table["x"].min() > parallel.LOG_FROM
     trend = table["x"].nunique() >= MIN_TREND
     return charts.scatter(table, x, y, log_x=bool(wide), trend=trend)

@@ -48,7 +48,7 @@ class Column:
 
     Args:
         title: In the head.
-        note: Below it.
+        note: Below it; a column with one stands for a run or a group, its head at the left.
         kind: Numbers stand at the right.
         color: Of a dot before the title, hexadecimal.
         is_square: Whether the dot stands for a group.
@@ -84,6 +84,7 @@ class Row:
         is_section: Whether the row only heads those beneath it.
         is_folded: Whether those beneath it are hidden at first.
         is_pinned: Whether the row stays first however the rows are sorted.
+        is_text: Whether the cells are texts, which stand at the left.
     """
 
     key: str
@@ -98,6 +99,7 @@ class Row:
     is_section: bool = False
     is_folded: bool = False
     is_pinned: bool = False
+    is_text: bool = False
 
 
 def show(
@@ -188,6 +190,7 @@ def _row(row: Row, places: dict[str, int], count: int) -> dict[str, Any]:
         "status": row.status,
         "parent": places[row.parent] if row.parent else -1,
         "section": row.is_section,
+        "texts": row.is_text,
         "cells": [None if cell is None else _cell(cell) for cell in cells],
     }
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 
 import pytest
+from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from dashboard import comparison, view
 from dashboard.comparison import Comparison
+from dashboard.pages.compare import _by_interest
 from dashboard.source import open_source
 from dashboard.view_state import ViewState
+from dashboard.widgets import parallel
 
 PATHS = [f"/data/project/checkpoints/2025-11-2{n}/resnet50/epoch=12-step=400{n}" for n in range(3)]
 
@@ -148,18 +152,14 @@ def test_the_page_opens_on_a_parameter_that_is_a_number(page):
 
 
 def test_a_seed_is_no_more_telling_than_what_was_chosen():
-    import pandas as pd
-
-    from dashboard.pages.compare import _by_interest
-
-    params = {"seed": pd.Series(["1", "2", "3"]), "lr": pd.Series(["0.1", "0.1", "1"])}
-    assert list(_by_interest(params)) == ["lr", "seed"]
+    params = {"seed": ["1", "2", "3"], "lr": ["0.1", "0.1", "1"]}
+    assert _by_interest(params) == ["lr", "seed"]
 
 
 def test_a_parameter_that_is_text_is_drawn_as_a_strip(page):
     shown = page.run()
     shown.selectbox(key="x").select("model").run()
-    drawn = shown.get("vega_lite_chart")[1].proto.spec
+    drawn = shown.get("vega_lite_chart")[0].proto.spec
     assert json.loads(drawn)["encoding"]["x"]["type"] == "nominal"
 
 
@@ -168,48 +168,121 @@ def test_labels_at_the_ends_of_an_axis_stand_under_their_ticks(page):
         assert json.loads(chart.proto.spec)["config"]["axis"]["labelFlush"] is False
 
 
+def drawn_axes(test):
+    """The titles of the axes of the parallel coordinates, and the whole of what is drawn."""
+    (found,) = [
+        element.proto
+        for element in test.get("bidi_component")
+        if element.proto.component_name == "parallel"
+    ]
+    data = json.loads(found.json)
+    return [axis["title"] for axis in data["axes"]], data
+
+
 def test_settings_with_few_choices_have_an_axis_unasked_and_paths_do_not(page):
-    shown = page.run()
-    drawn = json.loads(shown.get("vega_lite_chart")[0].proto.spec)
-    axes = drawn["layer"][0]["encoding"]["x"]["scale"]["domain"]
-    assert axes == ["augment", "a_size", "model", "b_size", "c_size", "d_size", "val_loss"]
-    shown.multiselect(key="axes").select("checkpoint").select("val_loss").run()
-    drawn = json.loads(shown.get("vega_lite_chart")[0].proto.spec)
-    assert drawn["layer"][0]["encoding"]["x"]["scale"]["domain"] == ["checkpoint", "val_loss"]
+    titles, data = drawn_axes(page.run())
+    assert titles == ["augment", "a_size", "model", "b_size", "c_size", "d_size", "val_loss"]
+    assert data["objective"] == "val_loss"
+    assert {line["label"]: line["score"] for line in data["lines"]}["run 2"] == 1, "less is better"
+    page.multiselect(key="axes").select("checkpoint").select("val_loss").run()
+    assert drawn_axes(page)[0] == ["checkpoint", "val_loss"]
 
 
 @pytest.mark.parametrize(
-    ("values", "places"),
+    ("values", "title", "places"),
     [
-        (["0.1", "–", "0.3"], [0.0, None, 1.0]),
-        (["sgd", "adam", "–"], [1.0, 0.0, None]),
-        ([0.5, float("nan"), 0.5], [0.5, None, 0.5]),
+        (["0.1", None, "0.3"], "x", [0.0, None, 1.0]),
+        (["sgd", "adam", None], "x", [1.0, 0.0, None]),
+        (["16", "64", "32"], "x", [0.0, 1.0, 0.5]),
+        ([0.5, float("nan"), 0.5], "x", [0.5, None, 0.5]),
+        ([0.01, 1.0, 0.1], "x (log)", [0.0, 1.0, 0.5]),
+        ([-1.0, 1.0, 0.0], "x", [0.0, 1.0, 0.5]),
     ],
 )
-def test_a_run_without_a_value_has_no_place_on_its_axis(values, places):
-    import pandas as pd
+def test_each_value_has_its_place_on_an_axis_and_a_gap_has_none(values, title, places):
+    found = parallel.axis("x", values, is_metric=not isinstance(values[0], str))
+    assert found.title == title
+    assert found.places == places
 
-    from dashboard.pages.compare import _positions
 
-    found = _positions(pd.Series(values, dtype="object"))
-    assert [None if pd.isna(place) else place for place in found] == places
+def test_a_range_of_an_axis_leaves_the_lines_that_cross_it():
+    axes = [parallel.axis("a", [1.0, 2.0, None], is_metric=True)]
+    assert parallel.within(axes, {"a": [0.5, 1.0], "gone": [0.0, 0.1]}, 3) == [False, True, False]
+
+
+@pytest.fixture
+def many(written, study):
+    """A database of twelve runs whose learning rates span decades."""
+    path, connection = written
+    for number in range(12):
+        run_id = study.add_run(connection, f"run {number}")
+        study.add_param(connection, run_id, "lr", 10.0 ** -(number / 2))
+        study.add_param(connection, run_id, "model", "cnn" if number % 2 else "mlp")
+        study.add_metric(connection, run_id, "test_accuracy", [0.5 + number / 30])
+    run_ids = [run_id for (run_id,) in connection.execute("SELECT run_uuid FROM runs")]
+    return path, ",".join(run_id[:8] for run_id in run_ids)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_drag_on_an_axis_leaves_the_runs_within_and_the_table_follows(many, serve, visit):
+    path, run_ids = many
+    visitor = visit(serve(path)).open(f"compare?runs={run_ids}&group=none")
+    chart, rows = visitor.page.locator(".parallel"), visitor.page.locator(".grid .row")
+    expect(rows).to_have_count(12)
+    assert chart.bounding_box()["width"] > 900
+    axis = chart.get_by_role("slider", name="lr (log)")
+    box = axis.locator(".grip").bounding_box()
+    x, top = box["x"] + box["width"] / 2, box["y"] + 6
+    visitor.page.mouse.move(x, top)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(x, top + 60, steps=3)
+    visitor.page.mouse.up()
+    expect(chart.get_by_role("button")).to_have_text(re.compile(r"^lr \(log\) 0\.\d+ to 1 ×$"))
+    expect(chart.locator(".left")).to_have_text("4 of 12")
+    # The baseline stays in the table, wherever it lies.
+    expect(rows).to_have_count(5)
+    expect(chart.locator("path.out")).to_have_count(8)
+    visitor.page.wait_for_url("**range=lr+%28log%29~*")
+    visitor.page.reload()
+    expect(rows).to_have_count(5)
+    chart.get_by_role("button").click()
+    expect(rows).to_have_count(12)
+    visitor.page.wait_for_url(lambda address: "range=" not in address)
+    visitor.check()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_range_is_chosen_with_the_keyboard_and_a_line_says_its_run(many, serve, visit):
+    path, run_ids = many
+    visitor = visit(serve(path)).open(f"compare?runs={run_ids}&group=none")
+    chart = visitor.page.locator(".parallel")
+    axis = chart.get_by_role("slider", name="test_accuracy")
+    axis.focus()
+    visitor.page.keyboard.press("ArrowUp")
+    expect(chart.locator(".left")).to_have_text("6 of 12")
+    expect(axis).to_have_attribute("aria-valuetext", "0.683 to 0.867")
+    visitor.page.keyboard.press("Escape")
+    expect(axis).to_have_attribute("aria-valuetext", "all")
+    box = axis.locator(".grip").bounding_box()
+    visitor.page.mouse.move(box["x"] + box["width"] / 2 - 4, box["y"] + 6)
+    expect(chart.locator(".tip")).to_have_text("run 11")
+    expect(visitor.page.locator(".list .row.lifted")).to_contain_text("run 11")
+    visitor.check()
 
 
 @pytest.mark.browser
 @pytest.mark.slow
 def test_long_texts_leave_room_for_the_lines(study_of_three, serve, visit):
-    address = "configurations?axes=notes&axes=checkpoint&axes=model&axes=val_loss"
+    address = "compare?axes=notes&axes=checkpoint&axes=model&axes=val_loss"
     visitor = visit(serve(study_of_three[0])).open(address)
-    visitor.charts()
-    chart = visitor.page.get_by_test_id("stVegaLiteChart").first
-    lines = chart.locator("g.mark-line path").first.bounding_box()
-    assert lines["width"] > 150
-    texts = chart.locator("g.mark-text text")
-    boxes = sorted(
-        (texts.nth(n).bounding_box() for n in range(texts.count())), key=lambda b: b["x"]
-    )
-    top = min(box["y"] for box in boxes)
-    row = [box for box in boxes if abs(box["y"] - top) < 4]
-    assert len(row) == 4
-    assert all(one["x"] + one["width"] <= two["x"] for one, two in pairwise(row))
+    texts = visitor.page.locator(".parallel .title")
+    expect(texts).to_have_count(4)
+    ticks = visitor.page.locator(".parallel .axis > text")
+    boxes = [ticks.nth(n).bounding_box() for n in range(ticks.count())]
+    rows = [[b for b in boxes if abs(b["y"] - y) < 4] for y in {round(b["y"]) for b in boxes}]
+    for row in rows:
+        ordered = sorted(row, key=lambda box: box["x"])
+        assert all(one["x"] + one["width"] <= two["x"] for one, two in pairwise(ordered))
     visitor.check()

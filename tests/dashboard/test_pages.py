@@ -375,9 +375,6 @@ def test_gains_and_captions_are_written_in_colors_that_can_be_read(database, ids
     from dashboard.palette import TOKENS
 
     tokens = TOKENS["light"]
-    compare = run_page(database, "compare", ids)
-    parallel = compare.get("vega_lite_chart")[0].proto.spec
-    assert f'"color": "{tokens["text-3"]}"' in parallel
     evaluation = run_page(database, "evaluate", ids)
     captions = "".join(str(element.proto.body) for element in evaluation.get("html"))
     assert f"color:{tokens['good']}" in captions

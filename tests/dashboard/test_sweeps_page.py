@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -48,7 +49,14 @@ def test_trials_stand_in_a_table_with_their_parameters_and_the_best_marked(look,
 
 def test_the_charts_of_a_sweep_are_drawn(look, searched):
     test = open_page(look, searched)
-    assert len(test.get("vega_lite_chart") or test.get("arrow_vega_lite_chart")) >= 3
+    assert len(test.get("vega_lite_chart")) >= 3
+    (parallel,) = [
+        json.loads(element.proto.json)
+        for element in test.get("bidi_component")
+        if element.proto.component_name == "parallel"
+    ]
+    assert [axis["title"] for axis in parallel["axes"]] == ["x", "kind", "objective"]
+    assert len(parallel["lines"]) == 8
 
 
 def test_without_a_sweep_the_page_names_the_command(look, tmp_path):

@@ -70,12 +70,13 @@ class Head extends Rows {
       const dot = column.color
         ? h('span', { class: `dot all ${column.square ? 'square' : ''}` }, h('i')) : null;
       dot?.style.setProperty('--color', column.color);
-      return h('span', { class: `cell ${column.kind} ${tinted}`, role: 'columnheader',
+      const entry = column.note ? 'entry' : '';
+      return h('span', { class: `cell ${column.kind} ${tinted} ${entry}`, role: 'columnheader',
         'aria-sort': sorted ? (descending ? 'descending' : 'ascending') : null }, dot,
       column.sortable
         ? h('button', { type: 'button', 'data-act': 'sort', 'data-sort': column.key,
           title: column.title, class: sorted ? 'sorted' : '' }, arrow, h('span', {}, column.title))
-        : h('span', { class: 'title', title: column.title }, column.title),
+        : h('span', { class: 'title', title: column.title }, ...middle(column.title)),
       column.note && h('small', { class: 'under' }, column.note));
     });
     if (this.data.mode === 'grid') {

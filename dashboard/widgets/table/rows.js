@@ -74,6 +74,8 @@ class Rows {
       column.delta = room('delta') ? Math.ceil(room('delta')) + 12 : 0;
       column.bar = all.some((cell) => cell.bar != null) ? 42 : 0;
       const main = Math.min(longest(all.map((cell) => cell.text ?? '')), 180);
+      const figures = this.data.rows.filter((row) => !row.texts).map((row) => parts(row.cells[place]));
+      column.main = column.note ? Math.ceil(longest(figures.map((cell) => cell.text ?? ''))) : 0;
       const body = main + column.small + column.delta + column.bar;
       const titled = Math.max(width(column.title) + 18, width(column.note ?? '') * 0.9);
       return Math.max(Math.ceil(Math.max(body, Math.min(titled, 150))) + 20, column.width ?? 0);
@@ -181,7 +183,9 @@ class Rows {
   drawCell(column, cell, row) {
     const metric = column.key.startsWith('metrics.') ? 'metric' : '';
     const tinted = column.tinted ? 'tinted' : '';
-    const element = h('span', { class: `cell ${column.kind} ${metric} ${tinted}`, role: 'gridcell' });
+    const entry = column.note ? `entry ${row.texts ? 'texts' : ''}` : '';
+    const element = h('span', { class: `cell ${column.kind} ${metric} ${tinted} ${entry}`,
+      role: 'gridcell' });
     if (row.section) return element;
     if (cell == null) {
       if (column.kind !== 'course' && column.kind !== 'tags') element.append('–');
@@ -198,7 +202,10 @@ class Rows {
       const isBest = column.best != null && row.level === 1 && value === column.best;
       element.title = title ?? text;
       if (column.bar) element.append(drawBar(bar));
-      element.append(h('span', { class: `value ${isBest ? 'best' : emphasis ?? ''}` }, text));
+      const main = h('span', { class: `value ${isBest ? 'best' : emphasis ?? ''}` }, text);
+      if (column.main && !row.texts) main.style.minWidth = `${column.main}px`;
+      element.append(main);
+      if (row.texts) return element;
       for (const [part, content] of [['small', small], ['delta', delta]]) {
         if (!column[part]) continue;
         const side = h('small', { class: `${part} ${part === 'delta' ? verdict : ''}` }, content ?? '');
