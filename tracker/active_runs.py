@@ -35,7 +35,7 @@ from tracker.tags import (
 from tracker.validation import MAX_TAG_VALUE, check_status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     from tracker.client import TrackingClient
@@ -171,6 +171,27 @@ def end_run(status: str = RunStatus.FINISHED) -> None:
     """
     if _local.stack:
         _end_last(status)
+
+
+@contextlib.contextmanager
+def added_to(run_id: str) -> Iterator[ActiveRun]:
+    """Make a run that has ended the active run of a block; its status and times stay as they are.
+
+    Args:
+        run_id: The run, whose process may be another one.
+
+    Raises:
+        NotFoundError: There is no such run.
+        InvalidStateError: The run belongs to another experiment than the one that is set.
+    """
+    client = get_client()
+    check_belongs_here(client, run_id)
+    opened = _open(client, client.get_run(run_id), None)
+    try:
+        yield opened.run
+    finally:
+        _local.stack.remove(opened)
+        _open_runs.remove(opened)
 
 
 def active_run() -> ActiveRun | None:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from training.split import Split
 
 MODEL_FOLDER = "model"
+CARD = f"{MODEL_FOLDER}/model_card.json"
+"""Written last, so that a run that has it has everything."""
 # Without a name for the tensor: MLflow's generic model refuses named ones for torch.
 SIGNATURE = ModelSignature(
     Schema([TensorSpec(np.dtype(np.float32), (-1, 1, SIZE, SIZE))]),
@@ -280,7 +282,7 @@ def record_model(
     log_files(
         {
             f"{MODEL_FOLDER}/weights.npz": _arrays(model),
-            f"{MODEL_FOLDER}/model_card.json": as_json(model_card(model, best, used, tested)),
+            CARD: as_json(model_card(model, best, used, tested)),
         }
     )
 

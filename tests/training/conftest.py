@@ -42,6 +42,17 @@ model_configs:
     max_epochs: 1
 """
 
+SWEEP = """
+sweep:
+  configuration: extra
+  settings: {max_epochs: 3, learning_rate: 0.1}
+  space:
+    hidden_size: {low: 4, high: 32}
+    batch_size: {choices: [16, 64]}
+    optimizer: {choices: [sgd, adam]}
+    momentum: {low: 0, high: 0.9, when: {optimizer: sgd}}
+"""
+
 
 @pytest.fixture(scope="session")
 def study_text() -> str:
@@ -55,6 +66,13 @@ def study_file(tmp_path: Path) -> Path:
     path = tmp_path / "config.yaml"
     path.write_text(STUDY)
     return path
+
+
+@pytest.fixture
+def sweep_file(study_file: Path) -> Path:
+    """The small study with a space to search."""
+    study_file.write_text(STUDY + SWEEP)
+    return study_file
 
 
 @pytest.fixture

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -19,24 +15,6 @@ from training.config_file import load_config
 from training.errors import ConfigError, UsageError
 from training.sweep.__main__ import main
 from training.sweep.definition import define
-
-SWEEP = """
-sweep:
-  configuration: extra
-  settings: {max_epochs: 3, learning_rate: 0.1}
-  space:
-    hidden_size: {low: 4, high: 32}
-    batch_size: {choices: [16, 64]}
-    optimizer: {choices: [sgd, adam]}
-    momentum: {low: 0, high: 0.9, when: {optimizer: sgd}}
-"""
-
-
-@pytest.fixture
-def sweep_file(study_file):
-    """The small study with a space to search."""
-    study_file.write_text(study_file.read_text() + SWEEP)
-    return study_file
 
 
 def sweeps(study_file):
@@ -168,31 +146,6 @@ def test_trials_that_diverge_fail_alone(sweep_file):
     assert main(["--config", str(sweep_file), *grid]) == 0
     (sweep,) = sweeps(sweep_file)
     assert [trial.state for trial in sweep.trials()] == ["COMPLETE", "FAILED"]
-
-
-@pytest.mark.slow
-def test_an_interrupted_sweep_goes_on_by_the_command_that_it_prints(sweep_file):
-    command = [sys.executable, "-m", "training.sweep", "mine", "--config", str(sweep_file)]
-    options = ["--trials", "12", "--set", "sweep.settings.max_epochs=20"]
-    with subprocess.Popen(
-        [*command, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
-    ) as process:
-        for line in process.stdout:
-            if " of 12 trials" in line and "mine: 0" not in line:
-                break
-        os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130
-    again = errors.strip().partition("resume with: ")[2]
-    assert subprocess.run(shlex.split(again), check=False, timeout=300).returncode == 0
-    (sweep,) = sweeps(sweep_file)
-    assert sum(trial.is_settled for trial in sweep.trials()) == 12
-    assert "RUNNING" not in {run.info.status for run in sweep.client.search_runs(["1"])}
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,9 @@ Needs Optuna (`pip install 'ml-tracker[sweep]'`), which is imported at the first
 from tracker.sweep.proposals import importances
 from tracker.sweep.search import Sweep
 from tracker.sweep.settings import PRUNERS, SAMPLERS, SweepSettings
-from tracker.sweep.shared import SharedSweepRun, open_sweep
+from tracker.sweep.shared import SharedSweepRun, open_sweep, shown_url
 from tracker.sweep.space import Choices, Parameter, Range, Space, parse_space
-from tracker.sweep.supervisor import Job, Plan, supervise
+from tracker.sweep.supervisor import Plan, supervise
 from tracker.sweep.sweep_run import (
     SweepRun,
     SweepStoppedError,
@@ -20,6 +20,7 @@ from tracker.sweep.sweep_run import (
     search_sweeps,
 )
 from tracker.sweep.trials import Progress, TrialRecord, progress, read_trials
+from tracker.sweep.worker import Job
 
 __all__ = [
     "PRUNERS",
@@ -48,5 +49,6 @@ __all__ = [
     "read_sweep",
     "read_trials",
     "search_sweeps",
+    "shown_url",
     "supervise",
 ]

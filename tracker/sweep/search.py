@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.sweep.settings import Direction, SweepSettings
 from tracker.sweep.space import Space, parse_space
-from tracker.sweep.supervisor import Job, Plan, supervise
+from tracker.sweep.supervisor import Plan, supervise
 from tracker.sweep.sweep_run import claim
+from tracker.sweep.worker import Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ import json
 import threading
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,9 +71,11 @@ class SharedSweepRun(SweepRun):
     ) -> None:
         super().__init__(client, run, space, settings)
         self._heartbeat_seconds, self._grace_seconds = heartbeat_seconds, grace_seconds
+        self._url = storage
         self._storage = open_storage(storage, heartbeat_seconds, grace_seconds)
         try:
-            self._study = self._open_study()
+            with self._reached():
+                self._study = self._open_study()
         except InvalidStateError:
             self.close()
             raise
@@ -85,13 +87,19 @@ class SharedSweepRun(SweepRun):
 
     def trials(self) -> list[TrialRecord]:
         """All trials of all machines; `run_id` is empty where the run is on another one."""
-        found = [_record(self.space, trial) for trial in self._study.get_trials(deepcopy=False)]
+        with self._reached():
+            known = self._study.get_trials(deepcopy=False)
+        found = [_record(self.space, trial) for trial in known]
         return [trial for trial in found if trial is not None]
 
     def next_trial(self, trials: int) -> Trial | None:
         """Ask the storage for the next trial, and create its run in this machine's database."""
         if reason := reason_to_stop(super().trials()):  # of this machine
             raise SweepStoppedError(f"The sweep {self.name!r} stopped: {reason}.")
+        with self._reached():
+            return self._next_trial(trials)
+
+    def _next_trial(self, trials: int) -> Trial | None:
         self._retry_dead()
         if self._taken_before(None) >= trials:
             return None
@@ -130,11 +138,33 @@ class SharedSweepRun(SweepRun):
 
     def _beat(self, asked: Any, stop: threading.Event) -> None:
         while not stop.wait(self._heartbeat_seconds):
-            self._storage.record_heartbeat(asked._trial_id)  # noqa: SLF001
+            # Where the storage cannot be reached now, the next beat may reach it.
+            with suppress(InvalidStateError), self._reached():
+                self._storage.record_heartbeat(asked._trial_id)  # noqa: SLF001
 
     def _tell(self, asked: Any, state: str, value: float | None = None) -> None:
         states = proposals.load_optuna().trial.TrialState
-        self._study.tell(asked, value, state=states[state], skip_if_finished=True)
+        with self._reached():
+            self._study.tell(asked, value, state=states[state], skip_if_finished=True)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """A block that uses the storage.
+
+        Raises:
+            InvalidStateError: It cannot be reached any more.
+        """
+        from sqlalchemy import exc  # noqa: PLC0415
+
+        internal = proposals.load_optuna().exceptions.StorageInternalError
+        try:
+            yield
+        except (internal, exc.SQLAlchemyError) as error:
+            reason = str(error.__cause__ or error).partition("\n")[0]
+            raise InvalidStateError(
+                f"The storage {shown_url(self._url)!r} cannot be reached any more: {reason}. The "
+                "sweep can be resumed."
+            ) from error
 
     def _taken_before(self, number: int | None) -> int:
         """Trials that count as one of those asked for, among those before a number."""
@@ -145,17 +175,34 @@ class SharedSweepRun(SweepRun):
         )
 
     def _retry_dead(self) -> None:
-        """Fail trials of dead processes and enqueue their parameters; those without a beat too."""
+        """Fail trials of dead processes and have their parameters tried again.
+
+        Those of this machine are known at once, those of others after the grace period, with or
+        without a first heartbeat.
+        """
         optuna = proposals.load_optuna()
-        with proposals.experimental():
-            optuna.storages.fail_stale_trials(self._study)
-        running = self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+        here = {trial.number: trial for trial in super().trials()}
         limit = datetime.now() - timedelta(seconds=self._grace_seconds)  # noqa: DTZ005 -- as Optuna's
         beaten = self._with_heartbeat()
+        running = self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
         for trial in running:
-            if trial.datetime_start < limit and trial._trial_id not in beaten:  # noqa: SLF001
-                self._tell(trial.number, "FAIL")
-                self._study.enqueue_trial(trial.params)
+            own = here.get(trial.number)
+            is_silent = trial.datetime_start < limit and trial._trial_id not in beaten  # noqa: SLF001
+            if own is not None and own.is_settled:  # it died before it told the storage
+                self._tell(trial.number, own.state, own.value)
+            elif is_silent or (own is not None and own.state == "DIED"):
+                self._retry(trial)
+        with proposals.experimental():
+            optuna.storages.fail_stale_trials(self._study)
+
+    def _retry(self, trial: Any) -> None:
+        """Fail a trial and have its parameters tried again; other processes may do the same."""
+        optuna = proposals.load_optuna()
+        failed = optuna.trial.TrialState.FAIL
+        with suppress(optuna.exceptions.UpdateFinishedTrialError):
+            if self._storage.set_trial_state_values(trial._trial_id, failed):  # noqa: SLF001
+                again = self._storage.get_heartbeat_stale_trial_callback()
+                again(self._study, self._storage.get_trial(trial._trial_id))  # noqa: SLF001
 
     def _with_heartbeat(self) -> set[int]:
         from sqlalchemy import text  # noqa: PLC0415
@@ -223,14 +270,17 @@ def open_storage(url: str, heartbeat_seconds: int, grace_seconds: int) -> Any:
                     heartbeat_interval=heartbeat_seconds,
                     grace_period=grace_seconds,
                     heartbeat_stale_trial_callback=retry,
+                    engine_kwargs={"pool_pre_ping": True},  # the server may have been restarted
                 )
         except (ImportError, exc.NoSuchModuleError) as error:
             raise UnsupportedError(
-                f"The storage {_shown(url)!r} needs a driver that is not installed ({error}); for "
-                "PostgreSQL: pip install 'psycopg[binary]' and a URL postgresql+psycopg://…"
+                f"The storage {shown_url(url)!r} needs a driver that is not installed ({error}); "
+                "for PostgreSQL: pip install 'psycopg[binary]' and a URL postgresql+psycopg://…"
             ) from error
         except (exc.ArgumentError, ValueError) as error:
-            raise InvalidValueError(f"The storage {_shown(url)!r} is not a URL: {error}") from error
+            raise InvalidValueError(
+                f"The storage {shown_url(url)!r} is not a URL: {error}"
+            ) from error
         except (exc.IntegrityError, exc.ProgrammingError):
             if attempt == ATTEMPTS:
                 raise
@@ -238,12 +288,12 @@ def open_storage(url: str, heartbeat_seconds: int, grace_seconds: int) -> Any:
         except exc.SQLAlchemyError as error:
             reason = str(error).partition("\n")[0]
             raise InvalidValueError(
-                f"The storage {_shown(url)!r} cannot be reached: {reason}"
+                f"The storage {shown_url(url)!r} cannot be reached: {reason}"
             ) from error
     raise AssertionError  # the last attempt returned or raised
 
 
-def _shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """A URL without its password."""
     from sqlalchemy import exc, make_url  # noqa: PLC0415
 

@@ -1,46 +1,31 @@
-"""Several processes that work on one sweep, and the one that watches over them.
+"""The process that watches over the workers of a sweep.
 
-Workers are started anew (never forked), live long, and try parameters one after the other. They
-come to terms through the database alone; the supervisor replaces those that die, shows progress,
-and ends them all with itself.
+Workers come to terms through the database alone; the supervisor replaces those that die, shows
+progress, and ends them all with itself.
 """
 
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
-import pickle
-import signal
-import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from tracker import current
 from tracker.exceptions import InvalidStateError, InvalidValueError
-from tracker.sweep.shared import open_sweep
-from tracker.sweep.sweep_run import SweepStoppedError
 from tracker.sweep.trials import Progress, progress, reason_to_stop
+from tracker.sweep.worker import GRACE_SECONDS, NOTHING_LEFT, POLL_SECONDS, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.process import BaseProcess
-    from types import FrameType
 
-    from tracker.sweep.sweep_run import Objective, SweepRun
+    from tracker.sweep.sweep_run import SweepRun
+    from tracker.sweep.worker import Job
 
     Watch = Callable[[Progress], None]
 
 MAX_DEATHS: Final = 10
 """So many deaths per worker without a finished trial between them end a sweep."""
-POLL_SECONDS: Final = 0.5
-GRACE_SECONDS: Final = 30.0
-"""How long an interrupted worker may take to close its trial's run."""
-NOTHING_LEFT: Final = 3
-"""Exit code of a worker that found nothing more to try."""
 
 
 @dataclass(frozen=True)
@@ -74,29 +59,6 @@ class Plan:
         return math.inf if self.minutes is None else time.time() + 60 * self.minutes
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a worker does.
-
-    Args:
-        run_id: The sweep's run.
-        objective: Called with each trial.
-        trials: How many complete or pruned trials are asked for.
-        deadline: The Unix time after which no trial starts.
-        catch: Errors of the objective that fail its trial only.
-        setup: Called at the start of a worker, before the database is opened.
-        storage: The URL of an Optuna storage that several machines share.
-    """
-
-    run_id: str
-    objective: Objective
-    trials: int
-    deadline: float = math.inf
-    catch: tuple[type[Exception], ...] = ()
-    setup: Callable[[], None] | None = None
-    storage: str | None = None
-
-
 def supervise(store: SweepRun, job: Job, workers: int, watch: Watch | None = None) -> None:
     """Have workers try parameters until there are enough trials, or the time is up.
 
@@ -107,16 +69,10 @@ def supervise(store: SweepRun, job: Job, workers: int, watch: Watch | None = Non
         watch: Called with the progress when trials have started or ended.
 
     Raises:
-        InvalidValueError: The objective cannot be pickled.
-        InvalidStateError: Trial after trial fails, or workers die before they finish a trial.
+        InvalidValueError: The objective cannot be sent to other processes.
+        InvalidStateError: Trial after trial fails, or workers cannot start, or die before they
+            finish a trial.
     """
-    try:
-        pickle.dumps(job)
-    except (AttributeError, TypeError, pickle.PicklingError) as error:
-        raise InvalidValueError(
-            f"The objective cannot be sent to other processes ({error}): use a function of a "
-            "module, or workers=1."
-        ) from error
     team = _Team(job, workers)
     try:
         while True:
@@ -140,8 +96,8 @@ class _Team:
 
     def __init__(self, job: Job, size: int) -> None:
         self._job, self._size = job, size
-        self._context = multiprocessing.get_context("spawn")
-        self._processes: list[BaseProcess] = []
+        self._needs_main = job.needs_main()
+        self._workers: list[Worker] = []
         self._seen: Progress | None = None
         self._deaths = 0
         self.found_nothing = False
@@ -150,7 +106,7 @@ class _Team:
     @property
     def is_at_work(self) -> bool:
         """Whether a worker is alive."""
-        return bool(self._processes)
+        return bool(self._workers)
 
     def note(self, now: Progress, watch: Watch | None) -> None:
         """Take the progress; workers that die between two finished trials are counted."""
@@ -162,77 +118,41 @@ class _Team:
 
     def fill(self, wanted: int) -> None:
         """Start workers in place of those that are missing, no more than there are trials."""
-        while len(self._processes) < min(self._size, wanted):
-            process = self._context.Process(target=work, args=(self._job,))
-            process.start()
-            self._processes.append(process)
+        while len(self._workers) < min(self._size, wanted):
+            self._workers.append(Worker(self._job, needs_main=self._needs_main))
 
     def wait(self, seconds: float) -> None:
         """Wait until a worker ends, at most so long.
 
         Raises:
-            InvalidStateError: Workers die again and again.
+            InvalidStateError: A worker cannot start, or workers die again and again.
         """
-        connection.wait([process.sentinel for process in self._processes], timeout=seconds)
-        for process in [process for process in self._processes if not process.is_alive()]:
-            self._processes.remove(process)
-            self.found_nothing = self.found_nothing or process.exitcode == NOTHING_LEFT
-            self._deaths += process.exitcode not in {0, NOTHING_LEFT}
+        connection.wait([worker.sentinel for worker in self._workers], timeout=seconds)
+        for worker in [worker for worker in self._workers if worker.exit_code is not None]:
+            self._workers.remove(worker)
+            self._note_end(worker)
+            worker.end(0.0)
         if self._deaths >= MAX_DEATHS * self._size:
             raise InvalidStateError(
                 f"{self._deaths} workers died without finishing a trial in between; the runs of "
                 "the failed trials say why."
             )
 
+    def _note_end(self, worker: Worker) -> None:
+        code = worker.exit_code
+        if code == 1 and not worker.has_begun():  # by an error, not by a signal
+            raise InvalidStateError(
+                "A worker process could not start; its own message is above. It imports the "
+                "objective and, if that is defined in the main program, the main program: start "
+                "the sweep there only under `if __name__ == '__main__':`, or use workers=1."
+            )
+        self.found_nothing = self.found_nothing or code == NOTHING_LEFT
+        self._deaths += code not in {0, NOTHING_LEFT}
+
     def stop(self) -> None:
         """Interrupt the workers, which end their trials KILLED, and wait for them."""
-        for process in self._processes:
-            if process.pid is not None and process.is_alive():
-                with suppress(ProcessLookupError):
-                    os.kill(process.pid, signal.SIGINT)
+        for worker in self._workers:
+            worker.interrupt()
         until = time.monotonic() + GRACE_SECONDS
-        for process in self._processes:
-            process.join(max(0.0, until - time.monotonic()))
-            if process.is_alive():
-                process.kill()
-                process.join()
-
-
-def work(job: Job) -> None:
-    """Try parameters until there is nothing left to try: the life of a worker."""
-    _end_with_the_supervisor()
-    with suppress(KeyboardInterrupt):
-        if job.setup:
-            job.setup()
-        client = current.get_client()
-        store = open_sweep(client, job.run_id, job.storage)
-        while time.time() < job.deadline:
-            try:
-                if store.try_next(job.objective, job.trials, job.catch):
-                    continue
-            except SweepStoppedError:
-                raise SystemExit(NOTHING_LEFT) from None
-            if not any(trial.state == "RUNNING" for trial in store.trials()):
-                raise SystemExit(NOTHING_LEFT)
-            time.sleep(POLL_SECONDS)  # a trial of another worker may end without a result
-
-
-def _end_with_the_supervisor() -> None:
-    """Turn the first SIGINT or SIGTERM, or the supervisor's death, into one KeyboardInterrupt."""
-    received: list[int] = []
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        if len(received) == 1:
-            raise KeyboardInterrupt
-
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, stop)
-    parent: Any = multiprocessing.parent_process()
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGINT)
-
-    if parent is not None:
-        threading.Thread(target=watch, daemon=True).start()
+        for worker in self._workers:
+            worker.end(until)

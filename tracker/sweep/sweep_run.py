@@ -244,6 +244,10 @@ class SweepRun:
         )
         return Trial(number, params, self.settings.metric, asked, run)
 
+    def added_to(self, trial: TrialRecord) -> AbstractContextManager[ActiveRun]:
+        """A block in which an ended trial's run is the active run, and stays as it ended."""
+        return active_runs.added_to(trial.run_id)
+
     def finish(self) -> TrialRecord:
         """Record the best trial in the active run, and return it.
 

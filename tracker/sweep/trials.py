@@ -201,17 +201,19 @@ def _record(child: sweeps.ChildRun) -> TrialRecord:
 
 
 def _state(child: sweeps.ChildRun) -> TrialState:
+    """What the objective said stands, even if its process died before it closed the run."""
+    state = child.tags.get(TRACKER_SWEEP_STATE)
+    if state == "PRUNED":
+        return "PRUNED"
+    if state == "COMPLETE" and TRACKER_SWEEP_VALUE in child.tags:
+        return "COMPLETE"
     if child.status == RunStatus.RUNNING:
         return "RUNNING"
     if child.status == RunStatus.KILLED:
         return "INTERRUPTED"
     if child.status == RunStatus.FAILED:
         return "FAILED" if TRACKER_EXCEPTION_TYPE in child.tags else "DIED"
-    state = child.tags.get(TRACKER_SWEEP_STATE)
-    if state == "PRUNED":
-        return "PRUNED"
-    # A run that was ended before its objective returned has no value.
-    return "COMPLETE" if TRACKER_SWEEP_VALUE in child.tags else "INTERRUPTED"
+    return "INTERRUPTED"  # or ended before its objective returned
 
 
 def _error(tags: dict[str, str]) -> str | None:

@@ -108,7 +108,7 @@ def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
         if not best.run_id or not is_here(best.run_id):
             report.say(f"Trial {best.number} won; its run is in the database of another machine.")
             return 0
-        tested = winner.evaluate_winner(objective, best)
+        tested = winner.evaluate_winner(sweep, objective, best)
         command = winner.retrain_command(
             objective.experiment(best.params), definition.config, list(location_options(options))
         )
@@ -145,6 +145,10 @@ def resume_command(options: argparse.Namespace) -> str | None:
     words += location_options(options, every_set=True)
     if options.configuration:
         words += ["--configuration", options.configuration]
+    if options.storage:
+        from tracker.sweep import shown_url  # noqa: PLC0415
+
+        words += ["--storage", shown_url(options.storage)]
     return shlex.join(words)
 
 

@@ -17,7 +17,14 @@ from training.checkpoint import BEST, load
 from training.config import BOTH_METRICS
 from training.experiment import Training
 from training.loop import train_epochs
-from training.records import record_datasets, record_evaluation, record_model, used_sets
+from training.records import (
+    CARD,
+    record_datasets,
+    record_evaluation,
+    record_model,
+    used_sets,
+)
+from training.run import RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,28 +44,35 @@ class Rival:
     score: float
 
 
-def evaluate_winner(objective: TrialObjective, best: TrialRecord) -> dict[str, float]:
+def evaluate_winner(
+    sweep: SweepRun, objective: TrialObjective, best: TrialRecord
+) -> dict[str, float]:
     """Evaluate the winner on the test sets and export it, in its own run; its test metrics.
 
-    A winner that was tested before is not tested again.
+    The run has ended and stays so: a process that dies here leaves a complete trial. A winner that
+    was tested before is not tested again.
     """
-    run = tracker.get_run(best.run_id)
-    tested = {key: run.data.metrics[key] for key in run.data.metrics if key.startswith("test_")}
-    if tested:
-        return tested
+    if CARD in {entry.path for entry in tracker.get_client().list_artifacts(best.run_id, "model")}:
+        return tested_before(best.run_id)
     experiment = objective.experiment(best.params)
     training = Training(experiment)
     state = _state_of(best, training)
     state.restore(training.model)
     training.generators.activate()
-    with tracker.start_run(run_id=best.run_id, nested=True):
+    with sweep.added_to(best) as run:
         settings, split = experiment.settings, experiment.split()
         record_datasets(experiment.data, split, settings)
         batch_size = experiment.config.testing.batch_size
         metrics = record_evaluation(training.model, experiment.data, batch_size, experiment.device)
-        tracker.log_metrics({**metrics, "best_epoch": state.epoch}, step=state.epoch)
+        RunRecord(run).log_metrics({**metrics, "best_epoch": state.epoch}, state.epoch)
         record_model(training.model, state, used_sets(experiment.data, split, settings), metrics)
     return metrics
+
+
+def tested_before(run_id: str) -> dict[str, float]:
+    """The metrics of a run on the test sets."""
+    metrics = tracker.get_run(run_id).data.metrics
+    return {key: value for key, value in metrics.items() if key.startswith("test_")}
 
 
 def _state_of(best: TrialRecord, training: Training) -> Checkpoint:

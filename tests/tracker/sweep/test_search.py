@@ -222,6 +222,54 @@ def test_a_function_that_other_processes_cannot_import_is_told():
         Sweep("local", SPACE).run(lambda _: 1.0, workers=2)
 
 
+OWN = """
+import tracker
+from tracker.sweep import Sweep
+from sweep_objectives import parabola
+
+def own(trial):
+    return parabola(trial)
+tracker.set_tracking_uri("own.db")
+best = Sweep("own", {"x": {"low": -10.0, "high": 10.0}}).run(OBJECTIVE, trials=3, workers=2)
+print("best", best.number)
+"""
+
+
+def started(program, folder, *, as_file):
+    """What a program that starts a sweep printed: a script without a guard, or standard input."""
+    root, here = str(Path(tracker.__path__[0]).parent), str(Path(__file__).parent)
+    if as_file:
+        (folder / "script.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "script.py" if as_file else "-"],
+        input=program,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, here])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_a_program_whose_objective_is_in_a_module_needs_no_guard(tmp_path, as_file):
+    program = OWN.replace("OBJECTIVE", "parabola")
+    assert "best" in started(program, tmp_path, as_file=as_file)
+
+
+@pytest.mark.parametrize(
+    ("as_file", "message"),
+    [(True, "start the sweep there only under `if __name__"), (False, "move it to a module")],
+)
+def test_an_objective_that_workers_cannot_import_ends_the_sweep_at_once(tmp_path, as_file, message):
+    output = started(OWN.replace("OBJECTIVE", "own"), tmp_path, as_file=as_file)
+    assert message in output.splitlines()[-1]
+    run = find_sweep(tracker.TrackingClient(tmp_path / "own.db"), "0", "own")
+    assert run.info.status == "FAILED"
+
+
 @pytest.mark.usefixtures("database")
 def test_the_time_limit_starts_no_further_trial():
     def objective(trial):
@@ -240,13 +288,14 @@ from sweep_objectives import slow_parabola, waiting
 tracker.set_tracking_uri(sys.argv[1])
 if __name__ == "__main__":
     objective = waiting if sys.argv[2] == "waiting" else slow_parabola
-    Sweep("script", {"x": {"low": -10.0, "high": 10.0}}).run(objective, trials=40, workers=2)
+    sweep = Sweep("script", {"x": {"low": -10.0, "high": 10.0}})
+    sweep.run(objective, trials=int(sys.argv[3]), workers=2)
 """
 
 
 @pytest.fixture
 def script(tmp_path, database):
-    """Starts a sweep of 40 trials by two workers as a program of its own."""
+    """Starts a sweep by two workers as a program of its own."""
     path = tmp_path / "script.py"
     path.write_text(textwrap.dedent(SCRIPT))
     root = str(Path(tracker.__path__[0]).parent)
@@ -254,9 +303,9 @@ def script(tmp_path, database):
 
     started = []
 
-    def start(objective="parabola"):
+    def start(objective="parabola", trials=6):
         process = subprocess.Popen(
-            [sys.executable, str(path), str(database), objective],
+            [sys.executable, str(path), str(database), objective, str(trials)],
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([root, folder])},
             stderr=subprocess.PIPE,
@@ -309,7 +358,7 @@ def test_ctrl_c_ends_running_trials_killed_and_the_sweep_can_go_on(script, sent)
     assert again.wait(timeout=120) == 0, again.stderr.read()
     trials = trials_of_script()
     assert [trial.retry_of for trial in trials[2:4]] == [0, 1]
-    assert sum(trial.is_settled for trial in trials) == 40
+    assert sum(trial.is_settled for trial in trials) == 6
 
 
 @pytest.mark.slow
@@ -324,11 +373,11 @@ def test_workers_end_with_a_supervisor_that_is_killed(script):
 
 
 @pytest.mark.slow
-def test_twenty_kills_at_random_moments_lose_nothing_and_double_nothing(script):
+def test_kills_at_random_moments_lose_nothing_and_double_nothing(script):
     """Of a worker, of the supervisor, or of all processes at once."""
     chance = random.Random(11)
-    process = script()
-    for kill in range(20):
+    process = script(trials=40)
+    for kill in range(int(os.environ.get("TRACKER_SWEEP_KILLS", "4"))):
         known = len(trials_of_script())
         wait_for(lambda known=known, sweep=process: len(trials_of_script()) > known or sweep.poll())
         time.sleep(chance.random() / 2)
@@ -342,7 +391,7 @@ def test_twenty_kills_at_random_moments_lose_nothing_and_double_nothing(script):
         if kill % 3:
             process.wait()
             wait_for(lambda: not worker_pids())
-            process = script()
+            process = script(trials=40)
     assert process.wait(timeout=120) == 0, process.stderr.read()
     trials = trials_of_script()
     assert sum(trial.is_settled for trial in trials) == 40
