@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -14,8 +15,8 @@ from tracker.client import TrackingClient
 pytestmark = pytest.mark.slow
 
 
-def blocks(repository, language):
-    text = (repository / "README.md").read_text(encoding="utf-8")
+def blocks(repository, language, file="README.md"):
+    text = (repository / file).read_text(encoding="utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
@@ -58,7 +59,8 @@ def test_every_sql_recipe_prints_a_table_of_the_study(study, repository):
     if not shutil.which("sqlite3"):
         pytest.skip("the sqlite3 command is not installed")
     folder, _ = study
-    recipes = [block for block in blocks(repository, "bash") if block.startswith("sqlite3")]
+    found = [*blocks(repository, "bash"), *blocks(repository, "bash", "docs/queries.md")]
+    recipes = [block for block in found if block.startswith("sqlite3")]
     assert len(recipes) >= 5
     for recipe in recipes:
         done = subprocess.run(
@@ -71,6 +73,12 @@ def test_every_sql_recipe_prints_a_table_of_the_study(study, repository):
 def test_the_api_in_twelve_lines_runs_as_printed(python, repository):
     (example,) = [block for block in blocks(repository, "python") if "set_experiment" in block]
     assert "accuracy" in python(example).stdout
+
+
+def test_a_search_of_a_function_runs_as_printed(python, repository):
+    (example,) = [block for block in blocks(repository, "python") if "Sweep" in block]
+    assert len(example.strip().splitlines()) <= 13
+    assert abs(ast.literal_eval(python(example).stdout)["lr"] - 0.03) < 0.01
 
 
 def test_the_two_commands_are_the_first_two_of_the_readme(repository):
