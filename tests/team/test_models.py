@@ -6,7 +6,8 @@ import pytest
 
 from tracker import tags
 from tracker.client import TrackingClient
-from tracker.team.models import LocalRegistry, ServerRegistry
+from tracker.maintenance.registered_models import LocalRegistry
+from tracker.team.models import ServerRegistry
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
@@ -71,7 +72,7 @@ def test_models_come_back(cli, mlflow, model, name, tmp_path):
     said = cli("pull", "--from", mlflow.url, "--experiment", name, db=back)
     assert (said.code, said.err) == (0, "")
     client = TrackingClient(back)
-    assert versions(LocalRegistry(client), model) == [
+    assert versions(LocalRegistry(client.store), model) == [
         (1, "model", {"gate": "passed"}, None),
         (2, "model", {}, "The better one."),
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from tracker import text
 from tracker.cli.parser import ALL, add_experiments, add_run
-from tracker.cli.transfer import remark_troubles, report_merge
+from tracker.cli.transfer import remark_troubles, report_merge, report_models
 from tracker.client import TrackingClient
 from tracker.entities import ViewType
 from tracker.lookup import experiment_ids, find_runs
@@ -119,7 +119,8 @@ def push(session: Session) -> int:
         InvalidStateError: Another process is pushing from this database.
         ServerError: The server refuses, or does not answer.
     """
-    from tracker.team.models import LocalRegistry, ServerRegistry, copy_models  # noqa: PLC0415
+    from tracker.maintenance.registered_models import LocalRegistry, copy_models  # noqa: PLC0415
+    from tracker.team.models import ServerRegistry  # noqa: PLC0415
     from tracker.team.plan import amount_of  # noqa: PLC0415
     from tracker.team.push import Push, push_lock, with_parents  # noqa: PLC0415
     from tracker.team.tally import Tally  # noqa: PLC0415
@@ -140,7 +141,8 @@ def push(session: Session) -> int:
                 job.follow(lambda: _chosen(session, client))
             else:
                 job.run(chosen)
-            copy_models(LocalRegistry(client), ServerRegistry(server), job.copy_ids, tally)
+            copied = copy_models(LocalRegistry(client.store), ServerRegistry(server), job.copy_ids)
+            tally.add_models(copied)
     return _report(session, tally)
 
 
@@ -153,9 +155,7 @@ def pull(session: Session) -> int:
     """
     from tracker.cli.console import StepCounter  # noqa: PLC0415
     from tracker.maintenance.merge import Merge  # noqa: PLC0415
-    from tracker.team.models import LocalRegistry, ServerRegistry, copy_models  # noqa: PLC0415
     from tracker.team.pull import Choice, ServerSource  # noqa: PLC0415
-    from tracker.team.tally import Tally  # noqa: PLC0415
 
     options, console = session.options, session.console
     choice = Choice(options.runs, options.experiments, options.filter)
@@ -172,11 +172,7 @@ def pull(session: Session) -> int:
             progress=steps.done,
         ).run()
         merged.troubles += source.differences()
-        tally = Tally()
-        copy_models(ServerRegistry(server), LocalRegistry(client), source.own_ids, tally)
-        merged.troubles += tally.troubles
     report_merge(session, merged, "pull")
-    _report_models(console, tally)
     return 1 if merged.troubles else 0
 
 
@@ -240,7 +236,7 @@ def _report(session: Session, tally: Tally) -> int:
         f"{tally.runs_unchanged:,} unchanged; {text.plural(tally.points_sent, 'point')}, "
         f"{text.plural(tally.files_sent, 'file')} ({text.size(tally.size_sent_bytes)})"
     )
-    _report_models(console, tally)
+    report_models(console, tally.versions_sent, tally.notes)
     if tally.runs_running:
         console.remark(
             f"{text.plural(tally.runs_running, 'run')} still running: push again when done, or "
@@ -248,13 +244,6 @@ def _report(session: Session, tally: Tally) -> int:
         )
     remark_troubles(console, tally.troubles)
     return 1 if tally.troubles else 0
-
-
-def _report_models(console: Console, tally: Tally) -> None:
-    if tally.versions_sent:
-        console.line(f"{text.plural(tally.versions_sent, 'version')} of registered models")
-    for note in tally.notes:
-        console.remark(f"note: {note}")
 
 
 class _Outages:

@@ -183,6 +183,7 @@ def report_merge(session: Session, merged: Merged, verb: str) -> None:
         f"{text.plural(merged.copied.files, 'file')} copied "
         f"({text.size(merged.copied.size_bytes)})"
     )
+    report_models(console, merged.versions_new, merged.notes)
     if merged.runs_running:
         console.remark(
             f"{text.plural(merged.runs_running, 'run')} still running: {verb} again when done."
@@ -194,6 +195,14 @@ def report_merge(session: Session, merged: Merged, verb: str) -> None:
     remark_troubles(console, [*merged.troubles, *merged.damaged])
     if merged.outside_roots:
         console.remark("--allow FOLDER allows a folder.")
+
+
+def report_models(console: Console, versions: int, notes: Sequence[str]) -> None:
+    """Say how many versions of registered models were added, and what stays in another form."""
+    if versions:
+        console.line(f"{text.plural(versions, 'version')} of registered models")
+    for note in notes:
+        console.remark(f"note: {note}")
 
 
 def remark_troubles(console: Console, troubles: Sequence[str]) -> None:

@@ -3,7 +3,8 @@
 Run ids stay, experiments are matched by name. Doing it twice changes nothing, and an interrupted
 merge is completed by another one: a run that is here already gains the points, parameters, tags,
 data sets and files it lacks, and where both sides have a value, the one here stays. Only a run
-that says RUNNING here and has ended there takes everything from there.
+that says RUNNING here and has ended there takes everything from there. With the runs come the
+registered versions of their models.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tracker.exceptions import (
     ServerUnreachableError,
     TrackerError,
 )
+from tracker.maintenance.registered_models import LocalRegistry, copy_models
 from tracker.maintenance.run_files import Copied, copy_files
 from tracker.numbers import plain_int
 from tracker.store import datasets, experiments, metrics, runs, transfer
@@ -54,6 +56,8 @@ class Merged:
         without_files: Runs whose files, if they had any, are not on this machine.
         outside_roots: Runs whose files lie in a folder that was not allowed.
         copied: Their files.
+        versions_new: Versions of registered models that were not here.
+        notes: Sentences about what is here in another form, and stays.
         troubles: Sentences about what had to be left behind.
         damaged: Sentences about what nobody can read.
     """
@@ -66,6 +70,8 @@ class Merged:
     without_files: int = 0
     outside_roots: int = 0
     copied: Copied = field(default_factory=Copied)
+    versions_new: int = 0
+    notes: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
@@ -104,6 +110,7 @@ class Merge:
         self._wanted = wanted
         self._with_artifacts = with_artifacts
         self._progress = progress
+        self._taken: list[str] = []
         self.merged = Merged()
 
     def run(self) -> Merged:
@@ -121,11 +128,27 @@ class Merge:
                         experiment_id = self._experiment(experiment)
                     self._run_or_trouble(run_id, experiment_id)
                     self._progress(self.merged.runs)
+        self._copy_models()
         gaps = self._source.gaps
         self.merged.outside_roots += gaps.outside_roots
         self.merged.troubles += dict.fromkeys(gaps.left_out)
         self.merged.damaged += dict.fromkeys(gaps.damaged)
         return self.merged
+
+    def _copy_models(self) -> None:
+        """Copy the versions that the runs have made, once their files are here."""
+        registry = self._source.registry()
+        if registry is None:
+            return
+        run_ids = {self._source.id_there(run_id): run_id for run_id in self._taken}
+        try:
+            copied = copy_models(registry, LocalRegistry(self._client.store), run_ids)
+        except (TypeError, ValueError) as error:  # As for runs: a column may hold anything.
+            self.merged.troubles.append(f"Registered models: {error}")
+            return
+        self.merged.versions_new += copied.versions
+        self.merged.notes += copied.notes
+        self.merged.troubles += copied.troubles
 
     def _experiment(self, received: Experiment) -> int:
         check_experiment_name(received.name)
@@ -152,6 +175,7 @@ class Merge:
     def _run_or_trouble(self, run_id: str, experiment_id: int) -> None:
         try:
             self._one(self._source.get_run(run_id), experiment_id)
+            self._taken.append(run_id)
         except (DiskFullError, ReadOnlyError, ServerUnreachableError):
             raise
         # In a received database any column may hold a value of any type.

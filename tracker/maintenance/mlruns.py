@@ -170,6 +170,13 @@ class FileStoreSource:
             run.info.artifact_uri, self.root.parent, allowed_roots=self._allowed_roots
         )
 
+    def id_there(self, run_id: str) -> str:
+        """Runs keep their ids."""
+        return run_id
+
+    def registry(self) -> None:
+        """A file store's registered models are not read."""
+
     def _experiment(self, folder: Path) -> Experiment:
         meta = self._meta(folder)
         experiment_id = _text(meta.get("experiment_id")) or folder.name

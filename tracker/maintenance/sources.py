@@ -27,9 +27,10 @@ from tracker.files.local import LocalArtifacts
 from tracker.files.store import explained
 from tracker.journal.recovery import waiting, waiting_points
 from tracker.maintenance.mlruns import FileStoreSource, file_store_around, is_file_store
+from tracker.maintenance.registered_models import LocalRegistry
 from tracker.maintenance.run_files import Gaps
 from tracker.maintenance.scratch import scratch_folder
-from tracker.store import runs, transfer
+from tracker.store import Store, models, runs, transfer
 from tracker.tags import TRACKER_FAILURE_REASON
 from tracker.text import size
 from tracker.validation import check_run_id
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from tracker.entities import Experiment, Run
     from tracker.files import ArtifactStore
+    from tracker.maintenance.registered_models import Registry
     from tracker.store.metrics import Point
 
 _MAX_RATIO: Final = 100
@@ -82,6 +84,12 @@ class Source(Protocol):
         Raises:
             TrackerError: They cannot be reached, or lie where nobody allowed to look.
         """
+
+    def id_there(self, run_id: str) -> str:
+        """A run's id in the source."""
+
+    def registry(self) -> Registry | None:
+        """The registered models; None if there are none."""
 
 
 class DatabaseSource:
@@ -148,6 +156,16 @@ class DatabaseSource:
         if isinstance(store, LocalArtifacts) and not store.root.exists():
             return self._in_usual_place(run)
         return store
+
+    def id_there(self, run_id: str) -> str:
+        """Runs keep their ids."""
+        return run_id
+
+    def registry(self) -> Registry | None:
+        """The registered models; None if the database has no tables for them."""
+        with self.database.read() as connection:
+            has_tables = models.has_tables(connection)
+        return LocalRegistry(Store(self.database)) if has_tables else None
 
     def _in_usual_place(self, run: Run) -> ArtifactStore | None:
         tail = f"{int(run.info.experiment_id)}/{check_run_id(run.info.run_id)}/artifacts"

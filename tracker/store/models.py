@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 # What MLflow makes of a version that is deleted: its number is never given again.
 DELETED: Final = "Deleted_Internal"
+# Those that refer to others first.
+TABLES: Final = (
+    "model_version_tags",
+    "registered_model_aliases",
+    "model_versions",
+    "registered_model_tags",
+    "registered_models",
+)
 _MODEL: Final = """
     registered_models.name, registered_models.creation_time, registered_models.last_updated_time,
     registered_models.description
@@ -31,6 +39,12 @@ _VERSION: Final = """
     model_versions.current_stage, model_versions.source, model_versions.run_id,
     model_versions.status, model_versions.status_message, model_versions.run_link
 """
+
+
+def has_tables(connection: sqlite3.Connection) -> bool:
+    """Whether the database can hold registered models; MLflow's own may be older than these."""
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {name for (name,) in tables}.issuperset(TABLES)
 
 
 # Registered models
@@ -121,13 +135,7 @@ def describe_model(
 
 def delete_model(connection: sqlite3.Connection, name: str) -> None:
     """Remove a registered model with everything that belongs to it."""
-    for table in (
-        "model_version_tags",
-        "registered_model_aliases",
-        "model_versions",
-        "registered_model_tags",
-        "registered_models",
-    ):
+    for table in TABLES:
         connection.execute(f"DELETE FROM {table} WHERE name = ?", (name,))
 
 
@@ -153,11 +161,12 @@ def delete_model_tag(connection: sqlite3.Connection, name: str, key: str) -> boo
 
 
 def insert_version(connection: sqlite3.Connection, version: ModelVersion) -> ModelVersion:
-    """Add a version under the next number; it comes back with that number."""
-    (last,) = connection.execute(
-        "SELECT MAX(version) FROM model_versions WHERE name = ?", (version.name,)
+    """Add a version under its number, or the next one where that is 0 or taken."""
+    last, is_taken = connection.execute(
+        "SELECT MAX(version), TOTAL(version = ?) FROM model_versions WHERE name = ?",
+        (version.version, version.name),
     ).fetchone()
-    number = (last or 0) + 1
+    number = (last or 0) + 1 if is_taken or not version.version else version.version
     connection.execute(
         """
         INSERT INTO model_versions (name, version, creation_time, last_updated_time, description,

@@ -138,10 +138,10 @@ class Registry:
         *,
         create_model: bool = False,
     ) -> ModelVersion:
-        """Add a version under the next number, with its tags, and let aliases point to it.
+        """Add a version with its tags, and let aliases point to it.
 
         Args:
-            version: Its number is ignored.
+            version: Its number is kept where it is free; otherwise, and for 0, the next is taken.
             aliases: What is to point to it from now on.
             create_model: Add the registered model, too, if there is none of the name.
 

@@ -1,206 +1,21 @@
-"""Copies the registered models of some runs from one registry to another, in either direction.
-
-A version is known by its run and the path below the run's files. What the other side has is never
-overwritten: versions, tags and aliases are only added.
-"""
+"""The registered models of an MLflow server, as `copy_models` reads and writes them."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from tracker.entities import ModelVersion, RegisteredModel
-from tracker.exceptions import AlreadyExistsError, NotFoundError, ServerError, TrackerError
+from tracker.exceptions import AlreadyExistsError, NotFoundError, ServerError
+from tracker.maintenance.registered_models import NO_STAGE, path_below
 from tracker.team.answers import read_int, read_list, read_texts
 from tracker.team.server import API, IDS_A_SEARCH, sent_pairs, sent_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from tracker.client import TrackingClient
     from tracker.team.server import Server
-    from tracker.team.tally import Tally
 
-NO_STAGE: Final = "None"
 VERSIONS_A_PAGE: Final = 1_000
-
-
-class Registry(Protocol):
-    """Registered models and their versions."""
-
-    def versions_of(self, run_ids: Collection[str]) -> Iterator[ModelVersion]:
-        """The versions that some runs have made."""
-
-    def model(self, name: str) -> RegisteredModel | None:
-        """A registered model, or None."""
-
-    def versions(self, name: str) -> list[ModelVersion]:
-        """All versions of a registered model."""
-
-    def path(self, version: ModelVersion) -> str | None:
-        """Where a version's files lie below those of its run; None if they lie elsewhere."""
-
-    def add_model(self, model: RegisteredModel) -> None:
-        """Add a registered model without versions, if there is none of its name."""
-
-    def add_version(self, version: ModelVersion, run_id: str, path: str) -> int:
-        """Add a version like one elsewhere, of a run here; its number."""
-
-    def set_version_tag(self, version: ModelVersion, key: str, value: str) -> None:
-        """Set a tag of a version."""
-
-    def set_alias(self, name: str, alias: str, number: int) -> None:
-        """Let an alias point to a version."""
-
-
-def copy_models(
-    source: Registry, target: Registry, run_ids: Mapping[str, str], tally: Tally
-) -> None:
-    """Copy the versions that some runs have made, with their models and aliases.
-
-    Args:
-        source: Where they are.
-        target: Where they go.
-        run_ids: Ids of the runs there by the ids here.
-        tally: Counts versions, collects warnings.
-    """
-    by_model: defaultdict[str, list[ModelVersion]] = defaultdict(list)
-    for version in source.versions_of(run_ids):
-        by_model[version.name].append(version)
-    for name, versions in sorted(by_model.items()):
-        try:
-            versions.sort(key=lambda version: version.version)
-            _copy_model(source, target, name, versions, run_ids, tally)
-        except TrackerError as error:
-            tally.trouble(f"Registered model {name!r}: {error}")
-
-
-def _copy_model(
-    source: Registry,
-    target: Registry,
-    name: str,
-    versions: list[ModelVersion],
-    run_ids: Mapping[str, str],
-    tally: Tally,
-) -> None:
-    model = source.model(name) or RegisteredModel(name)
-    known = target.model(name)
-    if known is None:
-        target.add_model(model)
-    there: defaultdict[tuple[str | None, str | None], list[ModelVersion]] = defaultdict(list)
-    for version in sorted(target.versions(name), key=lambda each: each.version):
-        there[version.run_id, target.path(version)].append(version)
-    numbers = {}
-    for version in versions:
-        run_id, path = run_ids[str(version.run_id)], source.path(version)
-        if path is None:
-            tally.trouble(
-                f"Registered model {name!r}: version {version.version} was not copied: its files "
-                f"are not among those of its run."
-            )
-        elif there[run_id, path]:
-            same = there[run_id, path].pop(0)
-            numbers[version.version] = same.version
-            for key in version.tags.keys() - same.tags.keys():
-                target.set_version_tag(same, key, version.tags[key])
-        else:
-            numbers[version.version] = target.add_version(version, run_id, path)
-            tally.add(versions_sent=1)
-    _copy_aliases(target, model, known, numbers, tally)
-
-
-def _copy_aliases(
-    target: Registry,
-    model: RegisteredModel,
-    known: RegisteredModel | None,
-    numbers: Mapping[int, int],
-    tally: Tally,
-) -> None:
-    there = {} if known is None else known.aliases
-    for alias, number in model.aliases.items():
-        if number not in numbers:
-            continue
-        if alias not in there:
-            target.set_alias(model.name, alias, numbers[number])
-        elif there[alias] != numbers[number]:
-            tally.note(
-                f"Registered model {model.name!r}: the alias {alias!r} points to version "
-                f"{there[alias]} there, and not to {numbers[number]} as here; it stays."
-            )
-
-
-class LocalRegistry:
-    """The registry of a database."""
-
-    def __init__(self, client: TrackingClient) -> None:
-        self._client = client
-
-    def versions_of(self, run_ids: Collection[str]) -> Iterator[ModelVersion]:
-        """The versions that some runs have made."""
-        for version in self._search(None):
-            if version.run_id in run_ids:
-                yield version
-
-    def model(self, name: str) -> RegisteredModel | None:
-        """A registered model, or None."""
-        try:
-            return self._client.get_registered_model(name)
-        except NotFoundError:
-            return None
-
-    def versions(self, name: str) -> list[ModelVersion]:
-        """All versions of a registered model."""
-        return list(self._search(f"name = {sent_text(name)}"))
-
-    def path(self, version: ModelVersion) -> str | None:
-        """Where a version's files lie below those of its run; None if they lie elsewhere."""
-        if version.run_id is None:
-            return None
-        try:
-            root = self._client.store.get_run_info(version.run_id).artifact_uri
-        except NotFoundError:
-            return None
-        return _path_below(version, root, self._client.absolute_location(root))
-
-    def add_model(self, model: RegisteredModel) -> None:
-        """Add a registered model without versions, if there is none of its name."""
-        try:
-            self._client.create_registered_model(model.name, model.tags, model.description)
-        except AlreadyExistsError:
-            return
-
-    def add_version(self, version: ModelVersion, run_id: str, path: str) -> int:
-        """Add a version like one elsewhere, of a run here; its number."""
-        made = self._client.create_model_version(
-            version.name,
-            f"runs:/{run_id}/{path}",
-            run_id,
-            version.tags,
-            version.run_link,
-            version.description,
-        )
-        if version.current_stage != NO_STAGE:
-            self._client.transition_model_version_stage(
-                made.name, made.version, version.current_stage
-            )
-        return made.version
-
-    def set_version_tag(self, version: ModelVersion, key: str, value: str) -> None:
-        """Set a tag of a version."""
-        self._client.set_model_version_tag(version.name, version.version, key, value)
-
-    def set_alias(self, name: str, alias: str, number: int) -> None:
-        """Let an alias point to a version."""
-        self._client.set_registered_model_alias(name, alias, number)
-
-    def _search(self, filter_string: str | None) -> Iterator[ModelVersion]:
-        token = None
-        while True:
-            page = self._client.search_model_versions(filter_string, page_token=token)
-            yield from page
-            token = page.token
-            if token is None:
-                return
 
 
 class ServerRegistry:
@@ -241,7 +56,7 @@ class ServerRegistry:
             return source.removeprefix(f"runs:/{run_id}/")
         if run_id not in self._roots:
             self._roots[run_id] = self._server.get_run(run_id).info.artifact_uri
-        return _path_below(version, self._roots[run_id])
+        return path_below(version, self._roots[run_id])
 
     def add_model(self, model: RegisteredModel) -> None:
         """Add a registered model without versions, if there is none of its name."""
@@ -320,16 +135,6 @@ class ServerRegistry:
                 for each in read_list(page, "model_versions")
                 if isinstance(each, dict)
             )
-
-
-def _path_below(version: ModelVersion, *roots: str) -> str | None:
-    """What follows the root of a run's files in a version's source."""
-    source = version.source or ""
-    for root in roots:
-        start = f"{root.rstrip('/')}/"
-        if source.startswith(start):
-            return source.removeprefix(start)
-    return None
 
 
 def _model(name: str, found: Mapping[str, object]) -> RegisteredModel:

@@ -13,6 +13,7 @@ from tracker import tags
 from tracker.exceptions import NotFoundError, ServerError
 from tracker.maintenance.run_files import Gaps
 from tracker.numbers import stored_value
+from tracker.team.models import ServerRegistry
 from tracker.team.points import HistoryDigest, PointReader
 from tracker.team.server import sent_text
 from tracker.validation import is_run_id
@@ -129,6 +130,14 @@ class ServerSource:
         folder = self._client.store.database.folder
         copy = self.runs[run.info.run_id]
         return self._server.artifacts(copy, folder, self._allowed_roots)
+
+    def id_there(self, run_id: str) -> str:
+        """A run's id on the server."""
+        return self.runs[run_id].info.run_id
+
+    def registry(self) -> ServerRegistry:
+        """The server's registered models."""
+        return ServerRegistry(self._server)
 
     def differences(self) -> Iterator[str]:
         """A sentence about each run of which something is missing here, after a merge."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracker.maintenance.registered_models import CopiedModels
+
 
 @dataclass(slots=True)
 class Tally:
@@ -51,6 +53,14 @@ class Tally:
             for name, amount in amounts.items():
                 setattr(self, name, getattr(self, name) + amount)
         self.changed()
+
+    def add_models(self, copied: CopiedModels) -> None:
+        """Count versions of registered models in, with what there is to say of them."""
+        self.add(versions_sent=copied.versions)
+        for sentence in copied.notes:
+            self.note(sentence)
+        for sentence in copied.troubles:
+            self.trouble(sentence)
 
     def note(self, sentence: str) -> None:
         """Keep a sentence about what is there in another form, once."""
