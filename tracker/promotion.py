@@ -1,7 +1,7 @@
 """Which version of a registered model is the champion: decided once, recorded with the reason.
 
 The aliases are `champion`, `challenger` (the newest candidate that was not promoted), and
-`previous` (the champion before). Promotions of one database wait for each other.
+`previous` (the champion before, if there was one). Promotions of one database wait for each other.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def promote(
 ) -> tuple[ModelVersion, Decision]:
     """Register a run's model and let it be the champion or the challenger.
 
-    The version, its tags, and its alias are one transaction: after a kill they are all there or
+    The version, its tags, and the aliases are one transaction: after a kill they are all there or
     none is.
 
     Args:
@@ -86,17 +86,20 @@ def promote(
             PROMOTION_DECISION: "promoted" if decision.promoted else "kept the champion",
             PROMOTION_WHY: decision.why,
         }
+        moved = {}
         if decision.promoted and champion is not None:
             tags[PROMOTION_PREVIOUS] = str(champion.version)
+            moved[PREVIOUS] = champion.version
         alias = CHAMPION if decision.promoted else CHALLENGER
-        version = client.register_model(f"runs:/{run_id}/{converted}", name, tags, [alias])
-        if decision.promoted and champion is not None:
-            client.set_registered_model_alias(name, PREVIOUS, champion.version)
+        source = f"runs:/{run_id}/{converted}"
+        version = client.register_model(source, name, tags, [alias], other_aliases=moved)
     return version, decision
 
 
 def appoint(client: TrackingClient, name: str, version: int | str) -> ModelVersion:
     """Make a version champion by hand, whatever the rule says.
+
+    Aliases and tags change in one transaction.
 
     Raises:
         NotFoundError: There is no such model or version.
@@ -104,20 +107,24 @@ def appoint(client: TrackingClient, name: str, version: int | str) -> ModelVersi
     with _one_at_a_time(client):
         chosen = client.get_model_version(name, version)
         champion = champion_of(client, name)
+        aliases: dict[str, int | None] = {CHAMPION: chosen.version}
+        tags = {PROMOTION_DECISION: "appointed by hand", PROMOTION_WHY: "Made champion by hand."}
+        if CHALLENGER in chosen.aliases:
+            aliases[CHALLENGER] = None
         if champion is not None and champion.version != chosen.version:
-            before = str(champion.version)
-            client.set_model_version_tag(name, version, PROMOTION_PREVIOUS, before)
-            client.set_registered_model_alias(name, PREVIOUS, champion.version)
-        client.set_model_version_tag(name, version, PROMOTION_DECISION, "appointed by hand")
-        client.set_registered_model_alias(name, CHAMPION, chosen.version)
+            aliases[PREVIOUS] = champion.version
+            tags[PROMOTION_PREVIOUS] = str(champion.version)
+            tags[PROMOTION_WHY] = f"Made champion by hand in place of version {champion.version}."
+        client.store.registry.move_aliases(name, aliases, {chosen.version: tags})
     return client.get_model_version(name, version)
 
 
 def go_back(client: TrackingClient, name: str) -> ModelVersion:
-    """Make the champion before the present one champion again.
+    """Make the champion before the present one champion again, in one transaction.
 
     Raises:
         InvalidStateError: There is no champion, or none before it.
+        NotFoundError: The version before is deleted.
     """
     with _one_at_a_time(client):
         champion = champion_of(client, name)
@@ -125,10 +132,22 @@ def go_back(client: TrackingClient, name: str) -> ModelVersion:
         if champion is None or before is None:
             raise InvalidStateError(f"The model {name!r} has no champion before the present one.")
         version = client.get_model_version(name, before)
+        aliases = {CHAMPION: version.version, PREVIOUS: _before(client, version)}
         restored = f"champion again in place of version {champion.version}"
-        client.set_model_version_tag(name, version.version, PROMOTION_RESTORED, restored)
-        client.set_registered_model_alias(name, CHAMPION, version.version)
+        tags = {version.version: {PROMOTION_RESTORED: restored}}
+        client.store.registry.move_aliases(name, aliases, tags)
     return client.get_model_version(name, version.version)
+
+
+def _before(client: TrackingClient, version: ModelVersion) -> int | None:
+    """The champion before a version; None if there was none, or it is deleted."""
+    number = version.tags.get(PROMOTION_PREVIOUS)
+    if number is None:
+        return None
+    try:
+        return client.get_model_version(version.name, number).version
+    except NotFoundError:
+        return None
 
 
 def _one_at_a_time(client: TrackingClient) -> AbstractContextManager[None]:

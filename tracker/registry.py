@@ -195,6 +195,8 @@ class ModelRegistry:
         name: str,
         tags: Mapping[str, Any] | None = None,
         aliases: Sequence[str] = (),
+        *,
+        other_aliases: Mapping[str, int] | None = None,
     ) -> ModelVersion:
         """Add a version, with the registered model if there is none, in one transaction.
 
@@ -203,6 +205,7 @@ class ModelRegistry:
             name: The registered model.
             tags: The version's first tags.
             aliases: What is to point to it.
+            other_aliases: Aliases that are to point to other versions from the same moment.
 
         Raises:
             NotFoundError: There is no such run, version or folder; nothing is registered.
@@ -210,7 +213,8 @@ class ModelRegistry:
         """
         made = self._version(check_name(name), model_uri, None, tags)
         names = [check_alias(alias) for alias in aliases]
-        return self.store.registry.create_version(made, names, create_model=True)
+        others = {check_alias(alias): number for alias, number in (other_aliases or {}).items()}
+        return self.store.registry.create_version(made, names, others, create_model=True)
 
     def copy_model_version(self, src_model_uri: str, dst_name: str) -> ModelVersion:
         """Add a version of one registered model to another, which is added if it is new.

@@ -135,6 +135,7 @@ class Registry:
         self,
         version: ModelVersion,
         aliases: Sequence[str] = (),
+        other_aliases: Mapping[str, int] | None = None,
         *,
         create_model: bool = False,
     ) -> ModelVersion:
@@ -143,6 +144,7 @@ class Registry:
         Args:
             version: Its number is kept where it is free; otherwise, and for 0, the next is taken.
             aliases: What is to point to it from now on.
+            other_aliases: What is to point to other versions from now on.
             create_model: Add the registered model, too, if there is none of the name.
 
         Raises:
@@ -156,6 +158,8 @@ class Registry:
             created = models.insert_version(connection, version)
             for alias in aliases:
                 models.set_alias(connection, version.name, alias, created.version)
+            for alias, number in (other_aliases or {}).items():
+                models.set_alias(connection, version.name, alias, number)
             models.touch_model(connection, version.name, now)
         return replace(created, aliases=sorted(aliases))
 
@@ -289,6 +293,32 @@ class Registry:
         with self.database.write() as connection:
             models.get_version(connection, name, version)
             models.set_alias(connection, name, alias, version)
+
+    @retry_if_interrupted
+    def move_aliases(
+        self,
+        name: str,
+        aliases: Mapping[str, int | None],
+        tags: Mapping[int, Mapping[str, str]],
+    ) -> None:
+        """Let aliases point to versions, and set tags of versions with them.
+
+        Args:
+            name: The registered model.
+            aliases: Alias -> version; None removes the alias.
+            tags: Version -> its new tags.
+
+        Raises:
+            NotFoundError: There is no such model or version.
+        """
+        with self.database.write() as connection:
+            for alias, version in aliases.items():
+                models.delete_alias(connection, name, alias)
+                if version is not None:
+                    models.get_version(connection, name, version)
+                    models.set_alias(connection, name, alias, version)
+            for version, texts in tags.items():
+                models.set_version_tags(connection, name, version, texts)
 
     @retry_if_interrupted
     def delete_alias(self, name: str, alias: str) -> None:

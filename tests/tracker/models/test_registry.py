@@ -25,6 +25,8 @@ from tracker.exceptions import (
 from tracker.model_names import ModelUri
 from tracker.models import Model
 
+KILLS = int(os.environ.get("TRACKER_REGISTRY_KILLS", "20"))
+
 
 @pytest.fixture
 def run_with_model(client, run_id):
@@ -298,7 +300,7 @@ while True:
 @pytest.mark.slow
 def test_the_registry_is_whole_wherever_registering_is_killed(tmp_path):
     chance, acknowledged = random.Random(7), 0
-    for _ in range(100):
+    for _ in range(KILLS):
         with subprocess.Popen(
             [sys.executable, "-c", REGISTER], cwd=tmp_path, stdout=subprocess.PIPE, text=True
         ) as process:
