@@ -183,7 +183,9 @@ def test_a_column_of_pictures_and_something_else_is_refused(client, run_id, othe
     assert client.list_artifacts(run_id) == []
 
 
-@pytest.mark.parametrize("value", [object(), 1j, b"\xff", lambda: 1], ids=["object", "complex", "bytes", "function"])
+@pytest.mark.parametrize(
+    "value", [object(), 1j, b"\xff", lambda: 1], ids=["object", "complex", "bytes", "function"]
+)
 def test_a_cell_that_cannot_be_read_back_is_refused_by_its_column(client, run_id, value):
     with pytest.raises(InvalidValueError, match="The column 'b' cannot be written"):
         client.log_table(run_id, {"a": [1], "b": [value]}, "a.json")
