@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-import altair as alt
-import pandas as pd
 import streamlit as st
 
-from dashboard import editing
-from dashboard.palette import token
+from dashboard import editing, model_charts, serving
 from dashboard.queries import registry
-from dashboard.widgets import grid, html, service, try_it
+from dashboard.widgets import grid, html, run_list, service, try_it
 from dashboard.widgets.grid import Cell, Column, Row
 from tracker.promotion import CHAMPION, appoint, go_back
 from tracker.tags import PROMOTION_PREVIOUS
-from tracker.text import ago
+from tracker.text import ago, plural
 
 if TYPE_CHECKING:
-    from dashboard.queries.registry import Version
+    from dashboard.queries.registry import Registered, Version
+    from dashboard.serving import Service
     from dashboard.view import View
 
 # The metrics of a version's run that are shown, if there are any of the name.
@@ -33,41 +32,70 @@ def show(view: View) -> None:
     """The chosen model's versions, its server, the commands, its history, and the pad."""
     st.title("Models")
     found = registry.models(view.source)
+    served = None
     if not found:
         html.empty("deployed_code", "No model is registered yet. Register a run's model:", REGISTER)
     else:
-        _model(view, _chosen([model.name for model in found]))
+        name = _chosen(found)
+        served = serving.service_of(name)
+        _model(view, name, served)
     st.subheader("Try it")
-    try_it.show(view)
+    try_it.show(view, served)
 
 
-def _chosen(names: list[str]) -> str:
-    if len(names) == 1:
-        st.header(html.code_span(names[0]), anchor=False)
-        return names[0]
-    chosen = st.selectbox("Model", names, key="model", bind="query-params", width=320)
-    return chosen or names[0]
+def _chosen(models: list[Registered]) -> str:
+    labels = {model.name: _label(model) for model in models}
+    chosen = st.selectbox(
+        "Model",
+        list(labels),
+        format_func=lambda name: labels.get(name, name),
+        key="model",
+        bind="query-params",
+        width=480,
+        label_visibility="collapsed",
+    )
+    return chosen or models[0].name
 
 
-def _model(view: View, name: str) -> None:
+def _label(model: Registered) -> str:
+    champion = "no champion yet" if model.champion is None else f"champion v{model.champion}"
+    value = "" if model.value is None else f" · {model.value:.4f}"
+    return f"{model.name} · {plural(model.versions, 'version')} · {champion}{value}"
+
+
+def _model(view: View, name: str, served: Service | None) -> None:
     versions = registry.versions(view.source, name)
+    if rule := _rule(versions):
+        html.remark(rule)
     _confirm(view, name)
-    _grid(view, versions)
+    _grid(view, name, versions, served)
     _back(view, name, versions)
-    service.show(name, view.now_ms)
-    _commands(name)
+    service.show(name)
+    _commands(name, served)
     _history(versions)
 
 
-def _grid(view: View, versions: list[Version]) -> None:
+def _rule(versions: list[Version]) -> str:
+    """The rule of the last promotion as a sentence; empty where there was none."""
+    text = next((v.tags["promotion.rule"] for v in versions if "promotion.rule" in v.tags), "{}")
+    try:
+        rule = json.loads(text)
+        way = {"max": "more is better", "min": "less is better"}[rule["direction"]]
+        margin = float(rule["margin"])
+        return f"Promoted by {rule['metric']}: {way}, by at least {margin:.4f}."
+    except (ValueError, KeyError, TypeError):
+        return ""  # Written by something else.
+
+
+def _grid(view: View, name: str, versions: list[Version], served: Service | None) -> None:
     keys = _shown_metrics(versions)
     best = {key: max(v.metrics[key] for v in versions if key in v.metrics) for key in keys}
     columns = [
         Column("Alias", kind="text"),
         Column("From run", kind="text"),
         *(Column(key) for key in keys),
+        Column("Why", kind="text", width=520, is_sortable=False),
         Column("Registered", kind="text"),
-        Column("Why", kind="text", width=360, is_sortable=False),
     ]
     rows = [
         Row(
@@ -80,10 +108,12 @@ def _grid(view: View, versions: list[Version]) -> None:
                 ),
                 Cell(version.run_name or version.run_id[:8]),
                 *(_metric(version, key, best[key]) for key in keys),
-                Cell(ago(version.created_ms, view.now_ms), version.created_ms),
                 Cell(version.why, title=version.why),
+                Cell(ago(version.created_ms, view.now_ms), version.created_ms),
             ],
             run_id=version.run_id,
+            color=view.colors.get(version.run_id, ""),
+            note="in service" if served and served.version == str(version.version) else "",
         )
         for version in versions
     ]
@@ -93,8 +123,11 @@ def _grid(view: View, versions: list[Version]) -> None:
         "versions",
         lead="Version",
         height="40dvh",
-        actions=[("promote", "workspace_premium", "Make champion")],
-        on_action=_ask,
+        actions=[
+            ("promote", "workspace_premium", "Make champion"),
+            ("compare", "compare_arrows", "Compare with the champion"),
+        ],
+        on_action=partial(_act, name, versions),
     )
 
 
@@ -117,41 +150,55 @@ def _emphasis(is_best: bool) -> Literal["", "best"]:  # noqa: FBT001 -- of one c
     return "best" if is_best else ""
 
 
-def _ask(action: str, key: str) -> None:
-    del action
-    st.session_state[ASKED] = key
+def _act(name: str, versions: list[Version], action: str, key: str) -> None:
+    """Ask before a version becomes champion, or compare its run with the champion's."""
+    chosen = next((version for version in versions if str(version.version) == key), None)
+    champion = _champion(versions)
+    if chosen is None or champion is chosen:
+        st.session_state["told"] = f"v{key} is the champion."
+    elif action == "promote":
+        st.session_state[ASKED] = (name, chosen.version)
+    elif champion is None or not champion.run_id or not chosen.run_id:
+        st.session_state["refused"] = "There is no champion, or no run, to compare it with."
+    else:
+        run_list.compare_with(champion.run_id, chosen.run_id)
+
+
+def _champion(versions: list[Version]) -> Version | None:
+    return next((version for version in versions if CHAMPION in version.aliases), None)
 
 
 def _confirm(view: View, name: str) -> None:
     """Before the alias moves: whoever serves the champion follows at once."""
-    version = st.session_state.get(ASKED)
-    if version is None:
+    asked, version = st.session_state.get(ASKED, ("", 0))
+    if asked != name:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f"Make version {int(version)} the champion? Servers of the champion follow.")
+        st.markdown(f"Make version {version} the champion? Servers of the champion follow.")
         if st.button("Make champion", type="primary", key="appoint"):
             move = partial(_appointed, view, name, version)
-            editing.attempt(move, f"v{version} is the champion")
-            st.session_state.pop(ASKED)
-            st.rerun()
+            if editing.attempt(move, f"v{version} is the champion"):
+                st.session_state.pop(ASKED)
+                st.rerun()
         if st.button("Cancel", key="appoint_not"):
             st.session_state.pop(ASKED)
             st.rerun()
 
 
 def _back(view: View, name: str, versions: list[Version]) -> None:
-    champion = next((v for v in versions if CHAMPION in v.aliases), None)
+    champion = _champion(versions)
     before = champion.tags.get(PROMOTION_PREVIOUS) if champion else None
     if before is None:
         return
     with st.popover(f"Go back to v{before}", icon=":material/undo:"):
         st.markdown(f"Version {before} becomes the champion again.")
         if st.button("Go back", type="primary", key="go_back"):
-            editing.attempt(partial(_went_back, view, name), f"v{before} is the champion again")
-            st.rerun()
+            move = partial(_went_back, view, name)
+            if editing.attempt(move, f"v{before} is the champion again"):
+                st.rerun()
 
 
-def _appointed(view: View, name: str, version: str) -> None:
+def _appointed(view: View, name: str, version: int) -> None:
     appoint(editing.writer(view.source), name, version)
 
 
@@ -159,12 +206,13 @@ def _went_back(view: View, name: str) -> None:
     go_back(editing.writer(view.source), name)
 
 
-def _commands(name: str) -> None:
+def _commands(name: str, served: Service | None) -> None:
+    port = served.port if served else serving.PORTS.start
     commands = {
-        "Serve the champion": f"python -m tracker serve models:/{name}@champion",
+        "Serve the champion": service.command(name),
         "Ask it": "curl -H 'Content-Type: image/png' --data-binary @7.png "
-        "127.0.0.1:5001/invocations",
-        "Load it in Python": f'tracker.pyfunc.load_model("models:/{name}@champion")',
+        f"127.0.0.1:{port}/invocations",
+        "Load it in Python": f"tracker.pyfunc.load_model({f'models:/{name}@champion'!r})",
     }
     for slot, (title, command) in zip(
         st.columns(len(commands), vertical_alignment="top"), commands.items(), strict=True
@@ -187,16 +235,6 @@ def _history(versions: list[Version]) -> None:
         if held is None or version.tags.get("promotion.decision") != "kept the champion":
             held = value
         steps.append({"version": f"v{version.version}", "value": value, "champion": held})
-    base = alt.Chart(pd.DataFrame(steps)).encode(
-        x=alt.X("version:N", sort=None, title=None, axis=alt.Axis(labelAngle=0))
-    )
-    scale = alt.Scale(zero=False)
-    line = base.mark_line(interpolate="step-after", color=token("fill")).encode(
-        y=alt.Y("champion:Q", scale=scale, title=key)
-    )
-    dots = base.mark_point(filled=True, size=50, color=token("text-3")).encode(
-        y=alt.Y("value:Q", scale=scale), tooltip=["version:N", alt.Tooltip("value:Q", format=".4f")]
-    )
     with st.container(border=True):
         st.markdown("**Champion over versions** :gray[the line is what was in service]")
-        st.altair_chart(line + dots, key="champions", height=220)
+        st.altair_chart(model_charts.champions(steps, key), key="champions", height=220)

@@ -56,6 +56,11 @@ def heading(text: str, pill: str = "", under: str = "") -> None:
     )
 
 
+def remark(text: str) -> None:
+    """A gray line made of user text."""
+    st.html(f'<div style="opacity:.75;overflow-wrap:anywhere">{shown(text)}</div>')
+
+
 def status_pill(status: str) -> str:
     """A status as a small colored pill (HTML)."""
     name = STATUS_TOKENS.get(status, "text-2")

@@ -158,6 +158,12 @@ def open_run(run_id: str) -> None:
     st.session_state[WANTED] = "run"
 
 
+def compare_with(baseline: str, run_id: str) -> None:
+    """Go to a comparison of a run with another; to be called by a widget's callback."""
+    _show([baseline, run_id], "compare")
+    view_state.current().baseline = baseline
+
+
 def _show(run_ids: list[str], page: str) -> None:
     view_state.current().show(run_ids)
     st.session_state[WANTED] = page

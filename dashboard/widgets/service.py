@@ -1,63 +1,82 @@
-"""What a server started with `python -m tracker serve` on this machine says of itself."""
+"""The card "In service": what a server of a model on this machine has done, and how fast."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-from urllib.request import ProxyHandler, build_opener
+import shlex
+import time
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from dashboard import model_charts, serving
 from dashboard.widgets import html
-from tracker.text import MISSING, ago
+from tracker.text import MISSING, ago, duration
 
-# `serve` takes the first free port of these.
-PORTS = range(5001, 5006)
-SECONDS = 0.5
-MAX_BYTES = 65_536
-# A status without a proxy: the server is on this machine.
-_opener = build_opener(ProxyHandler({}))
+if TYPE_CHECKING:
+    from dashboard.serving import Service
 
-
-def status_of(name: str) -> tuple[int, dict[str, Any]] | None:
-    """The port and the status of a server that serves this model; None if there is none."""
-    for port in PORTS:
-        try:
-            with _opener.open(f"http://127.0.0.1:{port}/status", timeout=SECONDS) as answer:
-                found = json.loads(answer.read(MAX_BYTES))
-        except (OSError, ValueError):
-            continue
-        if isinstance(found, dict) and found.get("model") == name:
-            return port, found
-    return None
+HOUR_MS = 3_600_000
 
 
 @st.fragment(run_every=2)
-def show(name: str, now_ms: int) -> None:
-    """The card "In service": version, requests, latency, errors; or the command to start it."""
-    found = status_of(name)
+def show(name: str) -> None:
+    """Version, requests, latency, errors, each minute's; or the command that starts a server."""
+    found = serving.service_of(name)
+    now_ms = time.time_ns() // 1_000_000
     with st.container(border=True):
         if found is None:
-            st.markdown("**In service** :gray[no server answers on this machine]")
-            st.code(f"python -m tracker serve models:/{name}@champion", language=None)
-            return
-        port, status = found
-        latency = status.get("latency_ms") or {}
-        st.markdown(f"**In service** :green-badge[:material/check: Up] :gray[127.0.0.1:{port}]")
+            _not_served(name, now_ms)
+        else:
+            st.session_state[_seen(name)] = now_ms
+            _served(found, now_ms)
+
+
+def command(name: str) -> str:
+    """The command line that serves a model's champion."""
+    return f"python -m tracker serve {shlex.quote(f'models:/{name}@champion')}"
+
+
+def _seen(name: str) -> str:
+    return f"served-{name}"
+
+
+def _not_served(name: str, now_ms: int) -> None:
+    seen = st.session_state.get(_seen(name))
+    if seen is None:
+        st.markdown("**In service** :gray[no server of it answers on this machine; start one:]")
+    else:
+        gone = f"last seen {ago(seen, now_ms)}; start it again:"
+        st.markdown(f"**In service** :orange-badge[:material/warning: Gone] :gray[{gone}]")
+    st.code(command(name), language=None, wrap_lines=True)
+
+
+def _served(found: Service, now_ms: int) -> None:
+    up = duration((now_ms - found.started_ms) / 1000)
+    one = f", one of {found.workers} workers" if found.workers > 1 else ""
+    st.markdown(
+        f"**In service** :green-badge[:material/check: Up {up}] :gray[127.0.0.1:{found.port}{one}]"
+    )
+    if found.refused:
+        st.warning(html.code_span(found.refused), icon=":material/warning:")
+    left, right = st.columns(2)
+    with left:
+        st.caption("Requests a minute")
+        st.altair_chart(model_charts.requests(found.minutes, now_ms), key="requests")
+    with right:
+        hour = [minute for minute in found.minutes if minute.start_ms > now_ms - HOUR_MS]
         html.facts(
             [
-                ("Version", str(status.get("version", MISSING))),
-                ("Started", ago(int(status.get("started_ms") or 0), now_ms)),
-                ("Requests", f"{int(status.get('requests') or 0):,}"),
-                ("In the last minute", str(status.get("requests_last_minute", MISSING))),
-                ("p50", _milliseconds(latency.get("p50"))),
-                ("p99", _milliseconds(latency.get("p99"))),
-                ("Errors", f"{int(status.get('errors') or 0):,}"),
+                ("Version", f"v{found.version}"),
+                ("Requests", f"{found.requests:,}"),
+                ("In the last hour", f"{sum(minute.requests for minute in hour):,}"),
+                ("p50", _milliseconds(found.p50)),
+                ("p99", _milliseconds(found.p99)),
+                ("Errors", f"{found.errors:,}"),
             ]
         )
-        if refused := status.get("refused"):
-            st.warning(html.code_span(str(refused)), icon=":material/warning:")
+        st.caption("Milliseconds a request: p50 thick, p99 thin")
+        st.altair_chart(model_charts.latencies(found.minutes, now_ms), key="latencies")
 
 
-def _milliseconds(value: Any) -> str:
-    return f"{value:.1f} ms" if isinstance(value, int | float) else MISSING
+def _milliseconds(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.1f} ms"

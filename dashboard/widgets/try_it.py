@@ -1,15 +1,16 @@
-"""Try it: draw or upload a digit and see what every shown model says."""
+"""Try it: draw or upload a digit and see what the served model and every shown one say."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts
+from dashboard import charts, serving
 from dashboard.artifacts import digits, inference
+from dashboard.palette import token
 from dashboard.widgets import drawing_pad, html, images
 from dashboard.widgets.run_choice import ask_for_runs
 from tracker.exceptions import TrackerError
@@ -17,6 +18,7 @@ from tracker.exceptions import TrackerError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from dashboard.serving import Service
     from dashboard.view import View
     from tracker.files import ArtifactStore
 
@@ -29,9 +31,30 @@ TRUST = (
 )
 
 
-def show(view: View) -> None:
-    """A pad or a picture on the left, one answer a model on the right."""
-    if view.runs.empty:
+class Answer(NamedTuple):
+    """What one model says of the image.
+
+    Args:
+        key: Unique among the answers.
+        label: Of the model.
+        color: Of its dot and bars, hexadecimal.
+        shares: (10,) float32, the probability of each digit.
+    """
+
+    key: str
+    label: str
+    color: str
+    shares: Image
+
+
+def show(view: View, service: Service | None = None) -> None:
+    """A pad or a picture on the left, one answer a model on the right.
+
+    Args:
+        view: The shown runs are asked.
+        service: A server that is asked, too.
+    """
+    if view.runs.empty and service is None:
         ask_for_runs(view, "draw", "Choose runs in the run list to ask their models.")
         return
     left, right = st.columns([2, 5], gap="large")
@@ -48,7 +71,7 @@ def show(view: View) -> None:
         elif image is None:
             html.empty("draw", "There is no ink in this picture: it is of one gray all over.")
         else:
-            _answers(view, image, trusted=trusted)
+            _answers(view, image, service, trusted=trusted)
 
 
 def _input() -> NDArray[np.uint8] | None:
@@ -74,30 +97,38 @@ def _uploaded() -> NDArray[np.uint8] | None:
         return None
 
 
-def _answers(view: View, image: Image, *, trusted: bool) -> None:
-    answers: dict[str, Image] = {}
+def _answers(view: View, image: Image, service: Service | None, *, trusted: bool) -> None:
+    answers: list[Answer] = []
     silent: dict[str, str] = {}
-    for run_id in view.run_ids:
+    if service is not None:
+        label = f"v{service.version}, in service"
         try:
-            answers[run_id] = _ask(view.store(run_id), image, trusted=trusted)
+            shares = serving.probabilities(service, image)
+            answers.append(Answer("served", label, token("fill"), shares))
         except TrackerError as error:
-            silent[view.labels[run_id]] = str(error)
-    answered = list(answers)
-    for first in range(0, len(answered), CARDS_A_ROW):
-        row = answered[first : first + CARDS_A_ROW]
-        for slot, run_id in zip(st.columns(CARDS_A_ROW), row, strict=False):
+            silent[label] = str(error)
+    for run_id in view.run_ids:
+        label = view.labels[run_id]
+        try:
+            shares = _ask(view.store(run_id), image, trusted=trusted)
+            answers.append(Answer(run_id, label, view.colors[run_id], shares))
+        except TrackerError as error:
+            silent[label] = str(error)
+    for first in range(0, len(answers), CARDS_A_ROW):
+        row = answers[first : first + CARDS_A_ROW]
+        for slot, answer in zip(st.columns(CARDS_A_ROW), row, strict=False):
             with slot:
-                _card(view, run_id, answers[run_id])
+                _card(answer)
     for label, reason in silent.items():
         st.caption(html.code_span(f"{label}: {reason}"))
 
 
-def _card(view: View, run_id: str, shares: Image) -> None:
+def _card(answer: Answer) -> None:
     """What one model says; the answers of a row stand at one height, however long the labels."""
     with st.container(border=True, height="stretch", vertical_alignment="distribute"):
-        html.legend([(view.labels[run_id], view.colors[run_id])])
+        html.legend([(answer.label, answer.color)])
         with st.container():
-            _answer(shares, view.colors[run_id], run_id)
+            _answer(answer)
 
 
 def _ask(store: ArtifactStore, image: Image, *, trusted: bool) -> Image:
@@ -112,8 +143,10 @@ def _ask(store: ArtifactStore, image: Image, *, trusted: bool) -> Image:
     return inference.run_program(store, image)
 
 
-def _answer(shares: Image, tint: str, run_id: str) -> None:
+def _answer(answer: Answer) -> None:
+    shares = answer.shares
     best = int(shares.argmax())
     html.big(str(best), f"{shares[best]:.1%} sure")
     table = pd.DataFrame({"digit": [str(n) for n in range(len(shares))], "share": shares})
-    st.altair_chart(charts.probability_chart(table, tint), key=f"shares-{run_id}")
+    chart = charts.probability_chart(table, answer.color)
+    st.altair_chart(chart, key=f"shares-{answer.key}")

@@ -67,6 +67,7 @@ def _take(visitor, address, file):
 def _draw_a_seven(visitor):
     page = visitor.page
     pad = page.get_by_label("Drawing pad")
+    pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     side = box["width"]
     corners = [(0.3, 0.25), (0.7, 0.25), (0.45, 0.8)]

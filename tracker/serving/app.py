@@ -44,15 +44,22 @@ class Service:
         gate: Who may ask.
         limits: The bounds of a request.
         record: Where a sample of requests and answers is kept; None keeps none.
+        workers: How many processes share the port.
     """
 
     def __init__(
-        self, champion: Champion, gate: Gate, limits: Limits, record: RequestLog | None = None
+        self,
+        champion: Champion,
+        gate: Gate,
+        limits: Limits,
+        record: RequestLog | None = None,
+        workers: int = 1,
     ) -> None:
         self._champion = champion
         self._gate = gate
         self._limits = limits
         self._record = record
+        self._workers = workers
         self._statistics = Statistics()
         self._batcher = Batcher(lambda: champion.current)
         self._in_work = 0
@@ -126,8 +133,11 @@ class Service:
         return Response(__version__, media_type=JSON_TYPE)
 
     async def _status(self, _: Request) -> Response:
-        record = {"recorded": self._record.count} if self._record is not None else {}
-        return _json({**self._champion.as_dict(), **self._statistics.as_dict(), **record})
+        status = {**self._champion.as_dict(), **self._statistics.as_dict()}
+        status["workers"] = self._workers
+        if self._record is not None:
+            status["recorded"] = self._record.count
+        return _json(status)
 
     async def _invocations(self, request: Request) -> Response:
         body = await read_body(request, self._limits)

@@ -156,7 +156,7 @@ def _service(settings: Settings, champion: Champion) -> Service:
     record = None
     if settings.record_share > 0:
         record = _record(settings, champion)
-    return Service(champion, settings.gate, settings.limits, record)
+    return Service(champion, settings.gate, settings.limits, record, settings.workers)
 
 
 def _record(settings: Settings, champion: Champion) -> RequestLog:
