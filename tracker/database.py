@@ -32,8 +32,8 @@ BUSY_TIMEOUT_SECONDS: Final = 60.0
 MAPPED_BYTES: Final = 1 << 31
 UNLINK_CHECK_SECONDS: Final = 1.0
 
-# By the path of a database: brings into it what this process has in its journal.
-fold_hooks: dict[str, Callable[[], None]] = {}
+# By the path of a database and its inode: brings into it what this process has in its journal.
+fold_hooks: dict[tuple[str, int | None], Callable[[], None]] = {}
 
 
 class Database:
@@ -86,7 +86,7 @@ class Database:
         Raises:
             DatabaseError: The database cannot be written; the points stay in the journal.
         """
-        hook = fold_hooks.get(self.key)
+        hook = fold_hooks.get((self.key, self.inode))
         if hook is not None:
             hook()
 

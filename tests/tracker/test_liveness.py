@@ -72,7 +72,7 @@ def test_a_journal_that_is_a_link_is_neither_followed_nor_removed(client, journa
     victim.write_text("untouched")
     (journals / f"{'0' * 16}.journal").symlink_to(victim)
     look(client)
-    assert names(journals) == [f"{'0' * 16}.journal"]
+    assert names(journals) == [f"{'0' * 16}.journal", "recovery.lock"]
     assert victim.read_text() == "untouched"
 
 

@@ -17,7 +17,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracker.journal import records
+from tracker.exceptions import DatabaseError, DiskFullError
+from tracker.journal.records import MAX_FRAME_BYTES, Reader, is_torn, pack_layout, pack_start
 
 try:
     import fcntl
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 SUPPORTED: Final = fcntl is not None
 DAMAGED_SUFFIX: Final = ".damaged"
-PIECE_BYTES: Final = records.MAX_FRAME_BYTES
+PIECE_BYTES: Final = MAX_FRAME_BYTES
 
 _NAME: Final = re.compile(r"[0-9a-f]{16}\.journal")
 # Windows, which has neither flag, has no flock either.
@@ -67,42 +68,55 @@ class JournalFile:
     """
 
     def __init__(self, folder: Path, runs: Mapping[str, int]) -> None:
-        self.reader = records.Reader()
+        self.reader = Reader()
         # By run and keys. Rows of another file have other layouts: they go where the file goes.
         self.layouts: dict[tuple[str, tuple[str, ...]], PackRow] = {}
         self._numbers = count()
         self.path, self._descriptor = _create_locked(folder)
-        self.append(records.pack_start(f"process {os.getpid()} on {platform.node()}", runs))
-        self.start_bytes = self.status().st_size
+        self._write(pack_start(f"process {os.getpid()} on {platform.node()}", runs))
+        self.start_bytes = self.size()
 
     def append(self, frames: bytes) -> None:
         """Append whole frames, or nothing.
 
         Raises:
-            OSError: The disk is full, say.
+            DatabaseError: The disk is full, say.
         """
-        written = os.write(self._descriptor, frames)
-        if written != len(frames):
-            size = self.status().st_size
-            os.ftruncate(self._descriptor, size - written)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+        try:
+            self._write(frames)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise DiskFullError(
+                    f"There is no room left on the disk of {self.path!r}: free some space."
+                ) from error
+            raise DatabaseError(
+                f"The journal {self.path!r} cannot be written: {error.strerror}."
+            ) from error
 
     def define(self, run_id: str, keys: tuple[str, ...]) -> bool:
-        """Define a layout for rows of a run and some of its metrics; False where that is no row."""
-        packed = records.pack_layout(next(self._numbers), run_id, keys)
+        """Define a layout for rows of a run and some of its metrics; False where that is no row.
+
+        Raises:
+            DatabaseError: The disk is full, say.
+        """
+        packed = pack_layout(next(self._numbers), run_id, keys)
         if packed is not None:
             frame, pack_row = packed
             self.append(frame)
             self.layouts[run_id, keys] = pack_row
         return packed is not None
 
-    def status(self) -> os.stat_result:
-        """Its size, and whether it still has a name. Not while another thread appends."""
-        return os.fstat(self._descriptor)
+    def size(self) -> int:
+        """How long it is in bytes. Not while another thread appends: it grows page by page."""
+        return os.fstat(self._descriptor).st_size
 
-    def read_to(self, end: int) -> list[Point]:
-        """The points of the next piece that ends before `end` bytes."""
-        return _read_piece(self._descriptor, self.reader, end)
+    def is_removed(self) -> bool:
+        """Whether it has no name any more."""
+        return os.fstat(self._descriptor).st_nlink == 0
+
+    def read(self, end: int) -> bytes:
+        """The next piece for the reader, which ends before `end` bytes."""
+        return _read(self._descriptor, self.reader, end)
 
     def remove(self) -> None:
         """Remove the file and let go of the lock."""
@@ -113,6 +127,12 @@ class JournalFile:
     def close(self) -> None:
         """Let go of the lock; what another process forked meanwhile holds, stays."""
         os.close(self._descriptor)
+
+    def _write(self, frames: bytes) -> None:
+        written = os.write(self._descriptor, frames)
+        if written != len(frames):
+            os.ftruncate(self._descriptor, self.size() - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
 
 
 class FoundJournal:
@@ -129,11 +149,11 @@ class FoundJournal:
 
     def __init__(self, path: str, *, exclusive: bool = False) -> None:
         self.path = path
-        self.reader = records.Reader()
+        self.reader = Reader()
         # Without O_NONBLOCK, a pipe in a received folder would wait for a writer.
         self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _FLAGS)
         try:
-            self._size = self._checked_size()
+            self._size = _size_of_regular(self._descriptor, path)
             self.is_held = not _locked(self._descriptor, exclusive=exclusive)
             if exclusive and (self.is_held or not _is_at(path, self._descriptor)):
                 raise BlockingIOError(errno.EAGAIN, "a process holds it", path)
@@ -146,40 +166,24 @@ class FoundJournal:
         position = -1
         while position != self.reader.position:
             position = self.reader.position
-            yield _read_piece(self._descriptor, self.reader, self._size)
+            yield self.reader.feed(_read(self._descriptor, self.reader, self._size))
 
-    def read(self) -> records.Reader:
-        """What it says but for the points."""
-        for _ in self.points():
-            pass
-        return self.reader
+    def dispose(self) -> None:
+        """Remove the file after its points were read; rename it if more than a torn write is left.
 
-    @property
-    def is_damaged(self) -> bool:
-        """Whether it ends, after all its points were read, in more than a torn write."""
+        It stays where this user may not do that.
+        """
         position = self.reader.position
         tail = os.pread(self._descriptor, PIECE_BYTES + 1, position)
-        return position < self._size and not records.is_torn(tail, position)
-
-    def set_aside(self) -> None:
-        """Rename the file so that it is not read again."""
         with suppress(OSError):
-            os.rename(self.path, f"{self.path}{DAMAGED_SUFFIX}")  # noqa: PTH104
-
-    def remove(self) -> None:
-        """Remove the file, if this user may."""
-        with suppress(OSError):
-            os.unlink(self.path)  # noqa: PTH108
+            if position == self._size or is_torn(tail, position):
+                os.unlink(self.path)  # noqa: PTH108
+            else:
+                os.rename(self.path, f"{self.path}{DAMAGED_SUFFIX}")  # noqa: PTH104
 
     def close(self) -> None:
         """Let go of the lock."""
         os.close(self._descriptor)
-
-    def _checked_size(self) -> int:
-        status = os.fstat(self._descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", self.path)
-        return status.st_size
 
 
 def write_abandoned(folder: Path, process: str, runs: Mapping[str, int]) -> None:
@@ -191,7 +195,7 @@ def write_abandoned(folder: Path, process: str, runs: Mapping[str, int]) -> None
         runs: What it worked on, and since when in ms since the epoch.
     """
     folder.mkdir(exist_ok=True)
-    Path(_new_path(folder)).write_bytes(records.pack_start(process, runs))
+    Path(_new_path(folder)).write_bytes(pack_start(process, runs))
 
 
 def _create_locked(folder: Path) -> tuple[str, int]:
@@ -227,6 +231,13 @@ def _locked(descriptor: int, *, exclusive: bool) -> bool:
     return True
 
 
+def _size_of_regular(descriptor: int, path: str) -> int:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return status.st_size
+
+
 def _is_at(path: str, descriptor: int) -> bool:
     try:
         found = os.stat(path, follow_symlinks=False)  # noqa: PTH116
@@ -235,6 +246,5 @@ def _is_at(path: str, descriptor: int) -> bool:
     return os.path.samestat(found, os.fstat(descriptor))
 
 
-def _read_piece(descriptor: int, reader: records.Reader, end: int) -> list[Point]:
-    length = min(PIECE_BYTES, end - reader.position)
-    return reader.feed(os.pread(descriptor, length, reader.position)) if length > 0 else []
+def _read(descriptor: int, reader: Reader, end: int) -> bytes:
+    return os.pread(descriptor, min(PIECE_BYTES, end - reader.position), reader.position)

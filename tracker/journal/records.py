@@ -31,13 +31,12 @@ if TYPE_CHECKING:
 
     from tracker.store.metrics import Point
 
-MAGIC: Final = b"ml-tracker journal 1\n"
+MAGIC: Final = "ml-tracker journal 1\n"
 # A longer row is not packed; a longer frame is not read.
 MAX_FRAME_BYTES: Final = 1 << 16
 _MAX_PROCESS: Final = 200
 
 _CRC: Final = Struct("<I")
-PACK_CRC: Final = _CRC.pack
 _HEAD: Final = Struct("<IIIIqq")
 _HEAD_BYTES: Final = _HEAD.size
 _BODY: Final = "<IIIqq"
@@ -58,6 +57,15 @@ class Kind(IntEnum):
     FOLDED = 6  # The database holds the points up to here.
 
 
+def pack(
+    kind: Kind, text: str = "", *, number: int = 0, step: int = 0, timestamp: int = 0
+) -> bytes:
+    """A frame that is no row; see `Kind`."""
+    payload = text.encode(errors="replace")
+    head = _HEAD.pack(0, _HEAD.size + len(payload), kind, number, step, timestamp)
+    return sealed(head[_CRC.size :] + payload)
+
+
 def pack_start(process: str, runs: Mapping[str, int]) -> bytes:
     """The frames at the start of a file.
 
@@ -65,23 +73,8 @@ def pack_start(process: str, runs: Mapping[str, int]) -> bytes:
         process: Who writes, for people.
         runs: What the process works on, and since when in ms since the epoch.
     """
-    held = (pack_hold(run_id, since_ms) for run_id, since_ms in runs.items())
-    return _pack(Kind.OPEN, payload=MAGIC + process.encode(errors="replace")) + b"".join(held)
-
-
-def pack_hold(run_id: str, since_ms: int) -> bytes:
-    """The frame that says that the process works on a run."""
-    return _pack(Kind.HOLD, timestamp=since_ms, payload=run_id.encode())
-
-
-def pack_release(run_id: str) -> bytes:
-    """The frame that says that the process works on a run no longer."""
-    return _pack(Kind.RELEASE, payload=run_id.encode())
-
-
-def pack_folded(position: int) -> bytes:
-    """The frame that says how many bytes of the file are in the database."""
-    return _pack(Kind.FOLDED, step=position)
+    holds = (pack(Kind.HOLD, run_id, timestamp=since_ms) for run_id, since_ms in runs.items())
+    return pack(Kind.OPEN, MAGIC + process) + b"".join(holds)
 
 
 def pack_layout(number: int, run_id: str, keys: Sequence[str]) -> tuple[bytes, PackRow] | None:
@@ -92,7 +85,7 @@ def pack_layout(number: int, run_id: str, keys: Sequence[str]) -> tuple[bytes, P
     """
     if not is_run_id(run_id):
         return None
-    frame = _pack(Kind.LAYOUT, number=number, payload="\n".join((run_id, *keys)).encode())
+    frame = pack(Kind.LAYOUT, "\n".join((run_id, *keys)), number=number)
     body = Struct(f"{_BODY}{len(keys)}d")
     length = _CRC.size + body.size
     if max(len(frame), length) > MAX_FRAME_BYTES:
@@ -102,14 +95,7 @@ def pack_layout(number: int, run_id: str, keys: Sequence[str]) -> tuple[bytes, P
 
 def sealed(body: bytes) -> bytes:
     """A frame from all of it but its CRC."""
-    return PACK_CRC(crc32(body)) + body
-
-
-def _pack(
-    kind: Kind, *, number: int = 0, step: int = 0, timestamp: int = 0, payload: bytes = b""
-) -> bytes:
-    head = _HEAD.pack(0, _HEAD.size + len(payload), kind, number, step, timestamp)
-    return sealed(head[_CRC.size :] + payload)
+    return _CRC.pack(crc32(body)) + body
 
 
 class Reader:
@@ -158,7 +144,7 @@ class Reader:
         text = payload.decode(errors="replace")
         if kind == Kind.OPEN:
             self.process = text[len(MAGIC) :][:_MAX_PROCESS]
-            return payload.startswith(MAGIC)
+            return text.startswith(MAGIC)
         if kind == Kind.HOLD and is_run_id(text):
             self.runs[text] = timestamp
         elif kind == Kind.RELEASE:
@@ -176,8 +162,8 @@ def is_torn(tail: bytes, position: int) -> bool:
         position: How many bytes before it could be read.
     """
     if position == 0:
-        return len(tail) < _HEAD.size + len(MAGIC)
-    places = range(1, len(tail) - _HEAD.size + 1)
+        return len(tail) < _HEAD_BYTES + len(MAGIC)
+    places = range(1, len(tail) - _HEAD_BYTES + 1)
     return len(tail) <= MAX_FRAME_BYTES and all(_frame_at(tail, place) is None for place in places)
 
 

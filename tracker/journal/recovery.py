@@ -38,12 +38,14 @@ class Waiting(NamedTuple):
 
     Args:
         runs: Runs with points, in any journal, that the database may lack.
+        points: How many points of ended processes are not in the database.
         owners: Which process works on a run.
         abandoned: Runs that ended processes worked on, and nobody else does.
         damaged: Files that could not be read to their end.
     """
 
     runs: set[str]
+    points: int
     owners: dict[str, str]
     abandoned: set[str]
     damaged: list[str]
@@ -58,9 +60,7 @@ def recovered(database: Database, insert: Insert) -> Iterator[list[Abandoned]]:
         InvalidStateError: A signal handler has interrupted its own thread's recovery.
     """
     folder = live_folder(database.path)
-    paths = journal_paths(folder)
-    # What looks held may be held by one that recovers it: wait for that one.
-    if not paths or not ((folder / LOCK_NAME).exists() or any(map(_is_free, paths))):
+    if not journal_paths(folder):
         yield []
         return
     with exclusive(folder / LOCK_NAME), ExitStack() as opened:
@@ -73,10 +73,7 @@ def recovered(database: Database, insert: Insert) -> Iterator[list[Abandoned]]:
             _fold(journal, database, insert)
         yield _abandoned(folder, found)
         for journal in found:
-            if journal.is_damaged:
-                journal.set_aside()
-            else:
-                journal.remove()
+            journal.dispose()
 
 
 @contextmanager
@@ -90,6 +87,7 @@ def waiting(database_path: Path) -> Waiting:
     """What lies in the journals of a database, which are neither folded nor changed."""
     folder = live_folder(database_path)
     runs: set[str] = set()
+    unfolded = 0
     owners: dict[str, str] = {}
     abandoned: set[str] = set()
     for journal in _opened(folder):
@@ -100,14 +98,9 @@ def waiting(database_path: Path) -> Waiting:
             owners |= dict.fromkeys(reader.runs, reader.process)
         else:
             abandoned |= reader.runs.keys()
+            unfolded += reader.waiting
     damaged = [] if folder.is_symlink() else sorted(map(str, folder.glob(f"*{DAMAGED_SUFFIX}")))
-    return Waiting(runs, owners, abandoned - owners.keys(), damaged)
-
-
-def unfolded(database_path: Path) -> int:
-    """How many points of ended processes are not in the database."""
-    journals = _opened(live_folder(database_path))
-    return sum(journal.read().waiting for journal in journals if not journal.is_held)
+    return Waiting(runs, unfolded, owners, abandoned - owners.keys(), damaged)
 
 
 def waiting_points(database_path: Path, run_id: str | None = None) -> Iterator[list[Point]]:
@@ -115,15 +108,6 @@ def waiting_points(database_path: Path, run_id: str | None = None) -> Iterator[l
     for journal in _opened(live_folder(database_path)):
         for piece in journal.points():
             yield [point for point in piece if run_id in {None, point[5]}]
-
-
-def _is_free(path: str) -> bool:
-    try:
-        journal = FoundJournal(path)
-    except OSError:
-        return False
-    journal.close()
-    return not journal.is_held
 
 
 def _fold(journal: FoundJournal, database: Database, insert: Insert) -> None:
@@ -167,7 +151,9 @@ def _runs_of(path: str) -> dict[str, int]:
     except OSError:  # No regular file, or another user's.
         return {}
     try:
-        return journal.read().runs
+        for _ in journal.points():
+            pass
+        return journal.reader.runs
     finally:
         journal.close()
 

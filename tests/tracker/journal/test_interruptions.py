@@ -33,20 +33,22 @@ def steps(client, run_id, key):
     return [metric.step for metric in client.get_metric_history(run_id, key)]
 
 
-# A handler that logs, reads and writes every 300 µs, whatever it interrupts, itself included.
+# A handler that logs, reads and writes every 300 µs, whatever it interrupts, itself included. What
+# it interrupts by a write is written again: three times, however slow the machine is.
 SIGNALLED = """
 import itertools, os, signal, sys, tracker
 tracker.set_tracking_uri(sys.argv[1])
-ticks, depth = itertools.count(), 0
+ticks, depth, tags = itertools.count(), 0, 0
 client = tracker.get_client()
 def tick(*_):
-    global depth
+    global depth, tags
     depth += 1
     if depth < 3:
         signal.setitimer(signal.ITIMER_REAL, 0.0003)
     number = next(ticks)
     client.log_metric(run_id, "ticks", number, step=number)
-    if number % 7 == 0:
+    if number % 7 == 0 and tags < 3:
+        tags += 1
         client.set_tag(run_id, "tick", number)
     if number % 5 == 0:
         client.get_run(run_id)
@@ -59,8 +61,10 @@ with tracker.start_run() as run:
     signal.setitimer(signal.ITIMER_REAL, 0.0003)
     for step in range(int(sys.argv[2])):
         tracker.log_metrics({"a": step, "b": step}, step=step)
+        tags = 0
         if step % 10 == 0:
             tracker.log_param(f"p{step}", step)
+            tags = 0
             assert len(client.get_metric_history(run_id, "a")) == step + 1
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
     print(run_id, next(ticks), flush=True)
@@ -85,6 +89,36 @@ def test_a_handler_that_logs_reads_and_writes_loses_nothing_and_never_hangs(tmp_
     assert steps(client, run_id, "ticks") == list(range(int(ticks)))
     assert int(ticks) > 100
     assert len(client.get_run(run_id).data.params) == 200
+
+
+# The handler comes first in the middle of the fold, and writes faster than SQLite can fold.
+WRITES_ALWAYS = """
+import itertools, signal, sys, tracker
+client = tracker.TrackingClient(sys.argv[1])
+ticks = itertools.count()
+def tick(*_):
+    client.set_tag(sys.argv[2], "tick", next(ticks))
+    signal.setitimer(signal.ITIMER_REAL, 0.0003)
+for step in range(5_000):
+    client.log_metric(sys.argv[2], "m", step, step=step)
+signal.signal(signal.SIGALRM, tick)
+signal.setitimer(signal.ITIMER_REAL, 0.003)
+found = len(client.get_metric_history(sys.argv[2], "m"))
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
+print(found)
+"""
+
+
+def test_a_handler_that_writes_all_the_time_does_not_keep_a_fold_from_its_end(client, run_id):
+    path = client.store.database.path
+    done = subprocess.run(
+        [sys.executable, "-c", WRITES_ALWAYS, path, run_id],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.split() == ["5000"]
 
 
 OPENING = """

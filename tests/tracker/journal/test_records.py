@@ -65,7 +65,9 @@ def test_rows_come_back_as_they_were_packed_in_pieces_of_any_size(found, piece):
 
 def test_a_journal_says_who_works_on_what():
     data = journal(
-        records.pack_hold(OTHER, 9), records.pack_release(RUN), runs={RUN: 5, "c" * 32: 6}
+        records.pack(records.Kind.HOLD, OTHER, timestamp=9),
+        records.pack(records.Kind.RELEASE, RUN),
+        runs={RUN: 5, "c" * 32: 6},
     )
     reader, _ = read(data)
     assert (reader.process, reader.runs) == ("process 1 on ada", {"c" * 32: 6, OTHER: 9})
@@ -74,7 +76,7 @@ def test_a_journal_says_who_works_on_what():
 def test_points_before_the_mark_of_a_fold_do_not_wait():
     before = journal(packed_rows([(0, 1, (1.0, 2.0, 3.0))] * 4))
     after = packed_rows([(1, 1, (1.0, 2.0, 3.0))], number=8)
-    reader, points = read(before + records.pack_folded(len(before)) + after)
+    reader, points = read(before + records.pack(records.Kind.FOLDED, step=len(before)) + after)
     assert (len(points), reader.waiting) == (15, 3)
 
 
