@@ -13,6 +13,7 @@ from dashboard.palette import TOKENS, theme
 from dashboard.queries import run_lists
 from dashboard.view_state import ALL
 from dashboard.widgets import run_list
+from tracker.journal.recovery import unfolded
 from tracker.text import plural
 
 if TYPE_CHECKING:
@@ -96,6 +97,18 @@ def _list_running() -> None:
     state = view_state.current()
     state.experiment, state.statuses, state.filter = ALL, ["RUNNING"], ""
     st.session_state[run_list.WANTED] = "overview"
+
+
+def waiting_points(source: Source) -> None:
+    """A line that says what is not shown yet, where runs of killed processes cannot be reaped."""
+    if "RUNNING" not in run_lists.status_counts(source, None):
+        return
+    if count := unfolded(Path(source.path)):
+        st.info(
+            f"{plural(count, 'point')} logged by processes that were killed cannot be shown until "
+            f"somebody who may write the database opens it.",
+            icon=":material/hourglass_top:",
+        )
 
 
 def phone_menu(pages: Sequence[StreamlitPage]) -> None:

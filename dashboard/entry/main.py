@@ -59,6 +59,7 @@ def _show(path: Path) -> None:
     if item.has_run_list:
         frame.beside(current)
     _tell()
+    frame.waiting_points(source)
     view_state.write(state)
     page.run()
     if item.has_run_list:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 from PIL import Image
@@ -13,6 +15,8 @@ from dashboard import view
 from dashboard.queries import run_lists
 from dashboard.source import open_source
 from tracker.client import TrackingClient
+from tracker.journal import records
+from tracker.journal.file import live_folder
 
 PAGES = [
     "overview",
@@ -379,3 +383,24 @@ def test_gains_and_captions_are_written_in_colors_that_can_be_read(database, ids
     captions = "".join(str(element.proto.body) for element in evaluation.get("html"))
     assert f"color:{tokens['good']}" in captions
     assert f"color:{tokens['bad']}" in captions
+
+
+def test_a_line_says_how_many_points_of_killed_processes_cannot_be_shown_yet(tmp_path, look):
+    path = tmp_path / "tracking.db"
+    client = TrackingClient(path)
+    run_id = client.create_run("0").info.run_id
+    client.store.journal.release(run_id)
+    layout, pack_row = records.pack_layout(0, run_id, ("loss",))
+    rows = [records.sealed(pack_row(step, 5, 1.0)) for step in range(3)]
+    start = records.pack_start("process 1 on ada", {run_id: 5})
+    (live_folder(path) / f"{'0' * 16}.journal").write_bytes(start + layout + b"".join(rows))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")  # Nobody can write the database.
+        test = look(path)
+        assert [info.value.split(" that")[0] for info in test.info] == [
+            "3 points logged by processes"
+        ]
+        other.rollback()
+    client._next_reap = 0.0
+    client.reap()
+    assert list(test.run().info) == []

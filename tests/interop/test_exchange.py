@@ -73,16 +73,19 @@ def exchange(request, folder, open_mlflow, open_tracker, ask_tracker):
 
 
 def write_together(tracker, mlflow, folder, file):
-    """How many points each side logged, and how many of each are in the file."""
+    """How many points each side logged, how many of each are in the file, what MLflow saw when."""
     run_id = tracker.ask("write", file, "tracker begins")["parent"]
     stop = folder / f"{file} is done"
     tracker.send("log", file, run_id, "tracker", 10**9, str(stop))
     logged = {"mlflow": mlflow.ask("log", file, run_id, "mlflow", 50, "never")}
+    meanwhile = mlflow.ask("follow", file, run_id, "tracker", 50)
     stop.touch()
     logged["tracker"] = tracker.receive()
+    afterwards = mlflow.ask("follow", file, run_id, "tracker", 0)
     with closing(sqlite3.connect(folder / file)) as connection:
         rows = connection.execute("SELECT key, count(*) FROM metrics GROUP BY key").fetchall()
-    return logged, {key: count for key, count in rows if key in logged}
+    stored = {key: count for key, count in rows if key in logged}
+    return logged, stored, meanwhile, afterwards
 
 
 FILES = pytest.mark.parametrize("file", ["ours", "theirs", "walked"])
@@ -150,10 +153,17 @@ def test_the_file_stays_sound(exchange, file):
 
 
 def test_nothing_is_lost_when_both_write_at_once_and_mlflow_migrates(exchange):
-    logged, stored = exchange["busy"]
+    logged, stored, _, _ = exchange["busy"]
     assert stored == logged
     assert logged["mlflow"] == 50
     assert logged["tracker"] > 0
+
+
+def test_mlflow_sees_every_point_while_a_run_goes_on_and_after_its_end(exchange):
+    logged, _, meanwhile, afterwards = exchange["busy"]
+    assert len(meanwhile) >= 50
+    assert meanwhile == list(range(len(meanwhile)))
+    assert afterwards == list(range(logged["tracker"]))
 
 
 def test_our_calls_take_mlflows_arguments_in_mlflows_order(exchange):

@@ -168,6 +168,12 @@ class FoundJournal:
             position = self.reader.position
             yield self.reader.feed(_read(self._descriptor, self.reader, self._size))
 
+    def read(self) -> Reader:
+        """What it says but for the points."""
+        for _ in self.points():
+            pass
+        return self.reader
+
     def dispose(self) -> None:
         """Remove the file after its points were read; rename it if more than a torn write is left.
 

@@ -150,7 +150,7 @@ class Journal:
     def release(self, run_id: str) -> None:
         """Note that this process works on a run no longer."""
         with self.lock:
-            if self.runs.pop(run_id, None) is None:
+            if self.runs.pop(run_id, None) is None or self._is_closed:
                 return
             with suppress(DatabaseError):
                 self._files[-1].append(pack(Kind.RELEASE, run_id))
@@ -163,13 +163,7 @@ class Journal:
         Raises:
             DatabaseError: The database cannot be written; the points stay in the journal.
         """
-        # The lock's owner is asked for as `threading.Condition` does.
-        may_not_wait = (
-            self.database.in_transaction
-            or self.lock._is_owned()  # type: ignore[attr-defined]  # noqa: SLF001
-            or threading.get_ident() == self._thread  # An object's `__del__`.
-        )
-        if not self._is_dirty or may_not_wait:
+        if not self._is_dirty or self._may_not_wait():
             return
         answer: Answer = SimpleQueue()
         with self.lock:
@@ -199,6 +193,14 @@ class Journal:
             file.close()
         self._requests.put(None)
 
+    def _may_not_wait(self) -> bool:
+        """Whether the fold would wait for this thread, which is in the middle of something."""
+        return (
+            self.database.in_transaction
+            or self.lock._is_owned()  # type: ignore[attr-defined]  # noqa: SLF001  `Condition` does.
+            or threading.get_ident() == self._thread  # An object's `__del__`.
+        )
+
     def _mark_dirty(self) -> None:
         if not self._is_dirty:
             self._is_dirty = True
@@ -217,7 +219,7 @@ class Journal:
             self._must_fold = not isinstance(error, passes)
             if answer is not None:
                 answer.put(error)
-            if self._is_dirty:
+            if self._is_dirty and not self._is_closed:
                 self._requests.put(None)
 
     def _next_request(self) -> Answer | None:

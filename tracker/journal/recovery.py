@@ -38,14 +38,12 @@ class Waiting(NamedTuple):
 
     Args:
         runs: Runs with points, in any journal, that the database may lack.
-        points: How many points of ended processes are not in the database.
         owners: Which process works on a run.
         abandoned: Runs that ended processes worked on, and nobody else does.
         damaged: Files that could not be read to their end.
     """
 
     runs: set[str]
-    points: int
     owners: dict[str, str]
     abandoned: set[str]
     damaged: list[str]
@@ -87,7 +85,6 @@ def waiting(database_path: Path) -> Waiting:
     """What lies in the journals of a database, which are neither folded nor changed."""
     folder = live_folder(database_path)
     runs: set[str] = set()
-    unfolded = 0
     owners: dict[str, str] = {}
     abandoned: set[str] = set()
     for journal in _opened(folder):
@@ -98,9 +95,14 @@ def waiting(database_path: Path) -> Waiting:
             owners |= dict.fromkeys(reader.runs, reader.process)
         else:
             abandoned |= reader.runs.keys()
-            unfolded += reader.waiting
     damaged = [] if folder.is_symlink() else sorted(map(str, folder.glob(f"*{DAMAGED_SUFFIX}")))
-    return Waiting(runs, unfolded, owners, abandoned - owners.keys(), damaged)
+    return Waiting(runs, owners, abandoned - owners.keys(), damaged)
+
+
+def unfolded(database_path: Path) -> int:
+    """How many points of ended processes are not in the database."""
+    journals = _opened(live_folder(database_path))
+    return sum(journal.read().waiting for journal in journals if not journal.is_held)
 
 
 def waiting_points(database_path: Path, run_id: str | None = None) -> Iterator[list[Point]]:
@@ -133,14 +135,10 @@ def _abandoned(folder: Path, found: list[FoundJournal]) -> list[Abandoned]:
 def _held(folder: Path, ended: set[str]) -> set[str]:
     """The runs that living processes work on."""
     while True:
-        runs: set[str] = set()
-        try:
-            for path in journal_paths(folder):
-                if path not in ended:
-                    runs.update(_runs_of(path))
-        except FileNotFoundError:  # Its process went on to another file: look for that one.
-            continue
-        return runs
+        # A file that is gone: its process went on to another, which is to be looked for.
+        with suppress(FileNotFoundError):
+            paths = (path for path in journal_paths(folder) if path not in ended)
+            return {run_id for path in paths for run_id in _runs_of(path)}
 
 
 def _runs_of(path: str) -> dict[str, int]:
@@ -151,9 +149,7 @@ def _runs_of(path: str) -> dict[str, int]:
     except OSError:  # No regular file, or another user's.
         return {}
     try:
-        for _ in journal.points():
-            pass
-        return journal.reader.runs
+        return journal.read().runs
     finally:
         journal.close()
 

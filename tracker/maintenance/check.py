@@ -62,13 +62,13 @@ class Checkup:
             yield self._digests(infos)
 
     def _journals(self) -> Finding:
-        found = waiting(self._client.store.database.path)
+        found, points = waiting(self._client.store.database.path), self._client.waiting_points()
         problems = [
             f"{path!r} is damaged: points after the damage are not in the database; delete the "
             f"file if they do not matter"
             for path in found.damaged
         ]
-        looked_at = f"{found.points:,} points wait for a writer" if found.points else ""
+        looked_at = f"{points:,} points wait for a writer" if points else ""
         return Finding("journals of killed processes", looked_at, problems)
 
     def _artifacts(self, infos: list[RunInfo]) -> Finding:

@@ -55,8 +55,18 @@ def log(mlflow, database, run_id, key, most, stop):
         client.log_metric(run_id, key, count, step=count)
         count += 1
         time.sleep(0.002)  # As long as a training step: a loop of writes only starves the other.
-    client.get_run(run_id)  # A read of the process brings all it logged into the file.
+    client.set_terminated(run_id)
     return count
+
+
+def follow(mlflow, database, run_id, key, least):
+    """The steps of a metric as soon as there are so many, or after a minute."""
+    client, deadline = open_client(mlflow, database), time.monotonic() + 60
+    while True:
+        steps = sorted(point.step for point in client.get_metric_history(run_id, key))
+        if len(steps) >= least or time.monotonic() > deadline:
+            return steps
+        time.sleep(0.05)
 
 
 def _start(client, experiment_id, name, tags=None):
