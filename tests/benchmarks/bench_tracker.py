@@ -1,12 +1,12 @@
 """Measures the tracker side by side with raw sqlite3, and with other trackers.
 
     python tests/benchmarks/bench_tracker.py [--mlflow PYTHON] [--trackio PYTHON] [--aim PYTHON]
-                                             [--tensorboard PYTHON] [--only ROW ...] [--quick]
-                                             [--json FILE]
+                                             [--tensorboard PYTHON] [--before PYTHON]
+                                             [--only ROW ...] [--quick] [--json FILE]
 
-PYTHON is an interpreter that has the peer. Everybody works in a process of its own and in turn,
-so that a busy machine is busy for all; figures are medians for one operation. It asserts nothing
-but that no point was lost. About three minutes, with MLflow six.
+PYTHON is an interpreter that has the peer, or the tracker as it was before. Everybody works in a
+process of its own and in turn, so that a busy machine is busy for all; figures are medians for one
+operation. It asserts nothing but that no point was lost. About three minutes, with MLflow six.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tracker_bench.measure import Bench, measure_imports
 from tracker_bench.report import Result, calls_table, machine, table
-from tracker_bench.rows import OURS, PEERS, RAW, ROWS, Row
+from tracker_bench.rows import BEFORE, OURS, PEERS, RAW, ROWS, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def main() -> None:
     options = _options()
     pythons = {OURS: sys.executable, RAW: sys.executable}
-    pythons |= {peer: getattr(options, peer) for peer in PEERS if getattr(options, peer)}
+    pythons |= {peer: getattr(options, peer) for peer in (BEFORE, *PEERS) if getattr(options, peer)}
     rows = [row for row in ROWS if not options.only or row.name in options.only]
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         bench = Bench(pythons, Path(folder), repeats=options.repeats, quick=options.quick)
@@ -47,7 +47,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for peer in PEERS:
+    for peer in (BEFORE, *PEERS):
         parser.add_argument(f"--{peer}", metavar="PYTHON", help=f"an interpreter that has {peer}")
     parser.add_argument("--only", nargs="+", choices=[row.name for row in ROWS], metavar="ROW")
     parser.add_argument("--quick", action="store_true", help="tiny counts, to see that it runs")

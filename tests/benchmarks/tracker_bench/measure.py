@@ -1,8 +1,9 @@
 """Drives the contenders: workers in processes of their own, taken in turn.
 
-Ours and raw get a new process and a new database for every repeat. How a process lies in memory, a
-file on the disk, and a run's random id in an index, each make some per cent of difference; kept, it
-would be taken for one between the contenders. Peers, ten times slower and more, keep theirs.
+Ours, the earlier ours and raw get a new process and a new database for every repeat. How a process
+lies in memory, a file on the disk, and a run's random id in an index, each make some per cent of
+difference; kept, it would be taken for one between the contenders. Peers, ten times slower and
+more, keep theirs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tracker_bench import seeds
-from tracker_bench.rows import OURS, PROCESSES, RAW, Row
+from tracker_bench.rows import BEFORE, OURS, PROCESSES, RAW, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,13 +28,22 @@ if TYPE_CHECKING:
 WORKER = Path(__file__).with_name("worker.py")
 MODULES = {
     OURS: "ours",
+    BEFORE: "ours",
     RAW: "raw",
     "mlflow": "mlflow_peer",
     "trackio": "trackio_peer",
     "aim": "aim_peer",
     "tensorboard": "tensorboard_peer",
 }
-IMPORTS = {OURS: "tracker", "mlflow": "mlflow", "trackio": "trackio", "aim": "aim"}
+IMPORTS = {
+    OURS: "tracker",
+    BEFORE: "tracker",
+    "mlflow": "mlflow",
+    "trackio": "trackio",
+    "aim": "aim",
+}
+# Have a process and a database of their own for every repeat.
+FRESH = {OURS, BEFORE, RAW}
 # MLflow reads a twentieth of a history, and pays for what the others have.
 PEER_SEEDS = "peers"
 MOST_PEER_REPEATS = 3
@@ -126,7 +136,7 @@ class Bench:
         found: dict[str, list[Timing]] = {name: [] for name in columns}
         for repeat in range(self.repeats_of(row)):
             for name in columns:
-                if name in {OURS, RAW} or repeat < MOST_PEER_REPEATS:
+                if name in FRESH or repeat < MOST_PEER_REPEATS:
                     found[name].append(self._once(row, name))
         return found
 
@@ -165,7 +175,7 @@ class Bench:
 
     @contextlib.contextmanager
     def _worker(self, contender: str) -> Iterator[Worker]:
-        if contender not in {OURS, RAW}:
+        if contender not in FRESH:
             if contender not in self._peers:
                 self._peers[contender] = self._start(contender, self.folder / contender)
             yield self._peers[contender]
@@ -178,7 +188,7 @@ class Bench:
                 worker.close()
 
     def _start(self, contender: str, folder: Path) -> Worker:
-        seeds_folder = self.folder / ("seeds" if contender in {OURS, RAW} else PEER_SEEDS)
+        seeds_folder = self.folder / ("seeds" if contender in FRESH else PEER_SEEDS)
         return Worker(contender, self.pythons[contender], folder, seeds_folder)
 
     def _together(self, contender: str, count: int) -> Timing:

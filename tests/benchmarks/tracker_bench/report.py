@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tracker_bench.rows import IMPORT_BOUND_SECONDS, OURS, PEERS, RAW, Row
+from tracker_bench.rows import BEFORE, IMPORT_BOUND_SECONDS, OURS, PEERS, RAW, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +74,9 @@ class Result:
             "calls": {
                 column: self.quantiles(column) for column in self.timings if self.quantiles(column)
             },
-            "faster_than": {peer: self.ratio(peer, OURS) for peer in PEERS if peer in self.timings},
+            "faster_than": {
+                peer: self.ratio(peer, OURS) for peer in (BEFORE, *PEERS) if peer in self.timings
+            },
             "faster_than_mlflow_at_least": self.row.mlflow_bound,
         }
 
@@ -92,7 +94,7 @@ def machine() -> dict[str, Any]:
 def table(results: Iterable[Result]) -> str:
     """The figures for one operation as a Markdown table."""
     results = list(results)
-    peers = [peer for peer in PEERS if any(peer in result.timings for result in results)]
+    peers = [peer for peer in (BEFORE, *PEERS) if any(peer in result.timings for result in results)]
     head = ["work", "a", OURS, RAW, "× raw", "(CPU)", "at most"]
     for peer in peers:
         head += [peer, "× faster"] + (["at least"] if peer == "mlflow" else [])
@@ -122,7 +124,10 @@ def _line(result: Result, peers: Iterable[str]) -> list[str]:
     cells += [_number(result.ratio(OURS, RAW)), _number(result.ratio(OURS, RAW, "cpu"))]
     cells.append(_number(row.raw_bound) if row.raw_bound else _text(IMPORT_BOUND_SECONDS))
     for peer in peers:
-        cells += [_seconds(result, peer), _number(result.ratio(peer, OURS), 0)]
+        cells += [
+            _seconds(result, peer),
+            _number(result.ratio(peer, OURS), 2 if peer == BEFORE else 0),
+        ]
         cells += [f"{row.mlflow_bound:g}"] if peer == "mlflow" else []
     return cells
 

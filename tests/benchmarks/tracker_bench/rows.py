@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 OURS, RAW = "ours", "raw"
+BEFORE = "before"  # An earlier state of ours.
 PEERS = ("mlflow", "trackio", "aim", "tensorboard")
 PROCESSES = 8
 
@@ -47,6 +48,7 @@ class Row:
     def tasks(self) -> dict[str, tuple[str, str]]:
         """Column of the table -> contender and its method."""
         columns = {OURS: (OURS, self.name), RAW: self.baseline or (RAW, self.name)}
+        columns[BEFORE] = BEFORE, self.name
         return columns | {peer: (peer, self.name) for peer in self.peer_counts}
 
     def operations(self, contender: str, *, quick: bool) -> int:
@@ -166,8 +168,8 @@ ROWS = (
     ),
     Row(
         "processes",
-        f"{PROCESSES} processes x 2,000 calls, nothing lost",
-        2_000,
+        f"{PROCESSES} processes x 5,000 calls, nothing lost",
+        5_000,
         {"mlflow": 40},
         "call",
         0.3,
