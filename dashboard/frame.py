@@ -13,7 +13,7 @@ from dashboard.palette import TOKENS, theme
 from dashboard.queries import run_lists
 from dashboard.view_state import ALL
 from dashboard.widgets import run_list
-from tracker.journal.recovery import unfolded
+from tracker import TrackingClient
 from tracker.text import plural
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def waiting_points(source: Source) -> None:
     """A line that says what is not shown yet, where runs of killed processes cannot be reaped."""
     if "RUNNING" not in run_lists.status_counts(source, None):
         return
-    if count := unfolded(Path(source.path)):
+    if count := TrackingClient(source.path, read_only=True).waiting_points():
         st.info(
             f"{plural(count, 'point')} logged by processes that were killed cannot be shown until "
             f"somebody who may write the database opens it.",
