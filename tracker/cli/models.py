@@ -11,7 +11,6 @@ from tracker.cli.parser import ALL, add_format
 from tracker.cli.tables import Column, write, write_json
 from tracker.exceptions import InvalidValueError, TrackerError
 from tracker.lookup import find_run
-from tracker.models.model import MLMODEL, Model
 
 if TYPE_CHECKING:
     from tracker.cli.parser import Verbs
@@ -269,6 +268,8 @@ def _show_version(session: Session, version: ModelVersion) -> None:
 
 def _contents(session: Session, version: ModelVersion) -> dict[str, Any]:
     """What the version's `MLmodel` file says, or why it cannot be read."""
+    from tracker.models.model import MLMODEL, Model  # noqa: PLC0415
+
     uri = f"models:/{version.name}/{version.version}"
     try:
         files, path = session.reading.model_files(uri)

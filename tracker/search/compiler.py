@@ -29,6 +29,21 @@ class Search:
     order: str
     join_params: tuple[str | int | float, ...] = ()
     where_params: tuple[str | int | float, ...] = ()
+    required: tuple[Condition, ...] = ()
+    ordered_by: Condition | None = None
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Picks rows of one table of (key, value) rows, which the clause calls `item`.
+
+    A search's `required` ones each pick a row of every result. Its `ordered_by` picks the values,
+    NaN left out, by which the results come first of all, `descending` or not.
+    """
+
+    table: str
+    clause: Clause
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +131,7 @@ class _Compiler:
 
     schema: Schema
     joins: list[Clause] = field(default_factory=list)
+    required: list[Condition] = field(default_factory=list)
     aliases: dict[Field, str] = field(default_factory=dict)
 
     def where(self, tree: Node | None) -> Clause:
@@ -143,6 +159,8 @@ class _Compiler:
             if len(self.aliases) == _MAX_JOINED_FILTERS:
                 return self._node(term)
             self._join("CROSS JOIN", subject)
+        compared = condition(term, subject, "item.value", "item")
+        self.required.append(self._condition(subject, compared))
         return condition(term, subject, f"{self.aliases[subject]}.value", self.aliases[subject])
 
     def _join(self, join: str, subject: Field) -> None:
@@ -152,6 +170,16 @@ class _Compiler:
         self.joins.append(
             Clause(f"{join} {table} AS {alias} ON {self._is_row_of(alias)}", (subject.key,))
         )
+
+    def _condition(self, subject: Field, compared: Clause) -> Condition:
+        clause = Clause(f"item.key = ? AND {compared.sql}", (subject.key, *compared.params))
+        return Condition(self.schema.tables[subject.entity], clause)
+
+    def ordered_by(self, orderings: Sequence[Ordering]) -> Condition | None:
+        """The values of the metric that comes first in the order; None where another does."""
+        if not orderings or orderings[0].field.entity is not Entity.METRIC:
+            return None
+        return self._condition(orderings[0].field, Clause("item.is_nan = 0"))
 
     def _is_row_of(self, alias: str) -> str:
         own = (f"{alias}.{column} = {row}" for row, column in self.schema.row)
@@ -240,7 +268,7 @@ def _chain(word: str, clauses: Sequence[Clause]) -> Clause:
 
 
 def compile_search(
-    schema: Schema, tree: Node | None, orderings: Iterable[Ordering], ties: Sequence[str]
+    schema: Schema, tree: Node | None, orderings: Sequence[Ordering], ties: Sequence[str]
 ) -> Search:
     """All pieces of one search.
 
@@ -259,4 +287,7 @@ def compile_search(
         order=", ".join(order),
         join_params=tuple(value for join in compiler.joins for value in join.params),
         where_params=where.params,
+        required=tuple(compiler.required),
+        ordered_by=compiler.ordered_by(orderings),
+        descending=bool(orderings) and orderings[0].descending,
     )

@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from tracker.entities import LifecycleStage, Run, RunData, RunInfo, ViewType
+from tracker.entities import LifecycleStage, Run, RunData, RunInfo
 from tracker.exceptions import InvalidStateError, NotFoundError, ParamConflictError
 from tracker.numbers import LARGEST, read_value
 from tracker.store import datasets
-from tracker.store.experiments import stages
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-    from tracker.search import Search
 
-# So many experiment ids are bound one by one, which is faster than a JSON list.
-MARKS = 500
 # From so many runs on, reading whole tables may be faster than looking up their rows.
 MANY_RUNS: Final = 100
 COLUMNS = """
@@ -194,39 +190,6 @@ def delete_tag(connection: sqlite3.Connection, run_id: str, key: str) -> bool:
     """Remove one tag; whether it was there."""
     cursor = connection.execute("DELETE FROM tags WHERE key = ? AND run_uuid = ?", (key, run_id))
     return cursor.rowcount > 0
-
-
-def search_infos(
-    connection: sqlite3.Connection,
-    experiment_ids: Sequence[str],
-    view: ViewType,
-    found: Search,
-    limit: int,
-    offset: int,
-) -> list[RunInfo]:
-    """The rows of the runs that match, in order."""
-    wanted, ids = ", ".join("?" * len(experiment_ids)), list(experiment_ids)
-    if len(ids) > MARKS:
-        wanted, ids = "SELECT CAST(value AS INTEGER) FROM json_each(?)", [json.dumps(ids)]
-    rows = connection.execute(
-        f"""
-        SELECT {COLUMNS}
-        FROM runs {found.joins}
-        WHERE runs.experiment_id IN ({wanted})
-          AND runs.lifecycle_stage IN ({stages(view)})
-          AND ({found.where})
-        ORDER BY {found.order}
-        LIMIT ? OFFSET ?
-        """,
-        (
-            *found.join_params,
-            *ids,
-            *found.where_params,
-            limit,
-            offset,
-        ),
-    )
-    return [info_of(row) for row in rows]
 
 
 def assemble(connection: sqlite3.Connection, infos: Sequence[RunInfo]) -> list[Run]:

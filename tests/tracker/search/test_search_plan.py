@@ -5,9 +5,11 @@ import time
 
 import pytest
 
+from tracker.entities import ViewType
 from tracker.exceptions import FilterError
 from tracker.search import compile_run_search
 from tracker.search.parser import MAX_NESTING, MAX_ORDERINGS, MAX_PATTERN_BYTES, MAX_VALUES
+from tracker.store import run_search
 
 FILTER = "metrics.m1 > {} AND params.p1 = '3'"
 HANDWRITTEN = """
@@ -91,6 +93,54 @@ def fastest(connection, *statements):
             connection.execute(*sql_and_values).fetchall()
             taken.append(time.process_time() - start)
     return [min(taken) for taken in times]
+
+
+@pytest.mark.parametrize(("limit", "offset"), [(1, 0), (3, 2), (50, 0), (50, 45)])
+@pytest.mark.parametrize(
+    "order", [[], ["metrics.loss"], ["metrics.loss DESC", "end_time"], ["metrics.`system/cpu`"]]
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "metrics.loss > 0",
+        "metrics.loss != 0.25",
+        "metrics.loss = nan",
+        "metrics.`val loss` > 0.1 AND params.lr != 'abc' AND status != 'FAILED'",
+        "params.model = 'abc' AND metrics.loss < inf",
+        "tags.team ILIKE 'a%' OR metrics.loss > 0",
+    ],
+)
+def test_candidates_lead_to_the_runs_that_the_whole_search_finds(
+    world, monkeypatch, text, order, limit, offset
+):
+    search = compile_run_search(text, order)
+    arguments = (world.connection, ["1"], ViewType.ALL, search, limit, offset)
+    whole = run_search.search_infos(*arguments)
+    for few, best in [(3, 2), (12, 5), (100, 30)]:
+        for name, value in [("MANY_RUNS", 1), ("FEW", few), ("LEAST_BEST", best)]:
+            monkeypatch.setattr(run_search, f"_{name}", value)
+        monkeypatch.setattr(run_search, "_BEST_PER_RESULT", 1)
+        assert run_search.search_infos(*arguments) == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [("metrics.m1 > 0.99", []), ("params.p1 != 'x' AND metrics.m1 > 0", ["metrics.m2 DESC"])],
+    ids=["rare", "ordered by a metric"],
+)
+def test_a_search_of_many_runs_visits_the_candidates_only(build, monkeypatch, text, order):
+    world = fill(build(), 2_000)
+    monkeypatch.setattr(run_search, "_MANY_RUNS", 2_000)
+    monkeypatch.setattr(run_search, "_FEW", 500)
+    monkeypatch.setattr(run_search, "_LEAST_BEST", 100)
+    executed = []
+    world.connection.set_trace_callback(executed.append)
+    search = compile_run_search(text, order)
+    found = run_search.search_infos(world.connection, ["1"], ViewType.ALL, search, 10, 0)
+    assert len(found) == 10
+    selects = [sql for sql in executed if "runs.artifact_uri" in sql]
+    assert ["json_each" in sql for sql in selects] == [True]
 
 
 @pytest.mark.slow
