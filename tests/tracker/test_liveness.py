@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import threading
@@ -225,6 +226,56 @@ def test_a_deleted_run_that_was_abandoned_is_failed_when_it_comes_back(client, r
     abandon(client, run_id, journals, 0)
     client.reap()
     client.restore_run(run_id)
+    assert client.get_run(run_id).info.status == "FAILED"
+
+
+HELD = """
+import sys
+import tracker
+from tracker.journal import folding
+folding.WATCH_SECONDS = 0.05
+client = tracker.TrackingClient(sys.argv[1])
+run_id = client.create_run("0").info.run_id
+print(run_id, flush=True)
+sys.stdin.readline()
+client.log_metric(run_id, "m", 1.0)
+client.store.fold()
+print(flush=True)
+sys.stdin.readline()
+"""
+
+
+def eventually(condition):
+    limit = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("logs", [False, True], ids=["silent", "logging"])
+def test_who_removes_the_folder_makes_no_run_immortal_and_none_dead(client, journals, logs):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HELD, client.store.database.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    run_id = process.stdout.readline().strip()
+    for _ in range(2):
+        shutil.rmtree(journals)
+        eventually(lambda: liveness.owner(client.store, run_id))
+        look(client)
+        assert client.get_run(run_id).info.status == "RUNNING"
+    if logs:
+        shutil.rmtree(journals)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        assert str(process.pid) in liveness.owner(client.store, run_id)
+        assert client.get_run(run_id).data.metrics == {"m": 1.0}
+    process.kill()
+    process.communicate(timeout=60)
+    look(client)
     assert client.get_run(run_id).info.status == "FAILED"
 
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 # half a millisecond, however few its points.
 FOLD_SECONDS: Final = 0.15
 ROTATE_BYTES: Final = 1 << 20
+# How often an idle process looks whether somebody has removed its file.
+WATCH_SECONDS: Final = 5.0
 # Of databases used before.
 MOST_UNUSED: Final = 8
 # What a process logs while another holds the database's write lock; then it waits too.
@@ -223,8 +225,14 @@ class Journal:
                 self._requests.put(None)
 
     def _next_request(self) -> Answer | None:
-        """Who waits for a fold; None when the first point has waited long enough."""
-        request = self._requests.get()
+        """Who waits for a fold; None when the first point has waited long enough, or none came."""
+        try:
+            request = self._requests.get(timeout=WATCH_SECONDS)
+        except Empty:
+            with self.lock:
+                # Without its file nobody would see that this process was killed: rotate it.
+                self._is_dirty |= not self._is_closed and self._files[-1].is_removed()
+            return None
         if request is None:
             with suppress(Empty):
                 request = self._requests.get(timeout=FOLD_SECONDS)
