@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.widgets import html
 from tracker import TrackingClient
-from tracker.exceptions import TrackerError
+from tracker.exceptions import InvalidStateError, TrackerError
 from tracker.tags import MLFLOW_RUN_NOTE
 
 if TYPE_CHECKING:
@@ -82,15 +82,33 @@ def replace_tags(
         client.delete_tag(run_id, key)
 
 
-def delete(source: Source, run_ids: Iterable[str]) -> None:
-    """Mark runs as deleted; their files and points stay.
+def user_of(source: Source, run_ids: Iterable[str]) -> str:
+    """Which process works on one of these runs, in a sentence; empty where none does."""
+    try:
+        writer(source).check_not_in_use(list(run_ids))
+    except InvalidStateError as error:
+        return str(error)
+    except TrackerError:  # It may not be written at all, which deleting will say.
+        return ""
+    return ""
+
+
+def delete(source: Source, run_ids: Iterable[str], *, force: bool = False) -> None:
+    """Mark runs as deleted, all or none; their files and points stay.
+
+    Args:
+        source: Their database.
+        run_ids: The runs.
+        force: Also those that a process is working on, which then cannot log to them any more.
 
     Raises:
         TrackerError: If a process is working on one of them, or the database cannot be written.
     """
-    client = writer(source)
+    client, run_ids = writer(source), list(run_ids)
+    if not force:
+        client.check_not_in_use(run_ids)
     for run_id in run_ids:
-        client.delete_run(run_id, force=False)
+        client.delete_run(run_id)
 
 
 def restore(source: Source, run_ids: Iterable[str]) -> None:

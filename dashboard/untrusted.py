@@ -9,11 +9,13 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import struct
 import zipfile
 import zlib
 from contextlib import contextmanager
 from functools import wraps
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -138,7 +140,7 @@ def table(
         head = source.read(MAX_TABLE_BYTES)
         if len(head) == MAX_TABLE_BYTES:
             head = head[: head.rfind(b"\n") + 1]
-        if head.partition(b"\n")[0].count(separator.encode()) >= MAX_COLUMNS:
+        if _is_wide(head, rows + 1, separator.encode()):
             raise ValueError(f"it has more than {MAX_COLUMNS} columns")
         return pd.read_csv(
             io.BytesIO(head),
@@ -147,6 +149,19 @@ def table(
             encoding_errors="replace",
             low_memory=False,
         )
+
+
+def _is_wide(head: bytes, rows: int, separator: bytes) -> bool:
+    """Whether one of the first rows has too many cells.
+
+    Pandas takes what a row has more than the first for an index of as many levels, and works on
+    64,000 of them for seconds.
+    """
+    # A quoted cell may hold separators and ends of lines.
+    quoted = rb'(?<![^%b\r\n])"[^"]*(?:""[^"]*)*"' % re.escape(separator)
+    bare = re.sub(quoted, b"", head) if b'"' in head else head
+    lines = (line for line in io.BytesIO(bare) if line.strip())
+    return any(line.count(separator) >= MAX_COLUMNS for line in islice(lines, rows))
 
 
 def picture(content: bytes, what: str, max_pixels: int = MAX_PIXELS) -> Image.Image:

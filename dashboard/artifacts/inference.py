@@ -7,17 +7,15 @@ enough for networks of convolutions, linear layers and rectifiers.
 
 from __future__ import annotations
 
-import importlib.util
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import streamlit as st
 
 from dashboard import untrusted
 from dashboard.artifacts import files
-from dashboard.artifacts.files import FileKey, file_key
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
@@ -28,18 +26,16 @@ if TYPE_CHECKING:
     from tracker.files import ArtifactStore
 
     Array = NDArray[np.float32]
-    Layer = Callable[[Array], Array]
 
 WEIGHTS = "model/weights.npz"
 CARD = "model/model_card.json"
 MAX_BYTES = 200_000_000
-# Of what one layer may put out: a few numbers in a model card could ask for all memory.
+# What one layer may hold at a time, and the multiplications of the whole network (a second or
+# two): a few numbers in a model card could ask for all memory and for hours.
 MAX_NUMBERS = 10_000_000
+MAX_WORK = 5_000_000_000
 LINE = re.compile(r"^\s*\((?P<index>\w+)\): (?P<kind>\w+)\((?P<arguments>.*)\)$")
 PAIR = re.compile(r"(\w+)=\((\d+), (\d+)\)")
-
-
-PROGRAM = "model/data/model.pt2"
 
 
 class InferenceError(TrackerError):
@@ -47,8 +43,21 @@ class InferenceError(TrackerError):
 
 
 @dataclass(frozen=True)
+class Layer:
+    """One step of a network.
+
+    Args:
+        apply: What it makes of a value.
+        work: How many multiplications that takes, by the value's shape.
+    """
+
+    apply: Callable[[Array], Array]
+    work: Callable[[tuple[int, ...]], int] = math.prod
+
+
+@dataclass(frozen=True)
 class Model:
-    """A network as a chain of functions."""
+    """A network as a chain of layers."""
 
     layers: tuple[Layer, ...]
 
@@ -59,12 +68,18 @@ class Model:
             image: (28, 28) float32 in [0, 1].
 
         Raises:
-            TrackerError: If the weights do not fit the image or each other.
+            TrackerError: If the weights do not fit the image or each other, or it takes too long.
         """
-        value = image[np.newaxis]
+        value, work = image[np.newaxis], 0
         with untrusted.reading("The network"):
             for layer in self.layers:
-                value = layer(value)
+                work += layer.work(value.shape)
+                if work > MAX_WORK:
+                    raise InferenceError(
+                        f"The network needs more than {MAX_WORK:.0e} multiplications, "
+                        f"too many to be asked here."
+                    )
+                value = layer.apply(value)
         return softmax(value)
 
 
@@ -106,7 +121,9 @@ def load(store: ArtifactStore) -> Model:
     if reason := obstacle(store):
         raise InferenceError(reason)
     matches = _matches(files.read_json(store, CARD)["layers"])
-    arrays = untrusted.arrays(files.read_bytes(store, WEIGHTS, MAX_BYTES) or b"", WEIGHTS)
+    found = untrusted.arrays(files.read_bytes(store, WEIGHTS, MAX_BYTES) or b"", WEIGHTS)
+    with untrusted.reading(WEIGHTS):
+        arrays = {name: array.astype(np.float32, copy=False) for name, array in found.items()}
     return Model(tuple(_layer(match, arrays) for match in matches))
 
 
@@ -125,21 +142,20 @@ def _layer(match: re.Match[str], arrays: dict[str, Array]) -> Layer:
 
 
 def _weights(index: str, arrays: dict[str, Array]) -> tuple[Array, Array]:
-    weight, bias = (arrays[f"{index}.{name}"] for name in ("weight", "bias"))
-    return weight.astype(np.float32), bias.astype(np.float32)
+    return arrays[f"{index}.weight"], arrays[f"{index}.bias"]
 
 
 def _linear(_: str, index: str, arrays: dict[str, Array]) -> Layer:
     weight, bias = _weights(index, arrays)
-    return lambda value: weight @ value + bias
+    return Layer(lambda value: weight @ value + bias, lambda _: weight.size)
 
 
 def _flatten(_: str, __: str, ___: dict[str, Array]) -> Layer:
-    return lambda value: value.reshape(-1)
+    return Layer(lambda value: value.reshape(-1))
 
 
 def _relu(_: str, __: str, ___: dict[str, Array]) -> Layer:
-    return lambda value: np.maximum(value, 0)
+    return Layer(lambda value: np.maximum(value, 0))
 
 
 def _convolution(arguments: str, index: str, arrays: dict[str, Array]) -> Layer:
@@ -147,18 +163,26 @@ def _convolution(arguments: str, index: str, arrays: dict[str, Array]) -> Layer:
     named = {name: (int(first), int(second)) for name, first, second in PAIR.findall(arguments)}
     stride, padding = named.get("stride", (1, 1)), named.get("padding", (0, 0))
 
+    def padded(shape: tuple[int, ...]) -> list[int]:
+        return [side + 2 * p for side, p in zip(shape[1:], padding, strict=True)]
+
+    def outputs(shape: tuple[int, ...]) -> int:
+        sides = zip(padded(shape), weight.shape[2:], stride, strict=True)
+        return math.prod((side - kernel) // step + 1 for side, kernel, step in sides)
+
     def convolve(value: Array) -> Array:
-        sides = [side + 2 * p for side, p in zip(value.shape[1:], padding, strict=True)]
-        if max(weight.shape[:2]) * sides[0] * sides[1] > MAX_NUMBERS:
+        height, width = padded(value.shape)
+        patches = math.prod(weight.shape[1:]) * outputs(value.shape)
+        if max(patches, max(weight.shape[:2]) * height * width) > MAX_NUMBERS:
             raise MemoryError
         edge = ((0, 0), (padding[0], padding[0]), (padding[1], padding[1]))
         windows = np.lib.stride_tricks.sliding_window_view(
             np.pad(value, edge), weight.shape[2:], axis=(1, 2)
         )[:, :: stride[0], :: stride[1]]
-        result: Array = np.einsum("chwij,ocij->ohw", windows, weight) + bias[:, None, None]
-        return result
+        result: Array = np.tensordot(weight, windows, ((1, 2, 3), (0, 3, 4)))
+        return result + bias[:, None, None]
 
-    return convolve
+    return Layer(convolve, lambda shape: weight.size * outputs(shape) + math.prod(padded(shape)))
 
 
 KINDS: dict[str, Any] = {
@@ -167,38 +191,3 @@ KINDS: dict[str, Any] = {
     "ReLU": _relu,
     "Conv2d": _convolution,
 }
-
-
-def has_program(store: ArtifactStore) -> bool:
-    """Whether a run keeps an exported program."""
-    return file_key(store, PROGRAM) is not None
-
-
-def run_program(store: ArtifactStore, image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the program says of one image; runs code that the file may hold.
-
-    Args:
-        store: The run's artifacts.
-        image: (28, 28) float32 in [0, 1].
-
-    Raises:
-        TrackerError: If torch is not installed, or cannot load or run the program.
-    """
-    key = file_key(store, PROGRAM)
-    if key is None:
-        raise InferenceError(f"This run keeps no {PROGRAM}.")
-    if importlib.util.find_spec("torch") is None:
-        raise InferenceError("This model needs torch: pip install 'ml-tracker[training]'.")
-    import torch  # noqa: PLC0415
-
-    with untrusted.reading(PROGRAM), torch.inference_mode():
-        logits = _module(key)(torch.from_numpy(np.ascontiguousarray(image))[None, None])
-        answer: NDArray[np.float32] = logits[0].numpy()
-    return softmax(answer)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _module(key: FileKey) -> Any:
-    import torch  # noqa: PLC0415
-
-    return torch.export.load(key.path).module()

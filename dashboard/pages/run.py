@@ -100,10 +100,21 @@ def _actions(view: View, run: Mapping[str, Any], tags: dict[str, str], *, is_del
         with st.popover("Name and note", icon=":material/edit:"):
             _description(view, run, tags)
         with st.popover("Delete", icon=":material/delete:"):
-            st.write("The run leaves every list. It can be restored here or by the command line.")
-            if st.button("Delete this run", type="primary"):
-                _make(partial(editing.delete, view.source, [run_id]), "Deleted")
+            _deletion(view, run_id, is_running=run["status"] == "RUNNING")
         _family(view, run_id, tags)
+
+
+def _deletion(view: View, run_id: str, *, is_running: bool) -> None:
+    st.write("The run leaves every list. It can be restored here or by the command line.")
+    force = False
+    if is_running and (sentence := editing.user_of(view.source, [run_id])):
+        st.warning(html.code_span(sentence), icon=":material/warning:")
+        force = st.checkbox(
+            "Delete anyway", help="What its process logs from then on is refused, and lost."
+        )
+    if st.button("Delete this run", type="primary"):
+        change = partial(editing.delete, view.source, [run_id], force=force)
+        _make(change, "Deleted")
 
 
 def _family(view: View, run_id: str, tags: dict[str, str]) -> None:

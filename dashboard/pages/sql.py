@@ -87,6 +87,8 @@ LIMITS = Limits()
 MIN_CHARTED = 2
 # The editor's key, and its name in a link.
 STATEMENT = "q"
+# The statement that the person asked to run.
+ASKED = "asked_statement"
 MONOSPACED = f"<style>.st-key-{STATEMENT} textarea {{ font-family: monospace }}</style>"
 
 
@@ -110,6 +112,7 @@ def show(view: View) -> None:
             persist_state="session",
             height=230,
             label_visibility="collapsed",
+            on_change=_take_statement,
         )
         st.html(MONOSPACED)
         st.caption(
@@ -118,7 +121,21 @@ def show(view: View) -> None:
         )
     with right:
         _schema(view)
-    _result(view, statement)
+    if _is_asked(statement):
+        _result(view, statement)
+
+
+def _is_asked(statement: str) -> bool:
+    """Whether a person asked for the statement, which a link may have brought."""
+    if statement in RECIPES.values() or statement == st.session_state.get(ASKED):
+        return True
+    st.info("This statement came with a link. Read it, then run it.", icon=":material/link:")
+    st.button("Run", type="primary", on_click=_take_statement)
+    return False
+
+
+def _take_statement() -> None:
+    st.session_state[ASKED] = st.session_state[STATEMENT]
 
 
 def _take_recipe() -> None:

@@ -181,7 +181,9 @@ def _changed(change: Callable[[], None]) -> bool:
 
 def _delete(view: View, run_ids: list[str]) -> None:
     state = view_state.current()
-    if _changed(partial(editing.delete, view.source, run_ids)):
+    if sentence := editing.user_of(view.source, run_ids):
+        st.session_state["refused"] = f"{sentence} The run's page has a box for that."
+    elif _changed(partial(editing.delete, view.source, run_ids)):
         state.deleted_last = run_ids
         state.forget(run_ids)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, serving
-from dashboard.artifacts import digits, inference
+from dashboard.artifacts import digits, inference, program
 from dashboard.palette import token
 from dashboard.widgets import drawing_pad, html, images
 from dashboard.widgets.run_choice import ask_for_runs
@@ -136,11 +136,11 @@ def _ask(store: ArtifactStore, image: Image, *, trusted: bool) -> Image:
     obstacle = inference.obstacle(store)
     if not obstacle:
         return inference.load(store).probabilities(image)
-    if not inference.has_program(store):
+    if not program.has_program(store):
         raise inference.InferenceError(obstacle)
     if not trusted:
         raise inference.InferenceError("This model is kept only as model.pt2; see the switch.")
-    return inference.run_program(store, image)
+    return program.run_program(store, image)
 
 
 def _answer(answer: Answer) -> None:

@@ -372,13 +372,15 @@ def test_a_typed_statement_is_there_after_another_page_and_after_a_reload(server
     visitor.page.get_by_role("link", name="SQL", exact=True).click()
     visitor.page.get_by_text("1 row in").wait_for()
     visitor.page.reload()
+    visitor.page.get_by_role("button", name="Run", exact=True).click()
     visitor.page.get_by_text("1 row in").wait_for()
     expect(editor).to_have_value("SELECT 'kept' AS word")
     visitor.check()
 
 
-def test_a_query_that_writes_is_refused_on_the_page(server, visit):
+def test_a_query_from_a_link_that_writes_is_refused_once_it_is_run(server, visit):
     visitor = visit(server).open("sql?q=DELETE+FROM+runs")
+    visitor.page.get_by_role("button", name="Run", exact=True).click()
     visitor.page.get_by_text("Only reading is allowed here").wait_for()
     visitor.check()
 

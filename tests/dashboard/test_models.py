@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from dashboard import untrusted
-from dashboard.artifacts import digits, inference
+from dashboard.artifacts import digits, inference, program
 from dashboard.widgets import drawing_pad
 from dashboard.widgets import try_it as tryit
 from tracker.exceptions import TrackerError
@@ -73,6 +73,10 @@ def test_a_network_that_cannot_be_read_says_why(tmp_path, card, sentence):
 
 
 IMAGE = np.zeros((28, 28), dtype=np.float32)
+FIRST = "  (0): Conv2d(1, 100)"
+DEEP = {"0.weight": np.zeros((100, 1, 1, 1)), "1.weight": np.zeros((100, 100, 9, 9))}
+DEEP |= {"0.bias": np.zeros(100), "1.bias": np.zeros(100)}
+WIDE = {"1.weight": np.zeros((784, 784)), "1.bias": np.zeros(784)}
 KERNEL = {"0.weight": np.ones((2, 1, 3, 3)), "0.bias": np.zeros(2)}
 
 
@@ -80,7 +84,10 @@ KERNEL = {"0.weight": np.ones((2, 1, 3, 3)), "0.bias": np.zeros(2)}
     ("card", "weights", "sentence"),
     [
         (["  (0): ReLU()"], {}, "does not answer with a number for each digit"),
-        (["  (0): Conv2d(1, 2, padding=(90000, 90000))"], KERNEL, "too much memory"),
+        (["  (0): Conv2d(1, 2, padding=(1500, 1500))"], KERNEL, "too much memory"),
+        (["  (0): Conv2d(1, 2, padding=(90000, 90000))"], KERNEL, "too many to be asked"),
+        ([FIRST, *["  (1): Conv2d(100, 100, padding=(4, 4))"] * 20], DEEP, "too many to be asked"),
+        (["  (0): Flatten()", *["  (1): Linear(a)"] * 9_000], WIDE, "too many to be asked"),
         (["  (0): Conv2d(1, 2, stride=(0, 0))"], KERNEL, "cannot be read"),
         (["  (0): Linear(a)"], {"0.weight": np.ones((10, 3)), "0.bias": np.zeros(10)}, "mismatch"),
         (
@@ -110,7 +117,7 @@ def test_a_model_that_only_torch_can_run_waits_for_trust(tmp_path):
     store = store_with(tmp_path, ["  (0): LSTM(8, 8)"], {})
     with pytest.raises(inference.InferenceError, match="no layer LSTM"):
         tryit._ask(store, IMAGE, trusted=True)
-    store.log_bytes(b"anything", inference.PROGRAM)
+    store.log_bytes(b"anything", program.PROGRAM)
     with pytest.raises(inference.InferenceError, match="see the switch"):
         tryit._ask(store, IMAGE, trusted=False)
 
@@ -119,9 +126,48 @@ def test_a_model_that_only_torch_can_run_waits_for_trust(tmp_path):
 def test_an_exported_program_that_is_none_says_so(tmp_path):
     pytest.importorskip("torch")
     store = store_with(tmp_path, ["  (0): LSTM(8, 8)"], {})
-    store.log_bytes(b"anything", inference.PROGRAM)
-    with pytest.raises(untrusted.UnreadableFileError, match=r"model\.pt2 cannot be read"):
+    store.log_bytes(b"anything", program.PROGRAM)
+    with pytest.raises(inference.InferenceError, match=r"model\.pt2 cannot be read: \w+"):
         tryit._ask(store, IMAGE, trusted=True)
+
+
+@pytest.mark.slow
+def test_a_program_that_computes_for_minutes_is_stopped_and_can_be_asked_again(tmp_path):
+    torch = pytest.importorskip("torch")
+
+    class Endless(torch.nn.Module):
+        def forward(self, image):
+            value = image.mean().expand(4000, 4000).contiguous()
+            for _ in range(500):
+                value = value @ value
+            return value[:1, :10]
+
+    exported = torch.export.export(Endless(), (torch.zeros(1, 1, 28, 28),))
+    file = tmp_path / "model.pt2"
+    torch.export.save(exported, file)
+    store = store_with(tmp_path, ["  (0): LSTM(8, 8)"], {})
+    store.log_file(file, "model/data")
+    for _ in range(2):
+        with pytest.raises(inference.InferenceError, match="took more than 2 s and was stopped"):
+            program.run_program(store, IMAGE, seconds=2)
+
+
+@pytest.mark.slow
+def test_an_exported_program_answers_as_its_network_does(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10)).eval()
+    file = tmp_path / "model.pt2"
+    torch.export.save(torch.export.export(network, (torch.zeros(1, 1, 28, 28),)), file)
+    store = store_with(tmp_path, ["  (0): LSTM(8, 8)"], {})
+    store.log_file(file, "model/data")
+    image = np.random.default_rng(0).random((28, 28), dtype=np.float32)
+    with torch.inference_mode():
+        expected = torch.softmax(network(torch.from_numpy(image)[None, None])[0], 0).numpy()
+    for _ in range(2):
+        answer = program.run_program(store, image)
+        np.testing.assert_allclose(answer, expected, atol=1e-6)
+    program._worker.clear()
 
 
 @given(arrays.arrays(np.uint8, (84, 84), elements=st.integers(0, 255)))

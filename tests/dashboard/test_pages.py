@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import view
+from dashboard import editing, view
 from dashboard.queries import run_lists
 from dashboard.source import open_source
 from tracker.client import TrackingClient
+from tracker.exceptions import TrackerError
 from tracker.journal import records
 from tracker.journal.file import live_folder
 
@@ -106,6 +109,36 @@ def test_a_page_whose_runs_are_all_deleted_says_where_they_are(editable, name):
     path, client, run_id = editable
     client.delete_run(run_id)
     assert "All runs are deleted" in all_text(run_page(path, name))
+
+
+ODD_METRICS = ["clf__loss", "__loss", "a__b__c", "x.y[0]", "loss__", "", "/", "train__/acc"]
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name not in {"data", "models", "sql"}])
+def test_a_page_shows_metrics_of_any_name(editable, name):
+    path, client, run_id = editable
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for table in ("metrics", "latest_metrics"):
+            connection.executemany(
+                f"INSERT INTO {table} (key, value, timestamp, run_uuid, step, is_nan)"
+                " VALUES (?, ?, ?, ?, ?, 0)",
+                [
+                    (f"{prefix}{key}", number, number, run_id, number)
+                    for prefix in ("", "train_", "val_")
+                    for key in ODD_METRICS
+                    for number in ((1, 2, 3) if table == "metrics" else (3,))
+                ],
+            )
+    del client
+    test = run_page(path, name, [run_id])
+    assert not test.exception
+    if name == "curves":
+        (chart,) = [
+            element.proto
+            for element in test.get("bidi_component")
+            if element.proto.component_name == "curves"
+        ]
+        assert b"clf__loss" in chart.SerializeToString()
 
 
 def test_one_run_is_not_asked_to_be_two(editable):
@@ -222,6 +255,51 @@ def test_a_name_the_tracker_refuses_is_explained_and_changes_nothing(editable):
     assert client.get_run(run_id).info.run_name == "first"
 
 
+SCRIPT = """
+import sys, tracker
+client = tracker.TrackingClient(sys.argv[1])
+print(client.create_run("0", run_name="alive").info.run_id, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def training(editable):
+    """A process that works on a run until its input ends, and the run's id."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, editable[0]],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield process, process.stdout.readline().strip()
+    process.communicate(timeout=60)
+
+
+def test_a_run_whose_process_is_alive_is_deleted_only_anyway(editable, training):
+    path, client, _ = editable
+    process, run_id = training
+    test = run_page(path, "run", [run_id])
+    test = press(test, "Delete this run")
+    for said in (test.warning[0].value, test.error[0].value):
+        assert f"is in use by process {process.pid} on" in said
+    assert client.get_run(run_id).info.lifecycle_stage == "active"
+    (box,) = [box for box in test.checkbox if box.label == "Delete anyway"]
+    press(box.check().run(), "Delete this run")
+    assert client.get_run(run_id).info.lifecycle_stage == "deleted"
+
+
+def test_of_runs_chosen_together_none_is_deleted_while_one_is_in_use(editable, training):
+    path, client, first = editable
+    with pytest.raises(TrackerError, match=f"in use by process {training[0].pid} on"):
+        editing.delete(open_source(path), [first, training[1]])
+    assert client.get_run(first).info.lifecycle_stage == "active"
+
+
+def press(test, label):
+    return next(button for button in test.button if button.label == label).click().run()
+
+
 def test_a_run_is_deleted_after_a_confirmation_and_restored(editable):
     path, client, run_id = editable
     test = run_page(path, "run", [run_id])
@@ -232,8 +310,6 @@ def test_a_run_is_deleted_after_a_confirmation_and_restored(editable):
 
 
 def test_only_the_tags_that_changed_are_written(editable):
-    from dashboard import editing
-
     path, client, run_id = editable
     before = {"keep": "1", "drop": "2"}
     client.set_tag(run_id, "drop", "2")

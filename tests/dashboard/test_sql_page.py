@@ -23,8 +23,8 @@ def sql_script(path):
 def ask(database):
     def run(statement):
         test = AppTest.from_function(sql_script, default_timeout=30, args=(str(database),))
-        test.query_params["q"] = statement
         test.run()
+        test.text_area[0].set_value(statement).run()
         assert not test.exception
         return test
 
@@ -64,3 +64,16 @@ def test_a_long_result_is_cut_and_says_so(ask):
     many = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n"
     captions = [caption.value for caption in ask(f"{many} LIMIT 10001").caption]
     assert any(caption.startswith("10,000+ rows") for caption in captions)
+
+
+def test_a_statement_from_a_link_waits_for_the_person_to_run_it(database):
+    test = AppTest.from_function(sql_script, default_timeout=30, args=(str(database),))
+    test.query_params["q"] = "SELECT 'sent' AS word"
+    test.run()
+    assert "came with a link" in test.info[0].value
+    assert not test.dataframe
+    test.button[0].click().run()
+    assert test.dataframe[0].value["word"].tolist() == ["sent"]
+    assert not test.info
+    test.text_area[0].set_value("SELECT 'typed' AS word").run()
+    assert test.dataframe[0].value["word"].tolist() == ["typed"]

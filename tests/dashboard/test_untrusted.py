@@ -73,6 +73,10 @@ def previewed(store, path, content):
         ("plain.csv.gz", ROWS, "Not a gzipped file"),
         ("ragged.csv", b"a,b\n1,2\n1,2,3\n", "Expected 2 fields"),
         ("wide.csv", b"," * 1_000, "more than 500 columns"),
+        ("second.csv", b"a,b\n" + b"1," * 64_000, "more than 500 columns"),
+        ("second.tsv", b"a\tb\n1\t2\n" + b"1\t" * 3_000_000, "more than 500 columns"),
+        ("late.csv", b'a,b\n1,"' + b"\n" * 2_000 + b'"\n' + b"1," * 1_000, "more than 500 columns"),
+        ("quotes.csv", b'a,b\n5",' + b"1," * 1_000 + b'"', "more than 500 columns"),
     ],
 )
 def test_a_file_that_cannot_be_shown_says_why(store, path, content, sentence):
@@ -101,6 +105,12 @@ def test_a_table_is_read_up_to_its_last_whole_line(store, monkeypatch):
     monkeypatch.setattr(untrusted, "MAX_TABLE_BYTES", 11)
     shown = previewed(store, "long.csv", ROWS).dataframe[0].value
     assert shown.to_dict("list") == {"a": [1], "b": [2]}
+
+
+def test_separators_and_ends_of_lines_in_quotes_make_no_columns(store):
+    prose = "one, two,\n" * 1_000
+    shown = previewed(store, "prose.csv", f'a,b\n1,"{prose}""x"""\n'.encode()).dataframe[0].value
+    assert shown.to_dict("list") == {"a": [1], "b": [f'{prose}"x"']}
 
 
 EVALUATION = {
