@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ class View:
             return self.state.run
         return next(iter(self.run_ids), None)
 
-    @property
+    @cached_property
     def labels(self) -> dict[str, str]:
         """Run id to label, of all runs that are loaded: shown, listed, or compared with."""
         found = self.listing.runs.facts.labels

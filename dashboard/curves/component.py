@@ -10,10 +10,10 @@ import streamlit as st
 FOLDER = Path(__file__).with_name("canvas")
 # Later scripts use what earlier ones define.
 SCRIPTS = (
+    "../../widgets/picture.js",
     "plot.js",
     "readout.js",
     "draw.js",
-    "results.js",
     "export.js",
     "input.js",
     "curves.js",

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from dashboard.curves import markup, results
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -177,8 +179,15 @@ def encoded(
         look: What all panels share.
     """
     columns = _Columns()
+    shown = [panel for section in sections for panel in section.panels]
     head = {
-        "sections": [_section(section, columns) for section in sections],
+        "html": markup.page(sections, look.legend),
+        "panels": [
+            _panel(panel, columns) | {"label": markup.sentence(panel, runs, look.axis)}
+            if isinstance(panel, Panel)
+            else _results(panel, *results.table(panel, runs, groups, look.spread))
+            for panel in shown
+        ],
         "runs": {key: vars(run) for key, run in runs.items()},
         "groups": {key: vars(group) for key, group in groups.items()},
         **vars(look),
@@ -188,14 +197,6 @@ def encoded(
     text = json.dumps(head, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
     return b"".join([struct.pack("<I", len(text)), text, *columns.pieces])
-
-
-def _section(section: Section, columns: _Columns) -> Json:
-    panels = [
-        _panel(panel, columns) if isinstance(panel, Panel) else _results(panel)
-        for panel in section.panels
-    ]
-    return {"title": section.title, "note": section.note, "panels": panels}
 
 
 def _panel(panel: Panel, columns: _Columns) -> Json:
@@ -213,14 +214,9 @@ def _panel(panel: Panel, columns: _Columns) -> Json:
     }
 
 
-def _results(results: Results) -> Json:
-    return {
-        "name": results.name,
-        "better": results.better,
-        "csv": results.csv,
-        "values": list(results.values),
-        "lines": [],
-    }
+def _results(panel: Results, table: str, note: str) -> Json:
+    known = {"name": panel.name, "note": note, "csv": panel.csv}
+    return known | {"table": table, "lines": []}
 
 
 def _line(line: Line, columns: _Columns) -> Json:

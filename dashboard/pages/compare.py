@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,13 +11,15 @@ import streamlit as st
 
 from dashboard import charts, comparison, metrics
 from dashboard.comparison import Comparison
-from dashboard.widgets import grid, html, parallel
+from dashboard.widgets import export, grid, html, parallel
 from dashboard.widgets.parallel import Objective
 from dashboard.widgets.run_choice import ask_for_runs
 from tracker.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from streamlit.delta_generator import DeltaGenerator
 
     from dashboard.view import View
     from dashboard.widgets.parallel import Axis
@@ -41,7 +44,7 @@ def show(view: View) -> None:
         ask_for_runs(view, "balance", sentence, MIN_RUNS)
         return
     params, results = _tables(view)
-    names, is_turned, chosen = _controls(view, params, results)
+    names, is_turned, chosen, out = _controls(view, params, results)
     axes = _axes(params, results, chosen)
     left = parallel.within(axes, parallel.ranges(PARALLEL), len(view.runs))
     kept = [run_id for run_id, stays in zip(view.run_ids, left, strict=True) if stays]
@@ -49,7 +52,7 @@ def show(view: View) -> None:
     is_turned = is_turned or not comparison.columns_fit(comparison.entries(view))
     if is_turned:
         _parallel(view, axes, results)
-    _grid(view, found, is_turned=is_turned)
+    _grid(view, found, out, is_turned=is_turned)
     if not is_turned:
         _parallel(view, axes, results)
     if params and results:
@@ -58,8 +61,10 @@ def show(view: View) -> None:
             _scatter(params, results, view)
 
 
-def _controls(view: View, params: Table, results: Table) -> tuple[str, bool, list[str]]:
-    """Title, filter of names, whether the entries are rows, axes, baseline."""
+def _controls(
+    view: View, params: Table, results: Table
+) -> tuple[str, bool, list[str], DeltaGenerator]:
+    """Filter of names, whether the entries are rows, axes, and the place of the export."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title("Compare", width="content")
         count = len(comparison.entries(view))
@@ -85,7 +90,8 @@ def _controls(view: View, params: Table, results: Table) -> tuple[str, bool, lis
                 bind="query-params",
                 placeholder="The most telling ones",
             )
-    return names or "", bool(is_turned), chosen
+        out = st.container(width="content")
+    return names or "", bool(is_turned), chosen, out
 
 
 def _choose_baseline(view: View) -> None:
@@ -108,7 +114,7 @@ def _choose_baseline(view: View) -> None:
     )
 
 
-def _grid(view: View, found: Comparison, *, is_turned: bool) -> None:
+def _grid(view: View, found: Comparison, out: DeltaGenerator, *, is_turned: bool) -> None:
     columns, rows = found.by_row() if is_turned else found.by_column()
     if not found.metrics and not found.differing and not found.agreeing:
         st.caption("No metric or parameter has this name, or the shown runs recorded none.")
@@ -117,6 +123,12 @@ def _grid(view: View, found: Comparison, *, is_turned: bool) -> None:
     # Another baseline or other runs begin the grid anew: it keeps its own order otherwise.
     turn = hash((view.run_ids, view.state.baseline, tuple(row.key for row in rows), len(columns)))
     lead = "Run" if is_turned else "Metric or parameter"
+    with out, st.popover("Export", icon=":material/download:"):
+        title = f"Comparison with {found.entries[0].label}"
+        note = plural(len(view.runs), "run")
+        export.page_out(
+            "comparison", partial(export.grid_as_html, title, note, lead, columns, rows)
+        )
     grid.show(columns, rows, f"grid-{name}-{turn}", lead=lead, height="75dvh")
 
 

@@ -11,10 +11,11 @@ from dashboard import charts
 from dashboard.queries import records
 from dashboard.widgets import html
 from tracker.exceptions import TrackerError
-from tracker.sandbox import Limits, select, unique_names
+from tracker.sandbox import Answer, Limits, select, unique_names
 from tracker.text import MISSING, duration
 
 if TYPE_CHECKING:
+    from dashboard.source import Source
     from dashboard.view import View
 
 RECIPES = {
@@ -153,7 +154,7 @@ def _schema(view: View) -> None:
 
 def _result(view: View, statement: str) -> None:
     try:
-        answer = select(view.source.path, statement, LIMITS)
+        answer = _answer(view.source, statement)
     except TrackerError as error:
         st.error(html.code_span(str(error)), icon=":material/error:")
         return
@@ -181,6 +182,12 @@ def _result(view: View, statement: str) -> None:
     with drawing:
         if drawing.open:
             st.altair_chart(chart, key="result_chart")
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _answer(source: Source, statement: str) -> Answer:
+    """What a statement finds in this state of the database; a process of its own looks it up."""
+    return select(source.path, statement, LIMITS)
 
 
 def _chart(table: pd.DataFrame) -> charts.Chart | None:

@@ -1,9 +1,10 @@
 """Times the dashboard in a real browser and prints a table.
 
     python tests/benchmarks/bench_dashboard.py [--database FILE] [--runs 10000] [--points 10000000]
+        [--only scale live download]
 
 Without --database a big one is made first (make_big_database.py, minutes and gigabytes). Then a
-run logs 1,000 points a second while its Live page is open, and a file of 200 MB is downloaded.
+run logs 1,000 points a second while the Overview is open, and a file of 200 MB is downloaded.
 Needs Chromium and playwright.
 """
 
@@ -78,13 +79,22 @@ def main() -> None:
     parser.add_argument("--database", type=Path)
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--points", type=int, default=10_000_000)
+    measures = ("scale", "live", "download")
+    parser.add_argument("--only", nargs="+", choices=measures, default=measures)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, _browser() as browser:
         folder = Path(name)
-        database = options.database or _big(folder, options.runs, options.points)
-        for measure in (lambda: scale(database, browser), lambda: live(folder, browser)):
-            print("\n".join(map(str, measure())), flush=True)
-        print("\n".join(map(str, download(folder))))
+        if "scale" in options.only:
+            database = options.database or _big(folder, options.runs, options.points)
+            _print(scale(database, browser))
+        if "live" in options.only:
+            _print(live(folder, browser))
+        if "download" in options.only:
+            _print(download(folder))
+
+
+def _print(lines: list[Line]) -> None:
+    print("\n".join(map(str, lines)), flush=True)
 
 
 def _big(folder: Path, runs: int, points: int) -> Path:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tracker.client import TrackingClient
@@ -249,6 +250,25 @@ def test_a_zoom_into_a_long_run_brings_the_steps_between(tmp_path, study, serve,
 def last_step(visitor):
     """The greatest step that the panels know, drawn or not."""
     return visitor.page.locator(".curves").evaluate("node => node.getRootNode().curves.extent[1]")
+
+
+@pytest.mark.parametrize(("path", "name"), [("", "runs"), ("compare", "comparison")])
+def test_a_table_leaves_as_one_page_and_as_a_picture(server, visit, path, name):
+    visitor = visit(server).open(path)
+    visitor.page.get_by_role("button", name="Export").click()
+    with visitor.page.expect_download() as caught:
+        visitor.page.get_by_role("button", name="This table, as one HTML file").click()
+    page = Path(caught.value.path()).read_text()
+    assert caught.value.suggested_filename == f"{name}.html"
+    assert "test_blurred_accuracy" in page
+    with visitor.page.expect_download() as caught:
+        visitor.page.get_by_role("button", name="This table, as a picture (PNG)").click()
+    assert caught.value.suggested_filename == f"{name}.png"
+    picture = Image.open(caught.value.path())
+    assert picture.size[0] > 800
+    colors = picture.convert("RGB").getcolors(maxcolors=1 << 24)
+    assert len(colors) > 50, "it is not blank"
+    visitor.check()
 
 
 def test_what_is_chosen_for_the_curves_is_in_the_link(server, visit):

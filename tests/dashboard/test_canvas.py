@@ -207,7 +207,7 @@ def test_other_components_lift_and_hide_runs(curves):
     )
     shown.settle()
     assert set(shown.state("curves.lines(curves.data.panels[0]).map((l) => l.run)")) == {"r2"}
-    expect(shown.panel("test_loss").locator("tbody tr:not(.axis)")).to_have_count(1)
+    expect(shown.panel("test_loss").locator("tbody tr:visible")).to_have_count(1)
 
 
 def test_the_readout_names_the_five_best_in_order_and_how_many_are_left(curves):
@@ -419,3 +419,25 @@ def test_a_panel_says_what_it_shows_to_who_cannot_see_it(curves):
 def test_a_theme_of_the_page_is_the_theme_of_the_panels(curves):
     shown = curves("runs=1", theme="dark")
     assert shown.state("curves.style.getPropertyValue('--ground')") == "#11141b"
+
+
+def test_all_panels_leave_as_one_page_that_stands_alone_and_as_a_picture(curves, browser, tmp_path):
+    shown = curves("runs=3&groups=1")
+    saved = {}
+    for label in ("One HTML file", "Picture (PNG)"):
+        shown.page.get_by_label("Export all panels").click()
+        with shown.page.expect_download() as caught:
+            shown.page.locator(".legend").get_by_role("button", name=label).click()
+        saved[caught.value.suggested_filename] = Path(caught.value.path()).read_bytes()
+    picture = Image.open(io.BytesIO(saved["curves.png"]))
+    assert picture.size[0] > 1500
+    assert len(picture.convert("RGB").getcolors(maxcolors=1 << 24)) > 50, "it is not blank"
+    text = saved["curves.html"].decode()
+    assert not re.search(r"<script|https?://(?!www\.w3\.org/)|src=", text)
+    file = tmp_path / "curves.html"
+    file.write_text(text)
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    expect(page.locator(".panel svg")).to_have_count(4)
+    expect(page.get_by_role("heading", name="test_loss")).to_be_visible()
+    page.close()

@@ -4,36 +4,7 @@
 
 const EVENTS = ['tracker:hover', 'tracker:visible'];
 const PHONE = 600, MANY = 10, CUT = 2;
-const HINT = 'Drag to zoom all panels · double click resets · click a line to keep it in front';
-const ICONS = {
-  fit: 'M2 5V2h3M11 2h3v3M14 11v3h-3M5 14H2v-3M5.5 6.5h5v3h-5z',
-  table: 'M2.5 2.5h11v11h-11zM2.5 6.2h11M2.5 9.8h11',
-  download: 'M8 2v8M4.8 7 8 10.2 11.2 7M2.5 11v2.5h11V11',
-  enlarge: 'M9.5 2.5h4v4M13.5 2.5l-5 5M6.5 13.5h-4v-4M2.5 13.5l5-5',
-};
-const icon = (name) =>
-  `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
-const button = (name) => `<button class="icon ${name}">${icon(name)}</button>`;
-const PANEL = `
-  <header>
-    <h2></h2><span class="note"></span><button class="chip" hidden></button>
-    <div class="tools">
-      ${button('fit')}${button('table')}
-      <details class="menu">
-        <summary class="icon">${icon('download')}</summary>
-        <div>
-          <button class="png">Picture (PNG)</button><button class="svg">Drawing (SVG)</button>
-          <a download>All points (CSV)</a>
-        </div>
-      </details>
-      ${button('enlarge')}
-    </div>
-  </header>
-  <div class="plot"><canvas tabindex="0" role="img"></canvas><div class="box"></div></div>
-  <div class="values" tabindex="0" hidden></div>`;
-const PARTS = ['note', 'chip', 'fit', 'table', 'menu', 'enlarge', 'png', 'svg', 'box', 'values'];
-const OF_PLOTS = ['canvas', 'fit', 'table', 'png', 'svg'];
-const TITLES = { fit: 'Fit', table: 'Values as a table', menu: 'Download', enlarge: 'Enlarge' };
+const PARTS = ['canvas', '.note', '.chip', '.fit', '.table', '.box', '.values', '.menu a'];
 
 export default function ({ parentElement, data, setStateValue }) {
   parentElement.curves ??= new Curves(parentElement.querySelector('.curves'), setStateValue);
@@ -50,7 +21,6 @@ function decoded(bytes) {
   const floats = new Float32Array(whole, 4 + size);
   const columns = head.columns.map(([from, count, origin]) =>
     Float64Array.from(floats.subarray(from, from + count), (value) => value + origin));
-  head.panels = head.sections.flatMap((section) => section.panels);
   for (const line of head.panels.flatMap((panel) => panel.lines)) {
     for (const name of ['x', 'y', 'low', 'high', 'odd']) {
       if (name in line) line[name] = columns[line[name]];
@@ -58,6 +28,8 @@ function decoded(bytes) {
   }
   return head;
 }
+
+const idsOf = (node) => node?.dataset.ids.split(' ') ?? [];
 
 class Curves {
   constructor(body, send) {
@@ -69,6 +41,11 @@ class Curves {
       else this.forget(this.shown = new Set(detail.ids));
     };
     for (const name of EVENTS) window.addEventListener(name, this.hear);
+    body.onclick = ({ target }) => this.act(target);
+    body.onpointerover = ({ target }) => {
+      if (target.tagName !== 'CANVAS') this.hover(idsOf(target.closest('[data-ids]')));
+    };
+    body.onpointerleave = ({ pointerType }) => pointerType === 'touch' || this.hover([]);
     this.size = new ResizeObserver(() => this.redraw());
     this.size.observe(body);
     this.sight = new IntersectionObserver(() => this.redraw());
@@ -82,65 +59,42 @@ class Curves {
 
   update(data) {
     if (data.axis !== this.data?.axis) this.zoom = { x: null, y: {}, own: {}, ...data.zoom };
+    if (data.html !== this.data?.html) this.build(data.html);
     this.data = data;
-    const shape = JSON.stringify([data.legend, data.sections.map(({ title, note, panels }) =>
-      [title, note, panels.map(({ name, wide, values }) => [name, wide, Boolean(values)])])]);
-    if (shape !== this.shape) this.build();
-    this.shape = shape;
     data.panels.forEach((panel, i) => {
-      panel.nodes = this.nodes[i];
-      panel.nodes.points.href = panel.csv;
+      const nodes = panel.nodes = this.nodes[i];
+      nodes.a.href = panel.csv;
+      if (panel.table) nodes.values.innerHTML = panel.table;
+      else nodes.canvas.ariaLabel = panel.label;
     });
     this.forget();
   }
 
-  build() {
+  build(html) { // The markup of the server, whose texts are escaped.
     this.sight.disconnect();
-    this.nodes = [];
-    const legend = this.data.legend.map(([sign, text]) =>
-      element('span', {}, element('span', { className: `key ${sign}` }), text));
-    legend.push(element('span', { className: 'hint' }, HINT));
-    const sections = this.data.sections.map(({ title, note, panels }) => {
-      const grid = element('div', { className: 'grid' }, ...panels.map((one) => this.panel(one)));
-      if (!title) return grid;
-      const summary = element('summary', {}, title, element('small', {}, note));
-      return element('details', { className: 'section', open: true }, summary, grid);
+    this.body.innerHTML = html;
+    this.nodes = [...this.body.querySelectorAll('.panel')].map((section, i) => {
+      const find = (part) => [part.replace(/^.*\W/, ''), section.querySelector(part)];
+      const nodes = { section, ...Object.fromEntries(PARTS.map(find)) };
+      if (nodes.canvas) listen(this, nodes.canvas, () => this.data.panels[i]);
+      this.sight.observe(section);
+      return nodes;
     });
-    this.body.replaceChildren(element('div', { className: 'legend' }, ...legend), ...sections);
   }
 
-  panel({ name, wide, values }) {
-    const number = this.nodes.length, now = () => this.data.panels[number];
-    const className = wide ? 'panel wide' : 'panel';
-    const section = element('section', { className, innerHTML: PANEL });
-    const nodes = { section, points: section.querySelector('a') };
-    for (const tag of ['canvas', 'summary', 'h2']) nodes[tag] = section.querySelector(tag);
-    for (const part of PARTS) nodes[part] = section.querySelector(`.${part}`);
-    Object.assign(nodes.h2, { textContent: name, title: name });
-    for (const [part, title] of Object.entries(TITLES)) {
-      const node = part === 'menu' ? nodes.summary : nodes[part];
-      Object.assign(node, { title, ariaLabel: `${title}: ${name}` });
-    }
-    for (const part of OF_PLOTS) nodes[part].hidden = Boolean(values);
-    nodes.values.hidden = !values;
-    nodes.canvas.ariaLabel = name;
-    nodes.chip.onclick = () => this.reset();
-    nodes.fit.onclick = () => this.fit(now());
-    nodes.table.onclick = () => this.open(now());
-    nodes.enlarge.onclick = () => this.enlarge(now());
-    nodes.png.onclick = () => savePng(this, now());
-    nodes.svg.onclick = () => saveSvg(this, now());
-    nodes.menu.onclick = ({ target }) => { nodes.menu.open &&= !target.closest('button, a'); };
-    this.nodes.push(nodes);
-    this.sight.observe(section);
-    listen(this, nodes.canvas, now);
-    return section;
+  act(target) { // What a button is for is the name of a method.
+    const button = target.closest('[data-act]'), section = target.closest('.panel');
+    const panel = this.data.panels.find(({ nodes }) => nodes.section === section);
+    if (button) this[button.dataset.act](panel);
+    if (button || target.closest('a')) target.closest('.menu')?.removeAttribute('open');
   }
 
   forget() { // Work out anew what is drawn, and draw it.
-    const plots = this.data.panels.filter((panel) => !panel.values);
+    const plots = this.data.panels.filter((panel) => !panel.table);
     for (const panel of plots) panel.drawn = panel.fitted = null;
-    for (const panel of this.data.panels) if (panel.values) fillResults(this, panel);
+    for (const node of this.body.querySelectorAll('[data-ids]')) {
+      node.hidden = this.shown && !idsOf(node).some((id) => this.shown.has(id));
+    }
     const ends = plots.filter(({ pairs }) => !pairs).flatMap((panel) => this.lines(panel))
       .flatMap(({ x, odd = [] }) => [x[0], last(x), odd[0], last(odd)]).filter(Number.isFinite);
     this.extent = [Math.min(...ends), Math.max(...ends)];
@@ -234,10 +188,14 @@ class Curves {
   }
 
   render(panel) {
-    const { note, chip, fit, marks = [], canvas } = panel.nodes, { name } = panel;
-    for (const node of marks) node.classList.toggle('lifted', this.isLifted(node));
+    const { note, chip, fit, values } = panel.nodes, { name } = panel;
     note.textContent = panel.note;
-    if (panel.values) return;
+    if (panel.table) {
+      for (const node of values.querySelectorAll('[data-ids]')) {
+        node.classList.toggle('lifted', this.isLifted({ ids: idsOf(node) }));
+      }
+      return;
+    }
     draw(this, panel);
     const zoom = this.zoomed(panel), isWhole = this.whole.has(name);
     chip.hidden = !zoom;
@@ -245,7 +203,6 @@ class Curves {
     fit.ariaPressed = String(Boolean(zoom || this.zoom.y[name] || isWhole));
     const cut = panel.cut && !isWhole && 'cut at the 99th percentile';
     note.textContent = [panel.note, cut].filter(Boolean).join(' · ');
-    canvas.ariaLabel = sentence(this, panel);
     readout(this, panel);
   }
 
@@ -330,10 +287,18 @@ class Curves {
     this.redraw();
   }
 
-  open(panel) { // Values instead of the picture, or the picture again.
+  table(panel) { // Values instead of the picture, or the picture again.
     const { canvas, values, table } = panel.nodes;
     [canvas.hidden, values.hidden] = [!canvas.hidden, canvas.hidden];
     table.ariaPressed = String(canvas.hidden);
     values.replaceChildren(valuesTable(this, panel));
   }
+
+  savePng(panel) { savePng(this, panel); }
+
+  saveSvg(panel) { save(drawing(this, panel), 'image/svg+xml', `${panel.name}.svg`); }
+
+  saveHtml() { save(pageOf(this), 'text/html', 'curves.html'); }
+
+  saveView() { savePage(pageOf(this), 'curves.png', `${this.body.clientWidth + 48}px`); }
 }

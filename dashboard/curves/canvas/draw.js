@@ -1,8 +1,10 @@
 // A panel on its canvas: lines, bands, marks, the crosshair and the range that is being dragged.
 
+const HEIGHT = 270; // Of a panel's picture, in pixels.
+
 function draw(curves, panel) {
   const { section, canvas } = panel.nodes, phone = curves.body.classList.contains('phone');
-  const usual = phone ? 236 : panel.wide ? 340 : 270;
+  const usual = phone ? 236 : panel.wide ? 340 : HEIGHT;
   const height = section.classList.contains('large') ? innerHeight - 90 : usual;
   const width = section.clientWidth, dense = Math.max(1, devicePixelRatio);
   panel.size = { width, height };

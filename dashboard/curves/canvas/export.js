@@ -1,4 +1,4 @@
-// A panel as a file: a picture or a drawing, with its name and a legend.
+// Panels as files: a picture or a drawing of one, all of them as a page or a picture.
 
 class SvgPen { // What the drawing below uses of a canvas' context, as SVG.
   constructor(width, height) { Object.assign(this, { width, height, parts: [], path: '' }); }
@@ -26,8 +26,9 @@ class SvgPen { // What the drawing below uses of a canvas' context, as SVG.
   }
   save() {}
   clip() {
-    this.parts.push(`<clipPath id="plot"><path d="${this.path}"/></clipPath>`,
-      '<g clip-path="url(#plot)">');
+    const id = `plot${SvgPen.count = (SvgPen.count ?? 0) + 1}`; // Unique where drawings are together.
+    this.parts.push(`<clipPath id="${id}"><path d="${this.path}"/></clipPath>`,
+      `<g clip-path="url(#${id})">`);
   }
   restore() { this.parts.push('</g>'); }
   toString() {
@@ -56,9 +57,9 @@ function picture(curves, panel, pen) { // A panel with its name and a legend bel
   });
 }
 
-function save(blob, name) {
+function save(content, type, name) {
   const download = name.replace(/[^\w.-]+/g, '_');
-  const link = element('a', { href: URL.createObjectURL(blob), download });
+  const link = element('a', { href: URL.createObjectURL(new Blob([content], { type })), download });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
@@ -71,11 +72,27 @@ function savePng(curves, panel) {
   pen.fillStyle = tokens(curves)('ground');
   pen.fillRect(0, 0, width, height);
   picture(curves, panel, pen);
-  canvas.toBlob((blob) => save(blob, `${panel.name}.png`));
+  canvas.toBlob((blob) => save(blob, 'image/png', `${panel.name}.png`));
 }
 
-function saveSvg(curves, panel) {
+function drawing(curves, panel) {
+  panel.size ??= { width: panel.nodes.section.clientWidth, height: HEIGHT };
   const pen = new SvgPen(panel.size.width, pictureHeight(curves, panel));
   picture(curves, panel, pen);
-  save(new Blob([String(pen)], { type: 'image/svg+xml' }), `${panel.name}.svg`);
+  return String(pen);
+}
+
+function pageOf(curves) { // All panels as one HTML file that needs nothing else.
+  const copy = curves.body.cloneNode(true), root = curves.body.getRootNode();
+  for (const node of copy.querySelectorAll('.tools, .menu, .hint, .box, [hidden]')) node.remove();
+  curves.data.panels.forEach((panel, i) => {
+    const plot = copy.querySelectorAll('.panel')[i].querySelector('.plot');
+    if (plot) plot.innerHTML = drawing(curves, panel);
+  });
+  const css = [...root.querySelectorAll('style')].map((style) => style.textContent).join('');
+  const named = [...new Set(css.match(/--[\w-]+/g))]
+    .map((name) => `${name}:${curves.style.getPropertyValue(name)}`).join(';');
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"/><title>Curves</title><style>`
+    + `:root{${named}}body{margin:24px;background:var(--ground)}${css}</style></head>`
+    + `<body>${copy.outerHTML}</body></html>`;
 }

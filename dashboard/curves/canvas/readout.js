@@ -109,14 +109,3 @@ function rangeText({ axis }, { pairs }, [from, to]) {
   const text = (!pairs && texts[axis]) || number;
   return `${!pairs && axis === 'step' ? 'steps ' : ''}${text(from)} to ${text(to)}`;
 }
-
-function sentence(curves, panel) { // The panel for who cannot see it.
-  const { data } = curves, lines = curves.lines(panel), sign = panel.better === 'less' ? 1 : -1;
-  const [first] = lines.filter(({ quiet, member, old, best }) => best && !quiet && !member && !old)
-    .sort((a, b) => sign * (a.best[1] - b.best[1]));
-  const count = new Set(lines.flatMap(({ ids }) => ids)).size;
-  const [x, y] = first?.best ?? [];
-  const best = first && [`best ${number(y)}`, first.label, place(data, panel, x)];
-  return `${panel.name} over ${panel.title ?? data.title}: ${count} ${count === 1 ? 'run' : 'runs'}`
-    + (best ? `; ${best.join(', ')}` : '');
-}

@@ -4,8 +4,9 @@
 // note, title, cells, and where it stands for several runs: ids, count, group, own (the run it
 // leads to). A cell is null, a text, or [text, value, small text, title]; see run_rows.py.
 //
-// What a person does is shown at once, and reported 250 ms later as one object. The server counts
-// reports; what it says of the state is taken over unless a later report is on its way.
+// What a person does is shown at once and reported; what follows within 250 ms is reported as one
+// object. The server counts reports; what it says of the state is taken over unless a later report
+// is on its way.
 
 const REPORT_MS = 250;
 
@@ -18,6 +19,7 @@ class RunList extends Acts {
     this.gone = new Set();
     this.touched = {};
     this.sent = 0;
+    this.moved = -Infinity;
     this.hovered = new Set();
     this.focus = null;
     this.limits = { rows: 0, courses: 0 };
@@ -114,8 +116,10 @@ class RunList extends Acts {
     if (end > 60 || rows) this.sendReport(REPORT_MS);
   }
 
-  sendReport(delay = 0) {
+  sendReport(delay = 0) { // At once where the hand has rested, else when it rests again.
     clearTimeout(this.timer);
+    const now = performance.now(), rested = delay <= REPORT_MS && now - this.moved > delay;
+    this.moved = now;
     const send = () => {
       this.timer = null;
       this.sent += 1;
@@ -126,8 +130,8 @@ class RunList extends Acts {
       }
       this.report(value);
     };
-    if (delay) this.timer = setTimeout(send, delay);
-    else send();
+    if (!delay || rested) send();
+    else this.timer = setTimeout(send, delay);
   }
 }
 
