@@ -13,7 +13,6 @@ cores are free for the server and its database.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import statistics
 import subprocess
@@ -22,6 +21,9 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "team"))
+from servers import team_server
 
 ROOT = Path(__file__).parents[2]
 STEPS = """
@@ -43,15 +45,6 @@ with tracker.start_run():
 """
 
 
-def load_servers():
-    path = ROOT / "tests" / "team" / "servers.py"
-    spec = importlib.util.spec_from_file_location("team_servers", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def main() -> None:
     """Start a server and print both figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -61,13 +54,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=5_000, help="of each round")
     options = parser.parse_args()
-    servers = load_servers()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with (
-            servers.postgresql(folder) as database,
-            servers.mlflow_server(options.environments, folder, database=database) as server,
-        ):
+        with team_server(options.environments, folder, with_store=False) as server:
             slow_down(server, folder, options)
             outage(server, folder, options)
 

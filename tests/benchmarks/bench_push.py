@@ -1,7 +1,7 @@
 """Measures `push` beside a bare loop of log-batch calls against the same MLflow server.
 
     python tests/interop/environments.py FOLDER
-    python tests/benchmarks/bench_push.py FOLDER --runs 20 --points 5000
+    python tests/benchmarks/bench_push.py FOLDER --runs 100 --rounds 1
 
 The server is MLflow's on PostgreSQL. The bare loop sends batches of 1,000 points that were made
 before, from as many threads, and checks nothing; `push` reads the database, sends, reads all back
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import importlib.util
 import json
 import sys
 import tempfile
@@ -28,17 +27,11 @@ from tracker.team.rest import RestClient
 from tracker.team.server import METRICS_A_BATCH, Server
 from tracker.team.tally import Tally
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "team"))
+from servers import team_server
+
 ROUTE = "/api/2.0/mlflow/runs/"
 KEYS = 5
-
-
-def load_servers():
-    path = Path(__file__).parents[1] / "team" / "servers.py"
-    spec = importlib.util.spec_from_file_location("team_servers", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def main() -> None:
@@ -46,17 +39,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("environments", type=Path)
     parser.add_argument("--runs", type=int, default=8)
-    parser.add_argument("--points", type=int, default=5_000, help="of each run")
+    parser.add_argument("--points", type=int, default=10_000, help="of each run")
     parser.add_argument("--server-workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=WORKERS)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    servers = load_servers()
-    with tempfile.TemporaryDirectory() as name, servers.postgresql(Path(name)) as database:
-        folder = Path(name)
-        with servers.mlflow_server(
-            options.environments, folder, database=database, workers=options.server_workers
-        ) as server:
+    with tempfile.TemporaryDirectory() as name:
+        folder, workers = Path(name), options.server_workers
+        with team_server(options.environments, folder, workers=workers, with_store=False) as server:
             for number in range(options.rounds):
                 measure(server, folder, number, options)
 
@@ -66,36 +56,20 @@ def measure(server, folder, number, options) -> None:
     total = options.runs * options.points
     client = TrackingClient(folder / f"{number}.db")
     run_ids = make_runs(client, f"push {number}", options)
-    with TimedClient(access_to(server.url), patience_seconds=60) as rest:
+    tally = Tally()
+    bare, pushed = Cost(server, total), Cost(server, total)
+    with RestClient(access_to(server.url), patience_seconds=60) as rest:
         bodies = prepared(Server(rest), f"bare {number}", options)
-        bare = Cost(server, total)
         with bare, ThreadPoolExecutor(options.threads) as pool:
             list(pool.map(lambda some: send(server.port, some), bodies))
-        tally = Tally()
-        pushed = Cost(server, total)
         with pushed:
             Push(client, Server(rest), tally, workers=options.threads).run(run_ids)
     assert (tally.runs, tally.points_sent, tally.troubles) == (options.runs, total, [])
-    sending = total / (total / pushed.rate - rest.reading_seconds / options.threads)
     print(
         f"bare loop {bare}; push {pushed}; of the bare loop's rate: {pushed.rate / bare.rate:.0%}, "
-        f"by CPU {bare.cpu / pushed.cpu:.0%}, without reading back {sending / bare.rate:.0%}",
+        f"by CPU {bare.cpu / pushed.cpu:.0%}",
         flush=True,
     )
-
-
-class TimedClient(RestClient):
-    """Measures how long histories are read back, all threads together."""
-
-    reading_seconds = 0.0
-
-    def get(self, path, arguments=None):
-        started = time.perf_counter()
-        try:
-            return super().get(path, arguments)
-        finally:
-            if path.endswith("get-history"):
-                self.reading_seconds += time.perf_counter() - started
 
 
 class Cost:

@@ -69,7 +69,8 @@ def rest_of():
     with contextlib.ExitStack() as clients:
 
         def make(server):
-            client = RestClient(access_to(server.url, {"HOME": "/"}), patience_seconds=300)
+            access = access_to(server.url, {**os.environ, "HOME": "/"})
+            client = RestClient(access, patience_seconds=300)
             return Server(clients.enter_context(client))
 
         yield make
@@ -81,13 +82,38 @@ def rest(rest_of, mlflow):
     return rest_of(mlflow)
 
 
+@pytest.fixture(scope="session")
+def reader(environments, tmp_path_factory):
+    """A process with MLflow's own client, whose import takes seconds."""
+    log = tmp_path_factory.mktemp("reader") / "log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [environments / "server" / "bin" / "python", HERE / "scripts" / "read_back.py"],
+            env=os.environ | {"PYTHONPATH": "", "PYTHONWARNINGS": "ignore"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    with process:
+
+        def answer(*question):
+            process.stdin.write(f"{json.dumps(question)}\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+            assert line, log.read_text()
+            return json.loads(line)
+
+        yield answer
+
+
 @pytest.fixture
-def read_back(request):
+def read_back(reader, request):
     """All of an experiment on a server, by MLflow's own client."""
 
     def read(name, server=None, *database):
         server = server or request.getfixturevalue("mlflow")
-        return json.loads(server.ask(HERE / "scripts" / "read_back.py", name, *database))
+        return reader(server.url, name, *database)
 
     return read
 

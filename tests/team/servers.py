@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -83,6 +83,7 @@ class MlflowServer:
         artifacts: Where the proxy keeps files.
         direct: A URL where clients keep files themselves, without the proxy.
         workers: How many processes answer.
+        app: The name of an app of MLflow's, such as "basic-auth".
         variables: More for its environment.
     """
 
@@ -95,6 +96,7 @@ class MlflowServer:
         artifacts=None,
         direct=None,
         workers=1,
+        app=None,
         variables=None,
     ):
         self.interpreter = Path(environments, "server", "bin", "python")
@@ -112,6 +114,7 @@ class MlflowServer:
                 ]
             ),
             f"--workers={workers}",
+            *([f"--app-name={app}"] if app else []),
         ]
         self._variables = variables or {}
         self.database = database
@@ -248,18 +251,23 @@ def s3_store(environments, folder):
         yield url
 
 
+@contextmanager
+def team_server(environments, folder, *, workers=1, with_store=True):
+    """MLflow's server on PostgreSQL, its files in an S3 store or below `folder`."""
+    how = {}
+    with ExitStack() as stack:
+        if with_store:
+            store = stack.enter_context(s3_store(environments, folder))
+            how["artifacts"] = f"s3://{BUCKET}/mlflow"
+            how["variables"] = STORE_CREDENTIALS | {"MLFLOW_S3_ENDPOINT_URL": store}
+        database = stack.enter_context(postgresql(folder))
+        server = mlflow_server(environments, folder, database=database, workers=workers, **how)
+        yield stack.enter_context(server)
+
+
 if __name__ == "__main__":
     # python servers.py ENVIRONMENTS FOLDER: a whole team server, until Ctrl-C or SIGTERM.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    environments_, folder_ = map(Path, sys.argv[1:])
-    with postgresql(folder_) as database_, s3_store(environments_, folder_) as store_:
-        variables_ = STORE_CREDENTIALS | {"MLFLOW_S3_ENDPOINT_URL": store_}
-        with mlflow_server(
-            environments_,
-            folder_,
-            database=database_,
-            artifacts=f"s3://{BUCKET}/mlflow",
-            variables=variables_,
-        ) as server_:
-            print(server_.url, flush=True)  # noqa: T201
-            signal.pause()
+    with team_server(*map(Path, sys.argv[1:])) as server_:
+        print(server_.url, flush=True)  # noqa: T201
+        signal.pause()

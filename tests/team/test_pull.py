@@ -23,6 +23,9 @@ def test_what_was_pushed_comes_back_as_it_was(
     first, second = make_runs(2)
     client.set_tag(second, tags.MLFLOW_PARENT_RUN_ID, first)
     cli("push", "--to", mlflow.url)
+    dry = cli("pull", "--from", mlflow.url, "--experiment", name, "--dry-run", db=elsewhere)
+    assert dry.out == "2 runs to bring, 0 here already; 1 experiment to create; 4 files (42 B)\n"
+    assert list(elsewhere.parent.iterdir()) == []
     said = cli("pull", "--from", mlflow.url, "--experiment", name, db=elsewhere)
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith("2 runs new, 0 completed, 0 unchanged; 1 experiment new; 4 files")
@@ -81,8 +84,11 @@ def test_runs_are_chosen_by_name_and_filter(cli, mlflow, make_runs, name, elsewh
     chosen = ("--experiment", name, "--filter", "attributes.run_name != 'run_0'")
     said = cli("pull", "--from", mlflow.url, *chosen, db=elsewhere)
     assert said.out.startswith("2 runs new")
-    said = cli("pull", "--from", mlflow.url, "run_0", "--experiment", name, db=elsewhere)
-    assert said.out.startswith("1 run new")
+    named = ("run_0", "run_1", "--experiment", name)
+    dry = cli("pull", "--from", mlflow.url, *named, "--dry-run", "--no-artifacts", db=elsewhere)
+    assert dry.out.startswith("1 run to bring, 1 here already; 0 experiments to create; 0 files")
+    said = cli("pull", "--from", mlflow.url, *named, db=elsewhere)
+    assert said.out.startswith("1 run new, 0 completed, 1 unchanged")
 
 
 def test_an_interrupted_pull_is_completed_by_the_next(

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from tracker import tags
+from tracker.entities import Metric
 from tracker.team.push import is_active
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -55,6 +56,42 @@ def test_pushing_again_sends_nothing(cli, in_between, make_runs):
     assert said.out == "0 runs sent and verified, 2 unchanged; 0 points, 0 files (0 B)\n"
     assert writes(server) == []
     assert not any(route == "metrics/get-history" for _, route in server.routes)
+
+
+@pytest.mark.parametrize("lacks_intervals", [False, True])
+def test_a_point_that_the_server_lost_is_missed_and_sent_by_the_next_push(
+    cli, http, in_between, make_runs, lacks_intervals
+):
+    make_runs(1)
+
+    def disturb(seen, _forward):
+        if lacks_intervals and seen.route == "metrics/get-history-bulk-interval":
+            return http.Reply(404, "<html>", {"Content-Type": "text/html"})
+        seen.body = re.sub(rb'{"key": "loss", "value": 0.5,[^}]*}, ', b"", seen.body)
+        return None
+
+    with in_between(disturb) as server:
+        said = cli("push", "--to", server.url)
+        server.answer.disturb = lambda _seen, _forward: None
+        again = cli("push", "--to", server.url)
+    assert said.code == 1
+    assert said.err == (
+        "warning: Run 'run_0': its copy on the server is not complete (it has 19 points of "
+        "'loss', not the 20 of the run): push it again.\n"
+    )
+    assert again.out.startswith("1 run sent and verified, 0 unchanged; 1 point, 0 files")
+
+
+def test_more_points_of_one_step_than_the_server_shows_at_once_are_verified(
+    cli, in_between, client, name
+):
+    run_id = client.create_run(client.create_experiment(name)).info.run_id
+    client.log_batch(run_id, [Metric("loss", float(time), time, 0) for time in range(3_000)])
+    client.set_terminated(run_id)
+    with in_between() as server:
+        assert cli("push", "--to", server.url).code == 0
+    asked = [route for _, route in server.routes if "get-history" in route]
+    assert asked == ["metrics/get-history-bulk-interval"] * 2 + ["metrics/get-history"]
 
 
 def test_only_what_has_changed_since_is_sent(cli, in_between, make_runs, client):
@@ -139,8 +176,9 @@ def test_a_push_killed_at_any_point_is_completed_by_the_next(
 
 
 def test_failing_requests_and_lost_answers_leave_one_whole_copy_of_each_run(
-    cli, http, in_between, make_runs, client, name, read_back, described, but_for_ids
+    cli, http, in_between, make_runs, client, name, read_back, described, but_for_ids, monkeypatch
 ):
+    monkeypatch.setattr("tracker.team.rest.PAUSES", (0.0, 0.01))
     make_runs(3, points=1_500)
     counted = threading.Lock()
     count = 0
@@ -161,37 +199,6 @@ def test_failing_requests_and_lost_answers_leave_one_whole_copy_of_each_run(
         said = cli("push", "--to", server.url)
     assert said.code == 0
     assert but_for_ids(read_back(name)) == but_for_ids(described(client, name))
-
-
-def test_a_server_that_is_stopped_meanwhile_is_waited_for(
-    own_server, start_cli, make_runs, client, name, read_back, described, but_for_ids
-):
-    make_runs(4, points=2_500)
-    process = start_cli("push", "--to", own_server.url)
-    while not count_runs(own_server.folder / "server.db"):
-        assert process.poll() is None
-    own_server.stop()
-    own_server.start()
-    out, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, out
-    assert but_for_ids(read_back(name, own_server)) == but_for_ids(described(client, name))
-
-
-@pytest.fixture
-def own_server(servers, environments, tmp_path):
-    """An MLflow server for this test alone."""
-    folder = tmp_path / "server"
-    folder.mkdir()
-    with servers.mlflow_server(environments, folder) as server:
-        yield server
-
-
-def count_runs(path):
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute("SELECT COUNT(*) FROM runs").fetchone()[0]
-    finally:
-        connection.close()
 
 
 def test_a_second_push_at_the_same_time_is_told_to_wait(cli, start_cli, in_between, make_runs):

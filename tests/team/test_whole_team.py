@@ -26,19 +26,7 @@ PATIENCE_SECONDS = 1_800
 @pytest.fixture(scope="module")
 def team(servers, environments, tmp_path_factory):
     """MLflow's server with two workers, on PostgreSQL and an S3 store."""
-    folder = tmp_path_factory.mktemp("team")
-    with (
-        servers.postgresql(folder) as database,
-        servers.s3_store(environments, folder) as store,
-        servers.mlflow_server(
-            environments,
-            folder,
-            database=database,
-            artifacts=f"s3://{servers.BUCKET}/mlflow",
-            workers=2,
-            variables=servers.STORE_CREDENTIALS | {"MLFLOW_S3_ENDPOINT_URL": store},
-        ) as server,
-    ):
+    with servers.team_server(environments, tmp_path_factory.mktemp("team"), workers=2) as server:
         yield server
 
 

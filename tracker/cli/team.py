@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tracker.cli.session import Session
     from tracker.exceptions import ServerError
     from tracker.team.plan import Amount
+    from tracker.team.pull import Choice
     from tracker.team.server import Server
     from tracker.team.tally import Tally
 
@@ -41,7 +42,7 @@ _PUSH_EXAMPLES: Final = """\
 """
 _PULL_EXAMPLES: Final = """\
   pull --from https://mlflow.example.org --experiment MNIST
-  pull --from http://127.0.0.1:5000
+  pull --from http://127.0.0.1:5000 --dry-run
 """
 _CREDENTIALS: Final = (
     "Credentials come from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
@@ -62,12 +63,7 @@ def add_verbs(verbs: Verbs) -> None:
     add_run(parser, nargs="*")
     add_experiments(parser, "all runs of this experiment; may be repeated")
     _add_filter(parser)
-    parser.add_argument(
-        "-n",
-        "--dry-run",
-        action="store_true",
-        help="ask the server, and only say what would be sent",
-    )
+    _add_dry_run(parser, "sent")
     parser.add_argument(
         "--follow",
         action="store_true",
@@ -84,7 +80,17 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument("runs", metavar="RUN", nargs="*", help="its id or name on the server")
     add_experiments(parser, "all runs of this experiment on the server; may be repeated")
     _add_filter(parser)
+    _add_dry_run(parser, "brought")
     parser.add_argument("--no-artifacts", action="store_true", help="do not copy files")
+
+
+def _add_dry_run(parser: argparse.ArgumentParser, done: str) -> None:
+    parser.add_argument(
+        "-n",
+        "--dry-run",
+        action="store_true",
+        help=f"ask the server, and only say what would be {done}",
+    )
 
 
 def _add_server(parser: argparse.ArgumentParser, option: str) -> None:
@@ -131,7 +137,7 @@ def push(session: Session) -> int:
     chosen = _chosen(session, client)
     with _server(session, math.inf if options.follow else PATIENCE_SECONDS) as server:
         if options.dry_run:
-            return _plan(session, client, server, chosen)
+            return _plan_push(session, client, server, chosen)
         runs = with_parents(client, chosen)
         tally = Tally()
         total = amount_of(client, [run.info.run_id for run in runs])
@@ -159,7 +165,8 @@ def pull(session: Session) -> int:
 
     options, console = session.options, session.console
     choice = Choice(options.runs, options.experiments, options.filter)
-    is_whole = not options.runs and not options.filter
+    if options.dry_run:
+        return _plan_pull(session, choice)
     with _server(session, PATIENCE_SECONDS) as server, StepCounter(console, "run") as steps:
         client = TrackingClient(session.path)
         source = ServerSource(server, client, choice, options.allow)
@@ -167,7 +174,7 @@ def pull(session: Session) -> int:
             source,
             client,
             now=console.now,
-            wanted=None if is_whole else source.runs,
+            wanted=None if choice.is_whole else source.runs,
             with_artifacts=not options.no_artifacts,
             progress=steps.done,
         ).run()
@@ -214,15 +221,35 @@ def _chosen(session: Session, client: TrackingClient) -> list[str]:
     return [info.run_id for info in found if not named or info.run_id in named]
 
 
-def _plan(session: Session, client: TrackingClient, server: Server, run_ids: list[str]) -> int:
-    from tracker.team.plan import make_plan  # noqa: PLC0415
+def _plan_push(session: Session, client: TrackingClient, server: Server, run_ids: list[str]) -> int:
+    from tracker.team.plan import plan_push  # noqa: PLC0415
 
-    plan = make_plan(client, server, run_ids)
+    plan = plan_push(client, server, run_ids)
     console = session.console
     console.line(
         f"{text.plural(plan.runs_new, 'run')} to send, {plan.runs_unfinished:,} to complete, "
         f"{plan.runs_unchanged:,} unchanged; {text.plural(len(plan.experiments_new), 'experiment')}"
         f" to create; {text.plural(plan.amount.points, 'point')}, "
+        f"{text.plural(plan.amount.files, 'file')} ({text.size(plan.amount.size_bytes)})"
+    )
+    remark_troubles(console, plan.troubles)
+    return 1 if plan.troubles else 0
+
+
+def _plan_pull(session: Session, choice: Choice) -> int:
+    from tracker.maintenance.scratch import scratch_folder  # noqa: PLC0415
+    from tracker.team.plan import plan_pull  # noqa: PLC0415
+    from tracker.team.pull import ServerSource  # noqa: PLC0415
+
+    console, options = session.console, session.options
+    with _server(session, PATIENCE_SECONDS) as server, scratch_folder() as folder:
+        exists = session.path.exists()
+        client = session.reading if exists else TrackingClient(folder / "tracking.db")
+        source = ServerSource(server, client, choice, options.allow)
+        plan = plan_pull(client, source, with_artifacts=not options.no_artifacts)
+    console.line(
+        f"{text.plural(plan.runs_new, 'run')} to bring, {plan.runs_here:,} here already; "
+        f"{text.plural(len(plan.experiments_new), 'experiment')} to create; "
         f"{text.plural(plan.amount.files, 'file')} ({text.size(plan.amount.size_bytes)})"
     )
     remark_troubles(console, plan.troubles)

@@ -100,6 +100,24 @@ def point_at(connection: sqlite3.Connection, run_id: str, rowid: int) -> tuple[i
     return schema, row
 
 
+def every_nth_step(connection: sqlite3.Connection, run_id: str, key: str, n: int) -> list[int]:
+    """The step of every n-th point of a metric, by step, each once."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT step
+        FROM (
+            SELECT step, row_number() OVER (ORDER BY step) AS place
+            FROM metrics
+            WHERE run_uuid = ? AND key = ?
+        )
+        WHERE place % ? = 0
+        ORDER BY step
+        """,
+        (run_id, key, n),
+    )
+    return [step for (step,) in rows]
+
+
 def count_points(connection: sqlite3.Connection, run_id: str) -> int:
     """How many points a run has."""
     row = connection.execute(

@@ -1,4 +1,4 @@
-"""What a push would send, without sending it."""
+"""What a push would send or a pull would bring, without doing it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tracker import tags
 from tracker.entities import LifecycleStage, RunStatus
-from tracker.exceptions import TrackerError
+from tracker.exceptions import ServerUnreachableError, TrackerError
+from tracker.store import runs as run_rows
 from tracker.store import transfer
 from tracker.team.push import (
     by_experiment,
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from tracker.client import TrackingClient
     from tracker.entities import Run
+    from tracker.files import ArtifactStore
+    from tracker.team.pull import ServerSource
     from tracker.team.server import Server
 
 
@@ -37,7 +40,7 @@ class Amount:
 
 
 @dataclass
-class Plan:
+class PushPlan:
     """What a push would send.
 
     Args:
@@ -57,13 +60,55 @@ class Plan:
     troubles: list[str] = field(default_factory=list)
 
 
-def make_plan(client: TrackingClient, server: Server, run_ids: Iterable[str]) -> Plan:
+@dataclass
+class PullPlan:
+    """What a pull would bring.
+
+    Args:
+        experiments_new: Names of experiments that are not here.
+        runs_new: Runs that are not here.
+        runs_here: Runs that are here; they would gain what they lack.
+        amount: Files of the new runs; how many points they have, only a pull can tell.
+        troubles: Sentences about files that cannot be brought.
+    """
+
+    experiments_new: list[str] = field(default_factory=list)
+    runs_new: int = 0
+    runs_here: int = 0
+    amount: Amount = field(default_factory=Amount)
+    troubles: list[str] = field(default_factory=list)
+
+
+def plan_pull(client: TrackingClient, source: ServerSource, *, with_artifacts: bool) -> PullPlan:
+    """What a pull into a database would bring; nothing is written.
+
+    Raises:
+        ServerError: The server refuses, or does not answer.
+        NotFoundError: It has no such experiment.
+    """
+    plan = PullPlan()
+    for experiment in source.experiments():
+        run_ids = source.run_ids(experiment.experiment_id)
+        is_new = client.get_experiment_by_name(experiment.name) is None
+        if is_new and (run_ids or source.choice.is_whole):
+            plan.experiments_new.append(experiment.name)
+        for run_id in run_ids:
+            with client.store.database.read() as connection:
+                is_here = run_rows.find_info(connection, run_id) is not None
+            plan.runs_here += is_here
+            plan.runs_new += not is_here
+            if with_artifacts and not is_here:
+                _plan_files(plan, source, source.get_run(run_id))
+    return plan
+
+
+def plan_push(client: TrackingClient, server: Server, run_ids: Iterable[str]) -> PushPlan:
     """What a push of runs would send; nothing is written anywhere.
 
     Raises:
         ServerError: The server refuses, or does not answer.
     """
-    plan = Plan()
+    plan = PushPlan()
     for experiment_id, runs in by_experiment(with_parents(client, run_ids)).items():
         name = client.get_experiment(experiment_id).name
         target = server.experiment_named(name)
@@ -85,15 +130,28 @@ def amount_of(client: TrackingClient, run_ids: Iterable[str]) -> Amount:
         with client.store.database.read() as connection:
             total.points += transfer.count_points(connection, run_id)
         try:
-            for info in client.artifacts(run_id).walk():
-                total.files += 1
-                total.size_bytes += info.file_size or 0
+            _add_files(total, client.artifacts(run_id))
         except TrackerError:  # The push will say so.
             continue
     return total
 
 
-def _plan_run(client: TrackingClient, plan: Plan, run: Run, copies: Sequence[Run]) -> None:
+def _add_files(amount: Amount, store: ArtifactStore) -> None:
+    for info in store.walk():
+        amount.files += 1
+        amount.size_bytes += info.file_size or 0
+
+
+def _plan_files(plan: PullPlan, source: ServerSource, run: Run) -> None:
+    try:
+        _add_files(plan.amount, source.artifacts(run))
+    except ServerUnreachableError:
+        raise
+    except TrackerError as error:
+        plan.troubles.append(f"Files of run {run.info.run_id}: {error}")
+
+
+def _plan_run(client: TrackingClient, plan: PushPlan, run: Run, copies: Sequence[Run]) -> None:
     active = [copy for copy in copies if is_active(copy)]
     if copies and not active:
         plan.troubles.append(deleted_copy(run, copies[0]))

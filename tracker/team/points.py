@@ -99,3 +99,8 @@ class PointReader:
                 yield dict(series)
             if len(found) < POINTS_A_CHUNK:
                 return
+
+    def every_nth_step(self, key: str, n: int) -> list[int]:
+        """The step of every n-th point of a metric, ascending."""
+        with self._client.store.database.read() as connection:
+            return transfer.every_nth_step(connection, self._run_id, key, n)

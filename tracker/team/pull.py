@@ -44,6 +44,11 @@ class Choice:
     experiments: Sequence[str] = ()
     filter_string: str = ""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether experiments are meant with all of their runs, also where they have none."""
+        return not self.runs and not self.filter_string
+
 
 class ServerSource:
     """Experiments and runs of a server; see `tracker.maintenance.sources.Source`.
@@ -64,7 +69,7 @@ class ServerSource:
     ) -> None:
         self._server = server
         self._client = client
-        self._choice = choice
+        self.choice = choice
         self._allowed_roots = allowed_roots
         self.gaps = Gaps()
         # By the ids they have here, and these by the server's; filled experiment by experiment.
@@ -78,9 +83,9 @@ class ServerSource:
         Raises:
             NotFoundError: The server has none of a name.
         """
-        if not self._choice.experiments:
+        if not self.choice.experiments:
             yield from self._server.experiments()
-        for name in self._choice.experiments:
+        for name in self.choice.experiments:
             found = self._server.experiment_named(name)
             if found is None:
                 raise NotFoundError(f"The server has no experiment {name!r}.")
@@ -157,11 +162,11 @@ class ServerSource:
 
     def _searches(self) -> list[str]:
         """The filters that find the runs."""
-        filter_string = self._choice.filter_string
-        if not self._choice.runs:
+        filter_string = self.choice.filter_string
+        if not self.choice.runs:
             return [filter_string]
         asked = f" AND {filter_string}" if filter_string else ""
-        return [f"{_named(text)}{asked}" for text in self._choice.runs]
+        return [f"{_named(text)}{asked}" for text in self.choice.runs]
 
     def _own_id(self, copy: Run) -> str:
         """The id of the run that a copy was made from; its own where there is none."""

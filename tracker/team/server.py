@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import islice
+from itertools import islice, pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -28,8 +28,14 @@ METRICS_A_BATCH: Final = 1_000
 TEXTS_A_BATCH: Final = 100
 BATCH_BYTES: Final = 900_000
 POINTS_A_PAGE: Final = 25_000
+# In one interval of steps the server samples more than 2,500. Its garbage collector makes pages of
+# more points cost it twice as much a point.
+POINTS_AN_INTERVAL: Final = 2_000
+POINTS_SAMPLED: Final = 2_500
+STEP_RANGE: Final = (-(2**31), 2**31 - 1)
 RUNS_A_PAGE: Final = 1_000
 IDS_A_SEARCH: Final = 100
+NO_ROUTE: Final = frozenset({404, 405, 501})
 _BAD_REQUEST: Final = 400
 _NOT_FOUND: Final = 404
 
@@ -43,6 +49,8 @@ class Server:
 
     def __init__(self, rest: RestClient) -> None:
         self.rest = rest
+        # Whether it is not known to be a server without `history_by_steps`.
+        self.has_intervals = True
         # Of two runs that log the same new data set at once, the server refuses one.
         self._one_logs_inputs = Lock()
 
@@ -226,6 +234,39 @@ class Server:
         for page in self.pages("metrics/get-history", arguments):
             for point in read_list(page, "metrics"):
                 yield read_point(point)
+
+    def history_by_steps(
+        self, run_id: str, key: str, last_steps: Sequence[int]
+    ) -> Iterator[PlainPoint]:
+        """The points of one metric, which cost the server half of what those of `history` do.
+
+        Of an interval with more than 2,500 points, a sample. Points of steps that have no place in
+        32 bits are left out.
+
+        Args:
+            run_id: Which run.
+            key: Which metric.
+            last_steps: Where intervals end, ascending; one more holds what is behind the last.
+
+        Raises:
+            ServerError: Among others where the server does not have this route.
+        """
+        first, last = STEP_RANGE
+        ends = [step for step in last_steps if first <= step < last]
+        for start, end in pairwise([first - 1, *ends, last]):
+            arguments = {
+                "run_ids": run_id,
+                "metric_key": key,
+                "start_step": start + 1,
+                "end_step": end,
+                "max_results": POINTS_SAMPLED,
+            }
+            try:
+                answer = self.rest.get(f"{API}/metrics/get-history-bulk-interval", arguments)
+            except ServerError as error:
+                self.has_intervals = error.status not in NO_ROUTE
+                raise
+            yield from map(read_point, read_list(answer, "metrics"))
 
     # Files
 

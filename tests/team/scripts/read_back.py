@@ -1,8 +1,7 @@
-"""Prints all runs of an experiment as MLflow's own client reads them, as JSON by run name.
+"""Prints all runs of experiments as MLflow's own client reads them, as JSON by run name.
 
-    python read_back.py NAME [DATABASE]
-
-Histories are read from the server, or from its database where there are many points.
+Each line of the standard input asks for one: a JSON list of the server's URL, the experiment's
+name, and the server's database, from which histories are read where there are many points.
 """
 
 import hashlib
@@ -15,14 +14,14 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 
-def main(name, database=None):
-    client = MlflowClient()
+def read(url, name, database=None):
+    client = MlflowClient(url)
     points = MlflowClient(database) if database else client
     experiment = client.get_experiment_by_name(name)
     runs = client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL)
     found = {run.info.run_name: describe(client, points, run) for run in runs}
     assert len(found) == len(runs), "two runs have one name"
-    print(json.dumps({"tags": experiment.tags, "runs": found}))  # noqa: T201
+    return {"tags": experiment.tags, "runs": found}
 
 
 def describe(client, points, run):
@@ -68,4 +67,5 @@ def files(client, run_id):
         }
 
 
-main(*sys.argv[1:])
+for line in sys.stdin:
+    print(json.dumps(read(*json.loads(line))), flush=True)  # noqa: T201
