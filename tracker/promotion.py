@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tracker.exceptions import InvalidStateError, NotFoundError, UnsupportedError, warn
+from tracker.exceptions import InvalidStateError, NotFoundError
 from tracker.file_locks import exclusive
 from tracker.journal.file import live_folder
-from tracker.models.conversion import ConversionError, as_onnx
+from tracker.models.conversion import as_registered
 from tracker.tags import PROMOTION_DECISION, PROMOTION_PREVIOUS, PROMOTION_RESTORED, PROMOTION_WHY
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def promote(
     Raises:
         NotFoundError: There is no such run or model; nothing is registered.
     """
-    converted = _as_onnx(client, run_id, path)
+    registered = as_registered(client, run_id, path)
     with _one_at_a_time(client):
         champion = champion_of(client, name)
         decision = decide(champion)
@@ -91,7 +91,7 @@ def promote(
             tags[PROMOTION_PREVIOUS] = str(champion.version)
             moved[PREVIOUS] = champion.version
         alias = CHAMPION if decision.promoted else CHALLENGER
-        source = f"runs:/{run_id}/{converted}"
+        source = f"runs:/{run_id}/{registered}"
         version = client.register_model(source, name, tags, [alias], other_aliases=moved)
     return version, decision
 
@@ -152,12 +152,3 @@ def _before(client: TrackingClient, version: ModelVersion) -> int | None:
 
 def _one_at_a_time(client: TrackingClient) -> AbstractContextManager[None]:
     return exclusive(live_folder(client.store.database.path) / _LOCK)
-
-
-def _as_onnx(client: TrackingClient, run_id: str, path: str) -> str:
-    """The model as ONNX if possible; without it, only MLflow 3.9 and later load the version."""
-    try:
-        return as_onnx(client, run_id, path)
-    except (ConversionError, UnsupportedError) as error:
-        warn(f"The model is registered as it is, not as ONNX: {error}")
-        return path

@@ -1,7 +1,12 @@
-"""`models`: registered models, their versions and aliases. Nothing of a model is loaded or run."""
+"""`models`: registered models, their versions and aliases.
+
+Nothing of a model is loaded, but an exported program that is registered, to write it as ONNX.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker import text
@@ -11,6 +16,8 @@ from tracker.cli.parser import ALL, add_format
 from tracker.cli.tables import Column, write, write_json
 from tracker.exceptions import InvalidValueError, TrackerError
 from tracker.lookup import find_run
+from tracker.model_names import check_alias, check_name
+from tracker.tags import PROMOTION_WHY
 
 if TYPE_CHECKING:
     from tracker.cli.parser import Verbs
@@ -31,6 +38,8 @@ A version is named by its number, by an alias as @champion, or as latest.
 """
 _MODEL_PATH: Final = "model"
 _MIN_VERSIONS: Final = 2
+_RUNS_URI: Final = re.compile(r"runs:/([^/]+)/(.+)")
+_PROMOTION: Final = "promotion."
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -169,17 +178,25 @@ def show(session: Session) -> None:
 
 
 def register(session: Session) -> None:
-    """Add a version.
+    """Add a version; an exported program as ONNX, which every MLflow loads.
 
     Raises:
         NotFoundError: There is no such run, version or folder; nothing is registered.
         InvalidValueError: A name breaks a rule; nothing is registered.
     """
     options = session.options
+    check_name(options.name)
+    for each in options.alias:
+        check_alias(each)
     uri = options.source
     if not uri.startswith(("runs:/", "models:/")):
         uri = f"runs:/{find_run(session.store, uri).run_id}/{options.path}"
     tags = dict(pair(each) for each in options.tag)
+    if match := _RUNS_URI.fullmatch(uri):
+        from tracker.models.conversion import as_registered  # noqa: PLC0415
+
+        run_id, path = match.groups()
+        uri = f"runs:/{run_id}/{as_registered(session.writing, run_id, path)}"
     made = session.writing.register_model(uri, options.name, tags, options.alias)
     pointed = f", now {', '.join(f'@{each}' for each in made.aliases)}" if made.aliases else ""
     session.console.line(f"registered version {made.version} of {text.clean(made.name)}{pointed}")
@@ -301,12 +318,34 @@ def _write_versions(session: Session, versions: list[ModelVersion]) -> None:
         Column("tags", show=_joined, exact=_joined),
         Column("description"),
     ]
-    if session.options.format == "table":
-        columns = [
-            each for each in columns if each.name != "current_stage" or _has_stages(versions)
-        ]
     rows = [[getattr(version, column.name) for column in columns] for version in versions]
+    if session.options.format == "table":
+        columns, rows = _for_reading(columns, versions)
     write(session.console, columns, rows, session.options.format)
+
+
+def _for_reading(
+    columns: list[Column], versions: list[ModelVersion]
+) -> tuple[list[Column], list[list[Any]]]:
+    """Columns with something in them; of the tags of a promotion only the sentence why."""
+    reasons = [version.tags.get(PROMOTION_WHY) for version in versions]
+    shown_versions = [replace(version, tags=_own_tags(version)) for version in versions]
+    kept = [
+        column
+        for column in columns
+        if (column.name != "current_stage" or _has_stages(versions))
+        and (column.name != "tags" or any(version.tags for version in shown_versions))
+    ]
+    rows = [[getattr(version, column.name) for column in kept] for version in shown_versions]
+    if not any(reasons):
+        return kept, rows
+    return [*kept, Column("why")], [
+        [*row, reason] for row, reason in zip(rows, reasons, strict=True)
+    ]
+
+
+def _own_tags(version: ModelVersion) -> dict[str, str]:
+    return {key: text for key, text in version.tags.items() if not key.startswith(_PROMOTION)}
 
 
 def _joined(value: Any) -> Any:

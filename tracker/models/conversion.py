@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker import onnx as onnx_flavor
-from tracker.exceptions import TrackerError
+from tracker.exceptions import TrackerError, UnsupportedError, warn
 from tracker.models import files
-from tracker.models.model import Model
+from tracker.models.model import MLMODEL, Model
 from tracker.models.signature import ModelSignature
 from tracker.tags import TRACKER_ONNX_FAILURE
 from tracker.types import ColSpec, Schema, TensorSpec
@@ -61,6 +61,29 @@ def as_onnx(client: TrackingClient, run_id: str, path: str) -> str:
         client.set_tag(run_id, TRACKER_ONNX_FAILURE, str(error))
         raise
     return converted
+
+
+def as_registered(client: TrackingClient, run_id: str, path: str) -> str:
+    """The artifact path under which a run's model is registered: as ONNX where that can be.
+
+    Without ONNX only MLflow 3.9 and later load an exported program; a warning says why.
+
+    Args:
+        client: The database.
+        run_id: The run.
+        path: The model's folder below its artifacts; what is no model folder stays as it is.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    inside = {entry.path for entry in client.artifacts(run_id).list(path)}
+    if f"{path.rstrip('/')}/{MLMODEL}" not in inside:
+        return path
+    try:
+        return as_onnx(client, run_id, path)
+    except (ConversionError, UnsupportedError) as error:
+        warn(f"The model is registered as it is, not as ONNX: {error}")
+        return path
 
 
 def convert(

@@ -96,4 +96,6 @@ def requirements(flavors: set[str]) -> str:
 def systemd_unit(name: str, arguments: list[str], folder: Path) -> str:
     """A unit that runs the same `serve` command in `folder` and restarts it after a failure."""
     command = shlex.join([sys.executable, "-m", "tracker", *arguments])
-    return UNIT.format(name=name, folder=folder, command=command)
+    values = {"name": name, "folder": str(folder), "command": command}
+    # systemd replaces what begins with a percent sign.
+    return UNIT.format(**{key: value.replace("%", "%%") for key, value in values.items()})

@@ -6,7 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.exceptions import InvalidValueError, ReadOnlyError, UnsupportedError
+from tracker.exceptions import (
+    InvalidValueError,
+    NotFoundError,
+    ReadOnlyError,
+    UnsupportedError,
+)
 from tracker.models.conversion import ConversionError, as_onnx
 from tracker.serving.model import Target
 
@@ -26,6 +31,7 @@ def resolver(uri: str, open_client: Callable[[], TrackingClient]) -> Callable[[]
 
     Raises:
         InvalidValueError: The URI has none of these forms.
+        NotFoundError: There is no such run or folder.
     """
     if uri.startswith("models:/"):
         return partial(_registered, open_client(), uri, {})
@@ -37,6 +43,11 @@ def resolver(uri: str, open_client: Callable[[], TrackingClient]) -> Callable[[]
         name = client.get_run(run_id).info.run_name or run_id
         folder = client.artifacts(run_id).local_path(_fastest(client, run_id, path))
         return lambda: Target(uri, name, "-", run_id, folder)
+    if not Path(uri).is_dir():
+        raise NotFoundError(
+            f"There is no folder {uri!r}. A registered model is named models:/NAME@champion or "
+            f"models:/NAME/1, a run's runs:/RUN_ID/model."
+        )
     return lambda: Target(uri, Path(uri).resolve().name, "-", None, Path(uri))
 
 

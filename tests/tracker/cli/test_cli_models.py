@@ -150,3 +150,13 @@ def test_gc_leaves_a_run_that_a_version_points_to_and_says_so(cli, digits, runs)
     cli("gc")
     assert digits.model_files("models:/digits/2")
     assert runs["wide_1a"] not in "\n".join(digits.store.database.connection.iterdump())
+
+
+def test_a_table_of_versions_shows_of_a_promotion_the_sentence_why(cli, digits, runs):
+    tags = {"promotion.why": "0.97 against 0.92: better.", "promotion.rule": "{}", "team": "a"}
+    digits.register_model(f"runs:/{runs['wide_1a']}/model", "digits", tags)
+    table = cli("models", "show", "digits").out
+    assert "0.97 against 0.92: better." in table
+    assert "promotion" not in table
+    assert "team=a" in table
+    assert "promotion.rule={}" in cli("models", "show", "digits", "--format", "csv").out

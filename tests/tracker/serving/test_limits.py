@@ -206,11 +206,12 @@ def test_thousands_of_malformed_requests_get_4xx_and_leave_the_server_well(impat
 def test_a_wrong_token_is_refused():
     gate = Gate(None, token="secret")  # noqa: S106
 
-    def request(value):
+    def request(value, path="/invocations"):
         headers = [(b"host", b"localhost"), (b"authorization", value)]
-        return Request({"type": "http", "headers": headers})
+        return Request({"type": "http", "path": path, "headers": headers})
 
     gate.check(request(b"Bearer secret"))
+    gate.check(request(b"", "/ping"))
     for wrong in (b"", b"Bearer", b"Bearer secret2", b"Basic secret", b"\xff"):
         with pytest.raises(RequestError, match="Authorization: Bearer"):
             gate.check(request(wrong))
