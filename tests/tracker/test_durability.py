@@ -276,14 +276,15 @@ def tick(*_):
     number = next(ticks)
     tracker.log_metric("ticks", number, step=number)
     tracker.set_tag(f"tick{number}", number)
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
 with tracker.start_run() as run:
     signal.signal(signal.SIGALRM, tick)
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
     number = step = 0
     while number < 100 or step < 1000:
         tracker.log_metrics({"a": step, "b": step}, step=step)
         step += 1
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
 print(run.info.run_id, step, next(ticks))
 """
 LAST_WORDS = """

@@ -129,9 +129,9 @@ def tick(*_):
     if run_id is not None:
         number = next(ticks)
         client.log_metric(run_id, "ticks", number, step=number)
-clients = []
+    signal.setitimer(signal.ITIMER_REAL, 0.0003)
 signal.signal(signal.SIGALRM, tick)
-signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+signal.setitimer(signal.ITIMER_REAL, 0.0003)
 for number in range(15):
     ticks = itertools.count()
     run_id, client = None, tracker.TrackingClient(f"{sys.argv[1]}{number}.db")
@@ -261,10 +261,10 @@ def test_a_forked_child_does_not_keep_its_dead_parents_run_alive(tmp_path):
     finally:
         os.kill(int(child), signal.SIGKILL)
     done.communicate()
-    while True:
+    deadline = time.monotonic() + 60
+    while steps(client, run_id, "child") != list(range(100)):
+        assert time.monotonic() < deadline
         client._next_reap = 0.0
-        if steps(client, run_id, "child") == list(range(100)):
-            break
         client.reap()
 
 
