@@ -24,7 +24,9 @@ from tracker.exceptions import DatabaseError, ReadOnlyError
 from tracker.sqlite_errors import REPORTED, is_busy, translate, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from tracker.journal.folding import Journal
 
 Synchronous = Literal["NORMAL", "FULL"]
 
@@ -32,8 +34,8 @@ BUSY_TIMEOUT_SECONDS: Final = 60.0
 MAPPED_BYTES: Final = 1 << 31
 UNLINK_CHECK_SECONDS: Final = 1.0
 
-# By the path of a database and its inode: brings into it what this process has in its journal.
-fold_hooks: dict[tuple[str, int | None], Callable[[], None]] = {}
+# The journals of this process by the path and the inode of their database; None: there can be none.
+journals: dict[tuple[str, int | None], Journal | None] = {}
 
 
 class Database:
@@ -60,10 +62,10 @@ class Database:
         self.path = Path(path).absolute()
         self.read_only = read_only
         self.synchronous = synchronous
-        self.key = str(self.path)
         self._busy_timeout_seconds = busy_timeout_seconds
         self._local = _PerThread()
         self.inode: int | None = None
+        self.key: tuple[str, int | None] = (str(self.path), None)
         self._next_unlink_check = 0.0
         self._prepare()
 
@@ -86,9 +88,9 @@ class Database:
         Raises:
             DatabaseError: The database cannot be written; the points stay in the journal.
         """
-        hook = fold_hooks.get((self.key, self.inode))
-        if hook is not None:
-            hook()
+        journal = journals.get(self.key)
+        if journal is not None:
+            journal.fold()
 
     @contextmanager
     def read(self, *, folds: bool = True) -> Iterator[sqlite3.Connection]:
@@ -203,6 +205,7 @@ class Database:
                 with self.write() as writing:
                     schema.create_indexes(writing)
         self.inode = self.path.stat().st_ino
+        self.key = str(self.path), self.inode
 
     def connect(self) -> Connection:
         """A new connection, for the caller to close.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker import locations
 from tracker.connection import retry_if_interrupted
-from tracker.database import fold_hooks
+from tracker.database import journals
 from tracker.exceptions import (
     DatabaseError,
     DatabaseLockedError,
@@ -299,24 +299,30 @@ def _is_long(file: JournalFile) -> bool:
     return file.size() > file.start_bytes + ROTATE_BYTES
 
 
-class _Journals:
-    """The journals of this process by the path of their database; None where there can be none."""
+class _Opening:
+    """Makes the journals of this process, and ends them."""
 
     def __init__(self) -> None:
-        self.opened: dict[str, Journal | None] = {}
         self.lock = threading.RLock()
         self.is_opening = False
         self.is_exiting = False
 
-    def open(self, database: Database, insert: Insert) -> Journal | None:
+    def open(self, database: Database, insert: Insert) -> None:
         with self.lock:
-            if self.is_opening or self.is_exiting or database.is_removed():
-                return None
+            if database.is_removed() or database.key in journals:  # Another thread was first.
+                return
+            if self.is_opening or self.is_exiting:
+                return
             self.is_opening = True
             try:
-                self._open(database, insert)
+                _end_superfluous()
+                journals[database.key] = Journal(database, insert)
+                # A worker of multiprocessing ends without `atexit`.
+                workers = sys.modules.get("multiprocessing.util")
+                if workers is not None and sys.modules["multiprocessing.process"].parent_process():
+                    workers.Finalize(None, self.close, exitpriority=0)
             except (OSError, RuntimeError) as error:
-                self.opened[database.key] = None
+                journals[database.key] = None
                 warn(
                     f"There can be no journal in {str(live_folder(database.path))!r} ({error}): "
                     f"every metric is committed by itself, which is slower, and nobody will see "
@@ -324,50 +330,39 @@ class _Journals:
                 )
             finally:
                 self.is_opening = False
-            return self.opened[database.key]
 
     def close(self) -> None:
         """Fold everything, for the end of the process."""
         self.is_exiting = True
-        for journal in list(self.opened.values()):
-            if journal is not None:
-                journal.close()
+        for journal in filter(None, list(journals.values())):
+            journal.close()
 
     def forget_inherited(self) -> None:
         """A forked child has no part in its parent's journals; closing leaves them locked."""
-        for journal in self.opened.values():
-            if journal is not None:
-                journal.lock = threading.RLock()  # A thread that stayed behind may hold the other.
-                journal.abandon()
-        fold_hooks.clear()
+        for journal in filter(None, journals.values()):
+            journal.lock = threading.RLock()  # A thread that stayed behind may hold the other.
+            journal.abandon()
+        journals.clear()
         self.__init__()  # type: ignore[misc]
 
-    def _open(self, database: Database, insert: Insert) -> None:
-        key = database.key
-        earlier = self.opened.get(key)
-        if earlier is not None and earlier.database.inode == database.inode:
-            return  # Another thread was first.
-        if earlier is not None:
-            with earlier.lock:
-                earlier.abandon()
-            del fold_hooks[key, earlier.database.inode]
-        self._close_unused()
-        journal = self.opened[key] = Journal(database, insert)
-        fold_hooks[key, database.inode] = journal.fold
-        # A worker of multiprocessing ends without `atexit`.
-        workers = sys.modules.get("multiprocessing.util")
-        if workers is not None and sys.modules["multiprocessing.process"].parent_process():
-            workers.Finalize(None, self.close, exitpriority=0)
 
-    def _close_unused(self) -> None:
-        """Each keeps a file open, and a connection in its thread."""
-        for key, journal in list(self.opened.items())[:-MOST_UNUSED]:
-            if journal is not None and journal.is_unused:
-                journal.close()
-                del self.opened[key], fold_hooks[key, journal.database.inode]
+def _end_superfluous() -> None:
+    """Each keeps a file open, and a connection in its thread."""
+    newest = list(journals)[-MOST_UNUSED:]
+    for key, journal in list(journals.items()):
+        if journal is None:
+            continue
+        if journal.database.is_removed():
+            with journal.lock:
+                journal.abandon()
+        elif key not in newest and journal.is_unused:
+            journal.close()
+        else:
+            continue
+        del journals[key]
 
 
-_journals = _Journals()
+_opening = _Opening()
 
 
 def journal_of(database: Database, insert: Insert) -> Journal | None:
@@ -380,17 +375,11 @@ def journal_of(database: Database, insert: Insert) -> Journal | None:
     """
     if database.read_only:
         return None
-    try:
-        journal = _journals.opened[database.key]
-    except KeyError:
-        if not SUPPORTED or locations.is_network(database.folder):
-            return None
-        return _journals.open(database, insert)
-    if journal is None or journal.database.inode == database.inode:
-        return journal
-    return _journals.open(database, insert)
+    if database.key not in journals and SUPPORTED and not locations.is_network(database.folder):
+        _opening.open(database, insert)
+    return journals.get(database.key)
 
 
-atexit.register(_journals.close)
+atexit.register(_opening.close)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_journals.forget_inherited)
+    os.register_at_fork(after_in_child=_opening.forget_inherited)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tracker.client import TrackingClient
+from tracker.database import journals as journals_of_process
 from tracker.exceptions import (
     DatabaseError,
     DiskFullError,
@@ -272,7 +273,7 @@ def test_a_network_file_system_and_a_platform_without_flock_commit_at_the_call(
 ):
     monkeypatch.setattr(folding, "SUPPORTED", False)
     client.set_terminated(run_id)
-    folding._journals.opened.pop(str(client.store.database.path)).close()
+    journals_of_process.pop(client.store.database.key).close()
     client.log_metric(run_id, "m", 1.0)
     assert plain_count(client) == 1
 
