@@ -268,6 +268,32 @@ def test_a_forked_child_does_not_keep_its_dead_parents_run_alive(tmp_path):
         client.reap()
 
 
+FORKED_MEANWHILE = """
+import os, sys, threading, tracker
+client = tracker.TrackingClient(sys.argv[1])
+client.log_metric(sys.argv[2], "parent", 1.0)
+journal, is_held = client.store.journal, threading.Event()
+def hold():
+    with journal.lock:
+        is_held.set()
+        threading.Event().wait()
+threading.Thread(target=hold, daemon=True).start()
+is_held.wait()
+if (child := os.fork()) == 0:
+    client.log_metric(sys.argv[2], "child", 2.0)
+    os._exit(len(client.get_metric_history(sys.argv[2], "child")))
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_child_does_not_wait_for_a_thread_of_its_parent(client, run_id):
+    path = client.store.database.path
+    command = [sys.executable, "-W", "ignore", "-c", FORKED_MEANWHILE, path, run_id]
+    assert subprocess.run(command, check=False, timeout=120).returncode == 1
+    client._next_reap = 0.0
+    assert client.get_run(run_id).data.metrics == {"parent": 1.0, "child": 2.0}
+
+
 def test_openers_wait_for_the_one_that_recovers(tmp_path):
     path = tmp_path / "t.db"
     code = START.replace("run_id = sys.argv[2]", 'run_id = client.create_run("0").info.run_id')
