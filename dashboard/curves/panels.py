@@ -41,6 +41,7 @@ class Options:
         smoothing: The part of a line that its exponential mean goes over, in [0, 1).
         spread: How groups are drawn.
         log: Whether y is logarithmic.
+        log_x: Whether x is logarithmic, where it is no clock.
         against: A metric to draw the others against; empty for none.
         has_wide_first: Whether the first panel takes a row of its own.
     """
@@ -49,6 +50,7 @@ class Options:
     smoothing: float = SMOOTHING
     spread: Spread = "std"
     log: bool = False
+    log_x: bool = False
     against: str = ""
     has_wide_first: bool = False
 
@@ -109,6 +111,7 @@ def grid(
         width=frame.shown_width(name for names in shown.values() for name in names),
         smoothing=options.smoothing,
         spread=options.spread,
+        log_x=options.log_x and options.axis != "wall",
         zoom=zoomed,
         legend=_legend(view, sections, options),
     )

@@ -144,6 +144,7 @@ class Look:
         width: Of one bucket in steps; values between are thinned to it.
         smoothing: The part of a line that its exponential mean goes over, in [0, 1).
         spread: How groups are drawn.
+        log_x: Whether x is logarithmic, where it is no clock.
         zoom: What the browser said of its zoom: {'x': [from, to], 'y': {panel: [from, to]}}.
         legend: Sign ('line', 'thin', 'band', 'dot', 'mark') and meaning.
     """
@@ -152,6 +153,7 @@ class Look:
     width: int = 1
     smoothing: float = 0.0
     spread: Spread = "std"
+    log_x: bool = False
     zoom: Json | None = None
     legend: Sequence[tuple[str, str]] = ()
 

@@ -82,12 +82,14 @@ def _controls(
                 bind="query-params",
             )
             against = _against(subjects)
+            log_x = st.toggle("Logarithmic x axis", key="logx", bind="query-params")
             is_wide = st.toggle("First panel wide", key="wide", bind="query-params")
     options = panels.Options(
         axis=AXES[axis or "Step"],
         smoothing=SMOOTHING[smoothing],
         spread=SPREADS[spread],
         log=bool(log),
+        log_x=bool(log_x),
         against=against,
         has_wide_first=bool(is_wide),
     )

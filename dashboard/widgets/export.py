@@ -38,9 +38,10 @@ th, td {{ text-align: left; }} th {{ color: {quiet}; font-weight: 500; }}
 """
 
 CSS = """
-button { padding: 4px 0; border: 0; background: none; color: inherit; cursor: pointer;
-  font: 400 14px/22px "Source Sans", sans-serif; }
+button { padding: 0; border: 0; background: none; color: inherit; cursor: pointer;
+  font: 400 12.5px/28px "Source Sans", sans-serif; }
 button:hover { color: var(--accent); }
+@media (max-width: 640px) { button { min-height: 40px; } }
 """
 BUTTON = """
 export default function ({ parentElement, data, setTriggerValue }) {

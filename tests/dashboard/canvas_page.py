@@ -1,6 +1,7 @@
 """A page with nothing but panels of curves, for tests: `streamlit run canvas_page.py`.
 
-The address says what is drawn: `runs`, `points`, `groups`, `log`, `axis`, `spread`, `resumed`.
+The address says what is drawn: `runs`, `points`, `groups`, `log`, `logx`, `axis`, `spread`,
+`resumed`.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ look = Look(
     axis=axis,
     smoothing=float(asked.get("smoothing", 0)),
     spread=asked.get("spread", "std"),
+    log_x=bool(asked.get("logx")),
     zoom=zoom.current("grid", axis),
     legend=[("line", "validation"), ("thin", "train"), ("mark", "NaN or ∞")],
 )

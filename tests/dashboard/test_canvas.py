@@ -326,6 +326,20 @@ def test_a_logarithmic_axis_has_powers_of_ten(curves):
     assert -0.1 < top < 0.3
 
 
+def test_steps_on_a_logarithmic_axis_begin_at_one_and_are_zoomed_by_their_ratio(curves):
+    shown = curves("runs=1&logx=1")
+    scale = "curves.scale(curves.data.panels[0])"
+    low, middle, right = shown.state(
+        f"(() => {{ const s = {scale};"
+        " return [s.low, s.atX((s.x(1) + s.x(100)) / 2), s.x(0)]; })()"
+    )
+    assert (low, middle) == (1, pytest.approx(10))
+    assert right == shown.state(f"{scale}.x(1)"), "step 0 stands at the edge"
+    shown.canvas().focus()
+    shown.drag((0.25, 0.5), (0.75, 0.5))
+    assert shown.state("curves.zoom.x") == pytest.approx([10**0.5, 10**1.5], rel=0.03)
+
+
 @pytest.mark.parametrize(
     ("axis", "head"),
     [("relative", "50 s"), ("wall", "1 Jan, 00:00:50"), ("share", "50 % of training")],

@@ -143,14 +143,19 @@ class Curves {
     const all = panel.pairs ? this.lines(panel).flatMap(ends) : this.extent;
     let [low, high] = this.zoomed(panel) ?? [Math.min(...all), Math.max(...all)];
     if (!(high > low)) [low, high] = [low - 0.5, low + 0.5];
+    const isLog = this.data.log_x && !panel.pairs && high > 0;
+    if (isLog && low <= 0) low = this.data.axis === 'step' && high > 1 ? 1 : high / 1e4;
     if (panel.fitted?.low !== low || panel.fitted.high !== high) {
       panel.fitted = { low, high, y: this.fitted(panel, low, high, unit) };
     }
+    const along = isLog ? (value) => Math.log10(Math.max(value, low)) : same;
+    const [left, span] = [along(low), along(high) - along(low)];
+    const atX = (place) => left + ((place - LEFT) / wide) * span;
     const [bottom, top] = this.zoom.y[panel.name]?.map(unit) ?? panel.fitted.y;
-    return { low, high, bottom, top, wide, tall, back, right: LEFT + wide, foot: TOP + tall,
-      x: (value) => LEFT + (wide * (value - low)) / (high - low),
+    return { low, high, bottom, top, wide, tall, back, isLog, right: LEFT + wide, foot: TOP + tall,
+      x: (value) => LEFT + (wide * (along(value) - left)) / span,
       y: (value) => TOP + tall * (1 - (unit(value) - bottom) / (top - bottom)),
-      atX: (place) => low + ((place - LEFT) / wide) * (high - low),
+      atX: isLog ? (place) => 10 ** atX(place) : atX,
       atY: (place) => back(top - ((place - TOP) / tall) * (top - bottom)) };
   }
 

@@ -10,8 +10,8 @@ function listen(curves, canvas, now) { // To pointer, touch, wheel and keys.
     return [clientX - box.left, clientY - box.top];
   };
   const zoom = (factor, at) => {
-    const { low, high } = scale();
-    curves.show(now(), [at + (low - at) * factor, at + (high - at) * factor]);
+    const { x, atX, right } = scale(), middle = x(at);
+    curves.show(now(), [LEFT, right].map((edge) => atX(middle + (edge - middle) * factor)));
   };
   const drag = ([x, y]) => { // Over x, over y beside the axis, over both where it is tall.
     const { atX, atY, right, foot } = scale(), side = start.x < LEFT;
@@ -24,10 +24,10 @@ function listen(curves, canvas, now) { // To pointer, touch, wheel and keys.
     curves.redraw();
   };
   const move = ([x, y]) => {
-    const { low, high, bottom, top, wide, tall, back } = start.scale, panel = now();
-    const dx = ((start.x - x) / wide) * (high - low), dy = ((y - start.y) / tall) * (top - bottom);
+    const { atX, right, bottom, top, tall, back } = start.scale, panel = now();
+    const dy = ((y - start.y) / tall) * (top - bottom);
     const heights = curves.zoom.y[panel.name] && [back(bottom + dy), back(top + dy)];
-    curves.show(panel, [low + dx, high + dx], heights);
+    curves.show(panel, [LEFT, right].map((edge) => atX(edge + start.x - x)), heights);
   };
   const fingers = () => [...curves.touches.values()].sort((a, b) => a - b);
   const pinch = () => {

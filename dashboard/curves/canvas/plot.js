@@ -179,7 +179,9 @@ function axes(pen, scale, log, kind) { // The pen has the colors of grid and tex
   }
   pen.textAlign = 'center';
   const count = scale.wide / (kind === 'wall' ? 90 : 56);
-  for (const [value, text] of ticks(scale.low, scale.high, count, kind)) {
+  const along = scale.isLog ? logTicks(Math.log10(scale.low), Math.log10(scale.high))
+    : ticks(scale.low, scale.high, count, kind);
+  for (const [value, text] of along) {
     pen.fillText(text, scale.x(value), scale.foot + 13);
   }
 }

@@ -84,7 +84,8 @@ class Rows {
       + 18 * (row.level - 1);
     const names = this.data.rows.slice(0, 300).map(lead);
     const room = this.data.mode === 'grid' ? 44 : 104;
-    this.lead = Math.ceil(Math.min(340, Math.max(160, ...names)) + room);
+    const [least, most] = matchMedia(PHONE).matches ? [90, 130] : [160, 340];
+    this.lead = Math.ceil(Math.min(most, Math.max(least, ...names)) + room);
     const columns = this.widths.map((w) => `${w}px`).join(' ');
     const template = this.data.mode === 'list'
       ? 'minmax(0, 1fr) max-content' : `${this.lead}px ${columns} minmax(0, 1fr)`;
@@ -147,7 +148,9 @@ class Rows {
     const dot = h('span', { class: `dot ${row.group ? 'square' : ''} ${state}`, 'data-act': 'eye',
       title: state === 'all' ? 'Hide from charts' : 'Show in charts' }, h('i'));
     dot.style.setProperty('--color', color);
-    const count = several && state === 'some' ? `${shown} of ${row.ids.length} shown` : row.count;
+    const part = `${shown} of ${row.ids.length}${this.data.mode === 'list' ? '' : ' shown'}`;
+    const whole = this.data.mode === 'list' ? row.count?.replace(/ runs?$/, '') : row.count;
+    const count = several && state === 'some' ? part : whole;
     const lead = h('span', { class: 'lead', role: 'gridcell' },
       h('span', { class: `tick ${ticked}`, 'data-act': 'tick', title: 'Tick' },
         icon(ticked === 'all' ? 'check' : ticked === 'some' ? 'remove' : '')),
