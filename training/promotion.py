@@ -46,6 +46,22 @@ def promote_best(
     return promote_run(client, rule, best)
 
 
+def promote_winner(client: TrackingClient, rule: Promotion, run_id: str) -> str:
+    """Register a sweep's winner as `promote_best` does, once; the sentence that says what happened.
+
+    A sweep that goes on and finds nothing better ends with the winner it had.
+
+    Raises:
+        PromotionError: The rule names a metric or a data set that the run lacks.
+        TrackerError: The registry cannot be written.
+    """
+    name = str(rule.model)
+    known = [v for v in client.search_model_versions(f"run_id = '{run_id}'") if v.name == name]
+    if known:
+        return f"{name}: the winner is version {known[0].version} already."
+    return sentence(name, *promote_run(client, rule, client.get_run(run_id)))
+
+
 def promote_run(client: TrackingClient, rule: Promotion, run: Run) -> tuple[ModelVersion, Decision]:
     """Register a run's network and promote it if the rule says so.
 

@@ -61,15 +61,21 @@ def test_the_printed_command_trains_the_winner_again_with_five_seeds(sweep_file,
     assert child.data.metrics["test_loss"] == winner.data.metrics["test_loss"]
 
 
-def test_both_test_sets_can_be_the_goal(sweep_file):
+def test_both_test_sets_can_be_the_goal_and_the_winner_is_promoted_once(sweep_file, capsys):
     sets = ["sweep.metric=val_both_accuracy", "sweep.space={train_on: {choices: [sharp, both]}}"]
+    sets += ["sweep.sampler=grid", "promotion.model=digits"]
     options = [part for each in sets for part in ("--set", each)]
-    here = ["--config", str(sweep_file), *options, "--set", "sweep.sampler=grid"]
+    here = ["--config", str(sweep_file), *options]
     assert main([*here, "--workers", "1"]) == 0
+    assert "digits: version 1 is champion. test_accuracy" in capsys.readouterr().out
     (sweep,) = sweeps(sweep_file)
     trials = sweep.trials()
     assert [trial.params["train_on"] for trial in trials] == ["sharp", "both"]
     assert "mean accuracy on both test sets" in sweep.run.data.tags["tracker.sweep.result"]
+    champion = sweep.client.get_model_version_by_alias("digits", "champion")
+    assert champion.run_id == sweep.run.data.tags["tracker.sweep.best"]
+    assert main([*here, "--workers", "1", "--resume", sweep.name]) == 0
+    assert "digits: the winner is version 1 already." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ def search(options: argparse.Namespace) -> int:
 
 
 def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
+    import tracker  # noqa: PLC0415
     from tracker.sweep import Job, Plan, claim, open_sweep, supervise  # noqa: PLC0415
     from training.preflight import open_database  # noqa: PLC0415
     from training.sweep import winner  # noqa: PLC0415
@@ -115,6 +116,11 @@ def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
         sentence = winner.record_result(sweep, best, tested, definition.config, command)
     report.say(sentence)
     report.say(f"Train it again with five seeds:\n  {command}")
+    if definition.config.promotion.model is not None:
+        from training.promotion import promote_winner  # noqa: PLC0415
+
+        client, rule = tracker.get_client(), definition.config.promotion
+        report.say(promote_winner(client, rule, best.run_id))
     return 0
 
 
