@@ -195,19 +195,23 @@ def link_over(existing: Path, target: Path) -> bool:
         False where the two cannot be one file: another file system, too many links, a file system
         without links, or an `existing` that has just been deleted.
     """
-    name = temporary_name(target.parent)
     try:
-        os.link(existing, name)
-        name.replace(target)
+        with suppress(FileExistsError):
+            os.link(existing, target)
+            return True
+        name = temporary_name(target.parent)
+        try:
+            os.link(existing, name)
+            name.replace(target)
+        finally:
+            # Renaming one name of a file to another name of the same file does nothing at all.
+            name.unlink(missing_ok=True)
     except FileNotFoundError:
         return False
     except OSError as error:
         if error.errno in NO_LINK:
             return False
         raise
-    finally:
-        # Renaming one name of a file to another name of the same file does nothing at all.
-        name.unlink(missing_ok=True)
     return True
 
 

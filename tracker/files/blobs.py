@@ -196,7 +196,7 @@ class BlobStore:
     def _adopted(self, new: Staged, digest: str, *, is_settled: bool) -> Path:
         """Gives a new file its digest's name; the file to link to, older and equal or new."""
         blob = self._made(self.folder / digest[:2]) / digest
-        if _holds(blob, new.file):
+        if blob.exists() and _holds(blob, new.file):
             return blob
         if not is_settled:
             settle(new.file)

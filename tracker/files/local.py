@@ -16,6 +16,7 @@ from tracker.files.paths import check_run_root, resolve_inside
 from tracker.files.store import ArtifactStore, FileInfos, explained
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
     from tracker.files.blobs import BlobStore
@@ -32,6 +33,8 @@ class LocalArtifacts(ArtifactStore):
     def __init__(self, root: Path, blobs: BlobStore | None = None) -> None:
         self.root = root
         self.blobs = blobs
+        # By their artifact path: the folders that were made, or found, for the files of a batch.
+        self._folders: dict[str, Path] = {}
 
     def list(self, path: str | None = None) -> FileInfos:
         """The entries of a folder, one level deep, sorted; none for a file or a missing folder.
@@ -90,7 +93,7 @@ class LocalArtifacts(ArtifactStore):
 
     def _make_folder(self, name: str) -> bool:
         with explained(f"create {name!r}"):
-            make_folder(self._target(f"{name}/_").parent)
+            self._made_folder(name)
         return True
 
     def _copied(self, source: Stream, name: str) -> AbstractContextManager[Publish]:
@@ -100,20 +103,32 @@ class LocalArtifacts(ArtifactStore):
     def _settled(self) -> bool:
         return settle_all(self.root)
 
+    def _log_batch(self, sources: Iterable[tuple[str, Stream]]) -> int:
+        self._folders.clear()
+        return super()._log_batch(sources)
+
     def _target(self, name: str) -> Path:
-        """The path to write to, its folder made step by step, so that no link leads out."""
-        make_folder(resolve_inside(self.root, None))
-        *above, last = name.split("/")
-        folder = self.root
-        for depth, segment in enumerate(above, 1):
-            folder = folder / segment
-            if folder.is_symlink():
-                folder = resolve_inside(self.root, "/".join(above[:depth]))
-            make_folder(folder)
+        """The path to write to."""
+        above, _, last = name.rpartition("/")
+        folder = self._folders.get(above)
+        if folder is None:
+            folder = self._folders[above] = self._made_folder(above)
         target = folder / last
         if target.is_dir() and not target.is_symlink():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
         return target
+
+    def _made_folder(self, path: str) -> Path:
+        """A folder, made step by step, so that no link leads out."""
+        make_folder(resolve_inside(self.root, None))
+        folder = self.root
+        segments = path.split("/") if path else []
+        for depth, segment in enumerate(segments, 1):
+            folder = folder / segment
+            if folder.is_symlink():
+                folder = resolve_inside(self.root, "/".join(segments[:depth]))
+            make_folder(folder)
+        return folder
 
     def _file_info(self, path: str | None) -> FileInfo | None:
         if not path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -99,6 +100,7 @@ def _broken_rule(path: str, rules: Iterable[tuple[str, Callable[[str], bool]]]) 
     return next((rule for rule, is_broken in rules if is_broken(path)), None)
 
 
+@lru_cache(maxsize=1024)
 def safe_path(path: str | os.PathLike[str]) -> str:
     """The path itself, once it is known to name one file below a run's root and nothing else.
 

@@ -340,22 +340,31 @@ def files_to_upload(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
         raise MissingFileError(f"cannot log {str(folder)!r}: there is no such folder")
     if not folder.is_dir():
         raise ArtifactError(f"cannot log {str(folder)!r}: it is not a folder")
-    found = sorted(_entries_below(folder, (os.path.realpath(folder),)))
-    named = [(path, safe_path(path.relative_to(folder).as_posix())) for path in found]
-    files = [(path, name) for path, name in named if not path.is_dir()]
-    return files, [name for path, name in named if path.is_dir()]
+    found = sorted(_entries_below(os.fspath(folder), "", (os.path.realpath(folder),)))
+    files = [(Path(path), safe_path(name)) for name, path, is_file in found if is_file]
+    return files, [safe_path(name) for name, _, is_file in found if not is_file]
 
 
-def _entries_below(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
-    """The files and the empty folders below a folder; `above` are the real paths down to it."""
-    entries = list(folder.iterdir())
-    if not entries and len(above) > 1:
-        yield folder
-    for path in entries:
-        if not path.is_dir():
-            yield path
+def _entries_below(
+    folder: str, prefix: str, above: tuple[str, ...]
+) -> Iterator[tuple[str, str, bool]]:
+    """Name, path, and whether it is a file, of the files and the empty folders below a folder.
+
+    Args:
+        folder: Where to look.
+        prefix: What comes before its entries in their names.
+        above: The real paths of the folders down to it.
+    """
+    with os.scandir(folder) as entries:
+        found = list(entries)
+    if not found and prefix:
+        yield prefix.removesuffix("/"), folder, False
+    for entry in found:
+        name = f"{prefix}{entry.name}"
+        if not entry.is_dir():
+            yield name, entry.path, True
             continue
-        real = os.path.realpath(path)
+        real = os.path.realpath(entry.path)
         if real in above:
-            raise UnsafePathError(f"cannot log {str(path)!r}: the link leads round in a circle")
-        yield from _entries_below(path, (*above, real))
+            raise UnsafePathError(f"cannot log {entry.path!r}: the link leads round in a circle")
+        yield from _entries_below(entry.path, f"{name}/", (*above, real))
