@@ -13,17 +13,13 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tracker.database import Database
-from tracker.exceptions import TrackerError
+from tracker.exceptions import DatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 BUSY_SECONDS = 10.0
 CACHE_KIB = 16_384
-
-
-class SourceError(Exception):
-    """The database cannot be shown; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -45,25 +41,31 @@ class ReadPool:
     """Read-only connections to one file, lent to one thread at a time."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._database = Database(path, read_only=True, busy_timeout_seconds=BUSY_SECONDS)
+        self._database.close()  # What this thread opened to look at the tables.
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
-        self._watch = connect(path)
+        self._watch = self._connect()
         self._watch_lock = threading.Lock()
 
     def version(self) -> int:
         """SQLite's change counter as the held connection sees it."""
-        with self._watch_lock:
+        with self._watch_lock, self._database.translated():
             return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
 
     @contextmanager
     def lend(self) -> Iterator[sqlite3.Connection]:
-        """A connection, returned to the pool afterwards."""
+        """A connection, returned to the pool afterwards.
+
+        Raises:
+            DatabaseError: If the database cannot be read.
+        """
         try:
             connection = self._idle.get_nowait()
         except Empty:
-            connection = connect(self._path)
+            connection = self._connect()
         try:
-            yield connection
+            with self._database.translated():
+                yield connection
         finally:
             self._idle.put(connection)
 
@@ -73,25 +75,11 @@ class ReadPool:
         while not self._idle.empty():
             self._idle.get_nowait().close()
 
-
-def connect(path: Path) -> sqlite3.Connection:
-    """A new read-only connection.
-
-    Raises:
-        SourceError: If the file is missing, damaged, locked or not a tracking database.
-    """
-    if path.is_dir():
-        raise SourceError(f"{path} is a folder: name the database file.")
-    if not path.is_file():
-        raise SourceError(f"There is no database at {path}.")
-    try:
-        database = Database(path, read_only=True, busy_timeout_seconds=BUSY_SECONDS)
-        connection = database.connect()
-    except TrackerError as error:
-        raise SourceError(f"{path} cannot be read as a tracking database: {error}") from error
-    connection.row_factory = sqlite3.Row
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    return connection
+    def _connect(self) -> sqlite3.Connection:
+        connection = self._database.connect()
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        return connection
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, on_release=ReadPool.close)
@@ -104,12 +92,12 @@ def open_source(path: Path) -> Source:
     """The present state of the database at `path`.
 
     Raises:
-        SourceError: If it cannot be read.
+        DatabaseError: If there is none, or it cannot be read.
     """
     try:
         found = path.stat()
     except OSError as error:
-        raise SourceError(f"There is no database at {path}.") from error
+        raise DatabaseError(f"There is no tracking database at {str(path)!r}.") from error
     identity = (found.st_dev, found.st_ino)
     return Source(str(path), identity, _pool(str(path), identity).version())
 
@@ -124,18 +112,13 @@ def placeholders(count: int) -> str:
 
 
 def stream(source: Source, statement: str, parameters: tuple[Any, ...]) -> Iterator[sqlite3.Row]:
-    """The rows of a read-only statement one by one, on a connection of its own.
+    """The rows of a read-only statement one by one.
 
     Raises:
-        SourceError: If the database cannot be read.
+        DatabaseError: If the database cannot be read.
     """
-    connection = connect(Path(source.path))
-    try:
+    with _pool(source.path, source.identity).lend() as connection:
         yield from connection.execute(statement, parameters)
-    except sqlite3.Error as error:
-        raise SourceError(f"{source.path} cannot be read: {error}.") from error
-    finally:
-        connection.close()
 
 
 def rows(
@@ -144,13 +127,10 @@ def rows(
     """All rows of a read-only statement.
 
     Raises:
-        SourceError: If the database cannot be read.
+        DatabaseError: If the database cannot be read.
     """
-    try:
-        with _pool(source.path, source.identity).lend() as connection:
-            return connection.execute(statement, parameters).fetchall()
-    except sqlite3.Error as error:
-        raise SourceError(f"{source.path} cannot be read: {error}.") from error
+    with _pool(source.path, source.identity).lend() as connection:
+        return connection.execute(statement, parameters).fetchall()
 
 
 @contextmanager
@@ -158,14 +138,11 @@ def snapshot(source: Source) -> Iterator[sqlite3.Connection]:
     """A connection that sees one state of the database while it is lent.
 
     Raises:
-        SourceError: If the database cannot be read.
+        DatabaseError: If the database cannot be read.
     """
-    try:
-        with _pool(source.path, source.identity).lend() as connection:
-            connection.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.rollback()
-    except sqlite3.Error as error:
-        raise SourceError(f"{source.path} cannot be read: {error}.") from error
+    with _pool(source.path, source.identity).lend() as connection:
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.rollback()

@@ -30,7 +30,7 @@ MODULE = "training.sweep"
 
 
 @dataclass(frozen=True)
-class Order:
+class Job:
     """What is asked for.
 
     Args:
@@ -65,13 +65,13 @@ def is_allowed() -> bool:
     return name in LOCAL
 
 
-def command(config: Path, database: Path, order: Order) -> list[str]:
+def command(config: Path, database: Path, job: Job) -> list[str]:
     """The command line that starts a sweep."""
-    words = [sys.executable, "-m", MODULE, order.name, "--config", str(config)]
-    words += ["--configuration", order.configuration]
-    words += ["--trials", str(order.trials), "--workers", str(order.workers)]
-    if order.space is not None:
-        words += ["--set", f"sweep.space={json.dumps(order.space)}"]
+    words = [sys.executable, "-m", MODULE, job.name, "--config", str(config)]
+    words += ["--configuration", job.configuration]
+    words += ["--trials", str(job.trials), "--workers", str(job.workers)]
+    if job.space is not None:
+        words += ["--set", f"sweep.space={json.dumps(job.space)}"]
     return [*words, *_database(database)]
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard import editing
 from dashboard.queries import run_lists
-from dashboard.source import Source, SourceError, open_source
+from dashboard.source import Source, open_source
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def fresh(shown: Source) -> Source:
     """What has become of a state; where it cannot be read any more, the script says why anew."""
     try:
         return reaped(open_source(Path(shown.path)))
-    except SourceError:
+    except TrackerError:
         st.rerun()
 
 

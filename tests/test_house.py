@@ -110,7 +110,7 @@ def test_rows_are_written_only_in_the_store():
         for path in sources("tracker")
         if any(verb in path.read_text(encoding="utf-8") for verb in verbs)
     }
-    assert found <= {"store", "schema.py", "sink.py"}
+    assert found <= {"store", "schema.py"}
 
 
 def test_importing_the_tracker_loads_nothing_outside_the_standard_library():

@@ -25,6 +25,7 @@ from tracker.sqlite_errors import REPORTED, is_busy, translate, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from tracker.journal.folding import Journal
 
@@ -33,6 +34,7 @@ Synchronous = Literal["NORMAL", "FULL"]
 BUSY_TIMEOUT_SECONDS: Final = 60.0
 MAPPED_BYTES: Final = 1 << 31
 UNLINK_CHECK_SECONDS: Final = 1.0
+_IS_FOLDER: Final = "{!r} is a folder: name a database file."
 
 # The journals of this process by the path and the inode of their database; None: there can be none.
 journals: dict[tuple[str, int | None], Journal | None] = {}
@@ -207,8 +209,17 @@ class Database:
         self.inode = self.path.stat().st_ino
         self.key = str(self.path), self.inode
 
+    def translated(self) -> AbstractContextManager[None]:
+        """Translates what a connection of `connect` raises in the block.
+
+        Raises:
+            DatabaseError: What SQLite reported.
+            InvalidValueError: A text or a number that SQLite cannot take.
+        """
+        return translated(self.path)
+
     def connect(self) -> Connection:
-        """A new connection, for the caller to close.
+        """A new connection, for the caller to close; see `translated`.
 
         Raises:
             DatabaseError: The file cannot be opened, or is not the one that was opened first.
@@ -283,10 +294,12 @@ def read_only_uri(path: Path) -> str:
     """The URI by which `sqlite3.connect` opens an absolute path for reading only.
 
     Raises:
-        DatabaseError: There is no such file.
+        DatabaseError: There is no such file, or it is a folder.
     """
     if not path.exists():
         raise DatabaseError(f"There is no tracking database at {str(path)!r}.")
+    if path.is_dir():
+        raise DatabaseError(_IS_FOLDER.format(str(path)))
     # SQLite cannot create the shared-memory file of a WAL database in a read-only folder.
     effective = os.access in os.supports_effective_ids
     is_writable = os.access(path.parent, os.W_OK, effective_ids=effective)
@@ -309,7 +322,7 @@ def _make_folder(path: Path) -> None:
             f"that you may write."
         ) from error
     if is_folder:
-        raise DatabaseError(f"{str(path)!r} is a folder: name a database file.")
+        raise DatabaseError(_IS_FOLDER.format(str(path)))
     if is_special:
         raise DatabaseError(f"{str(path)!r} is a device, pipe or socket: name a database file.")
 

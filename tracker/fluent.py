@@ -531,8 +531,17 @@ def set_tags(
 ) -> RunOperations | None:
     """Set or overwrite several tags of the active run, all or none; see `set_tag`.
 
+    Args:
+        tags: Each value is stored as its text.
+        synchronous: Every call is synchronous; False returns an already completed handle.
+
     Raises:
         InvalidValueError: A key breaks a rule.
+        InvalidStateError: The run is deleted.
+
+    Example::
+
+        tracker.set_tags({"team": "vision", "stage": "draft"})
     """
     return get_client().set_tags(active_run_id(), tags, synchronous)
 
@@ -682,14 +691,35 @@ def log_artifacts(
 def log_text(text: str, artifact_file: str, run_id: str | None = None) -> None:
     """Store a text as a UTF-8 file.
 
+    Args:
+        text: What the file will hold.
+        artifact_file: A path below the run's artifacts, such as "notes/why.md".
+        run_id: The run to log to; the active run by default.
+
     Raises:
         InvalidValueError: It is not a text, or not valid Unicode.
+        UnsafePathError: The path leads out of the run's artifacts.
+        ArtifactError: The file cannot be written.
+
+    Example::
+
+        tracker.log_text("what I tried and why", "notes.md")
     """
     get_client().log_text(run_id or active_run_id(), text, artifact_file)
 
 
 def log_stream(stream: IO[bytes], artifact_file: str, run_id: str | None = None) -> None:
-    """Store the rest of a binary stream as a file."""
+    """Store the rest of a binary stream as a file.
+
+    Args:
+        stream: Open for reading.
+        artifact_file: A path below the run's artifacts.
+        run_id: The run to log to; the active run by default.
+
+    Raises:
+        UnsafePathError: The path leads out of the run's artifacts.
+        ArtifactError: The file cannot be written.
+    """
     get_client().log_stream(run_id or active_run_id(), stream, artifact_file)
 
 
@@ -698,8 +728,15 @@ def log_dict(
 ) -> None:
     """Store a dictionary or list as JSON, or as YAML if the name ends in `.yaml` or `.yml`.
 
+    Args:
+        dictionary: Nested as you like; its keys become texts.
+        artifact_file: A path below the run's artifacts, such as "config.json".
+        run_id: The run to log to; the active run by default.
+
     Raises:
         InvalidValueError: It holds something that JSON cannot express.
+        UnsafePathError: The path leads out of the run's artifacts.
+        ArtifactError: The file cannot be written.
 
     Example::
 
@@ -755,6 +792,12 @@ def log_figure(
     Raises:
         InvalidTypeError: It is not such a figure.
         InvalidValueError: The figure cannot be drawn in this format.
+
+    Example::
+
+        figure, axes = plt.subplots()
+        axes.plot(losses)
+        tracker.log_figure(figure, "loss.png")
     """
     get_client().log_figure(active_run_id(), figure, artifact_file, save_kwargs=save_kwargs)
 

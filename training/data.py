@@ -38,6 +38,7 @@ SPLITS: tuple[SplitName, SplitName] = ("train", "test")
 class StudyData:
     """The sets of one source. Blurred sets have the images of the sharp ones, in the same order."""
 
+    # Of MNIST: 60,000 and 10,000 images, each set (N, 28, 28) uint8 with (N,) int64 labels.
     train: ImageSet
     test: ImageSet
     train_blurred: ImageSet
@@ -70,6 +71,7 @@ class StudyData:
                     f"model_configs.{name}.max_samples is {model.max_samples}, but the training "
                     f"set has {len(self.train)} images"
                 )
+            # Tested before any run starts: the third configuration must not fail after two hours.
             try:
                 per_set, _ = split_sizes(len(self.train), model)
                 _check_batches(per_set * len(self.training_sets(model.train_on)), model)
@@ -89,8 +91,10 @@ def prepare(config: Config, folder: Path, say: Say = print) -> StudyData:
         DataError: Images can be neither found nor made, or cannot be written.
     """
     root = Path(config.paths.root)
+    # Each folder once: usually the data root is also where new files go.
     maker = _Maker(config, folder, ImageFiles(list(dict.fromkeys((root, folder)))), say)
     train, test = maker.sharp()
+    # Blurred once and kept in files: every configuration and every later start reads these bytes.
     data = StudyData(train, test, maker.blurred(train), maker.blurred(test))
     if any(part.path.parent != root for part in vars(data).values()):
         say(f"The data root {root} is read-only: prepared images are kept for this run only.")
@@ -131,6 +135,7 @@ def writable_folder(config: Config) -> Iterator[Path]:
         DataError: The root can be neither created nor read, or no folder can be written.
     """
     root = Path(config.paths.root)
+    # Permissions say too little (network file systems, containers): only writing shows it.
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=root):
@@ -171,6 +176,8 @@ class _Maker:
             DataError: MNIST is damaged, or it is required and missing.
         """
         reason = "the configuration asks for them"
+        # Damaged files are an error, missing ones are not: a study without a network still runs,
+        # on digits of its own that nobody can take for MNIST.
         if self.config.data_prep.source != STROKE_DIGITS:
             try:
                 return [self._mnist(split) for split in SPLITS]
@@ -192,6 +199,7 @@ class _Maker:
         prep = self.config.data_prep
         count = prep.stroke_train_samples if split == "train" else prep.stroke_test_samples
         seed = prep.image_seed
+        # All that decides a pixel: a file with another recipe is made again.
         recipe = f"stroke-digits {split} n={count} seed={seed} jitter={prep.stroke_jitter}"
         return self._obtain(
             SetInfo(STROKE_DIGITS, split, 0.0, recipe),
@@ -201,7 +209,9 @@ class _Maker:
     def blurred(self, sharp: ImageSet) -> ImageSet:
         """The blurred counterpart of a set."""
         sigma = self.config.data_prep.blur_sigma
+        # The digest ties it to the very images it was made of, not to a file name.
         info = SetInfo(sharp.source, sharp.split, sigma, f"blur sigma={sigma} of {sharp.digest}")
+        # (N, 28, 28) uint8 -> the same; the labels are shared.
         return self._obtain(info, lambda: (blur_bytes(sharp.images, sigma), sharp.labels))
 
     def _obtain(self, info: SetInfo, make: Maker) -> ImageSet:
@@ -235,6 +245,7 @@ class _Maker:
                 raise reason
             message = f"there is no MNIST under {root} ({reason}), and download is off"
             raise mnist.MissingFilesError(message) from reason
+        # A study takes seconds: whoever waits for 11 MB wants to know why.
         self.say(f"Downloading MNIST (11 MB) to {mnist.raw_folder(self.folder)} ...")
         try:
             mnist.download(self.folder)

@@ -78,12 +78,13 @@ def multilayer_perceptron(config: ModelConfig) -> nn.Module:
 def convolutional_network(config: ModelConfig) -> nn.Module:
     """Strided convolutions of `channels`, each halving the image, then one linear layer."""
     layers: list[nn.Module] = []
-    before, size = 1, SIZE
+    before, size = 1, SIZE  # of the input: (N, 1, 28, 28)
     for channels in config.channels:
         # The first kernel sees raw strokes, which are 2 to 3 pixels wide; features need less.
         kernel = 5 if before == 1 else 3
         # A stride costs a quarter of a full convolution followed by pooling.
         layers += [nn.Conv2d(before, channels, kernel, stride=2, padding=kernel // 2), nn.ReLU()]
+        # Padding by half a kernel and a stride of 2 halve an even side, and round up an odd one.
         before, size = channels, (size + 1) // 2  # (N, channels, size, size)
     # (N, channels * size * size) -> (N, 10)
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(before * size * size, CLASSES))
@@ -105,6 +106,7 @@ def find_builder(name: str) -> Builder:
             raise ConfigError(f"there is no model {name!r}{hint}")
         return MODELS[name]
     module_name, _, attribute = name.partition(":")
+    # Importing runs the user's code, which may fail in any way that code fails.
     try:
         module = importlib.import_module(module_name)
     except (*CODE_ERRORS, OSError, SyntaxError) as error:
@@ -152,13 +154,15 @@ def build_model(config: ModelConfig, seed: int) -> nn.Module:
         ConfigError: There is no such network, or its builder fails.
     """
     builder = find_builder(config.model)
+    # On the CPU, whose generator draws the same numbers everywhere, and in a fork of its state:
+    # how many numbers a network draws must not shift what is drawn after it.
     with torch.random.fork_rng(devices=[]):
         # The purpose is spelled as it always was: it decides every network's first weights.
         torch.manual_seed(derived_seed(seed, "initialisation"))
         try:
             network = builder(config)
         except CODE_ERRORS as error:
-            if is_out_of_memory(error):
+            if is_out_of_memory(error):  # A larger machine could build it: no mistake in its code.
                 raise
             reason = f"{type(error).__name__}: {error}"
             message = f"the network {config.model!r} cannot be built: {reason}"
@@ -203,6 +207,7 @@ def network_errors(network: nn.Module, images: Tensor) -> Iterator[None]:
     except CODE_ERRORS as error:
         if is_out_of_memory(error):
             raise
+        # The variance of one value is 0 / 0: PyTorch refuses, by a message about its shape.
         is_batch_of_one = len(images) == 1 and network.training
         if is_batch_of_one and any(isinstance(part, BATCH_NORMS) for part in network.modules()):
             raise NetworkError(
@@ -220,6 +225,8 @@ def exported_program(model: nn.Module) -> ExportedProgram:
 
     Saved with `torch.export.save`, it loads with torch alone, without this project's code.
     """
+    # A copy: the model goes on training, on its own device. Exported as it predicts, dropout off.
     network = copy.deepcopy(model).cpu().eval()
+    # Two images, since an export takes a dimension of 1 for a constant, not for a batch.
     example = (torch.zeros(2, 1, 28, 28),)
     return torch.export.export(network, example, dynamic_shapes=({0: Dim("images")},))

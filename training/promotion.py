@@ -81,7 +81,7 @@ def promote_run(client: TrackingClient, rule: Promotion, run: Run) -> tuple[Mode
             "promotion.digest": digest,
             "promotion.rule": rule.model_dump_json(),
         }
-        return Decision(*_judged(client, rule, champion, value, digest, blocked), tags)
+        return Decision(*_decide(client, rule, champion, value, digest, blocked), tags)
 
     return promote(client, rule.model, run.info.run_id, MODEL_FOLDER, decide)
 
@@ -101,7 +101,7 @@ def run_sets(run: Run) -> dict[str, str]:
     }
 
 
-def _judged(
+def _decide(
     client: TrackingClient,
     rule: Promotion,
     champion: ModelVersion | None,

@@ -51,10 +51,11 @@ def learning_rate(config: ModelConfig, step: int, total: int) -> float:
         step: Counts from 0 over all epochs.
         total: Steps in all epochs.
     """
+    # A pure function of the step: nothing to save, and a resumed run continues the same curve.
     peak = config.learning_rate
     if config.schedule == "constant":
         return peak
-    top = max(1.0, WARM_UP * total)
+    top = max(1.0, WARM_UP * total)  # the first step at least
     if step < top:
         return _cosine(peak * START_FRACTION, peak, step / top)
     return _cosine(peak, peak * END_FRACTION, (step - top) / max(1.0, total - top))
@@ -67,15 +68,18 @@ def _cosine(start: float, end: float, fraction: float) -> float:
 def build_optimizer(model: nn.Module, config: ModelConfig) -> torch.optim.Optimizer:
     """The optimizer that a configuration names, over all of the model's weights."""
     weights = model.parameters()
+    # The rate given here is only the first: every step sets its own.
     lr, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "adam":
         # fused: one kernel updates all weights, where the default launches several for each.
         return torch.optim.Adam(weights, lr=lr, weight_decay=decay, fused=True)
+    # PyTorch's SGD adds the decay to the gradient, which with momentum acts on later steps too.
     return torch.optim.SGD(weights, lr=lr, momentum=config.momentum, weight_decay=decay)
 
 
 def to_input(images: Tensor) -> Tensor:
     """Convert (N, 28, 28) uint8 to (N, 1, 28, 28) float32 in [0, 1], which every network takes."""
+    # The conversion makes a copy, so that scaling in place leaves the uint8 set as it is.
     return images.unsqueeze(1).float().mul_(1 / 255)
 
 
@@ -84,6 +88,7 @@ def build_step(
 ) -> Step:
     """The fastest step that computes what the configuration asks for."""
     if world.size > 1:
+        # Gradients are averaged by hooks of the backward pass, which derived gradients do without.
         return autograd_step(DistributedDataParallel(model), optimizer, config, world.size)
     if is_two_layer_sgd(config):
         return two_layer_step(model)
@@ -99,15 +104,18 @@ def autograd_step(
     def step(images: Tensor, labels: Tensor, lr: float, batch_size: int) -> Tensor:
         for group in optimizer.param_groups:
             group["lr"] = lr
-        optimizer.zero_grad()
+        optimizer.zero_grad()  # to None: the backward pass writes gradients instead of adding them
         with network_errors(network, images):
             with torch.autocast(device, torch.bfloat16, enabled=config.mixed_precision):
-                logits: Tensor = network(to_input(images))  # (b, 10)
+                logits: Tensor = network(to_input(images))  # (b, 10), bfloat16 in mixed precision
+            # In float32 whatever the network computed in: bfloat16 keeps 8 bits of a number, too
+            # few for a sum of exponentials.
             loss = functional.cross_entropy(logits.float(), labels, reduction="sum")
             # A sum over b images becomes the mean over all B: DistributedDataParallel divides the
             # gradients by the number of processes, which is undone here.
             torch.autograd.backward(loss * (processes / batch_size))
         optimizer.step()
+        # The caller keeps the logits of an epoch; with their graphs they would fill the memory.
         return logits.detach()
 
     return step
@@ -129,16 +137,18 @@ def two_layer_step(model: nn.Module) -> Step:
     w1, b1 = hidden.weight, hidden.bias  # (H, 784), (H,)
     w2, b2 = output.weight, output.bias  # (10, H), (10,)
 
+    # Without gradients recorded, the loss itself is never needed: only its derivative is.
     @torch.no_grad()
     def step(images: Tensor, labels: Tensor, lr: float, batch_size: int) -> Tensor:
         inputs = images.flatten(1).float().mul_(1 / 255)  # (b, 784)
         activity = torch.addmm(b1, inputs, w1.t()).relu_()  # (b, H)
         logits = torch.addmm(b2, activity, w2.t())  # (b, 10)
-        d_logits = logits.softmax(dim=1)
+        d_logits = logits.softmax(dim=1)  # p: (b, 10); 1 / B is left to the scale below
         d_logits.scatter_(1, labels[:, None], -1.0, reduce="add")  # p - y
+        # The derivative of a rectifier is 1 where it lets something through, else 0.
         d_activity = (d_logits @ w2).mul_(activity > 0)  # (b, H), before w2 is updated
         # `addmm_` subtracts each weight's gradient while computing it: it is never stored.
-        scale = -lr / batch_size
+        scale = -lr / batch_size  # minus: down the slope; B: the gradient is a mean
         w2.addmm_(d_logits.t(), activity, alpha=scale)
         b2.add_(d_logits.sum(0), alpha=scale)
         w1.addmm_(d_activity.t(), inputs, alpha=scale)

@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, PlainTextResponse, StreamingRespon
 
 from dashboard.queries import histories, run_lists
 from dashboard.settings import chosen_database
-from dashboard.source import SourceError, open_source
+from dashboard.source import open_source
 from tracker.exceptions import NotFoundError, TrackerError
 from tracker.files import ArtifactStore, open_artifacts
 from tracker.numbers import read_value
@@ -39,7 +39,7 @@ async def serve_file(request: Request) -> Response:
     run_id, path = request.path_params["run_id"], request.path_params["path"]
     try:
         found = await asyncio.to_thread(_locate, run_id, path)
-    except (TrackerError, SourceError) as error:
+    except TrackerError as error:
         return PlainTextResponse(f"{error}\n", status_code=404)
     return FileResponse(found, filename=found.name, media_type=OPAQUE)
 
@@ -49,7 +49,7 @@ async def serve_zip(request: Request) -> Response:
     run_id = request.path_params["run_id"]
     try:
         store = await asyncio.to_thread(_store, run_id)
-    except (TrackerError, SourceError) as error:
+    except TrackerError as error:
         return PlainTextResponse(f"{error}\n", status_code=404)
     headers = {"Content-Disposition": f'attachment; filename="{run_id}.zip"'}
     return StreamingResponse(zipped(store), media_type="application/zip", headers=headers)
@@ -60,7 +60,7 @@ async def serve_points(request: Request) -> Response:
     runs, keys = request.query_params.getlist("run"), request.query_params.getlist("key")
     try:
         source = await asyncio.to_thread(open_source, chosen_database())
-    except (TrackerError, SourceError) as error:
+    except TrackerError as error:
         return PlainTextResponse(f"{error}\n", status_code=404)
     headers = {"Content-Disposition": 'attachment; filename="metrics.csv"'}
     lines = point_lines(source, runs[:MAX_NAMED], keys[:MAX_NAMED])

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import frame, view, view_state, watch
 from dashboard.menu import HOME, MENU
 from dashboard.settings import USUAL, chosen_database, training_command
-from dashboard.source import SourceError, open_source
+from dashboard.source import open_source
 from dashboard.widgets import html, run_list
 from tracker.exceptions import TrackerError
 
@@ -31,7 +31,7 @@ def main() -> None:
         return
     try:
         _show(path)
-    except (SourceError, TrackerError) as error:
+    except TrackerError as error:
         _unreadable(path, error)
 
 

@@ -12,6 +12,7 @@ from dashboard.queries import records
 from dashboard.widgets import html
 from tracker.exceptions import TrackerError
 from tracker.sandbox import Answer, Limits, select, unique_names
+from tracker.tags import TRACKER_FAILURE_REASON
 from tracker.text import MISSING, duration
 
 if TYPE_CHECKING:
@@ -76,11 +77,11 @@ JOIN runs ON runs.run_uuid = inputs.destination_id
 LEFT JOIN input_tags ON input_tags.input_uuid = inputs.input_uuid
 WHERE inputs.source_type = 'DATASET' AND inputs.destination_type = 'RUN'
 ORDER BY datasets.name, runs.start_time""",
-    "Runs that failed": """\
+    "Runs that failed": f"""\
 SELECT runs.name, datetime(runs.start_time / 1000, 'unixepoch', 'localtime') AS started,
        tags.value AS why
 FROM runs
-LEFT JOIN tags ON tags.run_uuid = runs.run_uuid AND tags.key = 'tracker.failure_reason'
+LEFT JOIN tags ON tags.run_uuid = runs.run_uuid AND tags.key = '{TRACKER_FAILURE_REASON}'
 WHERE runs.status IN ('FAILED', 'KILLED')
 ORDER BY runs.start_time DESC""",
 }

@@ -63,10 +63,10 @@ class Cached(NamedTuple, Generic[R]):
     merged: int
 
 
-def patience(points: int) -> int:
+def merge_limit(points: int) -> int:
     """How many later points may be merged into a reading of so many before all are read again.
 
-    >>> patience(1_000), patience(3_000_000)
+    >>> merge_limit(1_000), merge_limit(3_000_000)
     (0, 374488)
     """
     return max(0, points - SHORT_POINTS) // GROWTH
@@ -78,18 +78,18 @@ class IncrementalQuery(Generic[R]):
     Args:
         run_id: Whose points are read.
         read: Reads the points behind a rowid; all of them for None.
-        patience: How many later points may be merged into a reading of so many.
+        merge_limit: How many later points may be merged into a reading of so many.
     """
 
     def __init__(
         self,
         run_id: str,
         read: Callable[[sqlite3.Connection, int | None], R],
-        patience: Callable[[int], int] = patience,
+        merge_limit: Callable[[int], int] = merge_limit,
     ) -> None:
         self._run_id = run_id
         self._read = read
-        self._patience = patience
+        self._merge_limit = merge_limit
         self._lock = threading.Lock()
         self._version: int | None = None
         self._kept: Cached[R] | None = None
@@ -103,7 +103,7 @@ class IncrementalQuery(Generic[R]):
         """The reading of all points there are; not to be changed by who gets it.
 
         Raises:
-            SourceError: If the database cannot be read.
+            DatabaseError: If the database cannot be read.
         """
         with self._lock:
             if self._kept is None or self._version != source.version:
@@ -129,7 +129,7 @@ class IncrementalQuery(Generic[R]):
         # Some of the rows between may be other metrics' and other runs': no count is as cheap.
         merged_at_most = kept.merged + end.rowid - kept.end.rowid
         return end == kept.end or (
-            merged_at_most <= self._patience(kept.reading.points)
+            merged_at_most <= self._merge_limit(kept.reading.points)
             and _end(connection, self._run_id, kept.end.rowid) == kept.end
         )
 

@@ -11,6 +11,7 @@ from dashboard import untrusted
 from dashboard.queries.run_lists import PARENT
 from dashboard.source import Source, placeholders, rows
 from tracker.numbers import read_value
+from tracker.tags import MLFLOW_DATASET_CONTEXT
 
 FIRST_TABLES = ("runs", "metrics", "latest_metrics", "params", "tags", "experiments")
 # Larger integers cannot be told from their neighbors by a browser.
@@ -136,12 +137,12 @@ def datasets_of(source: Source, run_ids: tuple[str, ...]) -> pd.DataFrame:
         FROM inputs
         JOIN datasets ON datasets.dataset_uuid = inputs.source_id
         LEFT JOIN input_tags ON input_tags.input_uuid = inputs.input_uuid
-             AND input_tags.name = 'mlflow.data.context'
+             AND input_tags.name = ?
         WHERE inputs.source_type = 'DATASET' AND inputs.destination_type = 'RUN'
               AND inputs.destination_id IN ({placeholders(len(run_ids))})
         ORDER BY datasets.name, datasets.digest
         """,
-        run_ids,
+        (MLFLOW_DATASET_CONTEXT, *run_ids),
     )
     names = ["run_id", "name", "digest", "context", "source_type", "source", "profile"]
     frame = pd.DataFrame(found, columns=names)

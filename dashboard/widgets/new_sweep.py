@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import editing, sweep_process
-from dashboard.sweep_process import Order
+from dashboard.sweep_process import Job
 from dashboard.widgets import html
 from tracker.exceptions import InvalidValueError
 from tracker.sweep import parse_space
@@ -95,8 +95,8 @@ def _form(database: Path, config: Path, *, is_running: bool) -> None:
         if is_running:
             st.caption("A sweep is running; stop it, or wait for its end.")
         name = f"sweep-{time.strftime('%Y%m%d-%H%M')}"
-        order = Order(name, configuration or "", int(trials), int(workers), space)
-        words = sweep_process.command(config, database, order)
+        job = Job(name, configuration or "", int(trials), int(workers), space)
+        words = sweep_process.command(config, database, job)
         if st.button("Start", type="primary", key="start", disabled=is_running or bool(problem)):
             editing.attempt(lambda: sweep_process.start(words, name), f"Starting {name}")
             remember(name)

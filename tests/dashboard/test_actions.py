@@ -185,7 +185,7 @@ def test_what_is_typed_and_opened_stays_while_a_page_follows(training, serve, vi
 
 def test_a_database_is_shown_as_soon_as_there_is_one(tmp_path, serve, visit):
     visitor = visit(serve(tmp_path / "tracking.db")).open()
-    visitor.page.get_by_text("There is no database at").wait_for()
+    visitor.page.get_by_text("There is no tracking database at").wait_for()
     client = TrackingClient(str(tmp_path / "tracking.db"))
     client.create_run(client.create_experiment("one"), run_name="first")
     visitor.page.get_by_role("heading", name="Overview").wait_for(timeout=15_000)

@@ -177,12 +177,12 @@ def test_a_page_of_another_kind_of_study_runs_without_an_exception(tmp_path, stu
     [
         (
             lambda path: None,  # noqa: ARG005
-            "There is no database at",
+            "There is no tracking database at",
             "python -m training --set tracking.database={path}",
         ),
         (
             lambda path: path.write_bytes(b"something else entirely" * 100),
-            "cannot be read",
+            "is not an SQLite database or is damaged",
             "python -m tracker --db {path} check",
         ),
         (

@@ -8,7 +8,8 @@ import pytest
 
 from dashboard.queries import run_lists
 from dashboard.queries.courses import courses
-from dashboard.source import SourceError, open_source
+from dashboard.source import open_source
+from tracker.exceptions import DatabaseError
 from tracker.search import compile_run_search
 
 
@@ -69,7 +70,7 @@ def test_sparklines_follow_the_metric_from_first_to_last(database):
 def test_a_file_that_is_no_tracking_database_is_refused_in_one_sentence(tmp_path, content):
     path = tmp_path / "odd.db"
     path.write_bytes(content)
-    with pytest.raises(SourceError, match="cannot be read as a tracking database"):
+    with pytest.raises(DatabaseError, match=r"holds no experiments|is not an SQLite database"):
         open_source(path)
 
 

@@ -81,7 +81,7 @@ def test_a_space_that_cannot_be_searched_is_one_sentence(space, sentence):
 
 
 def test_commands_carry_the_space_and_the_database(tmp_path):
-    order = sweep_process.Order("s", "default", 5, 2, SPACE)
+    order = sweep_process.Job("s", "default", 5, 2, SPACE)
     words = sweep_process.command(tmp_path / "config.yaml", tmp_path / "tracking.db", order)
     assert words[1:4] == ["-m", "training.sweep", "s"]
     assert any(word.startswith('sweep.space={"x": {"low": -1.0') for word in words)

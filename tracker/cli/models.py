@@ -373,4 +373,4 @@ def _label(version: ModelVersion) -> str:
 
 
 def _ago(session: Session) -> Any:
-    return lambda moment: text.ago(moment, session.console.now)
+    return lambda timestamp_ms: text.ago(timestamp_ms, session.console.now)

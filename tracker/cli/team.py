@@ -193,7 +193,7 @@ def _server(session: Session, patience_seconds: float) -> Iterator[Server]:
     with RestClient(
         access_to(session.options.url),
         patience_seconds=FIRST_ANSWER_SECONDS,
-        on_wait=_Outages(session.console).told,
+        on_wait=_Outages(session.console).remark,
     ) as rest:
         server = Server(rest)
         server.check()
@@ -280,8 +280,8 @@ class _Outages:
         self._console = console
         self._next = 0.0
 
-    def told(self, problem: ServerError, pause_seconds: float) -> None:
-        """Take note of a request that will be tried again."""
+    def remark(self, problem: ServerError, pause_seconds: float) -> None:
+        """Write why a request will be tried again."""
         if pause_seconds >= 1 and time.monotonic() >= self._next:
             self._next = time.monotonic() + _REMARK_EVERY_SECONDS
             self._console.remark(f"{problem} Trying again.")

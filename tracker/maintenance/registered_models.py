@@ -264,8 +264,8 @@ def path_below(version: ModelVersion, *roots: str) -> str | None:
     return None
 
 
-def _time(moment: int | None) -> int:
-    return now_ms() if moment is None else plain_int("time", moment)
+def _time(timestamp_ms: int | None) -> int:
+    return now_ms() if timestamp_ms is None else plain_int("time", timestamp_ms)
 
 
 def _text(value: object) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tracker.search.conditions import NULL_OPERATORS, Clause, condition
 from tracker.search.syntax import And, Comparison, Entity, Field, Node, Not, Or, Ordering
-from tracker.tags import MLFLOW_RUN_NAME
+from tracker.tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Search:
     """The pieces of `SELECT … FROM runs {joins} WHERE … AND ({where}) ORDER BY {order}`.
 
-    The params are the values of the question marks of each piece, in order. `joins` gives every
+    The params are the values of the placeholders of each piece, in order. `joins` gives every
     row once or not at all, so that nothing has to be made distinct.
     """
 
@@ -116,10 +116,10 @@ _DATASET_COLUMNS = {
     "digest": "dataset.digest",
     "context": "context.value",
 }
-_DATASET_ROWS = """inputs AS input
+_DATASET_ROWS = f"""inputs AS input
     JOIN datasets AS dataset ON dataset.dataset_uuid = input.source_id
     LEFT JOIN input_tags AS context
-        ON context.input_uuid = input.input_uuid AND context.name = 'mlflow.data.context'
+        ON context.input_uuid = input.input_uuid AND context.name = '{MLFLOW_DATASET_CONTEXT}'
     WHERE input.destination_id = runs.run_uuid
         AND input.destination_type = 'RUN'
         AND input.source_type = 'DATASET'"""

@@ -1,4 +1,4 @@
-"""One stored value compared with the values of a filter: SQL with question marks."""
+"""One stored value compared with the values of a filter: SQL with placeholders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Value = str | int | float
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A piece of SQL and the values of its question marks, in order."""
+    """A piece of SQL and the values of its placeholders, in order."""
 
     sql: str
     params: tuple[Value, ...] = ()
@@ -81,16 +81,16 @@ def _number_text(literal: Literal) -> str:
     return "-9e999" if literal.value == -math.inf else literal.text
 
 
-def _operation(operator: str, expression: str, mark: str, values: Sequence[Value]) -> Clause:
-    """`expression` compared with values that stand as `mark` in the SQL."""
+def _operation(operator: str, expression: str, placeholder: str, values: Sequence[Value]) -> Clause:
+    """`expression` compared with values that stand as `placeholder` in the SQL."""
     if operator in _PATTERN_OPERATORS:
         pattern = str(values[0]).translate(_LIKE_TO_GLOB)
         return Clause(_PATTERN_OPERATORS[operator].format(expression), (pattern,))
     if operator in NULL_OPERATORS:
         return Clause(f"{expression} {operator}")
     if operator in _RANGE_OPERATORS:
-        return Clause(f"({expression} {operator} {mark} AND {mark})", tuple(values))
+        return Clause(f"({expression} {operator} {placeholder} AND {placeholder})", tuple(values))
     if operator in _LIST_OPERATORS:
-        marks = ", ".join([mark] * len(values))
-        return Clause(f"{expression} {operator} ({marks})", tuple(values))
-    return Clause(f"{expression} {operator} {mark}", tuple(values))
+        placeholders = ", ".join([placeholder] * len(values))
+        return Clause(f"{expression} {operator} ({placeholders})", tuple(values))
+    return Clause(f"{expression} {operator} {placeholder}", tuple(values))

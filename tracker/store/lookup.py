@@ -9,6 +9,7 @@ from tracker.entities import Metric
 from tracker.numbers import read_int, read_value
 from tracker.store.experiments import stages
 from tracker.store.runs import COLUMNS, info_of
+from tracker.tags import MLFLOW_PARENT_RUN_ID
 
 if TYPE_CHECKING:
     import sqlite3
@@ -124,11 +125,11 @@ def child_runs(connection: sqlite3.Connection, run_id: str) -> list[RunInfo]:
         SELECT {COLUMNS}
         FROM runs
         JOIN tags ON tags.run_uuid = runs.run_uuid
-        WHERE tags.key = 'mlflow.parentRunId' AND tags.value = ?
+        WHERE tags.key = ? AND tags.value = ?
           AND runs.lifecycle_stage = 'active'
         ORDER BY runs.start_time, runs.run_uuid
         """,
-        (run_id,),
+        (MLFLOW_PARENT_RUN_ID, run_id),
     )
     return [info_of(row) for row in rows]
 

@@ -7,7 +7,7 @@ file adds `workspace`, which has a default, to every key.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracker.entities import ModelVersion, RegisteredModel
 from tracker.exceptions import NotFoundError
@@ -39,6 +39,17 @@ _VERSION: Final = """
     model_versions.current_stage, model_versions.source, model_versions.run_id,
     model_versions.status, model_versions.status_message, model_versions.run_link
 """
+
+
+class _Tags(NamedTuple):
+    """A table of tags and the columns that say whose they are."""
+
+    table: str
+    owner: tuple[str, ...]
+
+
+_MODEL_TAGS: Final = _Tags("registered_model_tags", ("name",))
+_VERSION_TAGS: Final = _Tags("model_version_tags", ("name", "version"))
 
 
 def has_tables(connection: sqlite3.Connection) -> bool:
@@ -141,20 +152,12 @@ def delete_model(connection: sqlite3.Connection, name: str) -> None:
 
 def set_model_tags(connection: sqlite3.Connection, name: str, tags: Mapping[str, str]) -> None:
     """Set or overwrite tags of a registered model."""
-    for key, value in tags.items():
-        delete_model_tag(connection, name, key)
-        connection.execute(
-            "INSERT INTO registered_model_tags (key, value, name) VALUES (?, ?, ?)",
-            (key, value, name),
-        )
+    _set_tags(connection, _MODEL_TAGS, tags, (name,))
 
 
 def delete_model_tag(connection: sqlite3.Connection, name: str, key: str) -> bool:
     """Remove a tag of a registered model; whether it was there."""
-    cursor = connection.execute(
-        "DELETE FROM registered_model_tags WHERE key = ? AND name = ?", (key, name)
-    )
-    return cursor.rowcount > 0
+    return _delete_tag(connection, _MODEL_TAGS, key, (name,))
 
 
 # Versions
@@ -353,19 +356,38 @@ def set_version_tags(
     connection: sqlite3.Connection, name: str, version: int, tags: Mapping[str, str]
 ) -> None:
     """Set or overwrite tags of a version."""
-    for key, value in tags.items():
-        delete_version_tag(connection, name, version, key)
-        connection.execute(
-            "INSERT INTO model_version_tags (key, value, name, version) VALUES (?, ?, ?, ?)",
-            (key, value, name, version),
-        )
+    _set_tags(connection, _VERSION_TAGS, tags, (name, version))
 
 
 def delete_version_tag(connection: sqlite3.Connection, name: str, version: int, key: str) -> bool:
     """Remove a tag of a version; whether it was there."""
+    return _delete_tag(connection, _VERSION_TAGS, key, (name, version))
+
+
+# Tags of either
+
+
+def _set_tags(
+    connection: sqlite3.Connection, kind: _Tags, tags: Mapping[str, str], owner: tuple[Any, ...]
+) -> None:
+    columns = ("key", "value", *kind.owner)
+    for key, value in tags.items():
+        _delete_tag(connection, kind, key, owner)
+        connection.execute(
+            f"""
+            INSERT INTO {kind.table} ({", ".join(columns)})
+            VALUES ({", ".join("?" * len(columns))})
+            """,
+            (key, value, *owner),
+        )
+
+
+def _delete_tag(
+    connection: sqlite3.Connection, kind: _Tags, key: str, owner: tuple[Any, ...]
+) -> bool:
+    is_owner = " AND ".join(f"{column} = ?" for column in kind.owner)
     cursor = connection.execute(
-        "DELETE FROM model_version_tags WHERE key = ? AND name = ? AND version = ?",
-        (key, name, version),
+        f"DELETE FROM {kind.table} WHERE key = ? AND {is_owner}", (key, *owner)
     )
     return cursor.rowcount > 0
 

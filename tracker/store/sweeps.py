@@ -51,7 +51,7 @@ def child_runs(
         (MLFLOW_PARENT_RUN_ID, parent_run_id),
     )
     found = {row[0]: ChildRun(*row) for row in rows}
-    marks = ", ".join("?" * len(tag_keys))
+    placeholders = ", ".join("?" * len(tag_keys))
     for run_id, key, value in connection.execute(
         f"""
         SELECT tags.run_uuid, tags.key, tags.value
@@ -59,7 +59,7 @@ def child_runs(
         JOIN tags ON tags.run_uuid = parents.run_uuid
         WHERE parents.key = ?
           AND parents.value = ?
-          AND tags.key IN ({marks})
+          AND tags.key IN ({placeholders})
         """,
         (MLFLOW_PARENT_RUN_ID, parent_run_id, *tag_keys),
     ):

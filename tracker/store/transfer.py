@@ -70,7 +70,7 @@ def points_behind(
 
     Args:
         connection: Of the database.
-        run_id: Which run.
+        run_id: Whose points.
         rowid: Of the last point that is known; 0 for the start.
         limit: How many at most.
 

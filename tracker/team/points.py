@@ -64,7 +64,7 @@ class PointReader:
 
     Args:
         client: The database.
-        run_id: Which run.
+        run_id: Whose points.
     """
 
     def __init__(self, client: TrackingClient, run_id: str) -> None:

@@ -199,7 +199,7 @@ class Server:
         """Write parameters or tags in as few requests as the limits allow.
 
         Args:
-            run_id: Which run.
+            run_id: Whose they become.
             kind: "params" or "tags".
             texts: At most of the length that the server takes.
         """
