@@ -107,8 +107,16 @@ def load(source: Source, query: str) -> None:
     _take(state, source, {name: named.get(name, []) for name in _in_address(state)})
 
 
-def write(state: ViewState) -> None:
-    """Bring the address up to date."""
+def write(state: ViewState, experiment_id: int | None) -> None:
+    """Bring the address up to date.
+
+    Args:
+        state: What was chosen.
+        experiment_id: What is shown. Once something of it was chosen it is kept, for session and
+            link, though another experiment may have the newest run by then.
+    """
+    if not state.experiment and experiment_id is not None and any(_in_address(state).values()):
+        state.experiment = str(experiment_id)
     due = _in_address(state)
     st.session_state[_WRITTEN] = due
     if {name: st.query_params.get_all(name) for name in due} != due:

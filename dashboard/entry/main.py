@@ -60,7 +60,7 @@ def _show(path: Path) -> None:
         frame.beside(current)
     _tell()
     frame.waiting_points(source)
-    view_state.write(state)
+    view_state.write(state, current.experiment_id)
     page.run()
     if item.has_run_list:
         watch.follow_runs(current)

@@ -40,6 +40,32 @@ def test_a_run_that_starts_later_joins_the_automatic_choice_and_no_other(
     assert listed(chosen.run())["state"]["shown"] == [first]
 
 
+def test_what_is_chosen_keeps_its_experiment_though_another_one_gets_the_newest_run(
+    written, study, look, listed
+):
+    path, connection = written
+    first = study.add_run(connection, "first")
+    test = look(path, runs=first[:8])
+    study.add_experiment(connection, 2, "two")
+    study.add_run(connection, "second", experiment=2, begun=study.BEGUN + 1)
+    link = {name: test.query_params[name] for name in ("experiment", "runs")}
+    for opened in (test.run(), look(path, **{name: text[0] for name, text in link.items()})):
+        assert [row["title"] for row in listed(opened)["rows"]] == ["first"]
+    assert [row["title"] for row in listed(look(path))["rows"]] == ["second"]
+
+
+def test_a_link_opens_what_it_says_though_the_database_appears_later(tmp_path, study, look, listed):
+    path = tmp_path / "tracking.db"
+    test = look(path, filter="blue", group="none")
+    connection = study.connect(path)
+    study.add_experiment(connection, 1, "one")
+    for name in ("red", "blue"):
+        study.add_run(connection, name)
+    data = listed(test.run())
+    assert [row["name"] for row in data["rows"]] == ["blue"]
+    assert data["state"]["group"] == "none"
+
+
 def test_small_values_and_counts_are_written_so_that_they_say_something(
     written, study, look, table_of
 ):
