@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # Streamlit leaves room for a title that these charts do not have.
 GREY = "#8b93a7"
 PADDING = {"left": 0, "top": 6, "right": 16, "bottom": 4}
+# The column of a run's color, taken as it is.
+RUN_COLOR = alt.Color("color:N", scale=None)
 Chart = alt.Chart | alt.LayerChart
 CELL = ["label", "prediction"]
 Cell = tuple[str, str]
@@ -78,7 +80,7 @@ def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) ->
         y=alt.Y("y:Q", scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(title=y)),
     )
     points = base.mark_circle(size=130, opacity=0.9).encode(
-        color=_run_color(_colors(table)),
+        color=RUN_COLOR,
         tooltip=[
             alt.Tooltip("label:N", title="run"),
             alt.Tooltip("x:Q", title=x, format=".4~g"),
@@ -109,7 +111,7 @@ def strip(table: pd.DataFrame, x: str, y: str) -> Chart:
         .encode(
             x=alt.X("x:N", axis=axis),
             y=alt.Y("y:Q", scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(title=y)),
-            color=_run_color(_colors(table)),
+            color=RUN_COLOR,
             tooltip=[
                 alt.Tooltip("label:N", title="run"),
                 alt.Tooltip("x:N", title=x),
@@ -118,10 +120,6 @@ def strip(table: pd.DataFrame, x: str, y: str) -> Chart:
         )
     )
     return _framed(chart, 320)
-
-
-def _colors(table: pd.DataFrame) -> dict[str, str]:
-    return dict(zip(table["run"], table["color"], strict=True))
 
 
 def _run_color(colors: Mapping[str, str]) -> alt.Color:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dashboard import metrics
@@ -56,26 +56,26 @@ class Result:
     deviation: float | None
 
 
-def entries(view: View, run_ids: Iterable[str] | None = None) -> list[Entry]:
-    """The shown runs, those of a group as one; the baseline's first.
-
-    Args:
-        view: What is shown.
-        run_ids: Only entries with one of these, and the first; all by default.
-    """
+def entries(view: View) -> list[Entry]:
+    """The shown runs, those of a group as one; the baseline's first."""
     members: dict[str, list[str]] = {}
     titles: dict[str, tuple[str, str]] = {}
-    for run_id, run in view.runs.iterrows():
-        key = str(run["group"] or run_id)
-        members.setdefault(key, []).append(str(run_id))
-        titles[key] = (str(run["group_label"] or run["label"]), str(run["color"]))
-    found = [Entry(key, *titles[key], tuple(ids)) for key, ids in members.items()]
+    columns = (view.runs[name] for name in ("run_id", "label", "color", "group", "group_label"))
+    for run_id, label, color, group, group_label in zip(*columns, strict=True):
+        key = str(group or run_id)
+        members.setdefault(key, []).append(run_id)
+        titles[key] = (str(group_label or label), color)
+    labels = view.labels
     found = [
-        entry if entry.is_group else replace(entry, label=view.labels[entry.run_ids[0]])
-        for entry in found
+        Entry(key, labels[ids[0]] if len(ids) == 1 else titles[key][0], titles[key][1], tuple(ids))
+        for key, ids in members.items()
     ]
-    found.sort(key=lambda entry: view.state.baseline not in entry.run_ids)
-    kept = set(view.run_ids if run_ids is None else run_ids)
+    return sorted(found, key=lambda entry: view.state.baseline not in entry.run_ids)
+
+
+def with_runs(found: Sequence[Entry], run_ids: Iterable[str]) -> list[Entry]:
+    """The first entry, and those that have one of these runs."""
+    kept = set(run_ids)
     return [e for place, e in enumerate(found) if not place or not kept.isdisjoint(e.run_ids)]
 
 
@@ -85,11 +85,11 @@ class Comparison:
     Args:
         view: What is shown.
         names: Words that a metric's or parameter's name must hold; empty for all.
-        run_ids: Of the runs that are compared with the baseline; all shown ones by default.
+        shown: What is compared, the baseline first; all entries of the view by default.
     """
 
-    def __init__(self, view: View, names: str = "", run_ids: Iterable[str] | None = None) -> None:
-        self.entries = entries(view, run_ids)
+    def __init__(self, view: View, names: str = "", shown: Sequence[Entry] | None = None) -> None:
+        self.entries = entries(view) if shown is None else list(shown)
         self._runs = view.listing.runs
         self._words = names.lower().split()
         self.metrics = self._wanted(

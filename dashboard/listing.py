@@ -74,9 +74,16 @@ class Runs:
         derived = {f"{key}{end}" for key in keys for end in SPREADS}
         return metrics.ranked(keys - derived)
 
-    def tree(self, grouping: str) -> tuple[Node, ...]:
-        """The runs as a tree."""
-        return groups.tree(self.facts, grouping)
+    @cached_property
+    def _trees(self) -> dict[tuple[tuple[str, ...], str], tuple[Node, ...]]:
+        return {}
+
+    def tree(self, listed: tuple[str, ...], grouping: str) -> tuple[Node, ...]:
+        """Some of the runs as a tree, which is kept for the next script run."""
+        kept, key = self._trees, (listed, grouping)
+        if key not in kept:
+            kept[key] = groups.tree(_only(self.facts, listed), grouping)
+        return kept[key]
 
     def value(self, node: Node, key: str) -> Mean | None:
         """A metric of a row: a run's own last value, or the mean of those beneath it."""
@@ -148,7 +155,6 @@ def read(source: Source, state: ViewState) -> Listing:
     also = [*(state.shown or ()), state.baseline, state.run]
     runs = _runs(source, (*listed, *sorted({i for i in also if i}.difference(listed))))
     grouping = state.group if state.group is not None else runs.automatic
-    facts = _only(runs.facts, listed)
     return Listing(
         runs=runs,
         query=query,
@@ -156,7 +162,7 @@ def read(source: Source, state: ViewState) -> Listing:
         total=run_lists.count_runs(source, query) if len(listed) == state.rows else len(listed),
         unfiltered=run_lists.count_runs(source, base),
         grouping=grouping,
-        tree=groups.tree(facts, grouping),
+        tree=runs.tree(listed, grouping),
         sort=sort,
         descending=descending,
         problem=problem,

@@ -90,7 +90,7 @@ def assign(owners: Iterable[str], earlier: dict[str, int]) -> dict[str, int]:
     return {owner: kept[owner] for owner in ordered}
 
 
-def color(position: int) -> str:
-    """The color at a palette position in the theme of the page; more than ten repeat."""
-    colors = RUN_COLORS[theme()]
-    return colors[position % len(colors)]
+def colors(positions: Iterable[int]) -> list[str]:
+    """The colors at palette positions in the theme of the page; more than ten repeat."""
+    found = RUN_COLORS[theme()]
+    return [found[position % len(found)] for position in positions]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dashboard import listing, view_state
-from dashboard.palette import assign, color
+from dashboard.palette import assign, colors
 from tracker.files import open_artifacts
 
 if TYPE_CHECKING:
@@ -129,20 +129,21 @@ def _shown(found: Listing, state: ViewState, chosen: Sequence[str]) -> pd.DataFr
     """The shown runs with labels and colors; a group and its runs have one color."""
     tops = _tops(found.tree)
     there = set(found.runs.frame.index)
-    ordered = [run_id for run_id in tops if run_id in set(chosen)]
+    wanted = set(chosen)
+    ordered = [run_id for run_id in tops if run_id in wanted]
     ordered += [run_id for run_id in chosen if run_id not in tops and run_id in there]
     frame = found.runs.frame.loc[ordered].copy()
     owners = {run_id: owner(tops, run_id) for run_id in [*chosen, *ordered]}
     state.positions = assign([owners[i] for i in chosen if i in there], state.positions)
-    colors = [color(state.positions[owners[run_id]]) for run_id in ordered]
+    given = colors(state.positions[owners[run_id]] for run_id in ordered)
     nodes = [tops.get(run_id) for run_id in ordered]
     grouped = [node if node is not None and _is_group(node) else None for node in nodes]
     frame["label"] = [str(found.runs.facts.labels[run_id]) for run_id in ordered]
-    frame["color"] = colors
+    frame["color"] = given
     groups = {
         "group": [node.key if node else None for node in grouped],
         "group_label": [str(node.label) if node else None for node in grouped],
-        "group_color": [one if node else None for node, one in zip(grouped, colors, strict=True)],
+        "group_color": [one if node else None for node, one in zip(grouped, given, strict=True)],
     }
     # As objects: pandas would make NaN of None among texts.
     return frame.assign(

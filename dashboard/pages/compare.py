@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from streamlit.delta_generator import DeltaGenerator
 
+    from dashboard.comparison import Entry
     from dashboard.view import View
     from dashboard.widgets.parallel import Axis
 
@@ -44,12 +45,13 @@ def show(view: View) -> None:
         ask_for_runs(view, "balance", sentence, MIN_RUNS)
         return
     params, results = _tables(view)
-    names, is_turned, chosen, out = _controls(view, params, results)
+    entries = comparison.entries(view)
+    names, is_turned, chosen, out = _controls(view, entries, params, results)
     axes = _axes(params, results, chosen)
     left = parallel.within(axes, parallel.ranges(PARALLEL), len(view.runs))
     kept = [run_id for run_id, stays in zip(view.run_ids, left, strict=True) if stays]
-    found = Comparison(view, names, kept)
-    is_turned = is_turned or not comparison.columns_fit(comparison.entries(view))
+    found = Comparison(view, names, comparison.with_runs(entries, kept))
+    is_turned = is_turned or not comparison.columns_fit(entries)
     if is_turned:
         _parallel(view, axes, results)
     _grid(view, found, out, is_turned=is_turned)
@@ -62,13 +64,12 @@ def show(view: View) -> None:
 
 
 def _controls(
-    view: View, params: Table, results: Table
+    view: View, entries: Sequence[Entry], params: Table, results: Table
 ) -> tuple[str, bool, list[str], DeltaGenerator]:
     """Filter of names, whether the entries are rows, axes, and the place of the export."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title("Compare", width="content")
-        count = len(comparison.entries(view))
-        runs = plural(len(view.runs), "run")
+        count, runs = len(entries), plural(len(view.runs), "run")
         st.caption(runs if count == len(view.runs) else f"{count} of {runs}", width="content")
         st.space("stretch")
         names = st.text_input(
@@ -81,7 +82,7 @@ def _controls(
             width=240,
         )
         is_turned = st.toggle("Runs as rows", key="turned", bind="query-params")
-        _choose_baseline(view)
+        _choose_baseline(view, entries)
         with st.popover("Axes", icon=":material/tune:"):
             chosen = st.multiselect(
                 "Axes of the parallel coordinates",
@@ -94,9 +95,9 @@ def _controls(
     return names or "", bool(is_turned), chosen, out
 
 
-def _choose_baseline(view: View) -> None:
+def _choose_baseline(view: View, entries: Sequence[Entry]) -> None:
     """The entry that the others are compared with; the first where none was chosen."""
-    found = {entry.run_ids[0]: entry.label for entry in comparison.entries(view)}
+    found = {entry.run_ids[0]: entry.label for entry in entries}
     key = "baseline_chosen"
     st.session_state[key] = next(iter(found))
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import charts
 from dashboard.artifacts import files
-from dashboard.palette import color
+from dashboard.palette import colors
 from dashboard.queries import records
 from dashboard.widgets import columns, html, images
 from dashboard.widgets.columns import Column
@@ -78,9 +78,10 @@ def _classes(store: ArtifactStore) -> None:
         return
     with st.container(border=True):
         st.subheader("Class distribution")
-        colors = {split: color(place) for place, split in enumerate(counts["split"].unique())}
-        html.legend(list(colors.items()))
-        st.altair_chart(charts.bars(counts, "class", "images", "split", colors), key="classes")
+        splits = list(counts["split"].unique())
+        shown = dict(zip(splits, colors(range(len(splits))), strict=True))
+        html.legend(list(shown.items()))
+        st.altair_chart(charts.bars(counts, "class", "images", "split", shown), key="classes")
 
 
 def class_counts(metadata: Any) -> pd.DataFrame:
