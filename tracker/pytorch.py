@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from tracker.exceptions import InvalidValueError, warn
-from tracker.models import examples, files, pickles
+from tracker.models import examples, files, pickles, programs
 from tracker.models import folder as folders
 from tracker.models.autolog import autolog_of
 from tracker.models.uris import local_model
@@ -236,7 +236,10 @@ def _load(folder: Path, device: Any) -> Any:
     files.add_code(folder, settings)
     pickled = data / _PICKLE_FILE
     if not pickled.exists():
-        return torch.export.load(files.model_file(folder, f"{data.name}/{_PROGRAM_FILE}")).module()
+        program = files.model_file(folder, f"{data.name}/{_PROGRAM_FILE}")
+        return torch.export.load(
+            program if pickles.is_allowed() else programs.inert_program(program)
+        ).module()
     pickles.refuse_if_forbidden(pickled)
     try:
         return torch.load(pickled, map_location=device, weights_only=False)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker import onnx as onnx_flavor
-from tracker.exceptions import TrackerError, UnsupportedError, warn
+from tracker.exceptions import TrackerError, UnsafeModelError, UnsupportedError, warn
 from tracker.models import files
 from tracker.models.model import MLMODEL, Model
+from tracker.models.programs import inert_program
 from tracker.models.signature import ModelSignature
 from tracker.tags import TRACKER_ONNX_FAILURE
 from tracker.types import ColSpec, Schema, TensorSpec
@@ -111,9 +112,11 @@ def convert(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Torch warns of its own deprecations.
         try:
-            program = torch.export.load(folder / "data" / "model.pt2")
+            program = torch.export.load(inert_program(folder / "data" / "model.pt2"))
             names = _names(program, description.signature)
             model = torch.onnx.export(program, dynamo=True, verbose=False, **names).model_proto
+        except UnsafeModelError as error:
+            raise ConversionError(str(error)) from error
         except (torch.onnx.OnnxExporterError, RuntimeError, ValueError, TypeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ConversionError(f"The model has no equal as ONNX: {reason}") from error

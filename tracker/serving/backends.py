@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.models.programs import inert_program
 from tracker.serving.errors import ServingError
 from tracker.serving.inputs import Columns, Input, Tensor
 
@@ -112,7 +113,8 @@ def _exported_program(folder: Path, flavor: Mapping[str, Any]) -> Backend | None
     torch = _package("torch")
     torch.set_num_threads(1)
     try:
-        module = torch.export.load(_file(folder, str(path.relative_to(folder)))).module()
+        program = inert_program(_file(folder, str(path.relative_to(folder))))
+        module = torch.export.load(program).module()
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         raise ServingError(f"{path.name} is not a valid exported program: {error}") from error
 
