@@ -36,15 +36,15 @@ async def warm(app: st.App) -> AsyncIterator[None]:
     del app
     for item in MENU:
         import_module(f"dashboard.pages.{item.address}")
-    import_module("dashboard.artifacts.downloads")
+    import_module("dashboard.artifacts.pictures")
     yield
 
 
-def download(name: str) -> Serve:
-    """The function of that name in `dashboard.artifacts.downloads`, looked up when it is asked."""
+def download(name: str, module: str = "downloads") -> Serve:
+    """The function of that name in `dashboard.artifacts`, looked up when it is asked."""
 
     async def serve(request: Request) -> Response:
-        function: Serve = getattr(import_module("dashboard.artifacts.downloads"), name)
+        function: Serve = getattr(import_module(f"dashboard.artifacts.{module}"), name)
         return await function(request)
 
     return serve
@@ -54,6 +54,7 @@ app = st.App(
     Path(__file__).with_name("entry") / "main.py",
     routes=[
         Route("/artifact/{run_id}/{path:path}", download("serve_file"), methods=["GET", "HEAD"]),
+        Route("/picture/{run_id}/{path:path}", download("serve_picture", "pictures")),
         Route("/zip/{run_id}", download("serve_zip")),
         Route("/metrics.csv", download("serve_points")),
         *(Route(f"/{old}", moved_to(new)) for old, new in MOVED.items()),

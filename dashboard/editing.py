@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard.widgets import html
 from tracker import TrackingClient
-from tracker.exceptions import InvalidStateError, TrackerError
+from tracker.exceptions import InvalidStateError, NotFoundError, TrackerError
 from tracker.tags import MLFLOW_RUN_NOTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from dashboard.source import Source
 
@@ -45,15 +46,35 @@ def attempt(change: Callable[[], None], done: str) -> bool:
     return True
 
 
-def describe(source: Source, run_id: str, name: str, note: str) -> None:
-    """Give a run another name and note.
+def tried(change: Callable[[], None]) -> bool:
+    """Make a change in a callback; where it is refused, the page says why. Whether it was made."""
+    try:
+        change()
+    except TrackerError as error:
+        st.session_state["refused"] = str(error)
+        return False
+    return True
+
+
+def rename(source: Source, run_id: str, name: str) -> None:
+    """Give a run another name.
 
     Raises:
         TrackerError: If the name breaks a rule or the run is deleted.
     """
-    client = writer(source)
-    client.update_run(run_id, name=name)
-    client.set_tag(run_id, NOTE, note)
+    writer(source).update_run(run_id, name=name)
+
+
+def annotate(source: Source, run_id: str, note: str) -> None:
+    """Give a run another note, or none.
+
+    Raises:
+        TrackerError: If the run is deleted.
+    """
+    if note:
+        writer(source).set_tag(run_id, NOTE, note)
+    else:
+        untag(source, run_id, NOTE)
 
 
 def tag(source: Source, run_ids: Iterable[str], key: str, value: str) -> None:
@@ -67,19 +88,32 @@ def tag(source: Source, run_ids: Iterable[str], key: str, value: str) -> None:
         client.set_tag(run_id, key, value)
 
 
-def replace_tags(
-    source: Source, run_id: str, before: Mapping[str, str], after: Mapping[str, str]
-) -> None:
-    """Make a run's tags what they are in `after`, touching only what changed.
+def retag(source: Source, run_id: str, before: str, key: str, value: str) -> None:
+    """Give a run a tag, in the place of another one.
+
+    Args:
+        source: The database.
+        run_id: The run.
+        before: The key that the tag had; empty for a new tag.
+        key: The key that it has.
+        value: Its value.
 
     Raises:
-        TrackerError: If a key breaks a rule or the run is deleted.
+        TrackerError: If the key breaks a rule or the run is deleted.
     """
-    client = writer(source)
-    changed = {key: value for key, value in after.items() if before.get(key) != value}
-    client.set_tags(run_id, changed)
-    for key in before.keys() - after.keys():
-        client.delete_tag(run_id, key)
+    tag(source, [run_id], key, value)
+    if before and before != key:
+        untag(source, run_id, before)
+
+
+def untag(source: Source, run_id: str, key: str) -> None:
+    """Take a tag from a run; nothing happens where it has none of that key.
+
+    Raises:
+        TrackerError: If the run is deleted.
+    """
+    with suppress(NotFoundError):
+        writer(source).delete_tag(run_id, key)
 
 
 def user_of(source: Source, run_ids: Iterable[str]) -> str:

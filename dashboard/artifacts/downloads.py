@@ -48,11 +48,11 @@ async def serve_zip(request: Request) -> Response:
     """All artifacts of one run as a zip that is made while it is sent."""
     run_id = request.path_params["run_id"]
     try:
-        store = await asyncio.to_thread(_store, run_id)
+        found = await asyncio.to_thread(store, run_id)
     except TrackerError as error:
         return PlainTextResponse(f"{error}\n", status_code=404)
     headers = {"Content-Disposition": f'attachment; filename="{run_id}.zip"'}
-    return StreamingResponse(zipped(store), media_type="application/zip", headers=headers)
+    return StreamingResponse(zipped(found), media_type="application/zip", headers=headers)
 
 
 async def serve_points(request: Request) -> Response:
@@ -82,7 +82,13 @@ def point_lines(source: Source, run_ids: list[str], keys: list[str]) -> Iterator
     yield buffer.getvalue()
 
 
-def _store(run_id: str) -> ArtifactStore:
+def store(run_id: str) -> ArtifactStore:
+    """The artifacts of a run of the chosen database.
+
+    Raises:
+        SourceError: If the database cannot be read.
+        TrackerError: If there is no such run, or its artifacts may not be read.
+    """
     source = open_source(chosen_database())
     runs = run_lists.runs_by_id(source, (run_id,))
     if runs.empty:
@@ -91,7 +97,7 @@ def _store(run_id: str) -> ArtifactStore:
 
 
 def _locate(run_id: str, path: str) -> Path:
-    found = _store(run_id).local_path(path)
+    found = store(run_id).local_path(path)
     if not found.is_file():
         raise NotFoundError(f"There is no artifact {path!r}.")
     return found

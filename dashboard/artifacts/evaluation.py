@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import untrusted
-from dashboard.artifacts import files
+from dashboard.artifacts import files, scores
 from dashboard.artifacts.files import FileKey, file_key
 
 if TYPE_CHECKING:
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 SPLITS = {"test": "Sharp", "test_blurred": "Blurred"}
 FOLDER = "evaluation"
 SUMMARY = f"{FOLDER}/summary.json"
-OF_A_SPLIT = re.compile(r"(?:confusion_(?=.*\.json$)|predictions_(?=.*\.csv\.gz$))([^.]+)\..*")
+OF_A_SPLIT = re.compile(
+    r"(?:confusion_(?=.*\.json$)|predictions_(?=.*\.(?:csv\.gz|csv|json)$))([^.]+)\..*"
+)
+# Of a table of predictions: the first is what the tracker's own `log_table` writes.
+ENDINGS = (".json", ".csv.gz", ".csv")
 MAX_SPLITS = 30
 PREDICTION_COLUMNS = ["index", "label", "prediction", "confidence", "loss"]
 BIN_COLUMNS = ["confidence", "accuracy", "count"]
@@ -43,7 +47,8 @@ def title(split: str) -> str:
 def results(store: ArtifactStore) -> dict[str, dict[str, Any]]:
     """Results by split: those of the summary, and splits that only have a file of their own.
 
-    The study's own splits come first; thirty at most.
+    What was not recorded but follows from the other files is there, too. The study's own splits
+    come first; thirty at most.
     """
     found = files.read_json(store, SUMMARY)
     summary = found if isinstance(found, dict) else {}
@@ -52,7 +57,13 @@ def results(store: ArtifactStore) -> dict[str, dict[str, Any]]:
         split: {} for split in _splits_with_files(store) or () if split not in named
     }
     ordered = sorted({**named, **alone}.items(), key=lambda item: item[0] not in SPLITS)
-    return dict(ordered[:MAX_SPLITS])
+    return {split: _completed(store, split, value) for split, value in ordered[:MAX_SPLITS]}
+
+
+def _completed(store: ArtifactStore, split: str, result: dict[str, Any]) -> dict[str, Any]:
+    if "accuracy" in result and "calibration" in result:
+        return result
+    return scores.completed(result, matrix(store, split), predictions(store, split))
 
 
 @untrusted.or_none
@@ -92,6 +103,28 @@ def _bins(result: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(result["calibration"]["bins"])[BIN_COLUMNS].astype("float64")
 
 
+def per_class(store: ArtifactStore, split: str, result: dict[str, Any]) -> pd.DataFrame | None:
+    """The scores of each class of a split, recorded or counted: see `scores.SCORES`."""
+    recorded = scores.recorded_per_class(result)
+    if recorded is not None:
+        return recorded
+    counts = matrix(store, split)
+    return None if counts is None else scores.per_class(counts)
+
+
+def matrix(store: ArtifactStore, split: str) -> pd.DataFrame | None:
+    """The confusion matrix of a split, recorded or counted: label, prediction, count, rate."""
+    recorded = confusion(store, split)
+    if recorded is not None:
+        return recorded
+    table = predictions(store, split)
+    counts = None if table is None else scores.confusion(table)
+    if counts is None:
+        return None
+    total = counts.groupby("label")["count"].transform("sum")
+    return counts.assign(rate=counts["count"] / total.clip(lower=1))
+
+
 @untrusted.or_none
 def confusion(store: ArtifactStore, split: str) -> pd.DataFrame | None:
     """Counts of a split: label, prediction, count, rate (of the label's images)."""
@@ -107,21 +140,33 @@ def confusion(store: ArtifactStore, split: str) -> pd.DataFrame | None:
 
 
 def predictions(store: ArtifactStore, split: str) -> pd.DataFrame | None:
-    """What the model said of every image of a split, by index: PREDICTION_COLUMNS."""
-    key = file_key(store, f"evaluation/predictions_{split}.csv.gz")
-    return None if key is None else _predictions(key)
+    """What the model said of every example of a split, by index: PREDICTION_COLUMNS.
+
+    Only label and prediction are needed: an index is counted, the others are NaN.
+    """
+    for ending in ENDINGS:
+        key = file_key(store, f"{FOLDER}/predictions_{split}{ending}")
+        if key is not None:
+            return _predictions(key)
+    return None
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 @untrusted.or_none
 def _predictions(key: FileKey) -> pd.DataFrame | None:
     with Path(key.path).open("rb") as stream:
-        table = untrusted.table(stream, key.path, MAX_ROWS, gzipped=True)
-    table = table[PREDICTION_COLUMNS].astype({"index": "int64", "confidence": "float64"})
+        if key.path.endswith(".json"):
+            found = untrusted.parsed(stream.read(untrusted.MAX_TABLE_BYTES), key.path)
+            table = pd.DataFrame(found["data"][:MAX_ROWS], columns=found["columns"])
+        else:
+            is_zipped = key.path.endswith(".gz")
+            table = untrusted.table(stream, key.path, MAX_ROWS, gzipped=is_zipped)
+    if "index" not in table:
+        table["index"] = range(len(table))
+    table = table.astype({"label": "str", "prediction": "str"}).reindex(columns=PREDICTION_COLUMNS)
+    table = table.astype({"index": "int64", "confidence": "float64", "loss": "float64"})
     table = table[table["index"].between(0, MAX_INDEX)]
-    if table.empty:
-        return None
-    return table.astype({"label": "str", "prediction": "str"}).set_index("index", drop=False)
+    return None if table.empty else table.set_index("index", drop=False)
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,11 @@ def url(run_id: str, path: str) -> str:
     return f"/artifact/{quote(run_id)}/{quote(path)}"
 
 
+def picture_url(run_id: str, path: str) -> str:
+    """Where the server offers a picture, drawn anew; `?side=` asks for a smaller one."""
+    return f"/picture/{quote(run_id)}/{quote(path)}"
+
+
 def points_url(run_ids: Iterable[str], keys: Iterable[str]) -> str:
     """Where the server offers every point of some metrics as CSV."""
     named = [("run", run_id) for run_id in run_ids] + [("key", key) for key in keys]

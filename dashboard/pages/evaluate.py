@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import charts, comparison
 from dashboard.artifacts import evaluation
 from dashboard.palette import verdict
-from dashboard.widgets import confusion, grid, html, images
+from dashboard.widgets import columns, confusion, grid, html, images
 from dashboard.widgets.grid import Cell, Column, Row
 from dashboard.widgets.run_choice import ask_for_runs, choose_run
 from tracker.exceptions import TrackerError
@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     from dashboard.view import View
     from tracker.files import ArtifactStore
 
-MAX_DISPUTED = 12
+MAX_DISPUTED, MAX_ERRORS = 12, 12
 EXAMPLE = """\
 tracker.log_dict(
     {"labels": ["cat", "dog"], "counts": [[48, 2], [5, 45]]},  # One row a true label.
     "evaluation/confusion_test.json",
+)
+# Or one row an example; confidence (0 to 1) and index (of the example) may be left out:
+tracker.log_table(
+    {"label": ["cat", "dog"], "prediction": ["cat", "cat"], "confidence": [0.9, 0.6]},
+    "evaluation/predictions_test.json",
 )"""
 
 
@@ -50,7 +55,7 @@ def show(view: View) -> None:
     with right, st.container(border=True, height="stretch"):
         _calibration(view, results)
     kept = {run_id: stores[run_id] for run_id in results}
-    _mistakes(view, kept, _splits(results))
+    _mistakes(view, kept, results)
     _followed(view, kept, _splits(results))
 
 
@@ -59,7 +64,7 @@ def _answer(view: View, results: dict[str, dict[str, Any]]) -> None:
     found = comparison.entries(view)
     found = [entry for entry in found if any(run_id in results for run_id in entry.run_ids)]
     splits = _splits(results)
-    columns = [
+    heads = [
         Column(f"{evaluation.title(split)}: {what}")
         for split in splits
         for what in ("accuracy", "confidence", "calibration error")
@@ -77,7 +82,7 @@ def _answer(view: View, results: dict[str, dict[str, Any]]) -> None:
         )
         for place, entry in enumerate(found)
     ]
-    grid.show(columns, rows, f"answer-{hash(view.run_ids)}", lead="Configuration", height="40dvh")
+    grid.show(heads, rows, f"answer-{hash(view.run_ids)}", lead="Configuration", height="40dvh")
 
 
 def _splits(results: dict[str, dict[str, Any]]) -> list[str]:
@@ -175,11 +180,13 @@ def _choose_split(key: str, splits: list[str]) -> str:
     return str(chosen)
 
 
-def _mistakes(view: View, stores: dict[str, ArtifactStore], splits: list[str]) -> None:
+def _mistakes(
+    view: View, stores: dict[str, ArtifactStore], results: dict[str, dict[str, Any]]
+) -> None:
     st.subheader("Where one model goes wrong")
     with st.container(horizontal=True, vertical_alignment="center"):
         run_id = choose_run(view, "Model", "model", list(stores), is_titled=False)
-        split = _choose_split("split", splits)
+        split = _choose_split("split", _splits(results))
         unit = st.segmented_control(
             "Unit",
             ["Counts", "Rates"],
@@ -190,12 +197,57 @@ def _mistakes(view: View, stores: dict[str, ArtifactStore], splits: list[str]) -
             label_visibility="collapsed",
         )
     store = stores.get(run_id)
-    counts = evaluation.confusion(store, split) if store else None
-    if store is None or counts is None:
-        st.caption("This run keeps no confusion matrix for these images.")
+    if store is None or split not in results[run_id]:
+        st.caption("This run was not evaluated on these images.")
         return
-    confusion.show(store, run_id, split, counts, rates=unit == "Rates")
-    _extremes(evaluation.examples(store, split))
+    counts = evaluation.matrix(store, split)
+    if counts is None:
+        st.caption("This run keeps no confusion matrix for these images.")
+    else:
+        confusion.show(store, run_id, split, counts, rates=unit == "Rates")
+    _classes(evaluation.per_class(store, split, results[run_id][split]))
+    examples = evaluation.examples(store, split)
+    if examples:
+        _extremes(examples)
+    else:
+        _surest_errors(evaluation.predictions(store, split))
+
+
+def _classes(found: pd.DataFrame | None) -> None:
+    """Precision, recall and F1 of each class."""
+    if found is None:
+        return
+    with st.container(border=True):
+        st.markdown("**Scores by class**")
+        columns.show(
+            {
+                "label": columns.plain("Class", found["label"]),
+                "precision": columns.number("Precision", found["precision"]),
+                "recall": columns.number("Recall", found["recall"]),
+                "f1": columns.number("F1", found["f1"]),
+                "support": columns.number("Examples", found["support"]),
+            }
+        )
+
+
+def _surest_errors(table: pd.DataFrame | None) -> None:
+    """The wrong predictions made with most confidence, of a run that keeps no images."""
+    if table is None:
+        return
+    wrong = table[table["label"] != table["prediction"]]
+    wrong = wrong.sort_values("confidence", ascending=False, kind="stable").head(MAX_ERRORS)
+    if wrong.empty:
+        return
+    with st.container(border=True):
+        st.markdown("**Most confident errors**")
+        columns.show(
+            {
+                "index": columns.number("Example", wrong["index"]),
+                "label": columns.plain("True", wrong["label"]),
+                "prediction": columns.plain("Predicted", wrong["prediction"]),
+                "confidence": columns.number("Confidence", wrong["confidence"]),
+            }
+        )
 
 
 def _extremes(found: list[evaluation.Example]) -> None:

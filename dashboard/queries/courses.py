@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import streamlit as st
 
 from dashboard.queries.indexes import BY_KEY, indexed_by
 from dashboard.source import Source, placeholders, snapshot
 from tracker.numbers import LARGEST
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 SPARK_POINTS = 40
 SPARK_STEPS = 20_000
+HEIGHT = 100
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
@@ -33,3 +39,11 @@ def courses(source: Source, run_ids: tuple[str, ...], key: str) -> dict[str, lis
         for row in found:
             grouped.setdefault(row["run_uuid"], []).append(row["mean"])
     return grouped
+
+
+def heights(line: Sequence[float]) -> list[Any] | None:
+    """Values as heights in [0, 100]; None for a single one."""
+    low, high = min(line, default=0.0), max(line, default=0.0)
+    spread = (high - low) or 1.0
+    found = [round(HEIGHT * (value - low) / spread) for value in line]
+    return found if len(found) > 1 else None

@@ -1,17 +1,18 @@
-"""The browser's side of the run list, the Overview's table and the grids of other pages."""
+"""The browser's side of the run list, of grids made of its code, and of a run's page."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FOLDER = Path(__file__).with_name("table")
+Part = Literal["head", "values", "media", "files", "frame"]
+FOLDER = Path(__file__).parent
 # In this order: each builds on those before.
 SCRIPTS = ("dom.js", "rows.js", "head.js", "acts.js", "run_list.js")
 
@@ -23,20 +24,40 @@ def _text(*names: str) -> str:
 
 
 def mount(key: str, data: dict[str, Any], **callbacks: Callable[[], None]) -> None:
-    """Mount the component.
+    """Mount the list of runs.
 
     Args:
         key: Of the component.
         data: See `table/run_list.js`.
         callbacks: `on_report_change`, `on_event_change`.
     """
+    css, js = _text("table/table.css"), _text(*(f"table/{name}" for name in SCRIPTS))
     component = st.components.v2.component(
-        "run_list", html='<div class="root"></div>', css=_text("table.css"), js=_text(*SCRIPTS)
+        "run_list", html='<div class="root"></div>', css=css, js=js
+    )
+    component(key=key, data=data, height="content", **callbacks)  # type: ignore[arg-type]
+
+
+def part(name: Part, key: str, data: dict[str, Any], **callbacks: Callable[[], None]) -> None:
+    """Mount a part of a run's page.
+
+    Args:
+        name: Of its file below `run_page/`.
+        key: Of the component.
+        data: See that file.
+        callbacks: `on_event_change`.
+    """
+    js = _text("table/dom.js", "run_page/mounting.js", f"run_page/{name}.js")
+    component = st.components.v2.component(
+        f"run_{name}",
+        html=f'<div class="root {name}"></div>',
+        css=_text("run_page/run_page.css"),
+        js=js,
     )
     component(key=key, data=data, height="content", **callbacks)  # type: ignore[arg-type]
 
 
 def event(key: str) -> dict[str, Any]:
-    """What was done to rows; to be called by `on_event_change`."""
+    """What was done in a component; to be called by `on_event_change`."""
     found: dict[str, Any] = st.session_state[key]["event"] or {}
     return found

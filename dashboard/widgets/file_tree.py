@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from tracker.entities import FileInfo
 
-INDENT = "\u2003"
-OPEN, CLOSED = "▼", "►"
 # So many files are seen at once; of more, folders begin closed.
 SEEN_AT_ONCE = 60
 # Deeper folders stand in one line.
@@ -23,14 +21,16 @@ class Row(NamedTuple):
     """One line of the tree.
 
     Args:
-        label: Its name, indented.
+        name: Its name; of a folder with those it holds alone.
         size: Bytes, of a folder all that lie in it.
         path: Of a file; of a folder with a slash at the end.
+        depth: Below how many folders it stands.
     """
 
-    label: str
+    name: str
     size: int
     path: str
+    depth: int
 
     @property
     def is_folder(self) -> bool:
@@ -57,20 +57,16 @@ class _Folder:
         inner = sum(folder.size() for folder in self.folders.values())
         return inner + sum(item.file_size or 0 for item in self.files)
 
-    def rows(self, closed: Collection[str], depth: int = 0) -> Iterator[Row]:
+    def rows(self, depth: int = 0) -> Iterator[Row]:
         for name, child in sorted(self.folders.items()):
             folder, title = child, name
             while len(folder.folders) == 1 and not folder.files:
                 (inner, folder), *_ = folder.folders.items()
                 title = f"{title}/{inner}"
-            is_closed = folder.path in closed
-            mark = CLOSED if is_closed else OPEN
-            yield Row(f"{INDENT * depth}{mark} {_short(title)}", folder.size(), folder.path)
-            if not is_closed:
-                yield from folder.rows(closed, depth + 1)
+            yield Row(_short(title), folder.size(), folder.path, depth)
+            yield from folder.rows(depth + 1)
         for item in self.files:
-            name = item.path.rpartition("/")[2]
-            yield Row(f"{INDENT * (depth + 1)}{name}", item.file_size or 0, item.path)
+            yield Row(item.path.rpartition("/")[2], item.file_size or 0, item.path, depth)
 
 
 def _short(title: str) -> str:
@@ -84,15 +80,15 @@ def _short(title: str) -> str:
     return f"{first}/…/{last}" if between and len(title) > WHOLE_CHAIN else title
 
 
-def rows(found: Iterable[FileInfo], closed: Collection[str] = ()) -> list[Row]:
-    """The lines of the tree of some files, folders first; none of what lies in a closed folder.
+def rows(found: Iterable[FileInfo]) -> list[Row]:
+    """The lines of the tree of some files, folders first.
 
     A folder that holds nothing but one folder stands in one line with it.
     """
     root = _Folder()
     for item in found:
         root.add(item)
-    return list(root.rows(closed))
+    return list(root.rows())
 
 
 def first_file(found: Iterable[FileInfo]) -> str:
@@ -105,12 +101,3 @@ def closed_at_first(found: Collection[FileInfo]) -> set[str]:
     if len(found) <= SEEN_AT_ONCE:
         return set()
     return {row.path for row in rows(found) if row.is_folder}
-
-
-def row_of(shown: list[Row], path: str) -> int:
-    """Where a file stands, or the closed folder that hides it."""
-    return max(
-        number
-        for number, row in enumerate(shown)
-        if row.path == path or (row.is_folder and path.startswith(row.path))
-    )

@@ -1,21 +1,17 @@
-"""Images that a run logged by step: one card a key, with a slider over the steps."""
+"""Images that runs logged by step: one card a key, with a slider over the steps."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
-
-import streamlit as st
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dashboard.artifacts import files
-from dashboard.widgets import html, preview
+from dashboard.widgets import component
 from tracker.exceptions import TrackerError
-from tracker.text import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from dashboard.view import View
     from tracker.entities import FileInfo
@@ -26,7 +22,7 @@ NAME = re.compile(
     r"(?P<time>\d+)(?P=mark)[^/+%]+\.png"
 )
 TWIN = re.compile(r"images/.+[+%]compressed\.webp")
-KEYS_SHOWN, RUNS_SHOWN, A_ROW = 12, 6, 2
+KEYS_SHOWN, RUNS_SHOWN = 12, 6
 Series = dict[str, list["Picture"]]
 
 
@@ -57,55 +53,41 @@ def show(view: View, run_id: str, found: Iterable[FileInfo]) -> None:
     """A card for each series of images of a run.
 
     Args:
-        view: Its shown runs can be seen beside this one.
+        view: Its shown runs and its baseline can be seen beside this one.
         run_id: The run.
         found: Its files.
     """
-    cards = list(series(found).items())[:KEYS_SHOWN]
-    for first in range(0, len(cards), A_ROW):
-        for slot, (key, pictures) in zip(st.columns(A_ROW), cards[first:], strict=False):
-            with slot, st.container(border=True):
-                st.fragment(partial(_card, view, run_id, key, pictures))()
+    own = series(found)
+    if own:
+        data = {"cards": cards(view, run_id, own)}
+        component.part("media", f"run-media-{run_id}", data)
 
 
-def _card(view: View, run_id: str, key: str, pictures: list[Picture]) -> None:
-    st.markdown(f"{html.code_span(key, 60)} {plural(len(pictures), 'image')}")
-    number = len(pictures) - 1
-    if number:
-        number = st.select_slider(
-            "Step",
-            range(len(pictures)),
-            number,
-            format_func=lambda index: f"step {pictures[index].step:,}",
-            key=f"media-{run_id}-{key}",
-            label_visibility="collapsed",
-        )
-    else:
-        st.caption(f"step {pictures[0].step:,}")
-    others = [other for other in view.run_ids if other != run_id][: RUNS_SHOWN - 1]
-    is_beside = bool(others) and st.toggle("Beside the shown runs", key=f"beside-{run_id}-{key}")
-    _picture(view, run_id, pictures[number])
-    for other in others if is_beside else []:
-        _beside(view, other, key, pictures[number].step)
+def cards(view: View, run_id: str, own: Series) -> list[dict[str, Any]]:
+    """The cards as `run_page/media.js` takes them."""
+    others = [one for one in dict.fromkeys([view.state.baseline, *view.run_ids]) if one != run_id]
+    known = [one for one in others if one in view.listing.runs.frame.index]
+    beside = {one: _of(view, one) for one in known[: RUNS_SHOWN - 1]}
+    runs = {run_id: own, **beside}
+    return [
+        {
+            "key": key,
+            "runs": [_run(view, one, found[key]) for one, found in runs.items() if found.get(key)],
+        }
+        for key in list(own)[:KEYS_SHOWN]
+    ]
 
 
-def _beside(view: View, run_id: str, key: str, step: int) -> None:
-    """What another run logged under the same key, at the last step up to this one."""
-    st.caption(html.code_span(view.labels[run_id], 60))
+def _run(view: View, run_id: str, pictures: list[Picture]) -> Mapping[str, Any]:
+    return {
+        "name": view.labels[run_id],
+        "baseline": run_id == view.state.baseline,
+        "pictures": [[one.step, files.picture_url(run_id, one.path)] for one in pictures],
+    }
+
+
+def _of(view: View, run_id: str) -> Series:
     try:
-        found = series(files.listing(view.store(run_id))).get(key, [])
-    except TrackerError as error:
-        st.text(str(error))
-        return
-    earlier = [picture for picture in found if picture.step <= step]
-    if earlier:
-        _picture(view, run_id, earlier[-1])
-    else:
-        st.caption("No image up to this step.")
-
-
-def _picture(view: View, run_id: str, picture: Picture) -> None:
-    try:
-        preview.image(view.store(run_id), picture.path)
-    except TrackerError as error:
-        st.text(str(error))
+        return series(files.listing(view.store(run_id)))
+    except TrackerError:
+        return {}

@@ -21,7 +21,6 @@ from dashboard import editing, groups, metrics, view_state
 from dashboard.palette import RUN_COLORS, theme
 from dashboard.queries import records, run_lists
 from dashboard.widgets import component, run_rows
-from tracker.exceptions import TrackerError
 from tracker.text import plural
 
 if TYPE_CHECKING:
@@ -169,35 +168,25 @@ def _show(run_ids: list[str], page: str) -> None:
     st.session_state[WANTED] = page
 
 
-def _changed(change: Callable[[], None]) -> bool:
-    """Make a change; where it is refused, say why. Whether it was made."""
-    try:
-        change()
-    except TrackerError as error:
-        st.session_state["refused"] = str(error)
-        return False
-    return True
-
-
 def _delete(view: View, run_ids: list[str]) -> None:
     state = view_state.current()
     if sentence := editing.user_of(view.source, run_ids):
-        st.session_state["refused"] = f"{sentence} The run's page has a box for that."
-    elif _changed(partial(editing.delete, view.source, run_ids)):
+        st.session_state["refused"] = f"{sentence} The run's page offers to delete it anyway."
+    elif editing.tried(partial(editing.delete, view.source, run_ids)):
         state.deleted_last = run_ids
         state.forget(run_ids)
 
 
 def _restore(view: View, run_ids: list[str]) -> None:
-    _changed(partial(editing.restore, view.source, run_ids))
+    editing.tried(partial(editing.restore, view.source, run_ids))
 
 
 def _undo(view: View) -> None:
     state: ViewState = view_state.current()
-    if _changed(partial(editing.restore, view.source, state.deleted_last)):
+    if editing.tried(partial(editing.restore, view.source, state.deleted_last)):
         state.deleted_last = []
 
 
 def _tag(view: View, run_ids: list[str], key: str, value: str) -> None:
-    if _changed(partial(editing.tag, view.source, run_ids, key, value)):
+    if editing.tried(partial(editing.tag, view.source, run_ids, key, value)):
         st.session_state["told"] = f"{plural(len(run_ids), 'run')} tagged"

@@ -15,7 +15,7 @@ from dashboard import metrics
 from dashboard.groups import RESERVED
 from dashboard.labels import SEED, families, short
 from dashboard.progress import estimate
-from dashboard.queries.courses import courses
+from dashboard.queries.courses import courses, heights
 from tracker import text
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ Cell = str | list[Any] | None
 METRIC_COLUMNS, PARAM_COLUMNS = 4, 8
 NAME_WIDTH = 24
 MOST_EQUAL = 300
-COURSE_HEIGHT = 100
 
 
 @dataclass(frozen=True)
@@ -309,18 +308,10 @@ def _course(view: View, nodes: Sequence[Node]) -> Column:
     stepped = sorted(filter(_has_course, keys), key=metrics.by_interest)
     if not stepped:
         return Column("course", "", "course", [None] * len(nodes), is_sortable=False)
-    drawn = {i: _heights(line) for i, line in courses(view.source, ids, stepped[0]).items()}
+    drawn = {i: heights(line) for i, line in courses(view.source, ids, stepped[0]).items()}
     cells: list[Cell] = [drawn.get(run_id) for run_id in first]
     return Column("course", stepped[0], "course", cells, is_sortable=False)
 
 
 def _has_course(key: str) -> bool:
     return metrics.split_part(key)[1] in {"train", "validation"}
-
-
-def _heights(line: Sequence[float]) -> list[Any] | None:
-    """Values as heights in [0, 100]; None for a single one."""
-    low, high = min(line), max(line)
-    spread = (high - low) or 1.0
-    heights = [round(COURSE_HEIGHT * (value - low) / spread) for value in line]
-    return heights if len(heights) > 1 else None

@@ -65,7 +65,7 @@ def test_ticked_rows_of_the_table_are_shown_on_request(server, visit):
 
 def test_a_checkpoint_downloads_with_its_name_and_size(server, visit, tmp_path):
     visitor = visit(server).open("run")
-    visitor.page.get_by_role("tab", name="Artifacts").click()
+    visitor.page.get_by_role("tab", name="Files").click()
     with visitor.page.expect_download() as caught:
         visitor.page.get_by_role("link", name="best.pt").click()
     caught.value.save_as(tmp_path / "got.pt")

@@ -88,3 +88,60 @@ def test_runs_without_an_evaluation_are_told_the_call_that_makes_one(evaluated):
     test = evaluated((1, {"other.json": {}}))
     assert "evaluation/confusion_test.json" in test.code[0].value
     assert "tracker.log_dict" in test.code[0].value
+
+
+ROWS = {
+    "label": ["cat"] * 4 + ["dog"] * 4,
+    "prediction": ["cat", "cat", "cat", "dog", "dog", "dog", "dog", "cat"],
+    "confidence": [0.9, 0.9, 0.9, 0.6, 0.9, 0.9, 0.9, 0.7],
+}
+
+
+def as_table(columns):
+    """What `log_table` writes of some columns."""
+    return {
+        "columns": list(columns),
+        "data": [list(row) for row in zip(*columns.values(), strict=True)],
+    }
+
+
+def test_predictions_alone_give_accuracy_calibration_scores_and_the_surest_errors(evaluated):
+    test = evaluated((1, {"evaluation/predictions_german.json": as_table(ROWS)}))
+    heads, rows = answer(test)
+    assert heads[0] == "german: accuracy"
+    assert [cell[0] for cell in rows["net"]] == ["0.7500", "0.8375", "0.2375"]
+    scores = by_title(test, "Precision")
+    assert scores["Precision"].tolist() == [0.75, 0.75]
+    assert by_title(test, "Example")["Example"].tolist() == [7, 3]
+
+
+def by_title(test, title):
+    """The first table with a column of that title, its columns by their titles."""
+    for table in test.dataframe:
+        config = json.loads(table.proto.columns)
+        titles = {name: one.get("label") for name, one in config.items()}
+        if title in titles.values():
+            return table.value.rename(columns=titles)
+    raise AssertionError(title)
+
+
+def test_labels_and_predictions_are_enough_and_give_no_calibration(evaluated):
+    few = {name: ROWS[name] for name in ("label", "prediction")}
+    test = evaluated((1, {"evaluation/predictions_test.json": as_table(few)}))
+    assert answer(test)[1]["net"] == [("0.7500", None), None, None]
+
+
+def test_scores_that_were_recorded_are_shown_as_they_are(evaluated):
+    recorded = [{"label": "cat", "precision": 0.5, "recall": 0.25, "f1": 0.3, "support": 4}]
+    test = evaluated((1, {"evaluation/summary.json": {"test": {"per_class": recorded}}}))
+    scores = by_title(test, "Recall")
+    assert scores[["Class", "Recall", "Examples"]].to_numpy().tolist() == [["cat", 0.25, 4]]
+
+
+@pytest.mark.parametrize("odd", [{"per_class": 3}, {"per_class": [{"label": "x", "f1": "y"}]}])
+def test_scores_of_another_form_are_counted_from_the_matrix(evaluated, odd):
+    matrix = {"labels": ["cat", "dog"], "counts": [[48, 2], [5, 45]]}
+    test = evaluated(
+        (1, {"evaluation/summary.json": {"test": odd}, "evaluation/confusion_test.json": matrix})
+    )
+    assert by_title(test, "Recall")["Recall"].tolist() == [0.96, 0.9]

@@ -58,7 +58,8 @@ def _write_artifacts(root, text, number):
     (root / "datasets").mkdir()
     (root / "model").mkdir()
     (root / f"{text[:60].replace('/', '_')}.txt").write_text(text)
-    (root / "a.html").write_text(text)
+    (root / "a.html").write_text("text" if number == 1 else text)
+    (root / "a.md").write_text(text)
     (root / "a.json").write_text(json.dumps({text: [text]}))
     (root / "a.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg">{text}</svg>')
     (root / "model" / "model_card.json").write_text(json.dumps({"layers": [text]}))
@@ -97,11 +98,9 @@ def test_a_hostile_run_is_shown_letter_by_letter(hostile, serve, visit, study):
 
 def test_hostile_files_are_previewed_as_text(hostile, serve, visit, study):
     run_id = study.hashlib.md5(f"{TEXTS[1]}1".encode(), usedforsecurity=False).hexdigest()
-    visitor = visit(serve(hostile)).open(f"run?part=Artifacts&runs=x+{run_id[:8]}")
-    table = visitor.page.get_by_test_id("stDataFrame").and_(visitor.page.locator(":visible"))
-    box = table.first.bounding_box()
-    for row, name in enumerate(["a.html", "a.json", "a.svg"], 8):
-        visitor.page.mouse.click(box["x"] + 16, box["y"] + 30.8 * (row + 1.5))
+    visitor = visit(serve(hostile)).open(f"run?part=Files&runs=x+{run_id[:8]}")
+    for name in ("a.html", "a.json", "a.svg", "a.md"):
+        visitor.page.get_by_role("treeitem", name=name).click()
         visitor.page.get_by_test_id("stMarkdown").get_by_text(name).wait_for()
         visitor.settle()
         traces = visitor.page.evaluate(TRACES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -23,21 +25,24 @@ def pictured(tmp_path):
     return tmp_path / "tracking.db"
 
 
-def artifacts_of_first(look, database):
-    """The page of the run named first, the newest, at its artifacts."""
+def cards_of_first(look, database):
+    """The cards on the page of the run named first, the newest."""
     test = look(database)
     test.session_state["page_wanted"] = "run"
-    test.session_state["part"] = "Artifacts"
-    return test.run()
+    test.run()
+    assert not test.exception
+    (found,) = [
+        element.proto
+        for element in test.get("bidi_component")
+        if element.proto.component_name == "run_media"
+    ]
+    return json.loads(found.json)["cards"]
 
 
 def test_images_of_a_key_are_one_series_in_the_order_of_their_steps(pictured, look):
-    test = artifacts_of_first(look, pictured)
-    assert not test.exception
-    (slider,) = test.select_slider
-    assert slider.options == ["step 0", "step 5", "step 10"]
-    assert slider.value == 2
-    assert any("val/samples" in element.value for element in test.markdown)
+    (card,) = cards_of_first(look, pictured)
+    assert card["key"] == "val/samples"
+    assert [step for step, _ in card["runs"][0]["pictures"]] == [0, 5, 10]
 
 
 def test_the_thumbnails_beside_the_images_are_not_listed():
@@ -58,11 +63,9 @@ def test_images_of_older_releases_of_mlflow_are_found_too():
     }
 
 
-def test_other_shown_runs_are_seen_beside_it_at_the_step_they_had_reached(pictured, look):
-    test = artifacts_of_first(look, pictured)
-    (toggle,) = [one for one in test.toggle if one.label == "Beside the shown runs"]
-    toggle.set_value(True).run()
-    assert not test.exception
-    said = [caption.value for caption in test.caption]
-    assert any("other" in caption for caption in said)
-    assert "No image up to this step." not in said
+def test_other_shown_runs_come_after_this_one(pictured, look):
+    (card,) = cards_of_first(look, pictured)
+    assert [(run["name"], len(run["pictures"])) for run in card["runs"]] == [
+        ("first", 3),
+        ("other", 2),
+    ]

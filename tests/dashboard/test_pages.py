@@ -232,26 +232,66 @@ def test_a_server_address_as_database_is_explained(look):
     assert "local SQLite file" in all_text(test)
 
 
-def test_name_and_note_are_edited_in_place(editable):
+def test_a_note_is_edited_in_place_and_the_field_closes_when_it_is_saved(editable):
     path, client, run_id = editable
     test = run_page(path, "run", [run_id])
-    test.text_input[0].set_value("renamed")
+    button(test, "Write a note").click().run()
     test.text_area[0].set_value("it *worked*")
-    test.button[0].click().run()
+    button(test, "Save").click().run()
+    assert client.get_run(run_id).data.tags["mlflow.note.content"] == "it *worked*"
+    assert not test.text_area
+    assert "<p>it <em>worked</em></p>" in all_text(test)
+    button(test, "Edit note").click().run()
+    test.text_area[0].set_value("")
+    button(test, "Save").click().run()
+    assert "mlflow.note.content" not in client.get_run(run_id).data.tags
+
+
+def do(path, run_id, **event):
+    """Do something in the head of a run's page; the page afterwards."""
+
+    def script(path, run_id, event):
+        import json
+        from pathlib import Path
+
+        import streamlit as st
+
+        from dashboard import view, view_state
+        from dashboard.source import open_source
+        from dashboard.widgets import run_head
+
+        state = view_state.current()
+        state.experiment, state.run = view_state.ALL, run_id
+        state.show([run_id])
+        run_head.act(view.build(open_source(Path(path))), run_id, json.loads(event))
+        st.text(st.session_state.get("refused", ""))
+
+    test = AppTest.from_function(script, args=(str(path), run_id, json.dumps(event)))
+    test.run()
+    assert not test.exception
+    return test
+
+
+def test_a_run_is_renamed_and_its_tags_are_changed_from_its_head(editable):
+    path, client, run_id = editable
+    do(path, run_id, do="rename", name="renamed")
+    do(path, run_id, do="tag", key="team", value="blue sky", before="")
+    do(path, run_id, do="tag", key="kept", value="2", before="keep")
+    do(path, run_id, do="untag", key="never there")
     run = client.get_run(run_id)
     assert run.info.run_name == "renamed"
-    assert run.data.tags["mlflow.note.content"] == "it *worked*"
+    own = {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
+    assert {key: own.get(key) for key in ("team", "kept", "keep")} == {
+        "team": "blue sky",
+        "kept": "2",
+        "keep": None,
+    }
 
 
-def test_a_name_the_tracker_refuses_is_explained_and_changes_nothing(editable):
+def test_what_the_tracker_refuses_is_explained_and_changes_nothing(editable):
     path, client, run_id = editable
     client.delete_run(run_id)
-    client.restore_run(run_id)
-    test = run_page(path, "run", [run_id])
-    client.delete_run(run_id)
-    test.text_input[0].set_value("too late")
-    test.button[0].click().run()
-    assert not test.exception
+    assert "deleted" in do(path, run_id, do="rename", name="too late").text[0].value
     assert client.get_run(run_id).info.run_name == "first"
 
 
@@ -279,13 +319,14 @@ def training(editable):
 def test_a_run_whose_process_is_alive_is_deleted_only_anyway(editable, training):
     path, client, _ = editable
     process, run_id = training
-    test = run_page(path, "run", [run_id])
-    test = press(test, "Delete this run")
-    for said in (test.warning[0].value, test.error[0].value):
-        assert f"is in use by process {process.pid} on" in said
+    test = do(path, run_id, do="delete")
     assert client.get_run(run_id).info.lifecycle_stage == "active"
-    (box,) = [box for box in test.checkbox if box.label == "Delete anyway"]
-    press(box.check().run(), "Delete this run")
+    assert test.session_state["delete_in_use"] == run_id
+    page = run_page(path, "run", [run_id])
+    page.session_state["delete_in_use"] = run_id
+    page.run()
+    assert f"is in use by process {process.pid} on" in page.warning[0].value
+    button(page, "Delete anyway").click().run()
     assert client.get_run(run_id).info.lifecycle_stage == "deleted"
 
 
@@ -296,26 +337,14 @@ def test_of_runs_chosen_together_none_is_deleted_while_one_is_in_use(editable, t
     assert client.get_run(first).info.lifecycle_stage == "active"
 
 
-def press(test, label):
-    return next(button for button in test.button if button.label == label).click().run()
-
-
-def test_a_run_is_deleted_after_a_confirmation_and_restored(editable):
+def test_a_run_is_deleted_from_its_head_leaves_the_selection_and_is_restored(editable):
     path, client, run_id = editable
-    test = run_page(path, "run", [run_id])
-    next(button for button in test.button if button.label == "Delete this run").click().run()
+    test = do(path, run_id, do="delete")
     assert client.get_run(run_id).info.lifecycle_stage == "deleted"
-    next(button for button in test.button if button.label == "Restore").click().run()
+    state = test.session_state["view_state"]
+    assert (state.shown, state.run) == ([], run_id)
+    do(path, run_id, do="restore")
     assert client.get_run(run_id).info.lifecycle_stage == "active"
-
-
-def test_only_the_tags_that_changed_are_written(editable):
-    path, client, run_id = editable
-    before = {"keep": "1", "drop": "2"}
-    client.set_tag(run_id, "drop", "2")
-    editing.replace_tags(open_source(path), run_id, before, {"keep": "1", "new": "3"})
-    tags = client.get_run(run_id).data.tags
-    assert (tags["keep"], tags["new"], "drop" in tags) == ("1", "3", False)
 
 
 def test_a_filter_that_cannot_be_read_keeps_the_list_and_says_why(database, look, listed):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
 
-import pyarrow as pa
 import pytest
 
 from dashboard.queries import extremes
@@ -12,44 +12,65 @@ from dashboard.source import open_source
 
 
 @pytest.fixture
-def metrics_of(look):
-    """The table of metrics that the page shows of the only run."""
+def tables_of(look):
+    """The tables of the only run's page by title: rows of texts."""
 
-    def table(path):
-        test = look(path)
+    def tables(path, **query):
+        test = look(path, **query)
         test.session_state["page_wanted"] = "run"
         test.run()
         assert not test.exception
-        return test.dataframe[0]
+        (found,) = [
+            element.proto
+            for element in test.get("bidi_component")
+            if element.proto.component_name == "run_values"
+        ]
+        tables = json.loads(found.json)["tables"]
+        return {
+            table["title"]: table | {"rows": [texts(row) for row in table["rows"]]}
+            for table in tables
+        }
 
-    return table
+    return tables
 
 
-def as_read(table):
-    return pa.ipc.open_stream(table.proto.arrow_data.styler.display_values).read_pandas()
+def texts(row):
+    return [cell.get("text", "course") if isinstance(cell, dict) else cell for cell in row]
 
 
-def test_metrics_come_by_rank_with_their_best_value_and_its_first_step(written, study, metrics_of):
+def test_metrics_come_by_rank_with_their_best_value_and_its_first_step(written, study, tables_of):
     path, connection = written
     run_id = study.add_run(connection, "one")
     study.add_metric(connection, run_id, "lr", [0.1, 0.2])
     study.add_metric(connection, run_id, "loss", [3.0, 0.25, 0.25, 2.0])
     study.add_metric(connection, run_id, "test_acc", [0.5, math.inf, 0.75, math.nan, 0.6])
-    table = metrics_of(path).value
-    assert list(table["key"]) == ["test_acc", "loss", "lr"]
-    assert list(table["last"]) == [0.6, 2.0, 0.2]
-    assert list(table["best"].fillna(-1)) == [0.75, 0.25, -1]
-    assert list(table["best_step"].fillna(-1)) == [3, 2, -1]
+    assert tables_of(path)["Metrics"]["rows"] == [
+        ["test_acc", "course", "0.6000", "5", "0.7500", "3"],
+        ["loss", "course", "2", "4", "0.2500", "2"],
+        ["lr", "course", "0.2000", "2", "–", "–"],
+    ]
 
 
-def test_a_last_value_that_is_no_number_is_read_as_such(written, study, metrics_of):
+def test_a_last_value_that_is_no_number_is_read_as_such(written, study, tables_of):
     path, connection = written
     run_id = study.add_run(connection, "diverged")
     study.add_metric(connection, run_id, "loss", [1.0, math.nan])
     study.add_metric(connection, run_id, "norm", [1.0, math.inf])
-    table = as_read(metrics_of(path))
-    assert dict(zip(table["key"], table["last"], strict=True)) == {"loss": "NaN", "norm": "∞"}
-    assert dict(zip(table["key"], table["best"], strict=True))["loss"] == "1"
+    rows = tables_of(path)["Metrics"]["rows"]
+    assert {row[0]: (row[2], row[4]) for row in rows} == {"loss": ("NaN", "1"), "norm": ("∞", "–")}
+
+
+def test_parameters_that_differ_from_the_baseline_are_known(written, study, tables_of):
+    path, connection = written
+    pinned, run_id = (
+        study.add_run(connection, name, begun=study.BEGUN + n) for n, name in enumerate("ab")
+    )
+    for one, lr in ((pinned, "0.1"), (run_id, "0.2")):
+        study.add_param(connection, one, "lr", lr)
+        study.add_param(connection, one, "same", "1")
+    study.add_param(connection, run_id, "only here", "x")
+    found = tables_of(path, baseline=pinned, run=run_id)["Parameters"]
+    assert found["differs"] == ["lr", "only here"]
 
 
 def test_the_best_values_follow_a_run_that_goes_on(written, study):

@@ -1,0 +1,116 @@
+"""Every page on a database as real life leaves one: no fault, no clipped text, in any frame."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+# What cannot be read and cannot be scrolled to, of all text on the page. Text that ends in an
+# ellipsis is whole in a title, its own or that of what holds it.
+CLIPPED = """
+() => {
+  const above = (element) => element.assignedSlot ?? element.parentElement
+    ?? element.getRootNode().host;
+  const isCut = (element, box) => {
+    let titled = false, ellipsis = false;
+    for (let one = element; one && one !== document.documentElement; one = above(one)) {
+      const style = getComputedStyle(one), frame = one.getBoundingClientRect();
+      titled ||= Boolean(one.title || one.getAttribute?.('aria-label'));
+      if (one.clientWidth <= 1) return false;
+      const x = style.overflowX, y = style.overflowY;
+      if (['auto', 'scroll'].includes(x) && one.scrollWidth > one.clientWidth) return false;
+      if (['auto', 'scroll'].includes(y) && one.scrollHeight > one.clientHeight) return false;
+      ellipsis ||= style.textOverflow === 'ellipsis';
+      const wide = box.right > frame.right + 2 || box.left < frame.left - 2;
+      const high = box.bottom > frame.bottom + 4 || box.top < frame.top - 4;
+      if (x !== 'visible' && wide && !(ellipsis && (titled || isTitled(one)))) return true;
+      if (y !== 'visible' && high) return true;
+      if (style.position === 'fixed') break;
+    }
+    return box.right > innerWidth + 2 || box.left < -2;
+  };
+  const isTitled = (element) => {
+    for (let one = element; one; one = above(one)) if (one.title) return true;
+    return false;
+  };
+  const found = [];
+  const look = (root) => {
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+    for (let node = walker.currentNode; node; node = walker.nextNode()) {
+      if (node.shadowRoot) look(node.shadowRoot);
+      const holder = node.parentElement;
+      if (node.nodeType !== 3 || !node.data.trim() || !holder
+        || !holder.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+      if (holder.closest('style, script, option, .icon, [data-testid=stIconMaterial]')) continue;
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      const box = range.getBoundingClientRect();
+      if (box.width && isCut(holder, box)) {
+        found.push(`${node.data.trim().slice(0, 40)} in ${holder.tagName}.${holder.className}`);
+      }
+    }
+  };
+  look(document.body);
+  return [...new Set(found)];
+}
+"""
+PAGES = ("", "curves", "compare", "evaluate", "data", "run", "sweeps", "models", "sql")
+# By number: a sweep with 240 parameters, media, nested folds, long names, odd values, all states.
+EXPERIMENTS = {"light": (2, 4, 6), "dark": (1, 5), "phone": (3, 4)}
+FRAMES = {
+    "light": {"theme": "light", "width": 1440},
+    "dark": {"theme": "dark", "width": 1440},
+    "phone": {"theme": "light", "width": 390, "touch": True},
+}
+
+
+@pytest.fixture(scope="module")
+def messy(tmp_path_factory):
+    """The path of the database, and run ids by experiment and by status."""
+    path = Path(__file__).with_name("messy.py")
+    spec = importlib.util.spec_from_file_location("messy", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    database = module.build(tmp_path_factory.mktemp("messy"))
+    return database, module.run_ids(database)
+
+
+def addresses(frame, ids):
+    """What is opened in a frame: each page on its experiments, and runs of every kind."""
+    chosen = EXPERIMENTS[frame]
+    yield from (f"{page}?experiment={number}" for number in chosen for page in PAGES)
+    files = (
+        "fig/x.pdf",
+        "fig/x.svg",
+        "audio/tone.wav",
+        "report.html",
+        "README.md",
+        "data/rows.csv",
+    )
+    parts = ("Overview", "Curves", "Output", "Code+and+diff")
+    run = f"run?run={ids['misc'][:8]}&experiment=2"
+    if frame == "light":
+        yield from (f"{run}&part=Files&file={file}" for file in files)
+    yield from (f"{run}&part={part}" for part in parts)
+    yield from (f"run?experiment=all&run={ids[status][:8]}" for status in ("FAILED", "KILLED"))
+    yield f"run?experiment=4&part=Files&run={ids['long names'][:8]}"
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_no_page_of_a_messy_database_has_a_fault_or_clipped_text(messy, serve, visit, frame):
+    database, ids = messy
+    server = serve(database)
+    visitor = visit(server, **FRAMES[frame])
+    faults = {}
+    for address in addresses(frame, ids):
+        visitor.open(address).charts()
+        faults[address] = [*visitor.wrongs, *visitor.page.evaluate(CLIPPED)]
+        faults[address] += visitor.page.get_by_text("Page not found").all_text_contents()
+        faults[address] += visitor.page.get_by_test_id("stException").all_text_contents()
+        visitor.wrongs.clear()
+    assert {address: found for address, found in faults.items() if found} == {}
+    assert "Traceback" not in server.log.read_text()
