@@ -16,22 +16,24 @@ CLIPPED = """
   const above = (element) => element.assignedSlot ?? element.parentElement
     ?? element.getRootNode().host;
   const isCut = (element, box) => {
-    let titled = false, ellipsis = false;
+    const outer = element.getRootNode().host ?? element;
+    if (outer.closest('[data-testid=stSidebar][data-collapsed=true]')) return false;
+    let ellipsis = false, scrollsX = false, scrollsY = false;
     for (let one = element; one && one !== document.documentElement; one = above(one)) {
       const style = getComputedStyle(one), frame = one.getBoundingClientRect();
-      titled ||= Boolean(one.title || one.getAttribute?.('aria-label'));
-      if (one.clientWidth <= 1) return false;
-      const x = style.overflowX, y = style.overflowY;
-      if (['auto', 'scroll'].includes(x) && one.scrollWidth > one.clientWidth) return false;
-      if (['auto', 'scroll'].includes(y) && one.scrollHeight > one.clientHeight) return false;
-      ellipsis ||= style.textOverflow === 'ellipsis';
-      const wide = box.right > frame.right + 2 || box.left < frame.left - 2;
-      const high = box.bottom > frame.bottom + 4 || box.top < frame.top - 4;
-      if (x !== 'visible' && wide && !(ellipsis && (titled || isTitled(one)))) return true;
-      if (y !== 'visible' && high) return true;
-      if (style.position === 'fixed') break;
+      if (one.clientWidth <= 1 && style.display !== 'inline') return false;
+      ellipsis ||= style.textOverflow === 'ellipsis' && !/flex|grid/.test(style.display);
+      const isWide = box.right > frame.right + 2 || box.left < frame.left - 2;
+      const isHigh = box.bottom > frame.bottom + 4 || box.top < frame.top - 4;
+      const hides = (how) => ['hidden', 'clip'].includes(how);
+      const isCutX = hides(style.overflowX) && isWide && !scrollsX;
+      if (isCutX && !(ellipsis && isTitled(element))) return true;
+      if (hides(style.overflowY) && isHigh && !scrollsY && !isCutX) return true;
+      scrollsX ||= /auto|scroll/.test(style.overflowX) && one.scrollWidth > one.clientWidth;
+      scrollsY ||= /auto|scroll/.test(style.overflowY) && one.scrollHeight > one.clientHeight;
+      if (isCutX || style.position === 'fixed') return false;
     }
-    return box.right > innerWidth + 2 || box.left < -2;
+    return !scrollsX && (box.right > innerWidth + 2 || box.left < -2);
   };
   const isTitled = (element) => {
     for (let one = element; one; one = above(one)) if (one.title) return true;
