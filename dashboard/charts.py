@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Streamlit leaves room for a title that these charts do not have.
 GREY = "#8b93a7"
+TITLE_WIDTH = 240
 PADDING = {"left": 0, "top": 6, "right": 16, "bottom": 4}
 # The column of a run's color, taken as it is.
 RUN_COLOR = alt.Color("color:N", scale=None)
@@ -23,7 +24,7 @@ Cell = tuple[str, str]
 def _framed(chart: Any, height: int) -> Chart:
     """A whole chart, so many pixels high; its labels stand under their ticks, at the ends too."""
     framed: Chart = chart.properties(height=height, padding=PADDING).configure_axis(
-        labelFlush=False
+        labelFlush=False, titleLimit=min(height, TITLE_WIDTH)
     )
     return framed
 

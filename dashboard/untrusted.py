@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import pickle
 import re
 import struct
 import zipfile
@@ -43,7 +44,8 @@ BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 # a RuntimeError), too large, or hold another shape or other types than expected.
 DAMAGE = (
     ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
-    SyntaxError, TypeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error, *BOMBS,
+    SyntaxError, TypeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error,
+    pickle.PickleError, *BOMBS,
 )  # fmt: skip
 
 P = ParamSpec("P")

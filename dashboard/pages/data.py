@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts
-from dashboard.artifacts import files
+from dashboard.artifacts import files, shapes
 from dashboard.palette import colors
 from dashboard.queries import records
 from dashboard.widgets import columns, html, images
@@ -46,7 +46,7 @@ def show(view: View) -> None:
         return
     _classes(store)
     _samples(store)
-    _files(found, run_id)
+    _files(store, found, run_id)
 
 
 def _inputs(view: View) -> None:
@@ -131,20 +131,28 @@ def _samples(store: ArtifactStore) -> None:
             slot.html(f'<img alt="Samples, {title.lower()}" src="{address}" style="width:100%">')
 
 
-def _files(listed: list[FileInfo], run_id: str) -> None:
+def _files(store: ArtifactStore, listed: list[FileInfo], run_id: str) -> None:
     found = [item for item in listed if item.path.startswith("datasets/")]
     st.subheader("Files")
     if not found:
         st.caption("This run keeps no file under `datasets/`.")
         return
-    columns.show(
-        {
-            "path": columns.plain("File", [item.path for item in found]),
-            "size": columns.number("Size", [item.file_size for item in found], size),
-            "url": Column(
-                pd.Series([files.url(run_id, item.path) for item in found]),
-                st.column_config.LinkColumn("Download", display_text=":material/download:"),
-            ),
-        }
-    )
+    strips = [shapes.samples(store, item.path) for item in found]
+    drawn = [None if strip is None else images.data_address(strip) for strip in strips]
+    table = {
+        "path": columns.plain("File", [item.path for item in found]),
+        "shape": columns.plain("Shape", [shapes.shape(store, item.path) for item in found]),
+        "samples": Column(
+            pd.Series(drawn, dtype="object"),
+            st.column_config.ImageColumn("First images", width="large"),
+        ),
+        "size": columns.number("Size", [item.file_size for item in found], size),
+        "url": Column(
+            pd.Series([files.url(run_id, item.path) for item in found]),
+            st.column_config.LinkColumn("Download", display_text=":material/download:"),
+        ),
+    }
+    if not any(drawn):
+        del table["samples"]
+    columns.show(table)
     st.caption(f"Together {size(sum(item.file_size or 0 for item in found))}")

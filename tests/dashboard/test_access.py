@@ -10,7 +10,7 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
-PAGES = ("", "curves", "compare", "evaluate", "data", "run", "models", "sql")
+PAGES = ("", "curves", "compare", "evaluate", "data", "run", "sweeps", "models", "sql")
 # Of Streamlit's own making, and not to be mended from outside: the frame of its data grid, whose
 # hidden table has no name, and the sidebar's and the header's landmarks.
 RULES = """

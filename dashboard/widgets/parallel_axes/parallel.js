@@ -39,6 +39,16 @@ export default function ({ parentElement, data, setStateValue }) {
   };
 }
 
+/** As much of a text as a width in pixels holds. */
+function fit(text, width, isBold = false) {
+  const pen = (fit.canvas ??= document.createElement('canvas').getContext('2d'));
+  pen.font = isBold ? '600 12px "Source Sans", sans-serif' : '11px "Source Sans", sans-serif';
+  if (pen.measureText(text).width <= width) return text;
+  let end = Math.min(text.length, 100);
+  while (end > 1 && pen.measureText(`${text.slice(0, end)}…`).width > width) end -= 1;
+  return `${text.slice(0, end)}…`;
+}
+
 class Parallel {
   constructor(body) {
     Object.assign(this, { body, head: element('header'), tip: element('div', { className: 'tip' }) });
@@ -99,10 +109,6 @@ class Parallel {
   axis({ title, ticks }, i) {
     const x = this.x(i), room = (this.wide - 2 * LEFT) / Math.max(1, this.data.axes.length - 1);
     const isLast = i && i === this.data.axes.length - 1;
-    const fit = (text, width) => {
-      const count = Math.max(3, Math.floor(width / 6.2));
-      return text.length > count ? `${text.slice(0, count - 1)}…` : text;
-    };
     const texts = ticks.map(([place, text]) => svg('text', { x: isLast ? x - 7 : x + 7,
       y: yOf(place) + 4, 'text-anchor': isLast ? 'end' : 'start' }, fit(text, room - 16)));
     const grip = svg('rect', { class: 'grip', x: x - GRIP / 2, y: TOP - 6, width: GRIP,
@@ -110,7 +116,8 @@ class Parallel {
     const node = svg('g', { class: 'axis', tabindex: 0, role: 'slider', 'aria-label': title,
       'aria-orientation': 'vertical', 'aria-valuemin': 0, 'aria-valuemax': 100 },
     svg('line', { x1: x, x2: x, y1: TOP, y2: TOP + HEIGHT }), ...texts,
-    svg('text', { class: 'title', x: Math.max(x, 6), y: 18 }, fit(title, Math.max(room, 100) - 8)),
+    svg('text', { class: `title ${isLast ? 'last' : i ? '' : 'first'}`,
+      x: isLast ? this.wide - 6 : i ? x : 6, y: 18 }, fit(title, room - 8 - (isLast || !i ? 0 : LEFT), true)),
     svg('rect', { class: 'range', x: x - 6, width: 12, rx: 3 }), grip, svg('title', {}, title));
     this.drag(grip, title);
     node.onkeydown = (event) => this.key(event, title);
