@@ -20,7 +20,7 @@ HTML = """
 CSS = """
 canvas { display: block; width: 280px; max-width: 100%; border-radius: 10px; background: #000;
          touch-action: none; cursor: crosshair; }
-button { margin-top: 10px; padding: 6px 14px; font: inherit; cursor: pointer;
+button { margin-top: 10px; padding: 6px 14px; min-height: 40px; font: inherit; cursor: pointer;
          color: var(--st-text-color); background: transparent;
          border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); }
 """

@@ -1,4 +1,4 @@
-"""Every page on a database as real life leaves one: no fault, no clipped text, in any frame."""
+"""Every page on a database as real life leaves one: no fault, no clipped text, no tiny button."""
 
 from __future__ import annotations
 
@@ -60,6 +60,32 @@ CLIPPED = """
   return [...new Set(found)];
 }
 """
+# What a finger must hit and is smaller than 40 px; the axes of parallel coordinates are tall.
+SMALL = """
+() => {
+  const found = [], least = 39.5;
+  const chosen = 'button, a[href], input:not([type=hidden]), select, textarea, summary,'
+    + ' [role=button], [role=tab], [role=treeitem], [role=option]';
+  const isAway = (element) => element.closest('[data-testid=stSidebar][data-collapsed=true]');
+  const look = (root) => {
+    for (const element of root.querySelectorAll('*')) {
+      if (element.shadowRoot) look(element.shadowRoot);
+      if (!element.matches(chosen) || element.disabled || isAway(element.getRootNode().host ?? element)
+        || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+      const boxes = [element, element.closest('label') ?? element].map((one) =>
+        one.getBoundingClientRect());
+      const [width, height] = ['width', 'height'].map((side) =>
+        Math.max(...boxes.map((box) => box[side])));
+      if (width > 2 && height > 2 && (width < least || height < least)) {
+        const name = (element.ariaLabel || element.textContent || '').trim().slice(0, 24);
+        found.push(`${element.tagName} ${name}: ${Math.round(width)} x ${Math.round(height)}`);
+      }
+    }
+  };
+  look(document);
+  return [...new Set(found)];
+}
+"""
 PAGES = ("", "curves", "compare", "evaluate", "data", "run", "sweeps", "models", "sql")
 # By number: a sweep with 240 parameters, media, nested folds, long names, odd values, all states.
 EXPERIMENTS = {"light": (2, 4, 6), "dark": (1, 5), "phone": (3, 4)}
@@ -113,6 +139,7 @@ def test_no_page_of_a_messy_database_has_a_fault_or_clipped_text(messy, serve, v
         faults[address] = [*visitor.wrongs, *visitor.page.evaluate(CLIPPED)]
         faults[address] += visitor.page.get_by_text("Page not found").all_text_contents()
         faults[address] += visitor.page.get_by_test_id("stException").all_text_contents()
+        faults[address] += visitor.page.evaluate(SMALL) if frame == "phone" else []
         visitor.wrongs.clear()
     assert {address: found for address, found in faults.items() if found} == {}
     assert "Traceback" not in server.log.read_text()

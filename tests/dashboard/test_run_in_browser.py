@@ -44,7 +44,8 @@ def kept(tmp_path_factory):
     messy = load_messy()
     client = TrackingClient(str(tmp_path_factory.mktemp("kept") / "tracking.db"))
     experiment = client.create_experiment("one")
-    ids = {}
+    ids = {"broken": client.create_run(experiment, run_name="broken").info.run_id}
+    fail(client, messy, ids["broken"])
     for name, steps in (("other", (0, 5)), ("first", (0, 5, 10))):
         run_id = client.create_run(experiment, run_name=name).info.run_id
         client.log_params(run_id, {f"layers.{n}.rate": str(n) for n in range(30)} | {"lr": "0.1"})
@@ -65,9 +66,22 @@ def kept(tmp_path_factory):
     for name, content in {"x.pdf": messy.PDF, "tone.wav": messy.tone()}.items():
         (folder / name).write_bytes(content)
         client.log_artifact(run_id, str(folder / name))
-    for run_id in ids.values():
-        client.set_terminated(run_id)
+    for name in ("other", "first"):
+        client.set_terminated(ids[name])
     return client, ids
+
+
+def fail(client, messy, run_id):
+    message = "CUDA out of memory"
+    for key, text in {
+        "tracker.exception.type": "RuntimeError",
+        "tracker.exception.message": message,
+        "tracker.failure_reason": f"RuntimeError: {message}",
+    }.items():
+        client.set_tag(run_id, key, text)
+    client.log_text(run_id, messy.TRACEBACK, "exception.txt")
+    client.log_text(run_id, "\n".join(f"step {n} " for n in range(20)), "output.log")
+    client.set_terminated(run_id, "FAILED")
 
 
 @pytest.fixture
@@ -76,9 +90,10 @@ def page(kept, serve, visit):
     client, ids = kept
 
     def open_page(**query):
+        query = {"run": ids["first"][:8]} | query
         said = "&".join(f"{key}={value}" for key, value in query.items())
         path = Path(client.tracking_uri.removeprefix("sqlite:///"))
-        return visit(serve(path)).open(f"run?run={ids['first'][:8]}&{said}")
+        return visit(serve(path)).open(f"run?{said}")
 
     return open_page
 
@@ -165,6 +180,16 @@ def test_images_are_stepped_through_and_seen_beside_those_of_other_runs(page):
     visitor.check()
 
 
+def test_a_failed_run_shows_its_exception_and_the_last_lines_of_its_output(kept, page):
+    visitor = page(run=kept[1]["broken"][:8])
+    block = visitor.page.get_by_role("region", name="Why it failed")
+    expect(block).to_contain_text("RuntimeError CUDA out of memory")
+    expect(block).to_contain_text('File "train.py", line 73, in main')
+    expect(block).to_contain_text("step 19")
+    expect(block).not_to_contain_text("step 3 ")
+    visitor.check()
+
+
 def test_one_field_narrows_parameters_and_metrics_and_marks_what_was_found(page):
     visitor = page()
     visitor.page.get_by_label("Filter metrics, parameters and tags").fill("layers.1")
@@ -216,11 +241,11 @@ def test_the_id_and_the_command_are_copied(kept, page):
 
 def test_a_run_is_deleted_leaves_list_and_link_and_comes_back(kept, page):
     client, ids = kept
-    visitor = page(runs=",".join(run_id[:8] for run_id in ids.values()))
+    visitor = page(runs=f"{ids['first'][:8]},{ids['other'][:8]}")
     visitor.page.get_by_role("button", name="Delete", exact=True).click()
     visitor.page.get_by_text("Deleted", exact=True).wait_for()
     expect(visitor.page.locator(".row").filter(has_text="first")).to_have_count(0)
-    visitor.page.wait_for_url(f"**runs={ids['other'][:8]}&**")
+    visitor.page.wait_for_url(lambda url: ids["first"][:8] not in url.partition("runs=")[2][:20])
     visitor.page.get_by_role("button", name="Restore").click()
     visitor.page.get_by_text("Finished", exact=True).wait_for()
     visitor.page.locator(".row").filter(has_text="first").wait_for()
@@ -233,5 +258,6 @@ def test_the_arrows_turn_to_the_runs_before_and_after_in_the_list(kept, page):
     visitor.page.get_by_role("button", name="Next run of the list").click()
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("other")
     visitor.page.wait_for_url(f"**run={kept[1]['other'][:8]}**")
-    expect(visitor.page.get_by_role("button", name="Next run of the list")).to_be_disabled()
+    visitor.page.get_by_role("button", name="Previous run of the list").click()
+    expect(visitor.page.get_by_role("button", name="Previous run of the list")).to_be_disabled()
     visitor.check()

@@ -156,7 +156,8 @@ def test_a_name_leads_to_the_page_of_its_run_also_after_a_reload(seeded, serve, 
     visitor.page.wait_for_url(f"**/run?**run={ids['sgd', 1][:8]}**")
     visitor.page.reload()
     visitor.settle()
-    expect(visitor.page.get_by_test_id("stMain")).to_contain_text(ids["sgd", 1])
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("sgd")
+    expect(visitor.page.get_by_title(ids["sgd", 1])).to_be_visible()
     visitor.check()
 
 
@@ -171,6 +172,12 @@ def test_a_link_by_id_survives_renaming_and_reload_on_every_page(seeded, serve, 
         expect(row(visitor, "another name").locator(".dot.all")).to_have_count(1)
         expect(row(visitor, "cnn").locator(".dot.none")).to_have_count(1)
         assert f"runs={ids['sgd', 1][:8]}" in visitor.page.url
+    for page in ("sweeps", "sql"):
+        visitor.open(f"{page}?runs={ids['sgd', 1][:8]}")
+        visitor.page.reload()
+        visitor.settle()
+        visitor.page.get_by_role("link", name="Curves", exact=True).click()
+        visitor.page.wait_for_url(f"**/curves?**runs={ids['sgd', 1][:8]}**")
     visitor.check()
 
 
@@ -196,9 +203,11 @@ def test_deleted_runs_leave_the_list_the_link_and_the_charts_and_come_back(seede
     path, client, ids = seeded
     gone = ids["sgd", 1]
     visitor = visit(serve(path)).open(f"curves?runs={gone[:8]},{ids['cnn', 1][:8]}")
+    visitor.page.evaluate(HEAR)
     act(visitor, "sgd", "tick")
     visitor.page.get_by_role("button", name="Delete 1").click()
     assert "sgd" not in names(visitor)
+    assert ["visible", 1, "list"] in visitor.page.evaluate("window.heard")
     visitor.page.wait_for_url(lambda url: gone[:8] not in url)
     visitor.settle()
     assert client.get_run(gone).info.lifecycle_stage == "deleted"

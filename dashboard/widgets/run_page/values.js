@@ -4,6 +4,8 @@
 
 const MOST_ROWS = 400;
 const LONGEST = 300;
+// Left out on a phone.
+const STEPS = ['Step', 'At step'];
 
 class Values {
   constructor(root) {
@@ -58,10 +60,13 @@ class Values {
   }
 
   headOf(table, name, place) {
-    if (name === 'Course') return h('th', { scope: 'col' }, h('span', { class: 'unseen' }, name));
+    if (name === 'Course') {
+      return h('th', { scope: 'col', class: 'course' }, h('span', { class: 'unseen' }, name));
+    }
+    const step = STEPS.includes(name) ? 'step' : '';
     const [by, sign] = this.order[table.title] ?? [];
     const sort = by === place ? (sign > 0 ? 'ascending' : 'descending') : null;
-    return h('th', { scope: 'col', 'aria-sort': sort, class: place && table.right ? 'number' : '' },
+    return h('th', { scope: 'col', 'aria-sort': sort, class: `${place && table.right ? 'number' : ''} ${step}` },
       h('button', { type: 'button', onclick: () => {
         this.order[table.title] = [place, by === place ? -sign : 1];
         this.draw();
@@ -77,12 +82,13 @@ class Values {
   }
 
   cell(cell, place, head, isNarrowed) {
-    if (cell?.course) return h('td', { class: 'course' }, course(cell.course));
+    if (head === 'Course') return h('td', { class: 'course' }, cell && course(cell.course));
     const { text = '', title } = parts(cell);
     const first = place === 0;
     const number = cell != null && typeof cell === 'object' && !first;
     return h(first ? 'th' : 'td', { scope: first ? 'row' : null, title,
-      class: `${number ? 'number' : ''} ${head === 'Last' ? 'strong' : ''}` },
+      class: [number && 'number', head === 'Last' && 'strong', STEPS.includes(head) && 'step']
+        .filter(Boolean).join(' ') },
     ...(isNarrowed && place < 2 ? this.hit(text) : cutText(text)));
   }
 
