@@ -260,6 +260,13 @@ class Visitor:
         )
         return self
 
+    def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+        """Wait for something that the page does not show, as what is in the database."""
+        limit = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < limit, "waited in vain"
+            self.page.wait_for_timeout(50)
+
     def text(self) -> str:
         return str(self.page.locator("[data-testid=stMain]").inner_text())
 

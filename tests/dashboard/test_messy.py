@@ -70,7 +70,8 @@ SMALL = """
   const look = (root) => {
     for (const element of root.querySelectorAll('*')) {
       if (element.shadowRoot) look(element.shadowRoot);
-      if (!element.matches(chosen) || element.disabled || isAway(element.getRootNode().host ?? element)
+      const outer = element.getRootNode().host ?? element;
+      if (!element.matches(chosen) || element.disabled || isAway(outer)
         || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
       const boxes = [element, element.closest('label') ?? element].map((one) =>
         one.getBoundingClientRect());

@@ -55,7 +55,15 @@ def act(visitor, text, what):
 
 
 def names(visitor):
-    return visitor.page.locator(".row .name").all_text_contents()
+    """The names of the rows, to be expected: a row comes and goes when the server has said so."""
+    return expect(visitor.page.locator(".row .name"))
+
+
+def await_heard(visitor, *said):
+    """Wait until the last word on the page's window is what was expected."""
+    visitor.page.wait_for_function(
+        "said => JSON.stringify(window.heard.at(-1)) === JSON.stringify(said)", arg=list(said)
+    )
 
 
 def test_nothing_is_ticked_on_arrival_and_a_tick_changes_no_chart(seeded, serve, visit):
@@ -75,7 +83,7 @@ def test_a_dot_hides_a_run_at_once_and_for_every_page(seeded, serve, visit):
     visitor = visit(serve(path)).open("curves")
     hear(visitor)
     act(visitor, "sgd", "eye")
-    assert visitor.page.evaluate("window.heard.at(-1)") == ["visible", 4, "list"]
+    await_heard(visitor, "visible", 4, "list")
     visitor.page.wait_for_url("**runs=**")
     assert ids["sgd", 1][:8] not in visitor.page.url
     visitor.page.get_by_role("link", name="Compare", exact=True).click()
@@ -89,7 +97,7 @@ def test_a_row_under_the_pointer_is_told_to_the_charts(seeded, serve, visit):
     visitor = visit(serve(seeded[0])).open("curves")
     hear(visitor)
     row(visitor, "3 seeds").hover()
-    assert visitor.page.evaluate("window.heard.at(-1)") == ["hover", 3, "list"]
+    await_heard(visitor, "hover", 3, "list")
     visitor.page.mouse.move(900, 500)
     visitor.page.wait_for_function("window.heard.at(-1)[1] === 0")
     visitor.check()
@@ -110,13 +118,14 @@ def test_a_run_under_the_pointer_in_a_chart_is_lifted_in_the_list(seeded, serve,
 def test_a_group_unfolds_into_its_seeds_and_shows_how_many_are_drawn(seeded, serve, visit):
     visitor = visit(serve(seeded[0])).open("curves")
     act(visitor, "3 seeds", "fold")
-    assert [name for name in names(visitor) if "seed" in name] == ["seed 3", "seed 2", "seed 1"]
+    seeds = visitor.page.locator(".row .name").filter(has_text="seed")
+    expect(seeds).to_have_text(["seed 3", "seed 2", "seed 1"])
     act(visitor, "seed 2", "eye")
     row(visitor, "2 of 3 shown").wait_for()
     visitor.page.get_by_role("link", name="Compare", exact=True).click()
     visitor.page.wait_for_url("**/compare**")
     visitor.settle()
-    assert "seed 2" in names(visitor)
+    row(visitor, "seed 2").wait_for()
     visitor.check()
 
 
@@ -127,13 +136,13 @@ def test_a_wrong_filter_shows_why_under_the_box_and_the_suggestion_mends_it(seed
     box.press_sequentially("name LIKE '%cnn%'", delay=30)
     problem = visitor.page.get_by_role("alert").filter(has_text="Did you mean run_name")
     problem.wait_for()
-    assert len(names(visitor)) == 3
+    names(visitor).to_have_count(3)
     under = problem.bounding_box()["y"] - box.bounding_box()["y"]
     assert 0 < under < 60
     problem.get_by_role("button").click()
     visitor.page.wait_for_url("**filter=run_name**")
     visitor.settle()
-    assert names(visitor) == ["cnn"]
+    names(visitor).to_have_text(["cnn"])
     assert "Traceback" not in server.log.read_text()
     visitor.check()
 
@@ -141,7 +150,7 @@ def test_a_wrong_filter_shows_why_under_the_box_and_the_suggestion_mends_it(seed
 def test_part_of_a_name_narrows_the_list_without_waiting_for_the_server(seeded, serve, visit):
     visitor = visit(serve(seeded[0])).open("curves")
     visitor.page.get_by_label("Filter", exact=True).fill("sg")
-    assert names(visitor) == ["sgd"]
+    names(visitor).to_have_text(["sgd"])
     visitor.page.get_by_role("button", name="Show only these").wait_for()
     visitor.page.get_by_role("button", name="Show only these").click()
     visitor.page.wait_for_url("**runs=**")
@@ -206,15 +215,17 @@ def test_deleted_runs_leave_the_list_the_link_and_the_charts_and_come_back(seede
     visitor.page.evaluate(HEAR)
     act(visitor, "sgd", "tick")
     visitor.page.get_by_role("button", name="Delete 1").click()
-    assert "sgd" not in names(visitor)
-    assert ["visible", 1, "list"] in visitor.page.evaluate("window.heard")
+    expect(visitor.page.locator(".row").filter(has_text="sgd")).to_have_count(0)
+    visitor.page.wait_for_function(
+        "window.heard.some(([what, count]) => what === 'visible' && count === 1)"
+    )
     visitor.page.wait_for_url(lambda url: gone[:8] not in url)
     visitor.settle()
-    assert client.get_run(gone).info.lifecycle_stage == "deleted"
+    visitor.until(lambda: client.get_run(gone).info.lifecycle_stage == "deleted")
     visitor.page.get_by_role("button", name="Undo").click()
     row(visitor, "sgd").wait_for()
     visitor.settle()
-    assert client.get_run(gone).info.lifecycle_stage == "active"
+    visitor.until(lambda: client.get_run(gone).info.lifecycle_stage == "active")
     visitor.check()
 
 
@@ -277,9 +288,9 @@ def test_a_baseline_is_pinned_and_kept_in_the_link(seeded, serve, visit):
     row(visitor, "cnn").click(button="right")
     visitor.page.get_by_role("menuitem", name="Make baseline").click()
     visitor.page.wait_for_url(f"**baseline={ids['cnn', 1][:8]}**")
-    assert names(visitor)[0] == "cnn"
+    expect(visitor.page.locator(".row .name").first).to_have_text("cnn")
     visitor.page.get_by_role("columnheader", name="acc").get_by_role("button").click()
-    assert names(visitor)[0] == "cnn"
+    expect(visitor.page.locator(".row .name").first).to_have_text("cnn")
     visitor.check()
 
 
@@ -288,10 +299,10 @@ def test_a_header_sorts_all_rows_and_turns_round(seeded, serve, visit):
     head = visitor.page.get_by_role("columnheader", name="loss", exact=True)
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "ascending")
-    assert names(visitor)[0] == "adam"
+    expect(visitor.page.locator(".row .name").first).to_have_text("adam")
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "descending")
-    assert names(visitor)[-1] == "adam"
+    expect(visitor.page.locator(".row .name").last).to_have_text("adam")
     visitor.page.wait_for_url("**sort=metrics.loss&order=desc**")
     visitor.check()
 
@@ -333,7 +344,7 @@ def test_a_status_narrows_the_table_and_can_be_reached_on_a_phone(seeded, serve,
     visitor.page.get_by_role("button", name="Failed 1").click()
     visitor.page.wait_for_url("**status=FAILED**")
     visitor.settle()
-    assert names(visitor) == ["broken"]
+    names(visitor).to_have_text(["broken"])
     visitor.check()
 
 
@@ -356,9 +367,9 @@ def test_of_five_hundred_runs_only_those_in_view_are_drawn(tmp_path, study, serv
     connection.execute("COMMIT")
     connection.close()
     visitor = visit(serve(tmp_path / "tracking.db")).open("curves?group=none")
-    assert visitor.page.locator(".row").count() < 80
     grid = visitor.page.get_by_role("treegrid")
-    assert grid.get_attribute("aria-rowcount") == "501"
+    expect(grid).to_have_attribute("aria-rowcount", "501")
+    assert visitor.page.locator(".row").count() < 80
     grid.focus()
     visitor.page.keyboard.press("End")
     row(visitor, "run 0").wait_for()
