@@ -49,9 +49,12 @@ def show(view: View) -> None:
         return
     _answer(view, results)
     html.legend([(view.labels[run_id], view.colors[run_id]) for run_id in results])
-    left, right = st.columns(2)
-    with left, st.container(border=True, height="stretch"):
-        _accuracies(view, results)
+    if evaluation.SPLITS.keys() & set(_splits(results)):
+        left, right = st.columns(2)
+        with left, st.container(border=True, height="stretch"):
+            _accuracies(view, results)
+    else:
+        right = st.container()
     with right, st.container(border=True, height="stretch"):
         _calibration(view, results)
     kept = {run_id: stores[run_id] for run_id in results}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tracker.files import ArtifactStore
 
 WORST_PAIRS = 8
-IMAGE_WIDTH = 52
+IMAGE_WIDTH, LABEL_WIDTH = 52, 120
 
 
 def show(
@@ -119,7 +119,11 @@ def _pairs(counts: pd.DataFrame, name: str, cell: Cell | None) -> None:
         ),
         hide_index=True,
         placeholder=MISSING,
-        column_config={"Share": percent_column(100 * float(worst["rate"].max()))},
+        column_config={
+            "True": st.column_config.TextColumn(width=LABEL_WIDTH),
+            "Predicted": st.column_config.TextColumn(width=LABEL_WIDTH),
+            "Share": percent_column(100 * float(worst["rate"].max())),
+        },
         key=key,
         on_select=take,
         selection_mode="single-cell",

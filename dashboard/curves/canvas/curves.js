@@ -194,7 +194,7 @@ class Curves {
 
   render(panel) {
     const { note, chip, fit, values } = panel.nodes, { name } = panel;
-    note.textContent = panel.note;
+    note.textContent = note.title = panel.note;
     if (panel.table) {
       for (const node of values.querySelectorAll('[data-ids]')) {
         node.classList.toggle('lifted', this.isLifted({ ids: idsOf(node) }));
@@ -207,7 +207,7 @@ class Curves {
     chip.textContent = zoom ? `${rangeText(this.data, panel, zoom)} ×` : '';
     fit.ariaPressed = String(Boolean(zoom || this.zoom.y[name] || isWhole));
     const cut = panel.cut && !isWhole && 'cut at the 99th percentile';
-    note.textContent = [panel.note, cut].filter(Boolean).join(' · ');
+    note.textContent = note.title = [panel.note, cut].filter(Boolean).join(' · ');
     readout(this, panel);
   }
 

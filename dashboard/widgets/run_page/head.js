@@ -50,7 +50,7 @@ class Head {
         ? [this.icon('restore_from_trash', 'Restore', () => this.tell({ do: 'restore' }), 'Restore')]
         : [this.icon('keep', 'Compare others with this run', () => this.tell({ do: 'baseline' }),
           data.baseline ? 'Unpin baseline' : 'Baseline'),
-        data.command && this.copy(data.command, data.command, 'Rerun', h('span', { class: 'wide' }, ' command')),
+        data.command && this.copy(data.command, data.command, 'Rerun', h('span', { class: 'wide' }, 'command')),
         h('a', { href: data.zip, class: 'icon-only', title: 'Download all files as zip',
           'aria-label': 'Download all files as zip', download: true }, icon('folder_zip')),
         this.icon('delete', 'Delete', () => this.tell({ do: 'delete' }))]));
