@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import axe_playwright_python
+import numpy as np
 import pytest
+
+from tracker.client import TrackingClient
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -32,6 +35,35 @@ def test_axe_finds_nothing_serious(server, visit, theme, page):
     assert visitor.page.evaluate(RULES) == []
 
 
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """A run that failed, with a note, its traceback, images by step and files; its database."""
+    path = tmp_path_factory.mktemp("told") / "tracking.db"
+    client = TrackingClient(str(path))
+    run_id = client.create_run("0", run_name="broken").info.run_id
+    client.log_params(run_id, {f"p{number}": number for number in range(20)})
+    client.set_tag(run_id, "mlflow.note.content", "# Tried\n\n| a | b |\n|---|---|\n| 1 | 2 |")
+    client.set_tag(run_id, "tracker.failure_reason", "RuntimeError: CUDA out of memory")
+    client.log_text(run_id, "Traceback (most recent call last):\n", "exception.txt")
+    client.log_text(run_id, "<h1>Report</h1>", "page.html")
+    for step in range(3):
+        gray = np.full((8, 8, 3), 20 * step, dtype="uint8")
+        client.log_image(run_id, gray, key="samples", step=step)
+        client.log_metric(run_id, "val_loss", 1.0, step=step)
+    client.set_terminated(run_id, "FAILED")
+    return path
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_part_of_a_failed_run(told, serve, visit, theme):
+    visitor = visit(serve(told), theme=theme)
+    for part in ("Overview", "Curves", "Files&file=page.html", "Output", "Code+and+diff"):
+        visitor.open(f"run?part={part}").charts()
+        visitor.page.evaluate(AXE.read_text())
+        assert visitor.page.evaluate(RULES) == [], part
+        assert visitor.page.locator("h1").count() == 1
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_has_one_heading_of_the_first_level(server, visit, page):
     visitor = visit(server).open(page)
@@ -46,9 +78,10 @@ def test_on_a_phone_the_pages_are_a_row_and_the_run_list_a_sheet(server, visit):
     visitor.settle()
     visitor.page.get_by_test_id("stExpandSidebarButton").click()
     row = visitor.page.locator(".row").filter(has_text="small_hidden")
-    row.wait_for()
-    assert row.bounding_box()["height"] >= 40
-    assert row.locator(".dot").bounding_box()["height"] >= 40
+    for target in (row, row.locator(".dot"), row.locator(".tick")):
+        visitor.until(
+            lambda target=target: (target.bounding_box() or {"height": 0})["height"] >= 40
+        )
     row.locator(".dot").click()
     visitor.page.wait_for_url("**runs=**")
     visitor.check()

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PAGES = {
     "": 0,
     "curves": 2,
-    "compare": 2,
+    "compare": 1,
     "evaluate": 3,
     "data": 1,
     "run": 0,

@@ -100,7 +100,9 @@ def test_hostile_files_are_previewed_as_text(hostile, serve, visit, study):
     run_id = study.hashlib.md5(f"{TEXTS[1]}1".encode(), usedforsecurity=False).hexdigest()
     visitor = visit(serve(hostile)).open(f"run?part=Files&runs=x+{run_id[:8]}")
     for name in ("a.html", "a.json", "a.svg", "a.md"):
-        visitor.page.get_by_role("treeitem", name=name).click()
+        visitor.page.get_by_role("treeitem").and_(
+            visitor.page.get_by_title(name, exact=True)
+        ).click()
         visitor.page.get_by_test_id("stMarkdown").get_by_text(name).wait_for()
         visitor.settle()
         traces = visitor.page.evaluate(TRACES)

@@ -95,7 +95,11 @@ class Files {
       this.mark();
       this.tree.querySelector('.focused')?.scrollIntoView({ block: 'nearest' });
     };
-    const turn = (closed) => row?.folder && this.closed.has(row.path) !== closed && this.act(row);
+    const turn = (closed) => {
+      const turns = row?.folder && this.closed.has(row.path) !== closed;
+      if (turns) this.act(row);
+      return turns;
+    };
     const acts = { ArrowDown: () => go(place + 1), ArrowUp: () => go(place - 1), Home: () => go(0),
       End: () => go(rows.length), ArrowRight: () => turn(false) || go(place + 1),
       ArrowLeft: () => turn(true), Enter: () => row && this.act(row), ' ': () => row && this.act(row) };
