@@ -86,8 +86,7 @@ def store(run_id: str) -> ArtifactStore:
     """The artifacts of a run of the chosen database.
 
     Raises:
-        SourceError: If the database cannot be read.
-        TrackerError: If there is no such run, or its artifacts may not be read.
+        TrackerError: If there is no such run, or its artifacts or the database cannot be read.
     """
     source = open_source(chosen_database())
     runs = run_lists.runs_by_id(source, (run_id,))

@@ -17,7 +17,6 @@ from starlette.responses import Response
 
 from dashboard import untrusted
 from dashboard.artifacts import downloads, files
-from dashboard.source import SourceError
 from dashboard.untrusted import UnreadableFileError
 from tracker.exceptions import TrackerError
 
@@ -69,7 +68,7 @@ async def serve_picture(request: Request) -> Response:
     limit = max(SMALLEST, min(LARGEST, int(side))) if side.isascii() and side.isdigit() else LARGEST
     try:
         content = await asyncio.to_thread(_drawn, run_id, path, limit)
-    except (TrackerError, SourceError):
+    except TrackerError:
         return Response(BROKEN, media_type="image/svg+xml", headers=headers)
     return Response(content, media_type="image/png", headers=headers)
 
