@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -81,3 +82,26 @@ def python(tmp_path):
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory):
+    """The URL of a PostgreSQL server of the tests' own."""
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        pytest.skip("PostgreSQL is not installed")
+    path = ROOT / "tests" / "team" / "servers.py"
+    spec = importlib.util.spec_from_file_location("team_servers", path)
+    servers = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(servers)
+    with servers.postgresql(tmp_path_factory.mktemp("postgres")) as server:
+        yield server.uri.replace("psycopg2", "psycopg")
+
+
+@pytest.fixture
+def postgres(postgres_server, request):
+    """The URL of an empty PostgreSQL database."""
+    psycopg = pytest.importorskip("psycopg")
+    name = f"test_{abs(hash(request.node.nodeid))}"
+    with psycopg.connect(postgres_server.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+    return f"{postgres_server.rpartition('/')[0]}/{name}"

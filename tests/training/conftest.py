@@ -60,6 +60,12 @@ def study_text() -> str:
     return STUDY
 
 
+@pytest.fixture(scope="session")
+def sweep_text() -> str:
+    """The section that says what is searched in this study."""
+    return SWEEP
+
+
 @pytest.fixture
 def study_file(tmp_path: Path) -> Path:
     """The config.yaml of the study."""

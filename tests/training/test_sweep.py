@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
+from contextlib import redirect_stdout
 
 import pytest
 
 import tracker
 from tracker import TrackingClient
 from tracker.sweep import read_sweep, search_sweeps
+from tracker.sweep.trials import best_trial
 from training.__main__ import main as train
 from training.config_file import load_config
 from training.errors import ConfigError, UsageError
 from training.sweep.__main__ import main
 from training.sweep.definition import define
+from training.sweep.objective import TrialObjective
+from training.sweep.winner import evaluate_winner
 
 
 def sweeps(study_file):
@@ -22,11 +27,19 @@ def sweeps(study_file):
     return [read_sweep(client, run) for run in search_sweeps(client, "1")]
 
 
-def test_a_sweep_tests_its_winner_alone_and_says_by_how_much_it_won(sweep_file, capsys):
-    here = ["--config", str(sweep_file)]
-    assert train([*here, "--only", "default"]) == 0
-    assert main(["first", *here, "--trials", "4", "--workers", "1"]) == 0
-    (sweep,) = sweeps(sweep_file)
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory, study_text, sweep_text):
+    """A study with `default` trained and a sweep `first` of four trials; what it printed."""
+    file = tmp_path_factory.mktemp("searched") / "config.yaml"
+    file.write_text(study_text + sweep_text)
+    assert train(["--config", str(file), "--only", "default"]) == 0
+    with redirect_stdout(io.StringIO()) as printed:
+        assert main(["first", "--config", str(file), "--trials", "4", "--workers", "1"]) == 0
+    return file, printed.getvalue()
+
+
+def test_a_sweep_tests_its_winner_alone_and_says_by_how_much_it_won(searched):
+    (sweep,) = sweeps(searched[0])
     trials = sweep.trials()
     assert sum(trial.is_settled for trial in trials) == 4
     runs = {trial.number: sweep.client.get_run(trial.run_id) for trial in trials}
@@ -38,17 +51,33 @@ def test_a_sweep_tests_its_winner_alone_and_says_by_how_much_it_won(sweep_file, 
     sentence = sweep.run.data.tags["tracker.sweep.result"]
     assert f"Trial {tested[0]} won with val_accuracy" in sentence
     assert "default (" in sentence
-    assert sentence in capsys.readouterr().out.replace("\n", " ")
+    assert sentence in searched[1].replace("\n", " ")
     params = runs[tested[0]].data.params
     assert params["max_epochs"] == "3"
     assert params["learning_rate"] == "0.1"
     assert json.loads(runs[tested[0]].data.tags["tracker.sweep.params"])["batch_size"] in (16, 64)
 
 
-def test_the_printed_command_trains_the_winner_again_with_five_seeds(sweep_file, monkeypatch):
-    monkeypatch.chdir(sweep_file.parent)
-    assert main(["--config", str(sweep_file), "--trials", "2", "--workers", "1"]) == 0
-    (sweep,) = sweeps(sweep_file)
+def test_a_winner_is_tested_in_its_run_without_starting_it_again(searched):
+    (sweep,) = sweeps(searched[0])
+    best = sweep.client.get_run(sweep.run.data.tags["tracker.sweep.best"])
+    (point,) = sweep.client.get_metric_history(best.info.run_id, "test_loss")
+    assert best.info.status == "FINISHED"
+    assert best.info.end_time < point.timestamp
+
+
+def test_a_tested_winner_is_not_tested_again(searched):
+    (sweep,) = sweeps(searched[0])
+    definition = define(load_config(searched[0]))
+    best = best_trial(sweep.trials(), sweep.settings)
+    tracker.set_tracking_uri(searched[0].parent / "tracking.db")
+    tested = evaluate_winner(sweep, TrialObjective(definition), best)
+    (point,) = sweep.client.get_metric_history(best.run_id, "test_accuracy")
+    assert tested["test_accuracy"] == point.value
+
+
+def test_the_printed_command_trains_the_winner_again_with_five_seeds(searched):
+    (sweep,) = sweeps(searched[0])
     words = shlex.split(sweep.run.data.tags["tracker.sweep.retrain"])
     assert words[1:5] == ["-m", "training", "--only", "extra"]
     assert train(words[3:]) == 0
@@ -113,27 +142,38 @@ def test_a_mistake_in_the_section_is_one_sentence(sweep_file, capsys, changed, m
         (["--minutes", "0"], "The minutes are 0.0"),
         (["--configuration", "defualt"], "no configuration 'defualt'; did you mean 'default'?"),
         (["a", "--resume", "b"], "leave out one"),
+        (["--storage", "no url at all"], "'no url at all' is not a URL"),
+        (["--storage", "nosuchbase://host/name"], "needs a driver that is not installed"),
+        (["--storage", "postgresql+psycopg://127.0.0.1:1/x"], "cannot be reached"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_sentence(sweep_file, capsys, options, message):
     assert main(["--config", str(sweep_file), *options]) in {1, 2}
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    client = TrackingClient(sweep_file.parent / "tracking.db")
+    assert client.search_runs([each.experiment_id for each in client.search_experiments()]) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--resume", "frist"], "There is no sweep 'frist'; did you mean 'first'?"),
+        (["first"], "There is a sweep 'first' already"),
+        (
+            ["--resume", "first", "--set", "sweep.space={hidden_size: {low: 1, high: 2}}"],
+            "another search: hidden_size was",
+        ),
+        (
+            ["--resume", "first", "--set", "sweep.settings.max_epochs=4"],
+            "another search: max_epochs was 3 and is now 4",
+        ),
+    ],
+)
+def test_a_sweep_is_resumed_only_as_it_began(searched, capsys, options, message):
+    assert main(["--config", str(searched[0]), *options]) == 1
     assert message in capsys.readouterr().err
-    assert not (sweep_file.parent / "tracking.db").exists()
-
-
-def test_a_sweep_that_is_not_there_cannot_be_resumed(sweep_file, capsys):
-    here = ["--config", str(sweep_file), "--workers", "1"]
-    assert main(["first", *here, "--trials", "1"]) == 0
-    assert main(["--resume", "frist", *here]) == 1
-    assert "There is no sweep 'frist'; did you mean 'first'?" in capsys.readouterr().err
-    assert main(["first", *here]) == 1
-    assert "There is a sweep 'first' already" in capsys.readouterr().err
-    other = ["--set", "sweep.space={hidden_size: {low: 1, high: 2}}"]
-    assert main(["--resume", "first", *here, *other]) == 1
-    assert "another search: hidden_size was" in capsys.readouterr().err
-    other = ["--set", "sweep.settings.max_epochs=4"]
-    assert main(["--resume", "first", *here, *other]) == 1
-    assert "another search: max_epochs was 3 and is now 4" in capsys.readouterr().err
 
 
 def test_values_take_the_types_of_the_configuration(sweep_file):

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from tracker import TrackingClient
 from tracker.sweep import find_sweep, read_sweep
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("TRACKER_SWEEP_KILLS", "4"))
+KILLS = int(os.environ.get("TRACKER_SWEEP_KILLS", "3"))
 PATIENCE_SECONDS = 300
 
 
@@ -151,3 +152,71 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(start, sweep_fi
     assert "RUNNING" not in {run.info.status for run in runs}
     tested = [run.info.run_id for run in runs if "test_loss" in run.data.metrics]
     assert sorted(tested) == sorted({sweep.run_id, sweep.run.data.tags["tracker.sweep.best"]})
+
+
+@pytest.fixture
+def machines(sweep_file):
+    """Two folders that stand for two machines, each with the study."""
+    folders = [sweep_file.parent / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+        shutil.copy(sweep_file, folder)
+    return folders
+
+
+def test_two_machines_share_a_search_over_postgresql(start, machines, postgres, tmp_path):
+    """Both start at once on an empty server; a worker is killed in the middle of a trial."""
+    settings = ["--set", "sweep.settings.max_epochs=30", "--trials", "10"]
+    shared = ["mine", "--storage", postgres, *settings]
+    processes = [start(*shared, folder=folder) for folder in machines]
+    victim = wait_for(lambda: machines[0].joinpath("tracking.db").exists()
+                      and pids_of_trials(machines[0]))[0]  # fmt: skip
+    os.kill(victim, signal.SIGKILL)
+    outputs = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    found = [trial for folder in machines for trial in trials_in(folder)]
+    settled = [trial for trial in found if trial.is_settled]
+    assert len(settled) == len({trial.number for trial in settled}) == 10
+    (died,) = [trial for trial in found if trial.state == "DIED"]
+    assert died.params in [trial.params for trial in settled]
+    assert sum("test accuracy" in output for output in outputs) == 1  # where the winner's run is
+    together = tmp_path / "together.db"
+    for folder in machines:
+        command = [sys.executable, "-m", "tracker", "--db", str(together), "import"]
+        subprocess.run([*command, str(folder / "tracking.db")], check=True, timeout=120)
+    runs = TrackingClient(together).search_runs(["1"], "tags.`tracker.sweep.study` = 'mine'")
+    assert {run.info.run_id for run in runs} == {trial.run_id for trial in found}
+    assert "RUNNING" not in {run.info.status for run in runs}
+
+
+@pytest.fixture
+def small_disk(sweep_file):
+    """The study's folder on a disk of its own with a few megabytes."""
+    folder = sweep_file.parent / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("a file system cannot be mounted here")
+    shutil.copy(sweep_file, folder)
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_up_is_one_sentence_and_the_search_goes_on_afterwards(start, small_disk):
+    settings = ["--trials", "8", "--set", "sweep.settings.max_epochs=10"]
+    process = start("mine", *settings, folder=small_disk)
+    wait_for(lambda: len(trials_in(small_disk)) > 1)
+    filler = small_disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1
+    assert "Traceback" not in output, output
+    assert "disk" in output.splitlines()[-1]
+    filler.unlink()
+    again = start("--resume", "mine", *settings, folder=small_disk)
+    output, _ = again.communicate(timeout=PATIENCE_SECONDS)
+    assert again.returncode == 0, output
+    assert sum(trial.is_settled for trial in trials_in(small_disk)) == 8
+    assert "RUNNING" not in {trial.state for trial in trials_in(small_disk)}

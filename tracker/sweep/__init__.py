@@ -6,7 +6,7 @@ Needs Optuna (`pip install 'ml-tracker[sweep]'`), which is imported at the first
 from tracker.sweep.proposals import importances
 from tracker.sweep.search import Sweep
 from tracker.sweep.settings import PRUNERS, SAMPLERS, SweepSettings
-from tracker.sweep.shared import SharedSweepRun, open_sweep, shown_url
+from tracker.sweep.shared import SharedSweepRun, check_storage, open_sweep, shown_url
 from tracker.sweep.space import Choices, Parameter, Range, Space, parse_space
 from tracker.sweep.supervisor import Plan, supervise
 from tracker.sweep.sweep_run import (
@@ -40,6 +40,7 @@ __all__ = [
     "Trial",
     "TrialPruned",
     "TrialRecord",
+    "check_storage",
     "claim",
     "find_sweep",
     "importances",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STARTUP_TRIALS: Final = 6
 """Complete trials before the first is pruned."""
+KNOWN_TO_OPTUNA: Final = ("COMPLETE", "PRUNED", "RUNNING")
+"""States of trials that Optuna has by the same name; all others have failed."""
 
 
 def load_optuna() -> ModuleType:
@@ -109,7 +111,7 @@ def build_study(space: Space, settings: SweepSettings, trials: Sequence[TrialRec
         pruner=build_pruner(settings),
     )
     domains = {parameter.name: distribution(parameter) for parameter in space.parameters}
-    study.add_trials([_as_optuna(domains, trial) for trial in trials])
+    study.add_trials([_as_optuna(optuna, domains, trial) for trial in trials])
     return study
 
 
@@ -208,12 +210,9 @@ def _decoded(parameter: Parameter, value: Any) -> Value:
     return next(each for each in parameter.domain.values if _plain(each) == value)
 
 
-def _as_optuna(domains: Mapping[str, Any], trial: TrialRecord) -> Any:
-    optuna = load_optuna()
+def _as_optuna(optuna: ModuleType, domains: Mapping[str, Any], trial: TrialRecord) -> Any:
     states = optuna.trial.TrialState
-    state = {"COMPLETE": states.COMPLETE, "PRUNED": states.PRUNED, "RUNNING": states.RUNNING}.get(
-        trial.state, states.FAIL
-    )
+    state = states[trial.state] if trial.state in KNOWN_TO_OPTUNA else states.FAIL
     params = encoded({name: value for name, value in trial.params.items() if name in domains})
     return optuna.trial.create_trial(
         state=state,

@@ -225,17 +225,46 @@ class SharedSweepRun(SweepRun):
         for key, text in (("space", self.space.as_json()), ("settings", self.settings.as_json())):
             if key not in study.user_attrs:
                 study.set_user_attr(key, text)
-        attrs = study.user_attrs
-        began = parse_space(json.loads(attrs["space"]))
-        differs = difference(began, self.space) or settings_from_json(attrs["settings"]).difference(
-            self.settings
-        )
-        if differs:
-            raise InvalidStateError(
-                f"The study {self.name!r} in the storage is another search: {differs}. Choose "
-                "another name."
-            )
+        _check_same(study, self.space, self.settings)
         return study
+
+
+def check_storage(url: str, name: str | None, space: Space, settings: SweepSettings) -> None:
+    """Check that a sweep can be shared over a storage, before anything of it is recorded.
+
+    Args:
+        url: Of the storage.
+        name: Of the sweep, if it is known.
+        space: What is searched.
+        settings: How.
+
+    Raises:
+        InvalidValueError: The URL is wrong, or the storage cannot be reached.
+        InvalidStateError: The study in the storage began with another space or other settings.
+        UnsupportedError: The driver is not installed.
+    """
+    storage = open_storage(url, HEARTBEAT_SECONDS, GRACE_SECONDS)
+    try:
+        for study in proposals.load_optuna().get_all_study_summaries(storage):
+            if study.study_name == name:
+                _check_same(study, space, settings)
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _check_same(study: Any, space: Space, settings: SweepSettings) -> None:
+    attrs = study.user_attrs
+    if not {"space", "settings"} <= attrs.keys():  # another machine has only just created it
+        return
+    differs = difference(parse_space(json.loads(attrs["space"])), space) or settings_from_json(
+        attrs["settings"]
+    ).difference(settings)
+    if differs:
+        raise InvalidStateError(
+            f"The study {study.study_name!r} in the storage is another search: {differs}. Choose "
+            "another name."
+        )
 
 
 def open_sweep(client: TrackingClient, run_id: str, storage: str | None) -> SweepRun:

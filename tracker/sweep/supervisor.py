@@ -13,8 +13,8 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING, Final
 
 from tracker.exceptions import InvalidStateError, InvalidValueError
-from tracker.sweep.trials import Progress, progress, reason_to_stop
-from tracker.sweep.worker import GRACE_SECONDS, NOTHING_LEFT, POLL_SECONDS, Worker
+from tracker.sweep.trials import EQUAL_FAILURES, Progress, progress, reason_to_stop
+from tracker.sweep.worker import BROKEN, GRACE_SECONDS, NOTHING_LEFT, POLL_SECONDS, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +100,7 @@ class _Team:
         self._workers: list[Worker] = []
         self._seen: Progress | None = None
         self._deaths = 0
+        self._reasons: list[str] = []
         self.found_nothing = False
         """Whether a worker found that nothing is left to try."""
 
@@ -109,11 +110,12 @@ class _Team:
         return bool(self._workers)
 
     def note(self, now: Progress, watch: Watch | None) -> None:
-        """Take the progress; workers that die between two finished trials are counted."""
+        """Take the progress; workers that end too early between two finished trials are counted."""
         if watch and now != self._seen:
             watch(now)
         if self._seen is None or now.done > self._seen.done:
             self._deaths = 0
+            self._reasons.clear()
         self._seen = now
 
     def fill(self, wanted: int) -> None:
@@ -139,15 +141,19 @@ class _Team:
             )
 
     def _note_end(self, worker: Worker) -> None:
-        code = worker.exit_code
-        if code == 1 and not worker.has_begun():  # by an error, not by a signal
+        code, told = worker.exit_code, worker.told()
+        if code == 1 and not told:  # by an error, not by a signal
             raise InvalidStateError(
                 "A worker process could not start; its own message is above. It imports the "
                 "objective and, if that is defined in the main program, the main program: start "
                 "the sweep there only under `if __name__ == '__main__':`, or use workers=1."
             )
+        if code == BROKEN:
+            self._reasons.append(told[-1])
+        if len(self._reasons) >= EQUAL_FAILURES:
+            raise InvalidStateError(self._reasons[-1])
         self.found_nothing = self.found_nothing or code == NOTHING_LEFT
-        self._deaths += code not in {0, NOTHING_LEFT}
+        self._deaths += code not in {0, NOTHING_LEFT, BROKEN}
 
     def stop(self) -> None:
         """Interrupt the workers, which end their trials KILLED, and wait for them."""

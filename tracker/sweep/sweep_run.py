@@ -13,7 +13,7 @@ import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from tracker import active_runs, current, file_locks, fluent
+from tracker import active_runs, context, current, file_locks, fluent
 from tracker.entities import RunStatus
 from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError
 from tracker.journal.file import live_folder
@@ -167,7 +167,8 @@ class SweepRun:
             trials: How many complete or pruned trials it is to have in the end.
         """
         current.set_experiment(experiment_id=self.run.info.experiment_id)
-        with active_runs.start_run(run_id=self.run_id, tags={TRACKER_SWEEP_TRIALS: trials}):
+        tags = {**context.run_tags(), TRACKER_SWEEP_TRIALS: str(trials)}  # of whoever leads it now
+        with active_runs.start_run(run_id=self.run_id, tags=tags):
             yield
 
     def try_next(

@@ -37,7 +37,9 @@ GRACE_SECONDS: Final = 30.0
 """How long an interrupted worker may take to close its trial's run."""
 NOTHING_LEFT: Final = 3
 """Exit code of a worker that found nothing more to try."""
-BEGUN: Final = b"begun"
+BEGUN: Final = "begun"
+BROKEN: Final = 4
+"""Exit code of a worker that has told why it cannot go on."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,9 @@ class Worker:
 
     def __init__(self, job: Job, *, needs_main: bool) -> None:
         context = multiprocessing.get_context("spawn")
-        self._hello, told = context.Pipe(duplex=False)
+        self._words, told = context.Pipe(duplex=False)
         self._process = context.Process(target=work, args=(job, told))
-        with _main_program(hidden=not needs_main):
+        with _main_program(hidden=not needs_main), _ctrl_c_later():
             self._process.start()
         told.close()
 
@@ -112,18 +114,19 @@ class Worker:
         """The exit code; negative after a signal, None while it lives."""
         return self._process.exitcode
 
-    def has_begun(self) -> bool:
-        """Whether it came so far as to try parameters."""
-        try:
-            return self._hello.poll() and self._hello.recv_bytes() == BEGUN
-        except EOFError:
-            return False
+    def told(self) -> list[str]:
+        """What it has said since the last call: that it has begun, why it could not go on."""
+        messages = []
+        with suppress(EOFError):
+            while self._words.poll():
+                messages.append(self._words.recv_bytes().decode())
+        return messages
 
     def interrupt(self) -> None:
         """Have it end its trial KILLED."""
         if self._process.pid is not None and self._process.is_alive():
             with suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGINT)
+                os.kill(self._process.pid, signal.SIGTERM)
 
     def end(self, until: float) -> None:
         """Wait for its end up to a moment of the monotonic clock, then kill it."""
@@ -131,7 +134,7 @@ class Worker:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
-        self._hello.close()
+        self._words.close()
 
 
 @contextmanager
@@ -150,19 +153,33 @@ def _main_program(*, hidden: bool) -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def work(job: Job, hello: Connection) -> None:
-    """Try parameters until there is nothing left to try: the life of a worker."""
-    _end_with_the_supervisor()
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """A block in which Ctrl-C waits; a process started in it waits until it is ready for it."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def work(job: Job, words: Connection) -> None:
+    """Try parameters until there is nothing left to try: the life of a worker."""
+    try:
+        _end_with_the_supervisor()
         if job.setup:
             job.setup()
         store = open_sweep(current.get_client(), job.run_id, job.storage)
-        hello.send_bytes(BEGUN)
+        words.send_bytes(BEGUN.encode())
         _try_all(store, job)
     except KeyboardInterrupt:
         return
-    except TrackerError as error:
-        raise SystemExit(f"error: {error}") from error
+    except TrackerError as error:  # the disk is full, say
+        words.send_bytes(str(error).encode())
+        raise SystemExit(BROKEN) from error
 
 
 def _try_all(store: SweepRun, job: Job) -> None:
@@ -188,6 +205,8 @@ def _end_with_the_supervisor() -> None:
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, stop)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent: Any = multiprocessing.parent_process()
 
     def watch() -> None:

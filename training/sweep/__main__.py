@@ -81,7 +81,7 @@ def search(options: argparse.Namespace) -> int:
 
 def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
     import tracker  # noqa: PLC0415
-    from tracker.sweep import Job, Plan, claim, open_sweep, supervise  # noqa: PLC0415
+    from tracker.sweep import Job, Plan, check_storage, claim, open_sweep, supervise  # noqa: PLC0415
     from training.preflight import open_database  # noqa: PLC0415
     from training.sweep import winner  # noqa: PLC0415
     from training.sweep.objective import TrialObjective  # noqa: PLC0415
@@ -92,6 +92,8 @@ def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
     objective.prepare()
     open_database(definition.config)
     name = options.resume or options.name
+    if options.storage:
+        check_storage(options.storage, name, definition.space, definition.settings)
     claimed = claim(name, definition.space, definition.settings, resume=bool(options.resume))
     sweep = open_sweep(claimed.client, claimed.run_id, options.storage)
     report = SweepReport(sweep.name, sweep.settings.metric, plan.trials)

@@ -377,7 +377,7 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(script):
     """Of a worker, of the supervisor, or of all processes at once."""
     chance = random.Random(11)
     process = script(trials=40)
-    for kill in range(int(os.environ.get("TRACKER_SWEEP_KILLS", "4"))):
+    for kill in range(int(os.environ.get("TRACKER_SWEEP_KILLS", "3"))):
         known = len(trials_of_script())
         wait_for(lambda known=known, sweep=process: len(trials_of_script()) > known or sweep.poll())
         time.sleep(chance.random() / 2)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -21,7 +18,6 @@ from tracker.exceptions import InvalidStateError, InvalidValueError, Unsupported
 from tracker.sweep import SharedSweepRun, SweepSettings, claim, parse_space
 from tracker.sweep.shared import open_storage
 
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SPACE = {"x": {"low": -10.0, "high": 10.0}}
 
 MACHINE = """
@@ -41,35 +37,6 @@ with sweep.open(12):
             if not any(trial.state == "RUNNING" for trial in sweep.trials()):
                 break
 """
-
-
-@pytest.fixture
-def postgres():
-    """The URL of an empty database on a server of the test's own."""
-    if not BINARIES or not shutil.which("su"):
-        pytest.skip("PostgreSQL is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="sweep-postgres-"))
-    as_root = os.geteuid() == 0
-
-    def run(command):
-        words = ["su", "postgres", "-c", command] if as_root else ["sh", "-c", command]
-        subprocess.run(words, check=True, capture_output=True, timeout=120)
-
-    if as_root:
-        shutil.chown(folder, "postgres")
-    server = f"{BINARIES[-1]}/pg_ctl -D {folder}/data"
-    run(f"{BINARIES[-1]}/initdb -D {folder}/data -A trust -U postgres")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    run(f"{server} -o '{options}' -w -l {folder}/log start > /dev/null")
-    try:
-        run(f"{BINARIES[-1]}/createdb -h 127.0.0.1 -p {port} -U postgres sweep")
-        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/sweep"
-    finally:
-        run(f"{server} -m immediate stop")
-        shutil.rmtree(folder)
 
 
 @pytest.fixture
