@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dashboard.widgets.parallel import Axis
     from tracker.sweep import TrialRecord
 
-HEIGHT = 230
+HEIGHT = 280
 MOST_PARAMETERS = 8
 STATES = ("Complete", "Running", "Pruned", "Failed")
 
@@ -35,20 +35,20 @@ def history(sweep: Sweep, trials: Trials) -> None:
         if trial.is_complete and (best is None or _is_better(sweep, value, best)):
             best = value
         rows.append({"trial": trial.number, "value": value, "best": best, "state": _state(trial)})
-    with _card("History", "each trial a dot, the line is the best so far"):
+    with _card("History", f"{sweep.metric} by trial, the line is the best so far"):
         if not rows:
             st.caption("No trial has logged a value yet.")
             return
         table = pd.DataFrame(rows)
         end = max(sweep.wanted - 1, int(table["trial"].max()), 1)
-        x = alt.X("trial:Q", scale=alt.Scale(domain=[0, end], nice=False), title="trial")
+        x = alt.X("trial:Q", scale=alt.Scale(domain=[0, end], nice=False), title=None)
         y = alt.Scale(zero=False, domain=_clip(table["value"]), clamp=True)
         dots = (
             alt.Chart(table)
             .mark_circle(size=45, opacity=0.85)
             .encode(
                 x=x,
-                y=alt.Y("value:Q", scale=y, title=sweep.metric),
+                y=alt.Y("value:Q", scale=y, title=None),
                 color=_state_color(),
                 tooltip=["trial:Q", alt.Tooltip("value:Q", format=".4f"), "state:N"],
             )
@@ -56,9 +56,24 @@ def history(sweep: Sweep, trials: Trials) -> None:
         line = (
             alt.Chart(table.dropna(subset=["best"]))
             .mark_line(interpolate="step-after", color=token("fill"), strokeWidth=2)
-            .encode(x=x, y=alt.Y("best:Q", scale=y, title=sweep.metric))
+            .encode(x=x, y=alt.Y("best:Q", scale=y, title=None))
         )
-        st.altair_chart(line + dots, key="sweep_history", height=HEIGHT)
+        chart = line + dots
+        if left := end - int(table["trial"].max()):
+            chart = _to_come(int(table["trial"].max()), end, left, x) + chart
+        st.altair_chart(chart, key="sweep_history", height=HEIGHT)
+
+
+def _to_come(last: int, end: int, left: int, x: alt.X) -> Any:
+    """A gray field over the trials that are still to come."""
+    table = pd.DataFrame([{"trial": last + 0.5, "end": end, "middle": (last + end) / 2}])
+    field = alt.Chart(table).mark_rect(color=token("hover")).encode(x=x, x2="end:Q")
+    text = (
+        alt.Chart(table)
+        .mark_text(color=token("text-3"), text=f"{left} to come")
+        .encode(x=alt.X("middle:Q"))
+    )
+    return alt.layer(field, text) if left * 4 > end else alt.layer(field)
 
 
 def importance(sweep: Sweep, trials: Trials) -> None:
@@ -93,7 +108,9 @@ def parallel(sweep: Sweep, trials: Trials) -> None:
         for key in list(sweep.space)[:MOST_PARAMETERS]
     ]
     axes.append(axis(sweep.metric, values, is_metric=True))
-    objective = Objective(sweep.metric, values, "more" if sweep.direction == "maximize" else "less")
+    objective = Objective(
+        sweep.metric, values, "more" if sweep.settings.direction == "maximize" else "less"
+    )
     keys = [trial.run_id for trial in complete]
     labels = [f"Trial {trial.number}: {number(trial.value)}" for trial in complete]
     draw(keys, labels, axes, objective, "sweep_parallel")
@@ -113,7 +130,7 @@ def course(sweep: Sweep, trials: Trials) -> None:
         for trial in trials.records
         for step, value in trial.intermediate_values.items()
     ]
-    with _card("Intermediate values", "each trial a line"):
+    with _card("Intermediate values", f"{sweep.metric} by step, each trial a line"):
         if not rows:
             st.caption("No trial has reported yet.")
             return
@@ -123,8 +140,8 @@ def course(sweep: Sweep, trials: Trials) -> None:
             alt.Chart(table)
             .mark_line(opacity=0.55, strokeWidth=1.2)
             .encode(
-                x=alt.X("step:Q", title="step", axis=alt.Axis(tickMinStep=1)),
-                y=alt.Y("value:Q", scale=scale, title=sweep.metric),
+                x=alt.X("step:Q", title=None, axis=alt.Axis(tickMinStep=1)),
+                y=alt.Y("value:Q", scale=scale, title=None),
                 detail="trial:N",
                 color=_state_color(),
                 tooltip=["trial:N", "step:Q", alt.Tooltip("value:Q", format=".4f"), "state:N"],
@@ -135,7 +152,7 @@ def course(sweep: Sweep, trials: Trials) -> None:
 
 def slices(sweep: Sweep, trials: Trials) -> None:
     """One parameter against the objective."""
-    with _card("Slice", "one parameter against the objective"):
+    with _card("Slice", f"one parameter against {sweep.metric}"):
         ordered = [key for key in trials.importance if key in sweep.space] or list(sweep.space)
         key = st.selectbox("Parameter", ordered, key="slice", label_visibility="collapsed")
         rows = [
@@ -151,17 +168,17 @@ def slices(sweep: Sweep, trials: Trials) -> None:
         is_range = "low" in spec
         kind = "log" if spec.get("log") else "linear"
         x = (
-            alt.X("x:Q", title=key, scale=alt.Scale(type=kind, nice=False, padding=10))  # type: ignore[arg-type]
+            alt.X("x:Q", title=None, scale=alt.Scale(type=kind, nice=False, padding=10))  # type: ignore[arg-type]
             if is_range
-            else alt.X("x:N", title=key)
+            else alt.X("x:N", title=None)
         )
         scale = alt.Scale(zero=False, domain=_clip(table["value"]), clamp=True)
         chart = (
             alt.Chart(table)
             .mark_circle(size=45, opacity=0.8)
-            .encode(x=x, y=alt.Y("value:Q", scale=scale, title=sweep.metric), color=_state_color())
+            .encode(x=x, y=alt.Y("value:Q", scale=scale, title=None), color=_state_color())
         )
-        st.altair_chart(chart, key="sweep_slice", height=HEIGHT - 50)
+        st.altair_chart(chart, key="sweep_slice", height=HEIGHT - 56)
 
 
 def _clip(values: pd.Series[float]) -> list[float]:
@@ -182,7 +199,7 @@ def _value(trial: TrialRecord) -> float | None:
 
 
 def _is_better(sweep: Sweep, value: float, best: float) -> bool:
-    return value > best if sweep.direction == "maximize" else value < best
+    return value > best if sweep.settings.direction == "maximize" else value < best
 
 
 def _state(trial: TrialRecord) -> str:

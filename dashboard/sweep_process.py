@@ -13,14 +13,17 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tracker.exceptions import InvalidStateError, InvalidValueError
+from tracker.exceptions import InvalidStateError, InvalidValueError, UnsupportedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dashboard.queries.sweeps import Sweep
 
 ALLOW_VARIABLE = "DASHBOARD_ALLOW_JOBS"
@@ -36,16 +39,18 @@ class Job:
     Args:
         name: Of a new sweep.
         configuration: What is varied.
+        metric: What is optimized.
         trials: How many complete or pruned ones.
         workers: How many processes.
-        space: The parameters, as the configuration file writes them; None for the file's own.
+        space: The parameters, as the configuration file writes them.
     """
 
     name: str
     configuration: str
+    metric: str
     trials: int
     workers: int
-    space: dict[str, Any] | None = None
+    space: dict[str, Any]
 
 
 def config_file(database: Path) -> Path | None:
@@ -56,13 +61,33 @@ def config_file(database: Path) -> Path | None:
     return None
 
 
+def read_study(config: Path) -> dict[str, Any]:
+    """A study's config.yaml as plain values.
+
+    Raises:
+        UnsupportedError: PyYAML is not installed, nor then the trainer.
+        InvalidValueError: The file cannot be read.
+    """
+    try:
+        yaml = import_module("yaml")
+    except ImportError as error:
+        raise UnsupportedError(
+            "Starting a sweep needs the trainer: pip install 'ml-tracker[training]'"
+        ) from error
+    try:
+        found = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InvalidValueError(f"{config} cannot be read: {error}") from error
+    return found if isinstance(found, dict) else {}
+
+
 def is_allowed() -> bool:
-    """Whether this dashboard may start processes: on this machine only, unless told otherwise."""
+    """Whether who looks may start and stop processes: from this machine, unless told otherwise."""
     if os.environ.get(ALLOW_VARIABLE) == "1":
         return True
     host = st.context.headers.get("Host", "")
     name = host.rsplit(":", 1)[0].strip("[]") if not host.endswith("]") else host.strip("[]")
-    return name in LOCAL
+    return name in LOCAL and st.context.ip_address is None  # None is this machine
 
 
 def command(config: Path, database: Path, job: Job) -> list[str]:
@@ -70,26 +95,68 @@ def command(config: Path, database: Path, job: Job) -> list[str]:
     words = [sys.executable, "-m", MODULE, job.name, "--config", str(config)]
     words += ["--configuration", job.configuration]
     words += ["--trials", str(job.trials), "--workers", str(job.workers)]
-    if job.space is not None:
-        words += ["--set", f"sweep.space={json.dumps(job.space)}"]
-    return [*words, *_database(database)]
+    sets = {"metric": job.metric, "space": job.space}
+    return [*words, *_sets("sweep", sets), *_database(database)]
 
 
 def resume_command(config: Path, database: Path, sweep: Sweep) -> list[str]:
-    """The command line that goes on with a sweep."""
+    """The command line that goes on with a sweep as it began, whatever the file says by now."""
     words = [sys.executable, "-m", MODULE, "--resume", sweep.name, "--config", str(config)]
     if sweep.configuration:
         words += ["--configuration", sweep.configuration]
-    words += ["--trials", str(sweep.wanted or 1), "--set", f"sweep.space={json.dumps(sweep.space)}"]
+    words += ["--trials", str(sweep.wanted or 1)]
+    how = {name: getattr(sweep.settings, name) for name in ("metric", "sampler", "pruner", "seed")}
+    words += _sets("sweep", {**how, "space": sweep.space})
+    words += _sets("sweep.settings", _fixed(config, sweep))
     return [*words, *_database(database)]
 
 
+def again_command(
+    config: Path, database: Path, sweep: Sweep, params: Mapping[str, Any], seeds: int = 1
+) -> list[str]:
+    """The command line that trains with a trial's parameters outside of the sweep.
+
+    Args:
+        config: The study.
+        database: Where the run goes.
+        sweep: The trial's.
+        params: The trial's.
+        seeds: From how many seeds.
+    """
+    words = [sys.executable, "-m", "training", "--only", sweep.configuration]
+    words += ["--config", str(config), *(["--seeds", str(seeds)] if seeds > 1 else [])]
+    keys = {**_fixed(config, sweep), **params}
+    return [*words, *_sets(f"model_configs.{sweep.configuration}", keys), *_database(database)]
+
+
+def _fixed(config: Path, sweep: Sweep) -> dict[str, Any]:
+    """What the sweep sets for all trials, besides the configuration."""
+    section = read_study(config).get("sweep") or {}
+    context = sweep.settings.context
+    return {key: context[key] for key in section.get("settings") or {} if key in context}
+
+
+def _sets(section: str, values: Mapping[str, Any]) -> list[str]:
+    return [
+        word
+        for key, value in values.items()
+        for word in (
+            "--set",
+            f"{section}.{key}={value if isinstance(value, str) else json.dumps(value)}",
+        )
+    ]
+
+
 def start(words: list[str], name: str) -> None:
-    """Start the process; it survives the page, the browser, and the dashboard's server.
+    """Start a process; it survives the page, the browser, and the dashboard's server.
+
+    Where two people start it at once, it is one process.
 
     Raises:
         InvalidValueError: The system cannot start it.
     """
+    if is_starting(name):
+        return
     try:
         with log_file(name).open("wb") as log:
             process = subprocess.Popen(
@@ -100,7 +167,7 @@ def start(words: list[str], name: str) -> None:
                 start_new_session=True,
             )
     except OSError as error:
-        raise InvalidValueError(f"The sweep cannot be started: {error.strerror}.") from error
+        raise InvalidValueError(f"The process cannot be started: {error.strerror}.") from error
     _started()[name] = process
 
 
@@ -124,6 +191,12 @@ def is_starting(name: str) -> bool:
     return process is not None and process.poll() is None
 
 
+def has_failed(name: str) -> bool:
+    """Whether a process of this name was started here and ended with an error."""
+    process = _started().get(name)
+    return process is not None and process.poll() not in {None, 0}
+
+
 def last_output(name: str) -> str:
     """The end of what the process printed; empty if it was not started here."""
     try:
@@ -140,7 +213,7 @@ def log_file(name: str) -> Path:
 
 
 def _database(database: Path) -> list[str]:
-    return ["--set", f"tracking.database={database}"]
+    return _sets("tracking", {"database": str(database)})
 
 
 def _is_sweep(pid: int) -> bool:

@@ -13,6 +13,7 @@ from dashboard import editing, sweep_charts, sweep_process, watch
 from dashboard.queries import sweeps
 from dashboard.widgets import grid, html, new_sweep
 from dashboard.widgets.grid import Cell, Column, Row
+from tracker.exceptions import TrackerError
 from tracker.text import MISSING, duration, number, plural
 
 if TYPE_CHECKING:
@@ -27,16 +28,19 @@ NONE_YET = (
 
 def show(view: View) -> None:
     """The chosen sweep with its charts and trials, and the form for a new one."""
-    st.title("Sweeps")
     found = sweeps.sweeps(view.source)
-    if found:
-        sweep = _chosen(found)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Sweeps", width="content")
+        sweep = _chosen(found) if found else None
+    if sweep is not None:
         _sweep(view, sweep, sweeps.trials(view.source, sweep.run_id))
     else:
         html.empty("tune", NONE_YET, "python -m training.sweep")
-    is_running = any(sweep.status == "RUNNING" for sweep in found)
-    new_sweep.show(Path(view.source.path), {sweep.name for sweep in found}, is_running=is_running)
-    if is_running or new_sweep.is_starting():
+    statuses = {sweep.name: sweep.status for sweep in reversed(found)}
+    new_sweep.show(Path(view.source.path), statuses)
+    if new_sweep.is_starting():
+        new_sweep.wait()
+    if "RUNNING" in statuses.values() or new_sweep.is_starting():
         watch.follow(view)
 
 
@@ -48,13 +52,14 @@ def _chosen(found: list[Sweep]) -> Sweep:
         format_func=names.__getitem__,
         key="sweep",
         bind="query-params",
+        label_visibility="collapsed",
         width=320,
     )
     return next((sweep for sweep in found if sweep.run_id == chosen), found[0])
 
 
 def _sweep(view: View, sweep: Sweep, trials: Trials) -> None:
-    _head(view, sweep)
+    _head(view, sweep, trials)
     _strip(view, sweep, trials)
     left, middle, right = st.columns([5, 3, 4], vertical_alignment="top")
     with left:
@@ -72,37 +77,54 @@ def _sweep(view: View, sweep: Sweep, trials: Trials) -> None:
     _trials(view, sweep, trials)
 
 
-def _head(view: View, sweep: Sweep) -> None:
+def _head(view: View, sweep: Sweep, trials: Trials) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(html.status_pill(sweep.status), width="content")
-        sentence = f"{sweep.direction} {html.code_span(sweep.metric)} with {sweep.sampler}"
+        how = sweep.settings
+        sentence = f"{how.direction} {html.code_span(how.metric)} with {how.sampler}"
         st.caption(sentence, width="content")
         st.space("stretch")
-        if sweep.status == "RUNNING":
+        if not sweep_process.is_allowed():
+            pass
+        elif sweep.status == "RUNNING":
             if st.button("Stop", icon=":material/stop:", key="stop"):
                 editing.attempt(partial(sweep_process.stop, sweep), "Ending the running trials")
-        elif _can_resume(view, sweep):
-            _resume(view, sweep)
+        elif sweep.status in {"FAILED", "KILLED"}:
+            _resume(view, sweep, trials)
     if sweep.status in {"FAILED", "KILLED"}:
         told = "was stopped" if sweep.status == "KILLED" else "was interrupted"
-        reason = f": {html.code_span(sweep.note)}" if sweep.note else "."
-        st.warning(f"This sweep {told}{reason} Its trials are kept.", icon=":material/pause:")
+        reason = f": {html.code_span(sweep.note)}." if sweep.note else "."
+        kept = f" Its {plural(trials.done, 'finished trial')} are kept and count when it goes on."
+        st.warning(f"This sweep {told}{reason}{kept}", icon=":material/pause:")
+    elif sweep.status == "RUNNING" and trials.done >= sweep.wanted:
+        st.info("All trials are done; the winner is being tested.", icon=":material/hourglass_top:")
+    if sweep.status == "FINISHED" and sweep.result:
+        _result(sweep)
 
 
-def _can_resume(view: View, sweep: Sweep) -> bool:
-    known = sweep_process.config_file(Path(view.source.path)) is not None
-    return known and sweep.status in {"FAILED", "KILLED"} and sweep_process.is_allowed()
+def _result(sweep: Sweep) -> None:
+    with st.container(border=True):
+        st.markdown(f":material/emoji_events: {html.code_span(sweep.result, 1000)}")
+        if sweep.retrain:
+            st.caption("Train the winner again from five seeds before you trust the order:")
+            st.code(sweep.retrain, language=None, wrap_lines=True)
 
 
-def _resume(view: View, sweep: Sweep) -> None:
-    if st.button("Go on", type="primary", icon=":material/play_arrow:", key="resume"):
-        path = Path(view.source.path)
-        config = sweep_process.config_file(path)
-        if config is not None:
-            words = sweep_process.resume_command(config, path, sweep)
-            editing.attempt(partial(sweep_process.start, words, sweep.name), "Going on")
-            new_sweep.remember(sweep.name)
-            st.rerun()
+def _resume(view: View, sweep: Sweep, trials: Trials) -> None:
+    path = Path(view.source.path)
+    config = sweep_process.config_file(path)
+    if config is None:
+        return
+    left = max(sweep.wanted - trials.done, 0)
+    label = f"Go on with {left}" if left else "Go on"
+    is_wanted = st.button(label, type="primary", icon=":material/play_arrow:", key="resume")
+    if is_wanted and editing.attempt(partial(_go_on, config, path, sweep), "Going on"):
+        new_sweep.remember(sweep.name)
+        st.rerun()
+
+
+def _go_on(config: Path, database: Path, sweep: Sweep) -> None:
+    sweep_process.start(sweep_process.resume_command(config, database, sweep), sweep.name)
 
 
 def _strip(view: View, sweep: Sweep, trials: Trials) -> None:
@@ -116,7 +138,7 @@ def _strip(view: View, sweep: Sweep, trials: Trials) -> None:
         )
         html.facts(
             [
-                ("Best so far", f"{best.value:.4f}" if best and best.value else MISSING),
+                ("Best so far", MISSING if best is None else f"{best.value:.4f}"),
                 ("Trial", str(best.number) if best else MISSING),
                 ("Its parameters", _params(best) if best else MISSING),
                 ("Running", str(trials.running)),
@@ -175,14 +197,13 @@ def _trials(view: View, sweep: Sweep, trials: Trials) -> None:
         "trials",
         lead="Trial",
         height="50dvh",
-        actions=[("again", "replay", "Command to run it again")],
+        actions=[("again", "replay", "Run again")] if sweep.configuration else [],
         on_action=_ask_again,
     )
-    if (asked := st.session_state.get("again")) is not None:
-        trial = next((t for t in trials.records if str(t.number) == asked), None)
-        if trial is not None and sweep.configuration:
-            st.caption(f"Trial {trial.number} again:")
-            st.code(_again(sweep, trial), language=None, wrap_lines=True)
+    asked = st.session_state.get("again")
+    trial = next((t for t in trials.records if str(t.number) == asked), None)
+    if trial is not None and sweep.configuration:
+        _again(view, sweep, trial)
 
 
 def _ask_again(action: str, key: str) -> None:
@@ -190,12 +211,25 @@ def _ask_again(action: str, key: str) -> None:
     st.session_state["again"] = key
 
 
-def _again(sweep: Sweep, trial: TrialRecord) -> str:
-    prefix = f"model_configs.{sweep.configuration}."
-    words = ["python", "-m", "training", "--only", sweep.configuration]
-    for key, value in trial.params.items():
-        words += ["--set", f"{prefix}{key}={value}"]
-    return shlex.join(words)
+def _again(view: View, sweep: Sweep, trial: TrialRecord) -> None:
+    """The command that trains with a trial's parameters once more, and a button that does it."""
+    path = Path(view.source.path)
+    config = sweep_process.config_file(path)
+    if config is None:
+        st.caption("There is no config.yaml beside the database or in the working directory.")
+        return
+    try:
+        words = sweep_process.again_command(config, path, sweep, trial.params)
+    except TrackerError as error:
+        st.error(html.code_span(str(error)), icon=":material/error:")
+        return
+    with st.container(border=True):
+        st.markdown(f"**Trial {trial.number} again** :gray[in a run of its own]")
+        st.code(shlex.join(words), language=None, wrap_lines=True)
+        if sweep_process.is_allowed() and st.button("Run again", icon=":material/replay:"):
+            name = f"{sweep.name}-{trial.number}-again"
+            start = partial(sweep_process.start, words, name)
+            editing.attempt(start, "Started: its run appears on the Overview")
 
 
 def _row(view: View, trial: TrialRecord, keys: list[str], best: TrialRecord | None) -> Row:

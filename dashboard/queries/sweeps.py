@@ -9,11 +9,21 @@ import streamlit as st
 from dashboard.source import Source  # noqa: TC001 -- hashed by the cache
 from tracker import TrackingClient
 from tracker.exceptions import TrackerError
-from tracker.sweep import TrialRecord, importances, progress, read_sweep, read_trials, search_sweeps
+from tracker.sweep import (
+    SweepSettings,
+    TrialRecord,
+    importances,
+    progress,
+    read_sweep,
+    read_trials,
+    search_sweeps,
+)
 from tracker.tags import (
     TRACKER_FAILURE_REASON,
     TRACKER_HOST,
     TRACKER_PID,
+    TRACKER_SWEEP_RESULT,
+    TRACKER_SWEEP_RETRAIN,
     TRACKER_SWEEP_TRIALS,
 )
 
@@ -25,31 +35,39 @@ class Sweep(NamedTuple):
         run_id: Of its run.
         name: Of its run.
         status: Of its run.
-        metric: What is optimized.
-        direction: "minimize" or "maximize".
-        sampler: "tpe", "random" or "grid".
+        settings: How it searches.
         space: The parameters and their ranges, as the configuration file writes them.
         wanted: How many complete or pruned trials it is to have.
         pid: The process that leads it, and
         host: that process's machine.
-        note: What its run says of the winner, or why it failed.
+        note: Why it failed.
+        result: Who won by how much; empty before the end.
+        retrain: The command that trains the winner again.
         started_ms: Milliseconds since the epoch.
-        configuration: What is varied; empty for a search that is not of this study.
     """
 
     run_id: str
     name: str
     status: str
-    metric: str
-    direction: str
-    sampler: str
+    settings: SweepSettings
     space: dict[str, object]
     wanted: int
     pid: int | None
     host: str
     note: str
+    result: str
+    retrain: str
     started_ms: int
-    configuration: str
+
+    @property
+    def metric(self) -> str:
+        """What is optimized."""
+        return self.settings.metric
+
+    @property
+    def configuration(self) -> str:
+        """What is varied; empty for a search that is not of this study."""
+        return str(self.settings.context.get("configuration", ""))
 
 
 class Trials(NamedTuple):
@@ -86,16 +104,15 @@ def sweeps(source: Source) -> list[Sweep]:
                     run.info.run_id,
                     run.info.run_name or run.info.run_id,
                     run.info.status,
-                    sweep.settings.metric,
-                    sweep.settings.direction,
-                    sweep.settings.sampler,
+                    sweep.settings,
                     dict(sweep.space.as_dict()),
                     int(tags.get(TRACKER_SWEEP_TRIALS, "0") or 0),
                     int(pid) if pid.isdecimal() else None,
                     tags.get(TRACKER_HOST, ""),
                     tags.get(TRACKER_FAILURE_REASON, ""),
+                    tags.get(TRACKER_SWEEP_RESULT, ""),
+                    tags.get(TRACKER_SWEEP_RETRAIN, ""),
                     run.info.start_time or 0,
-                    str(sweep.settings.context.get("configuration", "")),
                 )
             )
     return sorted(found, key=lambda sweep: -sweep.started_ms)

@@ -5,35 +5,39 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import editing, sweep_process
+from dashboard import editing, sweep_process, watch
 from dashboard.sweep_process import Job
 from dashboard.widgets import html
-from tracker.exceptions import InvalidValueError
+from tracker.exceptions import InvalidValueError, TrackerError
 from tracker.sweep import parse_space
+from tracker.text import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 STARTED = "sweep_started"
 USUAL_TRIALS, USUAL_WORKERS = 30, 2
+METRICS = ("val_accuracy", "val_loss", "val_both_accuracy", "val_both_loss")
 
 
-def show(database: Path, taken: set[str], *, is_running: bool) -> None:
+def show(database: Path, statuses: Mapping[str, str]) -> None:
     """The form, and what became of a sweep that was started with it.
+
+    While a sweep runs, none can be started: two would take the processor from each other.
 
     Args:
         database: Where its runs go.
-        taken: Names of sweeps that are there.
-        is_running: Whether one runs; two at once would take the processor from each other.
+        statuses: The sweeps that are there, by name.
     """
-    _starting(taken)
+    _starting(statuses)
+    is_running = "RUNNING" in statuses.values() or is_starting()
     config = sweep_process.config_file(database)
-    with st.expander("New sweep", icon=":material/add:", expanded=not taken):
+    with st.expander("New sweep", icon=":material/add:", expanded=not statuses):
         if config is None:
             st.caption("There is no config.yaml beside the database or in the working directory.")
             st.code("python -m training.sweep --config path/to/config.yaml", language=None)
@@ -53,27 +57,39 @@ def remember(name: str) -> None:
 
 
 def is_starting() -> bool:
-    """Whether a sweep was started here whose run is not there yet."""
+    """Whether a sweep was started here that does not run yet."""
     name = st.session_state.get(STARTED)
     return name is not None and sweep_process.is_starting(name)
 
 
-def _starting(taken: set[str]) -> None:
+def wait() -> None:
+    """Run the script again when a start has failed, which changes nothing in the database."""
+    st.fragment(_rerun_if_ended, run_every=watch.EVERY_SECONDS)()
+
+
+def _rerun_if_ended() -> None:
+    if not is_starting():
+        st.rerun()
+
+
+def _starting(statuses: Mapping[str, str]) -> None:
     name = st.session_state.get(STARTED)
     if not name:
         return
-    if name in taken:
-        st.session_state.pop(STARTED)
-    elif sweep_process.is_starting(name):
-        st.info("Starting: the images are loaded first.", icon=":material/hourglass_top:")
-    else:
-        st.error("The sweep ended before its first trial:", icon=":material/error:")
+    if sweep_process.has_failed(name):
+        st.error("The sweep could not start:", icon=":material/error:")
         st.code(sweep_process.last_output(name) or "no output", language=None)
+    elif statuses.get(name) == "RUNNING" or not sweep_process.is_starting(name):
+        st.session_state.pop(STARTED)
+    else:
+        st.info("Starting: the images are loaded first.", icon=":material/hourglass_top:")
 
 
 def _form(database: Path, config: Path, *, is_running: bool) -> None:
-    study = _study(config)
-    if study is None:
+    try:
+        study = sweep_process.read_study(config)
+    except TrackerError as error:
+        st.error(html.code_span(str(error)), icon=":material/error:")
         return
     section = study.get("sweep") or {}
     names = list(study.get("model_configs") or {})
@@ -83,39 +99,32 @@ def _form(database: Path, config: Path, *, is_running: bool) -> None:
         configuration = st.selectbox(
             "Configuration", names, index=names.index(usual) if usual in names else 0
         )
-        trials = st.number_input("Trials", 1, 10_000, USUAL_TRIALS)
-        workers = st.number_input("Workers", 1, 64, USUAL_WORKERS)
+        usual = section.get("metric")
+        metric = st.selectbox(
+            "Objective", METRICS, index=METRICS.index(usual) if usual in METRICS else 0
+        )
+        counts = st.columns(2)
+        trials = counts[0].number_input("Trials", 1, 10_000, USUAL_TRIALS)
+        workers = counts[1].number_input("Workers", 1, 64, USUAL_WORKERS)
         space = _space(section.get("space") or {})
+    name = f"sweep-{time.strftime('%Y%m%d-%H%M')}"
+    job = Job(name, configuration or "", metric or "", int(trials), int(workers), space)
+    words = sweep_process.command(config, database, job)
     with right:
         problem = _problem(space)
         st.caption("The section of config.yaml that this is")
-        st.code(_as_yaml(configuration or "", space), language="yaml")
+        st.code(_as_yaml(job), language="yaml")
         if problem:
             st.error(html.code_span(problem), icon=":material/error:")
         if is_running:
             st.caption("A sweep is running; stop it, or wait for its end.")
-        name = f"sweep-{time.strftime('%Y%m%d-%H%M')}"
-        job = Job(name, configuration or "", int(trials), int(workers), space)
-        words = sweep_process.command(config, database, job)
-        if st.button("Start", type="primary", key="start", disabled=is_running or bool(problem)):
+        label = f"Start {plural(job.trials, 'trial')}"
+        if st.button(label, type="primary", key="start", disabled=is_running or bool(problem)):
             editing.attempt(lambda: sweep_process.start(words, name), f"Starting {name}")
             remember(name)
             st.rerun()
         with st.popover("Command", icon=":material/terminal:"):
             st.code(shlex.join(words), language=None, wrap_lines=True)
-
-
-def _study(config: Path) -> dict[str, Any] | None:
-    try:
-        yaml = import_module("yaml")
-        found = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except ImportError:
-        st.caption("Starting a sweep needs the trainer: pip install 'ml-tracker[training]'")
-        return None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        st.error(html.code_span(f"{config} cannot be read: {error}"), icon=":material/error:")
-        return None
-    return found if isinstance(found, dict) else {}
 
 
 def _space(described: dict[str, Any]) -> dict[str, Any]:
@@ -165,9 +174,9 @@ def _problem(space: dict[str, Any]) -> str:
     return ""
 
 
-def _as_yaml(configuration: str, space: dict[str, Any]) -> str:
-    lines = [f"sweep:\n  configuration: {configuration}\n  space:"]
-    for key, spec in space.items():
+def _as_yaml(job: Job) -> str:
+    lines = [f"sweep:\n  configuration: {job.configuration}\n  metric: {job.metric}\n  space:"]
+    for key, spec in job.space.items():
         inner = ", ".join(f"{name}: {json.dumps(value)}" for name, value in spec.items())
         lines.append(f"    {key}: {{{inner}}}")
     return "\n".join(lines)

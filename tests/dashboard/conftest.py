@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
@@ -160,6 +161,12 @@ def serving(database: Path, folder: Path) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(name="serving")
+def _serving() -> Callable[[Path, Path], AbstractContextManager[Server]]:
+    """Blocks with a dashboard of their own: `with serving(database, folder) as server`."""
+    return serving
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ PAGES = {
     "evaluate": "evaluate",
     "data": "data",
     "run": "run",
+    "sweeps": "sweeps",
     "models": "models",
     "sql": "sql",
 }

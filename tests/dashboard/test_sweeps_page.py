@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -17,13 +18,43 @@ from tracker.sweep import Sweep, parse_space
 pytest.importorskip("optuna")
 pytestmark = pytest.mark.slow
 
+LONG = 300_000
+PART = re.compile("[1-5] of 6 trials")
 SPACE = {"x": {"low": -1.0, "high": 1.0}, "kind": {"choices": ["a", "b"]}}
 
+STUDY = """
+paths: {root: data}
+data_prep: {source: stroke-digits, stroke_train_samples: 300, stroke_test_samples: 100}
+model_configs:
+  default: {model: "gate:make", max_epochs: 4}
+sweep:
+  configuration: default
+  pruner: none
+  settings: {max_epochs: 3}
+  space:
+    learning_rate: {low: 0.01, high: 0.5, log: true}
+    batch_size: {choices: [16, 32]}
+"""
 
-@pytest.fixture
-def searched(tmp_path):
+GATE = """
+import multiprocessing, pathlib, time
+from torch import nn
+HERE = pathlib.Path(__file__).parent
+
+def make(config):
+    \"\"\"A network; in a worker, from the fourth call on, only once the gate is open.\"\"\"
+    if multiprocessing.parent_process():
+        (HERE / f"made-{time.time_ns()}").touch()
+        while len(list(HERE.glob("made-*"))) > 3 and not (HERE / "open").exists():
+            time.sleep(0.02)
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+"""
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
     """A database with a finished sweep of eight trials; its path."""
-    path = tmp_path / "tracking.db"
+    path = tmp_path_factory.mktemp("searched") / "tracking.db"
     tracker.set_tracking_uri(path)
     sweep = Sweep("parabola", SPACE, direction="minimize", seed=1)
     sweep.run(lambda trial: trial.params["x"] ** 2, 8)
@@ -65,6 +96,42 @@ def test_without_a_sweep_the_page_names_the_command(look, tmp_path):
     assert any("training.sweep" in code.value for code in test.code)
 
 
+def buttons(test):
+    return [button.label for button in test.button]
+
+
+def test_only_a_dashboard_on_this_machine_starts_a_sweep(look, tmp_path, monkeypatch):
+    (tmp_path / "config.yaml").write_text(STUDY)
+    tracker.TrackingClient(tmp_path / "tracking.db").store.database.close()
+    elsewhere = open_page(look, tmp_path / "tracking.db")
+    assert "Start 30 trials" not in buttons(elsewhere)
+    assert any("Only a dashboard on this machine" in each.value for each in elsewhere.caption)
+    monkeypatch.setenv(sweep_process.ALLOW_VARIABLE, "1")
+    here = open_page(look, tmp_path / "tracking.db")
+    assert "Start 30 trials" in buttons(here)
+    assert any("metric: val_accuracy" in each.value for each in here.code)
+    here.text_input(key="low_learning_rate").set_value("0").run()
+    assert "low must be above 0" in here.error[0].value
+    assert next(each for each in here.button if each.label == "Start 30 trials").disabled
+
+
+def test_a_sweep_whose_process_died_says_so_and_can_go_on(look, tmp_path, monkeypatch, python):
+    (tmp_path / "config.yaml").write_text(STUDY)
+    python(
+        "import os, tracker; from tracker.sweep import Sweep;"
+        "tracker.set_tracking_uri('tracking.db');"
+        "Sweep('dies', {'x': {'low': 0.0, 'high': 1.0}}).run("
+        "lambda trial: trial.number if trial.number < 3 else os._exit(9), 5)",
+        check=False,
+    )
+    monkeypatch.setenv(sweep_process.ALLOW_VARIABLE, "1")
+    test = open_page(look, tmp_path / "tracking.db")
+    assert "Go on with 2" in buttons(test)
+    (warning,) = [each.value for each in test.warning]
+    assert "was interrupted: `process" in warning
+    assert "Its 3 finished trials are kept" in warning
+
+
 @pytest.mark.parametrize(
     ("space", "sentence"),
     [
@@ -81,8 +148,8 @@ def test_a_space_that_cannot_be_searched_is_one_sentence(space, sentence):
 
 
 def test_commands_carry_the_space_and_the_database(tmp_path):
-    order = sweep_process.Job("s", "default", 5, 2, SPACE)
-    words = sweep_process.command(tmp_path / "config.yaml", tmp_path / "tracking.db", order)
+    job = sweep_process.Job("s", "default", "val_loss", 5, 2, SPACE)
+    words = sweep_process.command(tmp_path / "config.yaml", tmp_path / "tracking.db", job)
     assert words[1:4] == ["-m", "training.sweep", "s"]
     assert any(word.startswith('sweep.space={"x": {"low": -1.0') for word in words)
     assert words[-1] == f"tracking.database={tmp_path / 'tracking.db'}"
@@ -108,3 +175,57 @@ def test_a_started_process_outlives_its_starter_and_its_output_is_kept():
         process.wait(10)
     assert not sweep_process.is_starting(name)
     sweep_process.log_file(name).unlink()
+
+
+@pytest.fixture
+def study_folder(tmp_path, monkeypatch):
+    """A small study without a sweep, whose later trials wait until a file `open` appears."""
+    (tmp_path / "config.yaml").write_text(STUDY)
+    (tmp_path / "gate.py").write_text(GATE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    tracker.TrackingClient(tmp_path / "tracking.db").store.database.close()
+    yield tmp_path
+    (tmp_path / "open").touch()
+    for process in sweep_process._started().values():  # none of this process's own
+        process.wait(60)
+
+
+def trials_of(folder):
+    client = tracker.TrackingClient(folder / "tracking.db")
+    found = client.search_runs(["1"], "tags.`tracker.sweep.trial` IS NOT NULL")
+    return [run.info.status for run in found]
+
+
+def test_a_search_is_started_watched_stopped_and_finished_in_a_browser(
+    study_folder, visit, serving, tmp_path_factory
+):
+    with serving(study_folder / "tracking.db", tmp_path_factory.mktemp("one")) as server:
+        visitor = visit(server).open("sweeps")
+        page = visitor.page
+        page.get_by_text("No sweep yet.").wait_for()
+        page.get_by_label("Trials").fill("6")
+        page.get_by_label("Trials").press("Enter")
+        page.get_by_role("button", name="Start 6 trials").click()
+        page.get_by_text("Starting: the images are loaded first.").wait_for(timeout=LONG)
+        page.get_by_text(PART).wait_for(timeout=LONG)
+        page.reload()
+        page.get_by_text(PART).wait_for(timeout=LONG)
+        visitor.check()
+    with serving(study_folder / "tracking.db", tmp_path_factory.mktemp("other")) as server:
+        visitor = visit(server).open("sweeps")  # the search has outlived the server
+        page = visitor.page
+        page.get_by_text(PART).wait_for(timeout=LONG)
+        assert page.get_by_role("button", name="Start 30 trials").count() == 0
+        page.locator(".st-key-stop button").click()
+        page.get_by_text("This sweep was stopped").wait_for(timeout=LONG)
+        assert "RUNNING" not in trials_of(study_folder)
+        (study_folder / "open").touch()
+        page.get_by_role("button", name="Go on with").click()
+        page.get_by_text("won with val_accuracy").wait_for(timeout=LONG)
+        assert trials_of(study_folder).count("FINISHED") == 6
+        row = page.locator("[data-act=row]").first
+        row.evaluate("e => e.click()")
+        page.get_by_role("button", name="Run again").click()
+        page.get_by_text("Started: its run appears").wait_for(timeout=LONG)
+        visitor.check()
+        visit(server, theme="dark", width=400).open("sweeps").check()
