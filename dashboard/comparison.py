@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dashboard import metrics
 from dashboard.widgets.grid import Cell, Column, Row
-from tracker.text import MISSING, number, numbers, plural
+from tracker.text import MISSING, number, numbers, plural, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 8
 COLUMN_WIDTH = 172
 LONGEST = 60
+# A group's values are all named, up to so many; longer numbers are cut.
+MOST_NAMED, LONG_NUMBER = 4, 8
 # The arrow of a difference: solid where it is better, hollow where it is worse.
 ARROWS = {(True, True): "▲", (True, False): "△", (False, True): "▼", (False, False): "▽"}
 
@@ -118,10 +120,9 @@ class Comparison:
         values = self._runs.facts.params
         found = []
         for entry in self.entries:
-            own = dict.fromkeys(
-                values.get(run_id, {}).get(key, MISSING) for run_id in entry.run_ids
-            )
-            text = ", ".join(own)
+            # A parent run without parameters says nothing of them.
+            told = [values[run_id] for run_id in entry.run_ids if values.get(run_id)]
+            text = _several(dict.fromkeys(own.get(key, MISSING) for own in told))
             found.append(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
         return found
 
@@ -230,6 +231,24 @@ class Comparison:
             for place, entry in enumerate(self.entries)
         ]
         return columns, rows
+
+
+def _several(values: Iterable[str]) -> str:
+    """The values of a group: all of a few, of many numbers the least and the greatest.
+
+    >>> _several(["2", "1"]), _several(["0.5", "64", "128", "3", "7"]), _several([])
+    ('2, 1', '0.5 to 128 (5 values)', '\u2013')
+    """
+    texts = list(values)
+    numbers_told = [_sortable(text) for text in texts]
+    is_numeric = all(isinstance(one, float) for one in numbers_told)
+    if len(texts) <= MOST_NAMED or not is_numeric:
+        return ", ".join(texts) or MISSING
+    least, most = min(texts, key=float), max(texts, key=float)
+    ends = [
+        text if len(text) < LONG_NUMBER else short_number(float(text)) for text in (least, most)
+    ]
+    return f"{ends[0]} to {ends[1]} ({len(texts)} values)"
 
 
 def _note(entry: Entry, *, is_baseline: bool) -> str:

@@ -69,8 +69,10 @@ def _controls(
     """Filter of names, whether the entries are rows, axes, and the place of the export."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title("Compare", width="content")
-        count, runs = len(entries), plural(len(view.runs), "run")
-        st.caption(runs if count == len(view.runs) else f"{count} of {runs}", width="content")
+        runs = plural(len(view.runs), "run")
+        is_grouped = len(entries) < len(view.runs)
+        groups = f"{plural(len(entries), 'group')}, " * is_grouped
+        st.caption(f"{groups}{runs}", width="content")
         st.space("stretch")
         names = st.text_input(
             "Filter rows",
@@ -134,12 +136,13 @@ def _grid(view: View, found: Comparison, out: DeltaGenerator, *, is_turned: bool
 
 
 def _tables(view: View) -> tuple[Table, Table]:
-    """Parameters that differ, and metrics by interest."""
+    """Parameters with several values, and metrics: those that most runs have first."""
     runs = view.listing.runs
     params = _by_name(view.run_ids, runs.facts.params)
     results = _by_name(view.run_ids, runs.latest)
-    differing = {name: row for name, row in params.items() if len(set(row)) > 1}
-    return differing, {name: results[name] for name in metrics.ranked(results)}
+    differing = {name: row for name, row in params.items() if len(set(row) - {None}) > 1}
+    ranked = sorted(metrics.ranked(results), key=lambda name: results[name].count(None))
+    return differing, {name: results[name] for name in ranked}
 
 
 def _by_name(run_ids: Sequence[str], values: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -197,8 +200,9 @@ def _parallel(view: View, axes: Sequence[Axis], results: Table) -> None:
     """Every shown run a line, colored by the metric that the list is sorted by."""
     if len(axes) < 2 or not results:  # noqa: PLR2004
         return
-    key = view.listing.sort.removeprefix("metrics.")
-    key = key if key in results else next(iter(results))
+    key, first = view.listing.sort.removeprefix("metrics."), next(iter(results))
+    known = results.get(key, [None])
+    key = key if 2 * known.count(None) < len(known) else first
     objective = Objective(key, results[key], metrics.better(key))
     labels = view.labels
     parallel.show(view.run_ids, [labels[i] for i in view.run_ids], axes, objective, PARALLEL)

@@ -134,10 +134,12 @@ def _scale(title: str, floats: Sequence[float | None], *, is_log: bool) -> Axis:
         low, high = low - 0.5, high + 0.5
     places = [None if one is None else (one - low) / (high - low) for one in moved]
     named = f"{title} (log)" if is_log else title
-    return Axis(named, places, _ticks(low, high, is_log=is_log), (low, high), is_log)
+    is_whole = all(one is None or one == int(one) for one in floats)
+    ticks = _ticks(low, high, is_log=is_log, is_whole=is_whole)
+    return Axis(named, places, ticks, (low, high), is_log)
 
 
-def _ticks(low: float, high: float, *, is_log: bool) -> list[tuple[float, str]]:
+def _ticks(low: float, high: float, *, is_log: bool, is_whole: bool) -> list[tuple[float, str]]:
     """Powers of ten on a logarithmic axis that holds some, else places at equal distances."""
     powers = range(math.ceil(low), math.floor(high) + 1)
     if is_log and len(powers) > 1:
@@ -147,6 +149,8 @@ def _ticks(low: float, high: float, *, is_log: bool) -> list[tuple[float, str]]:
     values = [low + place * (high - low) for place in places]
     if is_log:
         return [(p, short_number(10**v)) for p, v in zip(places, values, strict=True)]
+    if is_whole:
+        return [(p, short_number(round(v))) for p, v in zip(places, values, strict=True)]
     write = numbers(values)
     return [(p, write(v)) for p, v in zip(places, values, strict=True)]
 

@@ -217,7 +217,8 @@ def _mean(one: Mean, write: Callable[[float | None], str]) -> list[Any]:
 
 def _param(found: Listing, key: str, nodes: Sequence[Node]) -> Column:
     params = found.runs.facts.params
-    texts = [_shared([params.get(run_id, {}).get(key) for run_id in n.run_ids]) for n in nodes]
+    # A parent run without parameters says nothing of them.
+    texts = [_shared([params[i].get(key) for i in node.run_ids if i in params]) for node in nodes]
     numbers = [None if value is None else _number(value) for value in texts]
     is_numeric = all(n is not None for n, t in zip(numbers, texts, strict=True) if t is not None)
     cells: list[Cell] = [
@@ -300,17 +301,26 @@ def _own(found: Listing, run_id: str) -> dict[str, str]:
 
 
 def _course(view: View, nodes: Sequence[Node]) -> Column:
-    """The most telling metric that has a course, in small; of a group that of its first run."""
-    first = [node.run_ids[0] if node.run_ids else "" for node in nodes]
-    ids = tuple(dict.fromkeys(run_id for run_id in first if run_id))[: view.state.courses]
+    """The most telling metric that has a course, in small; of a group that of one of its runs."""
     steps = view.listing.runs.steps
-    keys = {key for run_id in ids for key, step in steps.get(run_id, {}).items() if step > 1}
-    stepped = sorted(filter(_has_course, keys), key=metrics.by_interest)
-    if not stepped:
+    first = [next((i for i in node.run_ids if _courses_of(steps, i)), "") for node in nodes]
+    # Rows at the top are seen before those that are folded beneath them.
+    tops = {node.key for node in view.listing.tree}
+    seen = sorted(zip(nodes, first, strict=True), key=lambda pair: pair[0].key not in tops)
+    ids = tuple(dict.fromkeys(run_id for _, run_id in seen if run_id))[: view.state.courses]
+    keys = {key for run_id in ids for key in _courses_of(steps, run_id)}
+    if not keys:
         return Column("course", "", "course", [None] * len(nodes), is_sortable=False)
-    drawn = {i: heights(line) for i, line in courses(view.source, ids, stepped[0]).items()}
+    key = min(keys, key=metrics.by_interest)
+    drawn = {i: heights(line) for i, line in courses(view.source, ids, key).items()}
     cells: list[Cell] = [drawn.get(run_id) for run_id in first]
-    return Column("course", stepped[0], "course", cells, is_sortable=False)
+    return Column("course", key, "course", cells, is_sortable=False)
+
+
+def _courses_of(steps: Mapping[str, Mapping[str, int]], run_id: str) -> list[str]:
+    """The metrics of a run's training or validation that were logged at several steps."""
+    own = steps.get(run_id, {})
+    return [key for key, step in own.items() if step > 1 and _has_course(key)]
 
 
 def _has_course(key: str) -> bool:

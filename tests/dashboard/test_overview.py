@@ -159,6 +159,25 @@ def test_a_parent_shows_the_mean_of_its_children_and_no_column_of_means(
     ]
 
 
+def test_a_parent_without_parameters_hides_neither_course_nor_parameters_of_its_children(
+    written, study, look, listed
+):
+    path, connection = written
+    parent = study.add_run(connection, "sweep")
+    study.add_metric(connection, parent, "test_accuracy", [0.9])
+    alone = study.add_run(connection, "alone")
+    for number in range(2):
+        child = study.add_run(connection, f"trial {number}")
+        study.add_tag(connection, child, "mlflow.parentRunId", parent)
+        study.add_param(connection, child, "epochs", 8)
+        study.add_metric(connection, child, "train_loss", [3.0, 2.0, 1.0])
+    study.add_param(connection, alone, "epochs", 5)
+    data = listed(look(path, group="parent"))
+    row = next(place for place, row in enumerate(data["rows"]) if row["name"] == "sweep")
+    assert cells(data, "params.epochs")[row][0] == "8"
+    assert cells(data, "course")[row] == [100, 50, 0]
+
+
 def test_groups_offer_what_the_experiment_has(written, study, look, listed):
     path, connection = written
     study.add_experiment(connection, 2, "two")

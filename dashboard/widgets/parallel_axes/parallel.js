@@ -1,7 +1,7 @@
 // Parallel coordinates: a line for each run, colored by the objective; a drag on an axis is a range.
 // `data` is that of parallel.py. Runs under the pointer are told by the window's `tracker:hover`.
 
-const TOP = 40, HEIGHT = 186, BELOW = 26, LEAST = 92, GRIP = 28, LEFT = 60, CLICK = 0.02, NEAR = 12;
+const TOP = 40, HEIGHT = 186, BELOW = 26, LEAST = 92, GRIP = 28, LEFT = 68, CLICK = 0.02, NEAR = 12;
 const GONE = -0.1; // Where a line passes an axis on which it has no value.
 
 function svg(tag, attributes = {}, ...children) {
@@ -100,9 +100,8 @@ class Parallel {
       const [px, py] = points[i - 1], middle = (px + x) / 2;
       return `C${middle} ${py} ${middle} ${y} ${x} ${y}`;
     }).join('');
-    const share = 100 * (line.score ?? 0);
-    const node = svg('path', { d: path,
-      stroke: `color-mix(in oklab, var(--accent) ${share}%, var(--worst))` });
+    const mixed = `color-mix(in oklab, var(--accent) ${100 * line.score}%, var(--worst))`;
+    const node = svg('path', { d: path, stroke: line.score === null ? 'var(--text-3)' : mixed });
     return Object.assign(node, { line });
   }
 
