@@ -80,8 +80,20 @@ def show(store: ArtifactStore | None, status: str, tags: Mapping[str, str]) -> N
         f' style="border:1px solid var(--line);border-left:3px solid var(--{tone});'
         f'border-radius:8px;overflow:hidden"><div style="padding:8px 14px;color:var(--text-1);'
         f'background:var(--{tone}-ground)"><b style="color:var(--{tone})">{escape(kind)}</b> '
-        f"{html.shown(message, LINE_LENGTH)}</div>{body}</section>"
+        f"{html.shown(message, LINE_LENGTH)}{_where(traceback)}</div>{body}</section>"
     )
+
+
+def _where(traceback: str) -> str:
+    """The run's own line that raised, as far as the traceback tells."""
+    heads = (p.text.partition("\n")[0] for p in pieces(traceback) if not p.is_of_library)
+    own = [FRAME.match(head) for head in heads]
+    frame = next((found for found in reversed(own) if found), None)
+    if frame is None:
+        return ""
+    name = f"{frame['name']}, " if frame["name"] else ""
+    said = f"raised in {name}{PurePath(frame['path']).name} line {frame['line']}"
+    return f'<div style="{SMALL}">{html.shown(said)}</div>'
 
 
 def _text(store: ArtifactStore | None, path: str) -> str:

@@ -58,6 +58,7 @@ def test_a_failed_run_shows_exception_own_frames_and_the_last_output(failed, loo
     assert "Expecting value" in shown
     assert "<b>broken.py</b>" in shown
     assert "of libraries folded" in shown
+    assert "raised in &lt;module&gt;, broken.py line 9" in shown
     assert "step 19 of &lt;b&gt;many&lt;/b&gt;" in shown
     assert "step 1 of" not in shown.partition("Last lines of output")[2]
 

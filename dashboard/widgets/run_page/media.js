@@ -36,7 +36,7 @@ class Card {
     this.slider = h('input', { type: 'range', min: 0, max: this.pictures.length - 1,
       value: this.place, 'aria-label': `Step of ${data.key}`,
       oninput: () => this.go(Number(this.slider.value)) });
-    this.step = h('strong', { class: 'step' });
+    this.step = h('strong');
     this.shown = h('div', { class: 'pictures' });
     this.strip = h('div', { class: 'strip' });
     const several = this.pictures.length > 1;

@@ -103,7 +103,8 @@ class Head extends Rows {
       `${of}${data.unfiltered.toLocaleString('en')} ${deleted}${noun}`,
       `${this.shown.size} shown`,
       !this.complete && `first ${data.listed.toLocaleString('en')} listed`];
-    this.count.replaceChildren(h('span', {}, parts.filter(Boolean).join(' · ')), h('span', {},
+    const said = parts.filter(Boolean).join(' · ');
+    this.count.replaceChildren(h('span', { title: said }, said), h('span', {},
       ...(filtered && !data.problem ? [
         button('tick-all', '', 'Tick all that match', `Tick all ${data.total.toLocaleString('en')}`),
         button('show-these', '', 'Show only these in the charts', 'Show only these')] : [

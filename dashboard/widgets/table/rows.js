@@ -83,7 +83,8 @@ class Rows {
     const lead = (row) => width(row.name) + width(row.section ? '' : `${row.count ?? ''} ${row.note ?? ''}`) * 0.9
       + 18 * (row.level - 1);
     const names = this.data.rows.slice(0, 300).map(lead);
-    const room = this.data.mode === 'grid' ? 44 : 104;
+    const isPhone = matchMedia(PHONE).matches;
+    const room = this.data.mode === 'grid' ? (isPhone ? 100 : 44) : (isPhone ? 190 : 104);
     const [least, most] = matchMedia(PHONE).matches ? [90, 130] : [160, 340];
     this.lead = Math.ceil(Math.min(most, Math.max(least, ...names)) + room);
     const columns = this.widths.map((w) => `${w}px`).join(' ');
