@@ -209,7 +209,7 @@ def _state(trial: TrialRecord) -> str:
 
 
 def _state_color() -> alt.Color:
-    colors = [token("fill"), token("running"), token("text-3"), token("bad")]
+    colors = [token("fill"), token("stopped"), token("text-3"), token("bad")]
     scale = alt.Scale(domain=list(STATES), range=colors)
     return alt.Color("state:N", scale=scale, legend=alt.Legend(title=None, orient="bottom"))
 

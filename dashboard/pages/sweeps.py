@@ -104,7 +104,7 @@ def _head(view: View, sweep: Sweep, trials: Trials) -> None:
 
 def _result(sweep: Sweep) -> None:
     with st.container(border=True):
-        st.markdown(f":material/emoji_events: {html.code_span(sweep.result, 1000)}")
+        st.html(f'<div style="font-weight:600">{html.shown(sweep.result, 1000)}</div>')
         if sweep.retrain:
             st.caption("Train the winner again from five seeds before you trust the order:")
             st.code(sweep.retrain, language=None, wrap_lines=True)
