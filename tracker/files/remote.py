@@ -6,7 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -80,7 +80,7 @@ class RemoteArtifacts(ArtifactStore):
             cached = self._cached(key)
             if cached is not None:
                 return cached.open("rb")
-            if not self.filesystem.isfile(key):
+            if self._stored(key) is None:
                 raise self._not_found(path)
             return cast("io.BufferedIOBase", self.filesystem.open(key, "rb"))
 
@@ -103,13 +103,9 @@ class RemoteArtifacts(ArtifactStore):
 
     def _cached(self, key: str) -> Path | None:
         """The file in the download cache; None where it cannot be there, or is no file."""
-        self.filesystem.invalidate_cache()
-        try:
-            info = persistently(lambda: self.filesystem.info(key))
-        except FileNotFoundError:
-            return None
-        version = version_of(info)
-        if info["type"] != "file" or version is None:
+        info = self._stored(key)
+        version = None if info is None else version_of(info)
+        if info is None or version is None:
             return None
         identity = f"{self.filesystem.unstrip_protocol(key)} {version} {info['size']}"
         return default_cache().get(
@@ -118,13 +114,28 @@ class RemoteArtifacts(ArtifactStore):
             lambda path: persistently(lambda: self.filesystem.get_file(key, str(path))),
         )
 
+    def _stored(self, key: str) -> dict[str, Any] | None:
+        """What the store says of a file; None where there is none."""
+        self.filesystem.invalidate_cache()
+        try:
+            info: dict[str, Any] = persistently(lambda: self.filesystem.info(key))
+        except FileNotFoundError:
+            return None
+        return info if info["type"] == "file" else None
+
     def delete(self) -> int:
         """Deletes all files of the run; bytes freed."""
         check_run_root(self.root)
         freed = sum(info.file_size or 0 for info in self.walk())
-        with remote_explained(f"delete {self.root!r}"):
-            if self.filesystem.exists(self.root):
+
+        def attempt() -> None:
+            self.filesystem.invalidate_cache()
+            # An earlier attempt, whose answer was lost, may have deleted them.
+            with suppress(FileNotFoundError):
                 self.filesystem.rm(self.root, recursive=True)
+
+        with remote_explained(f"delete {self.root!r}"):
+            persistently(attempt)
         return freed
 
     def _key(self, path: str | None) -> str:
@@ -180,9 +191,8 @@ class RemoteArtifacts(ArtifactStore):
             return None
         key = self._key(path)
         with remote_explained(f"read {path!r}"):
-            if not self.filesystem.isfile(key):
-                return None
-            return FileInfo(path, is_dir=False, file_size=self.filesystem.size(key))
+            info = self._stored(key)
+        return None if info is None else FileInfo(path, is_dir=False, file_size=info["size"])
 
 
 def _remove(folder: Path, owner: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tracker.files.atomic import Stream, blocks, digest_of
@@ -101,6 +102,8 @@ class Uploader:
             return True
 
         persistently(attempt, lambda: self._holds(key, size, digest) or None, self._pause)
+        if size >= SINGLE_PUT_BYTES:
+            self._abort_uploads(key)
         self._remember(key, size, digest)
 
     def _send_in_parts(self, key: str, source: Stream) -> None:
@@ -114,6 +117,27 @@ class Uploader:
         except BaseException:
             target.discard()
             raise
+
+    def _abort_uploads(self, key: str) -> None:
+        """Remove the invisible parts, which S3 bills, of earlier uploads of the same key.
+
+        One whose answer was lost when it began is begun again; one of a killed process ends here.
+        """
+        if not hasattr(self._filesystem, "call_s3"):
+            return
+        bucket, name, _ = self._filesystem.split_path(key)
+
+        def attempt() -> None:
+            ask = self._filesystem.call_s3
+            found = ask("list_multipart_uploads", Bucket=bucket, Prefix=name).get("Uploads", [])
+            for upload in found:
+                if upload["Key"] == name:
+                    number = upload["UploadId"]
+                    ask("abort_multipart_upload", Bucket=bucket, Key=name, UploadId=number)
+
+        # Whoever may write a bucket need not have the right to list its uploads.
+        with suppress(*remote_errors()):
+            persistently(attempt, pause=self._pause)
 
     def _holds(self, key: str, size: int, digest: str) -> bool:
         """Whether the store has this content under this key."""

@@ -100,8 +100,8 @@ def point_at(connection: sqlite3.Connection, run_id: str, rowid: int) -> tuple[i
     return schema, row
 
 
-def every_nth_step(connection: sqlite3.Connection, run_id: str, key: str, n: int) -> list[int]:
-    """The step of every n-th point of a metric, by step, each once."""
+def first_steps(connection: sqlite3.Connection, run_id: str, key: str, n: int) -> list[int]:
+    """Where each n points of a metric begin, by step, but for the first n."""
     rows = connection.execute(
         """
         SELECT DISTINCT step
@@ -110,7 +110,7 @@ def every_nth_step(connection: sqlite3.Connection, run_id: str, key: str, n: int
             FROM metrics
             WHERE run_uuid = ? AND key = ?
         )
-        WHERE place % ? = 0
+        WHERE place > 1 AND place % ? = 1
         ORDER BY step
         """,
         (run_id, key, n),

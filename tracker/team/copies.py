@@ -233,7 +233,7 @@ class Histories:
         if not server.has_intervals:
             return found
         try:
-            steps = self._reader.every_nth_step(key, POINTS_AN_INTERVAL)
+            steps = self._reader.first_steps(key, POINTS_AN_INTERVAL)
             found.add(server.history_by_steps(self._copy.id, key, steps))
         except ServerError as error:
             if error.status not in _REFUSALS | NO_ROUTE:

@@ -100,7 +100,7 @@ class PointReader:
             if len(found) < POINTS_A_CHUNK:
                 return
 
-    def every_nth_step(self, key: str, n: int) -> list[int]:
-        """The step of every n-th point of a metric, ascending."""
+    def first_steps(self, key: str, n: int) -> list[int]:
+        """Where each n points of a metric begin, by step, but for the first n."""
         with self._client.store.database.read() as connection:
-            return transfer.every_nth_step(connection, self._run_id, key, n)
+            return transfer.first_steps(connection, self._run_id, key, n)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import zipfile
+from pathlib import Path
 
 import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from tracker import TrackingClient
+from tracker.__main__ import main
 from tracker.exceptions import ArtifactError
 from tracker.files import open_artifacts
 
@@ -17,6 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("s3")]
 
 RUN = "0123456789abcdef" * 2
 LOCATION = "s3://bucket/exp"
+DASHBOARD = Path(__file__).parents[3] / "dashboard" / "entry" / "main.py"
 
 
 def store_of(run, tmp_path):
@@ -111,6 +113,7 @@ def test_everything_arrives_over_a_network_that_loses_three_of_four_requests(
     assert names == {*contents, "large.bin"}
     assert content(store, "large.bin") == large
     assert unreliable_s3.cat_file(f"{below}/small/7.txt") == contents["small/7.txt"]
+    assert unreliable_s3.list_multipart_uploads("bucket") == []  # They would be billed.
 
 
 def refused(tmp_path, uri):
@@ -147,9 +150,9 @@ def test_a_store_that_cannot_be_reached_is_one_sentence(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def project(s3, tmp_path, monkeypatch):
-    """A database whose experiment keeps its files in the bucket."""
-    assert s3.ls("bucket") == []
+def project(unreliable_s3, tmp_path, monkeypatch):
+    """A database whose experiment keeps its files in the bucket, and the id of its run."""
+    assert unreliable_s3.ls("bucket") == []
     monkeypatch.setenv("TRACKER_ALLOWED_ROOTS", "s3://bucket")
     client = TrackingClient(tmp_path / "tracking.db")
     experiment = client.create_experiment("far", artifact_location=LOCATION)
@@ -159,73 +162,99 @@ def project(s3, tmp_path, monkeypatch):
     return client, run.info.run_id
 
 
-def command(tmp_path, *arguments, db="tracking.db", code=0):
-    """What the command line prints on both streams."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tracker", "--db", db, *arguments],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    return done.stdout + done.stderr
+@pytest.fixture
+def command(capfd, tmp_path):
+    """Runs the command line; what it prints on both streams."""
+
+    def run(*arguments, db="tracking.db", code=0):
+        capfd.readouterr()
+        found = main(["--db", str(tmp_path / db), *arguments])
+        said = "".join(capfd.readouterr())
+        assert found == code, said
+        return said
+
+    return run
 
 
-@pytest.mark.usefixtures("project")
-def test_the_command_line_exports_a_run_of_the_bucket(tmp_path):
-    command(tmp_path, "export", "there", "-o", "there.zip")
-    with zipfile.ZipFile(tmp_path / "there.zip") as archive:
-        (name,) = [name for name in archive.namelist() if name.endswith("hello.txt")]
-        assert archive.read(name) == b"hello"
+def text_of(client, experiment_id, name):
+    (run,) = client.search_runs([experiment_id])
+    return client.artifacts(run.info.run_id).local_path(name).read_text()
 
 
-def test_gc_deletes_the_files_of_a_deleted_run_in_the_bucket(project, s3, tmp_path):
+def test_gc_deletes_the_files_of_a_deleted_run_in_the_bucket(project, s3, command):
     client, run_id = project
     client.delete_run(run_id)
-    command(tmp_path, "gc")
+    command("gc")
     s3.invalidate_cache()
     assert s3.find(f"bucket/exp/{run_id}") == []
 
 
-def runs_of(path):
-    return [run.info.run_name for run in TrackingClient(path).search_runs(["1"])]
-
-
-def test_a_backup_in_the_bucket_can_be_imported_elsewhere(project, s3, tmp_path):
+def test_a_backup_in_the_bucket_can_be_imported_elsewhere(project, s3, tmp_path, command):
     client, run_id = project
     client.log_text(client.create_run("0", run_name="here").info.run_id, "local", "a.txt")
-    command(tmp_path, "backup", "s3://bucket/copies/monday")
+    command("backup", "s3://bucket/copies/monday")
     assert s3.exists("bucket/copies/monday/tracking.db")
-    command(tmp_path, "import", "s3://bucket/copies/monday", db="other.db")
+    command("import", "s3://bucket/copies/monday", db="other.db")
     other = TrackingClient(tmp_path / "other.db")
-    (here,) = other.search_runs(["0"])
-    assert other.artifacts(here.info.run_id).local_path("a.txt").read_text() == "local"
+    assert text_of(other, "0", "a.txt") == "local"
     assert other.get_run(run_id).info.run_name == "there"
 
 
 @pytest.mark.usefixtures("project")
-def test_an_export_to_the_bucket_is_refused_where_there_is_one(tmp_path):
+def test_an_export_to_the_bucket_is_refused_where_there_is_one(tmp_path, command):
     url = "s3://bucket/zips/there.zip"
-    command(tmp_path, "export", "there", "-o", url)
-    assert "There is a file at" in command(tmp_path, "export", "there", "-o", url, code=1)
-    command(tmp_path, "export", "there", "-o", url, "--force")
-    command(tmp_path, "import", url, db="other.db")
-    assert runs_of(tmp_path / "other.db") == ["there"]
+    command("export", "there", "-o", url)
+    assert "There is a file at" in command("export", "there", "-o", url, code=1)
+    command("export", "there", "-o", url, "--force")
+    command("import", url, db="other.db")
+    assert text_of(TrackingClient(tmp_path / "other.db"), "1", "notes/hello.txt") == "hello"
 
 
-def test_images_of_the_study_are_kept_at_a_url(s3, tmp_path):
-    (tmp_path / "config.yaml").write_text(STUDY)
-    arguments = [sys.executable, "-m", "training"]
+def test_a_page_of_the_dashboard_fetches_a_file_of_the_bucket_once(project, tmp_path, monkeypatch):
+    _, run_id = project
+    monkeypatch.setattr("sys.argv", ["app.py", "--db", str(tmp_path / "tracking.db")])
+    fetched = fetches(monkeypatch)
     for _ in range(2):
-        done = subprocess.run(
-            arguments, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
-        )
-        assert done.returncode == 0, done.stderr
-    s3.invalidate_cache()
-    names = {name.rpartition("/")[2] for name in s3.find("bucket/images")}
+        st.cache_data.clear()
+        page = AppTest.from_file(str(DASHBOARD), default_timeout=60).run()
+        page.session_state["page_wanted"] = "run"
+        page.run()
+        assert not page.exception
+        assert "hello" in [code.value for code in page.code]
+    assert fetched == [f"bucket/exp/{run_id}/artifacts/notes/hello.txt"]
+
+
+def fetches(monkeypatch):
+    """The keys of what is downloaded from now on."""
+    import s3fs
+
+    fetched, original = [], s3fs.S3FileSystem._get_file
+
+    async def get_file(self, key, *arguments, **options):
+        found = await original(self, key, *arguments, **options)
+        fetched.append(key)
+        return found
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_get_file", get_file)
+    s3fs.S3FileSystem.clear_instance_cache()
+    return fetched
+
+
+def test_images_of_the_study_are_kept_at_a_url(unreliable_s3, tmp_path, monkeypatch):
+    from training.__main__ import main as train
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text(STUDY)
+    fetched = fetches(monkeypatch)
+    assert [train([]), train([])] == [0, 0]
+    assert fetched == []  # What this machine has sent, it has.
+    unreliable_s3.invalidate_cache()
+    names = {name.rpartition("/")[2] for name in unreliable_s3.find("bucket/images")}
     assert names == {
         "stroke_digits_train.pt", "stroke_digits_test.pt",
         "stroke_digits_train_blurred.pt", "stroke_digits_test_blurred.pt",
     }  # fmt: skip
-    assert s3.find("bucket/runs")
+    assert unreliable_s3.find("bucket/runs")
     assert not (tmp_path / "artifacts").exists()
 
 
