@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from dashboard import listing, view_state
+from dashboard.artifacts import files
 from dashboard.palette import assign, colors
-from tracker.files import open_artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +87,7 @@ class View:
             TrackerError: If they may not or cannot be read.
         """
         uri = str(self.listing.runs.frame.loc[run_id, "artifact_uri"])
-        return open_artifacts(uri, Path(self.source.path).parent)
+        return files.open_store(self.source, uri)
 
     def at(self, source: Source) -> View:
         """The same runs in another state of the database."""

@@ -8,25 +8,26 @@ import io
 import os
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.responses import FileResponse, PlainTextResponse, StreamingResponse
 
+from dashboard.artifacts import files
 from dashboard.queries import histories, run_lists
 from dashboard.settings import chosen_database
 from dashboard.source import open_source
 from tracker.exceptions import NotFoundError, TrackerError
-from tracker.files import ArtifactStore, open_artifacts
 from tracker.numbers import read_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from dashboard.source import Source
+    from tracker.files import ArtifactStore
 
 BLOCK_BYTES = 1 << 18
 MAX_NAMED = 200
@@ -92,7 +93,7 @@ def store(run_id: str) -> ArtifactStore:
     runs = run_lists.runs_by_id(source, (run_id,))
     if runs.empty:
         raise NotFoundError(f"There is no run {run_id!r}.")
-    return open_artifacts(str(runs["artifact_uri"].iloc[0]), Path(source.path).parent)
+    return files.open_store(source, str(runs["artifact_uri"].iloc[0]))
 
 
 def _locate(run_id: str, path: str) -> Path:

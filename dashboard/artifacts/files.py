@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from dashboard import untrusted
+from tracker.environment import allowed_roots
 from tracker.exceptions import TrackerError
+from tracker.files import open_artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from PIL import Image
 
+    from dashboard.source import Source
     from tracker.entities import FileInfo
     from tracker.files import ArtifactStore
 
@@ -30,6 +33,16 @@ class FileKey:
 
     path: str
     modified: int
+
+
+def open_store(source: Source, artifact_uri: str) -> ArtifactStore:
+    """The artifacts of a run of a database.
+
+    Raises:
+        TrackerError: If they may not or cannot be read.
+    """
+    folder = Path(source.path).parent
+    return open_artifacts(artifact_uri, folder, allowed_roots=allowed_roots())
 
 
 @untrusted.or_none

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 ATTEMPTS = 10
+# Seconds before the second attempt; doubled before each further one.
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
 # Seconds. A store answers the completion of a large upload only after it has assembled it.
 _READ_TIMEOUT = 120
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -154,7 +157,7 @@ def persistently(
             missing = isinstance(error, FileNotFoundError) and "upload" not in str(error)
             if number == ATTEMPTS or missing:
                 raise
-        pause(min(0.1 * 2**number, 5))
+        pause(min(FIRST_PAUSE * 2 ** (number - 1), LONGEST_PAUSE))
     raise AssertionError("unreachable")
 
 

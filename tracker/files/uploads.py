@@ -127,17 +127,19 @@ class Uploader:
             return
         bucket, name, _ = self._filesystem.split_path(key)
 
-        def attempt() -> None:
-            ask = self._filesystem.call_s3
-            found = ask("list_multipart_uploads", Bucket=bucket, Prefix=name).get("Uploads", [])
-            for upload in found:
-                if upload["Key"] == name:
-                    number = upload["UploadId"]
-                    ask("abort_multipart_upload", Bucket=bucket, Key=name, UploadId=number)
+        def ask(method: str, **arguments: str) -> dict[str, Any]:
+            filesystem = self._filesystem
+            return persistently(
+                lambda: filesystem.call_s3(method, Bucket=bucket, **arguments), pause=self._pause
+            )
 
         # Whoever may write a bucket need not have the right to list its uploads.
         with suppress(*remote_errors()):
-            persistently(attempt, pause=self._pause)
+            for upload in ask("list_multipart_uploads", Prefix=name).get("Uploads", []):
+                if upload["Key"] == name:
+                    # Gone where an earlier answer to this was lost.
+                    with suppress(FileNotFoundError):
+                        ask("abort_multipart_upload", Key=name, UploadId=upload["UploadId"])
 
     def _holds(self, key: str, size: int, digest: str) -> bool:
         """Whether the store has this content under this key."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -74,6 +75,11 @@ def s3(s3_port, monkeypatch, tmp_path):
     s3fs.S3FileSystem.clear_instance_cache()
 
 
+async def briefly(seconds, result=None, sleep=asyncio.sleep):
+    """The pauses of s3fs and botocore between attempts, cut short."""
+    return await sleep(min(seconds, 0.01), result)
+
+
 @pytest.fixture
 def unreliable_s3(s3, s3_port, monkeypatch):
     """The same bucket behind a proxy that fails half of the requests and loses half the answers."""
@@ -85,6 +91,8 @@ def unreliable_s3(s3, s3_port, monkeypatch):
         lambda line: line.strip() if line.strip().isdigit() else None,
     )
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr("tracker.files.filesystems.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(asyncio, "sleep", briefly)
     s3fs.S3FileSystem.clear_instance_cache()
     yield s3
     process.terminate()

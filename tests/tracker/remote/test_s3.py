@@ -217,8 +217,9 @@ def test_a_page_of_the_dashboard_fetches_a_file_of_the_bucket_once(project, tmp_
     for _ in range(2):
         st.cache_data.clear()
         page = AppTest.from_file(str(DASHBOARD), default_timeout=60).run()
-        page.session_state["page_wanted"] = "run"
-        page.run()
+        for key, value in (("page_wanted", "run"), ("part", "Artifacts")):
+            page.session_state[key] = value
+            page.run()
         assert not page.exception
         assert "hello" in [code.value for code in page.code]
     assert fetched == [f"bucket/exp/{run_id}/artifacts/notes/hello.txt"]
