@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from dashboard import untrusted
-from tracker.environment import allowed_roots
+from tracker import TrackingClient
 from tracker.exceptions import TrackerError
-from tracker.files import open_artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,8 +40,7 @@ def open_store(source: Source, artifact_uri: str) -> ArtifactStore:
     Raises:
         TrackerError: If they may not or cannot be read.
     """
-    folder = Path(source.path).parent
-    return open_artifacts(artifact_uri, folder, allowed_roots=allowed_roots())
+    return TrackingClient(source.path, read_only=True).open_location(artifact_uri)
 
 
 @untrusted.or_none

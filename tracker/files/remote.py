@@ -93,6 +93,12 @@ class RemoteArtifacts(ArtifactStore):
         self.copy_to(path, target)
         return target
 
+    def version(self, path: str) -> str | None:
+        """What changes with a file's content; None where there is none, or the store keeps none."""
+        with remote_explained(f"read {path!r}"):
+            info = self._stored(self._key(path))
+        return None if info is None else version_of(info)
+
     def _copy_out(self, path: str, target: Path) -> None:
         with remote_explained(f"download {path!r} to {str(target)!r}"):
             cached = self._cached(self._key(path))
@@ -104,8 +110,8 @@ class RemoteArtifacts(ArtifactStore):
     def _cached(self, key: str) -> Path | None:
         """The file in the download cache; None where it cannot be there, or is no file."""
         info = self._stored(key)
-        version = None if info is None else version_of(info)
-        if info is None or version is None:
+        version = info and version_of(info)
+        if not info or version is None:
             return None
         identity = f"{self.filesystem.unstrip_protocol(key)} {version} {info['size']}"
         return default_cache().get(

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from tracker.exceptions import AlreadyExistsError, NotFoundError
 from tracker.files.atomic import make_folder
 from tracker.files.cache import default_cache
-from tracker.files.filesystems import remote_explained
 from tracker.files.opening import open_artifacts
 from tracker.files.paths import BLOB_FOLDER
-from tracker.files.uploads import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +110,7 @@ def mirrored(url: str) -> Iterator[Path]:
 def _pull(store: RemoteArtifacts, folder: Path) -> None:
     known = _read_record(folder)
     for info in store.walk():
-        version = _version(store, info.path)
+        version = store.version(info.path)
         path = folder / info.path
         if known.get(info.path) != [version, *_state(path)]:
             store.copy_to(info.path, path)
@@ -128,7 +126,7 @@ def _push(store: RemoteArtifacts, folder: Path) -> None:
             continue
         if known.get(name, [None, None])[1:] != _state(path):
             store.log_file(path, path.parent.relative_to(folder).as_posix().removeprefix("."))
-            known[name] = [_version(store, name), *_state(path)]
+            known[name] = [store.version(name), *_state(path)]
     _write_record(folder, known)
 
 
@@ -138,12 +136,6 @@ def _state(path: Path) -> list[int]:
         return []
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]
-
-
-def _version(store: RemoteArtifacts, name: str) -> str | None:
-    with remote_explained(f"read {name!r}"):
-        store.filesystem.invalidate_cache()
-        return version_of(store.filesystem.info(f"{store.root}/{name}"))
 
 
 def _read_record(folder: Path) -> dict[str, list[Any]]:
