@@ -71,6 +71,37 @@ def test_a_page_has_one_heading_of_the_first_level(server, visit, page):
     visitor.check()
 
 
+# Whether what has the keyboard's focus shows it: by an outline, a shadow or a colored border, its
+# own or that of what holds it. A data grid draws its own ring on its canvas.
+SHOWS_FOCUS = """
+() => {
+  let one = document.activeElement;
+  while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
+  if (!one || one === document.body || one.dataset.testid === 'data-grid-canvas') return null;
+  const name = `${one.tagName} ${one.ariaLabel || one.textContent.trim().slice(0, 30)}`;
+  const isMarked = (element) => {
+    const style = getComputedStyle(element);
+    const border = style.borderColor.match(/\\d+/g).map(Number);
+    return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0)
+      || style.boxShadow !== 'none' || (border[2] > border[0] + 60 && border[3] !== 0);
+  };
+  for (let place = one, up = 0; place && up < 4; place = place.parentElement, up += 1)
+    if (isMarked(place)) return null;
+  return [...one.querySelectorAll('.focused')].some(isMarked) ? null : name;
+}
+"""
+
+
+@pytest.mark.parametrize(("page", "theme"), [("", "light"), ("run", "dark"), ("sweeps", "light")])
+def test_whatever_has_the_focus_shows_it(server, visit, page, theme):
+    visitor = visit(server, theme=theme).open(page)
+    hidden = set()
+    for _ in range(45):
+        visitor.page.keyboard.press("Tab")
+        hidden.add(visitor.page.evaluate(SHOWS_FOCUS))
+    assert hidden == {None}
+
+
 def test_on_a_phone_the_pages_are_a_row_and_the_run_list_a_sheet(server, visit):
     visitor = visit(server, width=390, touch=True).open()
     visitor.page.get_by_role("link", name="Curves", exact=True).last.click()
