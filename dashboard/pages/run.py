@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 DIFF_FILE, PACKAGES_FILE = "environment/uncommitted.diff", "environment/packages.txt"
 EDITED = "note_edited"
+# What links of earlier editions call the parts.
+EARLIER = {"Values": "Overview", "Artifacts": "Files"}
 
 
 def show(view: View) -> None:
@@ -65,6 +67,8 @@ def _parts(view: View, run_id: str, tags: Mapping[str, str]) -> None:
         "Output": partial(_output, view, run_id),
         "Code and diff": partial(_code, view, run_id, tags),
     }
+    if (named := st.query_params.get("part")) in EARLIER:
+        st.session_state["part"] = st.query_params["part"] = EARLIER[named]
     tabs = st.tabs(list(parts), key="part", bind="query-params", on_change="rerun")
     for tab, draw in zip(tabs, parts.values(), strict=True):
         with tab:

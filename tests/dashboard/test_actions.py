@@ -167,8 +167,8 @@ def test_what_is_typed_and_opened_stays_while_a_page_follows(training, serve, vi
     database, _ = training
     visitor = visit(serve(database)).open("run?part=Curves")
     visitor.charts()
-    visitor.page.get_by_role("button", name="Name and note").click()
-    note = visitor.page.get_by_role("textbox", name="Note", exact=True)
+    visitor.page.get_by_role("button", name="Write a note").click()
+    note = visitor.page.get_by_role("textbox", name="Note, in Markdown")
     note.click()
     for word in ("while ", "it ", "runs"):
         before = drawing(visitor)
@@ -180,6 +180,7 @@ def test_what_is_typed_and_opened_stays_while_a_page_follows(training, serve, vi
     run_id = client.search_runs(["1"])[0].info.run_id
     wait_until(lambda: client.get_run(run_id).data.tags.get("mlflow.note.content"))
     assert client.get_run(run_id).data.tags["mlflow.note.content"] == "while it runs"
+    expect(note).to_have_count(0)
     visitor.check()
 
 

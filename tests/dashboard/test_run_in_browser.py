@@ -124,6 +124,13 @@ def test_a_click_on_the_name_of_a_file_opens_it_and_back_returns(page):
     visitor.check()
 
 
+def test_a_link_of_an_earlier_edition_opens_the_files(page):
+    visitor = page(part="Artifacts", file="notes.md")
+    visitor.page.get_by_role("heading", name="What I tried").wait_for()
+    expect(visitor.page.get_by_role("tab", name="Files")).to_have_attribute("aria-selected", "true")
+    visitor.check()
+
+
 def test_folders_are_opened_and_closed_by_a_click_and_by_keys(page):
     visitor = page(part="Files", file="notes.md")
     drawing = visitor.page.get_by_role("treeitem", name="drawing.svg")
