@@ -196,6 +196,20 @@ def trials_of(folder):
     return [run.info.status for run in found]
 
 
+def finished_by_itself(folder):
+    """The finished runs that are no trials."""
+    client = tracker.TrackingClient(folder / "tracking.db")
+    of_study = "tags.configuration = 'default' AND attributes.status = 'FINISHED'"
+    return client.search_runs(["1"], f"{of_study} AND tags.`tracker.sweep.trial` IS NULL")
+
+
+def wait_until(condition):
+    until = time.monotonic() + LONG / 1000
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
 def test_a_search_is_started_watched_stopped_and_finished_in_a_browser(
     study_folder, visit, serving, tmp_path_factory
 ):
@@ -227,5 +241,6 @@ def test_a_search_is_started_watched_stopped_and_finished_in_a_browser(
         row.evaluate("e => e.click()")
         page.get_by_role("button", name="Run again").click()
         page.get_by_text("Started: its run appears").wait_for(timeout=LONG)
+        wait_until(lambda: finished_by_itself(study_folder))
         visitor.check()
         visit(server, theme="dark", width=400).open("sweeps").check()
