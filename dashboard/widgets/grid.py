@@ -132,7 +132,8 @@ def show(
         "lead": lead,
         "height": height,
         "ack": 0,
-        "hoverless": True,
+        # Rows of runs are lifted together with their lines in the charts.
+        "hoverless": not any(row.run_id and row.run_id == row.key for row in rows),
         "columns": [_column(place, column) for place, column in enumerate(columns)],
         "rows": [_row(row, places, len(columns)) for row in rows],
         "actions": [list(action) for action in actions],

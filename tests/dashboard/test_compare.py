@@ -269,6 +269,8 @@ def test_a_range_is_chosen_with_the_keyboard_and_a_line_says_its_run(many, serve
     visitor.page.mouse.move(box["x"] + box["width"] / 2 - 4, box["y"] + 6)
     expect(chart.locator(".tip")).to_have_text("run 11")
     expect(visitor.page.locator(".list .row.lifted")).to_contain_text("run 11")
+    visitor.page.locator(".grid .row", has_text="run 3").hover()
+    expect(chart.locator("path.near")).to_have_count(1)
     visitor.check()
 
 
