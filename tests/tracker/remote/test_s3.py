@@ -217,7 +217,7 @@ def test_a_page_of_the_dashboard_fetches_a_file_of_the_bucket_once(project, tmp_
     for _ in range(2):
         st.cache_data.clear()
         page = AppTest.from_file(str(DASHBOARD), default_timeout=60).run()
-        for key, value in (("page_wanted", "run"), ("part", "Artifacts")):
+        for key, value in (("page_wanted", "run"), ("part", "Files")):
             page.session_state[key] = value
             page.run()
         assert not page.exception
