@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SUFFIX: Final = "-onnx"
 TOLERANCE: Final = 1e-4
+# Of ONNX 1.13, which onnxruntime reads since 1.14: those that MLflow 2.4 was used with.
+OPSET: Final = 18
+IR_VERSION: Final = 8
 
 
 class ConversionError(TrackerError):
@@ -114,12 +117,14 @@ def convert(
         try:
             program = torch.export.load(inert_program(folder / "data" / "model.pt2"))
             names = _names(program, description.signature)
-            model = torch.onnx.export(program, dynamo=True, verbose=False, **names).model_proto
+            options = {"dynamo": True, "verbose": False, "opset_version": OPSET}
+            model = torch.onnx.export(program, **options, **names).model_proto
         except UnsafeModelError as error:
             raise ConversionError(str(error)) from error
         except (torch.onnx.OnnxExporterError, RuntimeError, ValueError, TypeError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ConversionError(f"The model has no equal as ONNX: {reason}") from error
+    model.ir_version = IR_VERSION
     example = description.load_input_example(folder)
     signature = _named(description.signature, model)
     onnx_flavor.save_model(

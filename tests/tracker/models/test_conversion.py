@@ -65,7 +65,10 @@ def test_the_onnx_model_computes_what_the_network_does_for_any_number_of_rows(lo
 def test_inputs_and_outputs_have_names_and_the_rows_are_open(logged):
     client, run_id = logged(Network())
     folder = client.artifacts(run_id).local_path(as_onnx(client, run_id, "model"))
-    graph = onnx.load(folder / "model.onnx").graph
+    model = onnx.load(folder / "model.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    assert (model.ir_version, [entry.version for entry in model.opset_import]) == (8, [18])
+    graph = model.graph
     assert [value.name for value in graph.input] == ["input"]
     assert [value.name for value in graph.output] == ["output"]
     signature = Model.load(folder).signature
