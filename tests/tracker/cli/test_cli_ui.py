@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 
 import pytest
@@ -36,34 +36,41 @@ def test_the_dashboard_answers_on_this_machine_and_ends_with_the_command(
 ):
     pytest.importorskip("streamlit")
     TrackingClient(tmp_path / "tracking.db")
-    port = free_port(8850)
     command = [sys.executable, "-m", "tracker", "--db", str(tmp_path / "tracking.db")]
     # On a terminal, for the first time in a home of its own.
     terminal, inside = os.openpty()
     home = {"HOME": str(tmp_path), "BROWSER": "true", "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        [*command, "ui", *options, "--port", str(port)],
+        [*command, "ui", *options, "--port", str(_unused_port())],
         cwd=repository,
         stdin=inside,
         stdout=inside,
         stderr=inside,
         env={**os.environ, **home},
     ) as server:
-        try:
-            assert _answer(f"http://{HOST}:{port}/", time.monotonic() + 60) == 200
-        finally:
-            server.terminate()
-    os.close(terminal)
-    os.close(inside)
-    assert free_port(port) == port
+        os.close(inside)
+        with os.fdopen(terminal, encoding="utf-8", errors="replace") as output:
+            try:
+                # Another program may have taken the port meanwhile.
+                port = int(re.search(rf"http://{HOST}:(\d+)", output.readline())[1])
+                assert _answer(f"http://{HOST}:{port}/", time.monotonic() + 120) == 200
+            finally:
+                server.terminate()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((HOST, port))
+
+
+def _unused_port():
+    with socket.create_server((HOST, 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def _answer(url, deadline):
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310
+            with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310
                 return response.status
-        except urllib.error.URLError:
+        except OSError:  # Not there yet, or too busy to answer in time.
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
