@@ -12,6 +12,7 @@ import os
 import posixpath
 import time
 from dataclasses import replace
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from tracker import context, encoding, environment, frames, images, liveness, locations, names
@@ -78,7 +79,7 @@ from tracker.unsupported import missing, public_names
 from tracker.validation import check_experiment_id
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import pandas as pd
 
@@ -642,7 +643,8 @@ class TrackingClient(ModelRegistry):
             metrics: Points; the timestamp and step of each are its own.
             params: Each is written once.
             tags: Each is set or overwritten.
-            synchronous: Every call is synchronous; False returns an already completed handle.
+            synchronous: Every call is synchronous; False returns an already completed handle,
+                whose `wait` raises a ParamConflictError instead of this call.
 
         Raises:
             InvalidValueError: A key or value breaks a rule; nothing is written.
@@ -651,13 +653,9 @@ class TrackingClient(ModelRegistry):
             InvalidStateError: The run is deleted.
         """
         points = [_point(run_id, m.key, m.value, m.timestamp, m.step) for m in metrics]
-        self._log(
-            run_id,
-            points,
-            {param.key: param.value for param in _unique_params(params)},
-            {tag.key: tag.value for tag in tags},
-        )
-        return DONE if synchronous is False else None
+        texts = {param.key: param.value for param in _unique_params(params)}
+        tag_texts = {tag.key: tag.value for tag in tags}
+        return _completed(partial(self._log, run_id, points, texts, tag_texts), synchronous)
 
     def log_param(
         self,
@@ -673,14 +671,15 @@ class TrackingClient(ModelRegistry):
             key: The parameter's name.
             value: Stored as `str(value)`; cut above 6,000 characters, with the whole kept as an
                 artifact.
-            synchronous: Every call is synchronous; False returns an already completed handle.
+            synchronous: Every call is synchronous; False returns an already completed handle,
+                whose `wait` raises a ParamConflictError instead of this call.
 
         Raises:
             ParamConflictError: It was logged before with another value.
             InvalidValueError: The key breaks a rule.
         """
-        self._log(run_id, (), {key: value}, {})
-        return DONE if synchronous is False else value
+        handle = _completed(partial(self._log, run_id, (), {key: value}, {}), synchronous)
+        return value if handle is None else handle
 
     def log_params(
         self,
@@ -694,8 +693,7 @@ class TrackingClient(ModelRegistry):
             ParamConflictError: One was logged before with another value.
             InvalidValueError: A key breaks a rule.
         """
-        self._log(run_id, (), params, {})
-        return DONE if synchronous is False else None
+        return _completed(partial(self._log, run_id, (), params, {}), synchronous)
 
     def set_tag(
         self,
@@ -1185,6 +1183,24 @@ def dataset_input(
     if context is not None:
         texts[MLFLOW_DATASET_CONTEXT] = context
     return DatasetInput(dataset, [InputTag(key, text) for key, text in texts.items()])
+
+
+def _completed(write: Callable[[], object], synchronous: bool | None) -> RunOperations | None:  # noqa: FBT001
+    """Write; whoever does not wait hears of a parameter that changes from the handle.
+
+    Transformers, for one, logs the parameters of a resumed run again, and does not wait.
+
+    Raises:
+        ParamConflictError: A parameter was logged before with another value; the caller waits.
+    """
+    try:
+        write()
+    except ParamConflictError as error:
+        if synchronous is not False:
+            raise
+        warn(str(error))
+        return RunOperations(error)
+    return DONE if synchronous is False else None
 
 
 def _point(run_id: str, key: str, value: Any, timestamp: int | None, step: int | None) -> Point:

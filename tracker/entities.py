@@ -492,7 +492,20 @@ class PagedList(list[Entity]):
 
 
 class RunOperations:
-    """The already completed handle for `synchronous=False`: every call is synchronous."""
+    """The already completed handle for `synchronous=False`: every call is synchronous.
+
+    Args:
+        error: Why nothing was written.
+    """
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
 
     def wait(self) -> None:
-        """Return at once."""
+        """Return at once.
+
+        Raises:
+            ParamConflictError: A parameter was logged before with another value.
+        """
+        if self._error is not None:
+            raise self._error

@@ -466,7 +466,8 @@ def log_param(
         key: The parameter's name.
         value: Stored as `str(value)`; cut above 6,000 characters, with the whole kept as an
             artifact.
-        synchronous: Every call is synchronous; False returns an already completed handle.
+        synchronous: Every call is synchronous; False returns an already completed handle, whose
+            `wait` raises a ParamConflictError instead of this call.
 
     Raises:
         ParamConflictError: It was logged before with another value.
@@ -488,7 +489,8 @@ def log_params(
 
     Args:
         params: Parameter name to value.
-        synchronous: Every call is synchronous; False returns an already completed handle.
+        synchronous: Every call is synchronous; False returns an already completed handle, whose
+            `wait` raises a ParamConflictError instead of this call.
         run_id: The run to log to; the active run by default.
 
     Raises:

@@ -56,6 +56,26 @@ LOGGERS = [
     "tqdm",
 ]
 
+# The same for libraries whose trackers write to MLflow: less than 100 MB.
+CLIENTS = [
+    "accelerate",
+    "skorch",
+    "tabulate",
+    "transformers",
+    "huggingface-hub",
+    "tokenizers",
+    "safetensors",
+    "regex",
+    "hf-xet",
+    "httpx2",
+    "httpcore2",
+    "truststore",
+    "typer",
+    "shellingham",
+    "annotated-doc",
+    "tqdm",
+]
+
 
 def main() -> None:
     """Make what is missing and print a line for each environment."""
@@ -65,7 +85,8 @@ def main() -> None:
     uv = install_uv(folder / "uv")
     for name, requirements in (RELEASES | SERVERS).items():
         print(name, make_environment(uv, folder / name, requirements))  # noqa: T201
-    print("loggers", add_packages(uv, folder / "loggers", LOGGERS))  # noqa: T201
+    for name, requirements in {"loggers": LOGGERS, "clients": CLIENTS}.items():
+        print(name, add_packages(uv, folder / name, requirements))  # noqa: T201
 
 
 def install_uv(folder: Path) -> Path:

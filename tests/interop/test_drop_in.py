@@ -80,3 +80,24 @@ def test_optunas_callback_writes_to_our_file(environments, tmp_path):
         x = float(each.data.params["x"])
         assert each.data.metrics == {"distance": (x - 2) ** 2, "seen while it ran": x}
         assert each.data.tags["state"] == "COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("library", "runs"), [("accelerate", 1), ("skorch", 1), ("transformers", 1)]
+)
+def test_a_client_records_what_it_records_in_mlflow(environments, tmp_path, library, runs):
+    newest = environments / "newest" / "bin" / "python"
+    places = run([newest, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], tmp_path)
+    script = [sys.executable, "-W", "ignore", SCRIPTS / "train_with_clients.py", library]
+    recorded = []
+    for folder, arguments, paths in [
+        ("theirs", [], [places.decode().strip()]),
+        ("ours", ["tracker"], []),
+    ]:
+        (tmp_path / folder).mkdir()
+        output = run([*script, *arguments], tmp_path / folder, environments / "clients", *paths)
+        recorded.append(json.loads(output))
+    theirs, ours = recorded
+    assert len(theirs) == runs
+    assert theirs[0]["points"]
+    assert ours == theirs

@@ -159,6 +159,18 @@ def test_a_framework_without_a_counterpart_is_imported_and_refused_at_its_first_
     assert "this needs MLflow itself" in message
 
 
+@pytest.mark.parametrize("module", ["mlflow", "mlflow.keras"])
+def test_a_module_can_be_sent_to_another_process(tmp_path, module):
+    path = tmp_path / "module.pickle"
+    code = f"import pickle, pathlib, {module}\npathlib.Path({str(path)!r}).write_bytes("
+    assert run(f"{code}pickle.dumps({module}))\nprint(True)", tmp_path) == ["True"]
+    load = f"import pickle; print(pickle.load(open({str(path)!r}, 'rb')).__name__)"
+    ended = subprocess.run(
+        [sys.executable, "-c", load], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.strip() == module
+
+
 def test_installing_twice_changes_nothing(tmp_path):
     code = (
         "import sys; n = sys.meta_path[:]; tracker.as_mlflow.install(); print(sys.meta_path == n)"

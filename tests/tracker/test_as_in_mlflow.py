@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 
 import tracker
-from tracker.entities import Metric
-from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError
+from tracker.entities import Metric, Param
+from tracker.exceptions import (
+    InvalidStateError,
+    InvalidValueError,
+    NotFoundError,
+    ParamConflictError,
+)
 
 NAME = "mlflow.runName"
 
@@ -37,6 +42,26 @@ def test_a_batch_and_a_parameter_can_be_waited_for_too(client, run_id):
     assert client.log_batch(run_id, [point]) is None
     assert client.log_param(run_id, "p", 5, synchronous=False).wait() is None
     assert client.log_param(run_id, "p", 5) == 5
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        lambda client, run_id, **how: client.log_param(run_id, "p", 2, **how),
+        lambda client, run_id, **how: client.log_params(run_id, {"q": 1, "p": 2}, **how),
+        lambda client, run_id, **how: client.log_batch(run_id, params=[Param("p", "2")], **how),
+    ],
+    ids=["param", "params", "batch"],
+)
+def test_who_does_not_wait_hears_of_a_changed_parameter_when_waiting(client, run_id, log):
+    client.log_param(run_id, "p", 1)
+    with pytest.raises(ParamConflictError):
+        log(client, run_id)
+    with pytest.warns(UserWarning, match="is '1' and cannot become '2'"):
+        handle = log(client, run_id, synchronous=False)
+    with pytest.raises(ParamConflictError, match="is '1' and cannot become '2'"):
+        handle.wait()
+    assert client.get_run(run_id).data.params == {"p": "1"}
 
 
 @pytest.mark.usefixtures("database")

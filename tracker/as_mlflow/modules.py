@@ -11,10 +11,13 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracker.as_mlflow.distribution import VERSION
 from tracker.exceptions import UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SAME: Final = {
     "mlflow.artifacts": "tracker.artifacts",
@@ -111,7 +114,14 @@ WITHOUT_COUNTERPART: Final = (
 )
 
 
-class _Mlflow(ModuleType):
+class _StandIn(ModuleType):
+    """A module that is pickled by its name: Ray, for one, sends it to other processes."""
+
+    def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+        return _named, (self.__name__,)
+
+
+class _Mlflow(_StandIn):
     """The module `mlflow`: the tracker's names, with MLflow's version."""
 
     __version__ = VERSION
@@ -129,7 +139,7 @@ class _Mlflow(ModuleType):
         return dir(tracker)
 
 
-class _Unsupported(ModuleType):
+class _Unsupported(_StandIn):
     """A module of MLflow that can be imported; its first use is an error."""
 
     def __getattr__(self, name: str) -> Any:
@@ -155,6 +165,11 @@ def modules() -> dict[str, ModuleType]:
         found[f"mlflow.{name}"] = _module(f"mlflow.{name}", _Unsupported)
     _attach(found)
     return found
+
+
+def _named(name: str) -> ModuleType:
+    """One of `modules`, for whoever unpickles it."""
+    return modules()[name]
 
 
 def _module(name: str, kind: type[ModuleType]) -> ModuleType:
