@@ -77,9 +77,11 @@ def write_together(tracker, mlflow, folder, file):
     run_id = tracker.ask("write", file, "tracker begins")["parent"]
     stop = folder / f"{file} is done"
     tracker.send("log", file, run_id, "tracker", 10**9, str(stop))
-    logged = {"mlflow": mlflow.ask("log", file, run_id, "mlflow", 50, "never")}
-    meanwhile = mlflow.ask("follow", file, run_id, "tracker", 50)
-    stop.touch()
+    try:
+        logged = {"mlflow": mlflow.ask("log", file, run_id, "mlflow", 50, "never")}
+        meanwhile = mlflow.ask("follow", file, run_id, "tracker", 50)
+    finally:
+        stop.touch()
     logged["tracker"] = tracker.receive()
     afterwards = mlflow.ask("follow", file, run_id, "tracker", 0)
     with closing(sqlite3.connect(folder / file)) as connection:

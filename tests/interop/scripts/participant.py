@@ -211,9 +211,8 @@ def main():
     logging.disable(logging.INFO)
     answers, sys.stdout = sys.stdout, sys.stderr
     module = importlib.import_module(sys.argv[1])
-    actions = {
-        each.__name__: each for each in (write, log, survey, registered, upgrade, signatures)
-    }
+    steps = (write, log, follow, survey, registered, upgrade, signatures)
+    actions = {step.__name__: step for step in steps}
     for line in sys.stdin:
         action, *rest = json.loads(line)
         print(json.dumps(actions[action](module, *rest)), file=answers, flush=True)
