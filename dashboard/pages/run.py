@@ -20,6 +20,7 @@ from dashboard.widgets import (
     run_files,
     run_head,
     run_values,
+    try_it,
 )
 from dashboard.widgets.run_choice import ask_for_runs
 from tracker.exceptions import TrackerError
@@ -67,6 +68,8 @@ def _parts(view: View, run_id: str, tags: Mapping[str, str]) -> None:
         "Output": partial(_output, view, run_id),
         "Code and diff": partial(_code, view, run_id, tags),
     }
+    if (store := _store(view, run_id)) is not None and try_it.keeps_network(store):
+        parts["Try it"] = partial(_try, view, run_id)
     if (named := st.query_params.get("part")) in EARLIER:
         st.session_state["part"] = st.query_params["part"] = EARLIER[named]
     tabs = st.tabs(list(parts), key="part", bind="query-params", on_change="rerun")
@@ -74,6 +77,11 @@ def _parts(view: View, run_id: str, tags: Mapping[str, str]) -> None:
         with tab:
             if tab.open:
                 draw()
+
+
+def _try(view: View, run_id: str) -> None:
+    """The pad, for this run's network alone."""
+    try_it.show(only(view.source, [run_id]))
 
 
 def _store(view: View, run_id: str) -> ArtifactStore | None:

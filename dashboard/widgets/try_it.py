@@ -74,6 +74,14 @@ def show(view: View, service: Service | None = None) -> None:
             _answers(view, image, service, trusted=trusted)
 
 
+def keeps_network(store: ArtifactStore) -> bool:
+    """Whether a run keeps a network that can be asked, without torch or with it."""
+    try:
+        return not inference.obstacle(store) or program.has_program(store)
+    except TrackerError:
+        return False  # Its files cannot be reached.
+
+
 def _input() -> NDArray[np.uint8] | None:
     how = st.segmented_control(
         "Input",

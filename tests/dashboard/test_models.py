@@ -47,6 +47,12 @@ def test_a_network_answers_as_it_does_under_torch(tmp_path, kind):
     np.testing.assert_allclose(inference.load(store).probabilities(image), expected, atol=1e-5)
 
 
+def test_the_pad_is_offered_where_a_run_keeps_a_network(tmp_path):
+    assert not tryit.keeps_network(open_artifacts("empty", tmp_path))
+    store = store_with(tmp_path, ["  (0): Linear(a)"], {"0.weight": np.ones((10, 784))})
+    assert tryit.keeps_network(store)
+
+
 def test_weights_that_would_run_code_are_refused(tmp_path):
     class Evil:
         def __reduce__(self):
