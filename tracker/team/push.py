@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tracker.team.tally import Tally
 
 WORKERS: Final = 4
-FOLLOW_SECONDS: Final = 2.0
+FOLLOW_SECONDS: Final = 1.0
 _UNAUTHORIZED: Final = 401
 # Of what was sent, or of this user for one experiment.
 _REFUSALS: Final = frozenset({400, 403})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice, pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,7 @@ POINTS_A_PAGE: Final = 25_000
 # more points cost it twice as much a point.
 POINTS_AN_INTERVAL: Final = 2_400
 POINTS_SAMPLED: Final = 2_500
+READERS: Final = 2
 STEP_RANGE: Final = (-(2**31), 2**31 - 1)
 RUNS_A_PAGE: Final = 1_000
 IDS_A_SEARCH: Final = 100
@@ -253,20 +255,25 @@ class Server:
         """
         least, most = STEP_RANGE
         starts = [step for step in first_steps if least < step <= most]
-        for start, behind in pairwise([least, *starts, most + 1]):
+
+        def ask(interval: tuple[int, int]) -> list[Any]:
             arguments = {
                 "run_ids": run_id,
                 "metric_key": key,
-                "start_step": start,
-                "end_step": behind - 1,
+                "start_step": interval[0],
+                "end_step": interval[1] - 1,
                 "max_results": POINTS_SAMPLED,
             }
+            answer = self.rest.get(f"{API}/metrics/get-history-bulk-interval", arguments)
+            return read_list(answer, "metrics")
+
+        with ThreadPoolExecutor(READERS) as pool:
             try:
-                answer = self.rest.get(f"{API}/metrics/get-history-bulk-interval", arguments)
+                for points in pool.map(ask, pairwise([least, *starts, most + 1])):
+                    yield from map(read_point, points)
             except ServerError as error:
                 self.has_intervals = error.status not in NO_ROUTE
                 raise
-            yield from map(read_point, read_list(answer, "metrics"))
 
     # Files
 
