@@ -20,6 +20,7 @@ async function savePage(html, name, width = 'max-content') {
   Object.assign(canvas, { width: dense * wide, height: dense * tall });
   canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height);
   const link = document.createElement('a');
-  Object.assign(link, { href: canvas.toDataURL('image/png'), download: name });
+  const download = name.replace(/[^\w.-]+/g, '_');
+  Object.assign(link, { href: canvas.toDataURL('image/png'), download });
   link.click();
 }

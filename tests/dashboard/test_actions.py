@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
 import subprocess
@@ -251,6 +252,18 @@ def test_a_zoom_into_a_long_run_brings_the_steps_between(tmp_path, study, serve,
 def last_step(visitor):
     """The greatest step that the panels know, drawn or not."""
     return visitor.page.locator(".curves").evaluate("node => node.getRootNode().curves.extent[1]")
+
+
+def test_all_points_of_a_panel_are_one_click_away(server, visit):
+    visitor = visit(server).open("curves")
+    visitor.charts()
+    visitor.page.get_by_label("Download: loss").click()
+    with visitor.page.expect_download() as caught:
+        visitor.page.locator("section.panel").first.get_by_role("link", name="All points").click()
+    lines = list(csv.DictReader(Path(caught.value.path()).read_text().splitlines()))
+    assert len(lines) == 4 * 2 * 10
+    assert {line["metric"] for line in lines} == {"train_loss", "val_loss"}
+    visitor.check()
 
 
 @pytest.mark.parametrize(("path", "name"), [("", "runs"), ("compare", "comparison")])

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 10, 24
+LEFT, RIGHT, TOP, BOTTOM = 46, 18, 10, 24
 FIND = """
 [...document.querySelectorAll('*')].find((node) => node.shadowRoot?.curves)?.shadowRoot.curves
 """
@@ -208,6 +208,15 @@ def test_other_components_lift_and_hide_runs(curves):
     shown.settle()
     assert set(shown.state("curves.lines(curves.data.panels[0]).map((l) => l.run)")) == {"r2"}
     expect(shown.panel("test_loss").locator("tbody tr:visible")).to_have_count(1)
+
+
+def test_validation_is_a_bold_line_and_train_a_faint_one_and_the_legend_says_so(curves):
+    shown = curves("runs=1")
+    expect(shown.page.locator(".legend > span").first).to_have_text("validation")
+    drawn = shown.state("curves.lines(curves.data.panels[0]).map((l) => [l.part, l.quiet])")
+    assert sorted(drawn) == [["train", True], ["validation", False]]
+    bold, faint = shown.pixel(50, 0.5), shown.pixel(50, 0.55)
+    assert sum(bold[:3]) < sum(faint[:3])
 
 
 def test_the_readout_names_the_five_best_in_order_and_how_many_are_left(curves):

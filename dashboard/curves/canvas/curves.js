@@ -299,7 +299,10 @@ class Curves {
     values.replaceChildren(valuesTable(this, panel));
   }
 
-  savePng(panel) { savePng(this, panel); }
+  savePng(panel) {
+    const style = `<style>body { margin: 0; background: ${tokens(this)('ground')} }</style>`;
+    savePage(`${style}${drawing(this, panel)}`, `${panel.name}.png`);
+  }
 
   saveSvg(panel) { save(drawing(this, panel), 'image/svg+xml', `${panel.name}.svg`); }
 

@@ -1,4 +1,4 @@
-// Panels as files: a picture or a drawing of one, all of them as a page or a picture.
+// Panels as files: a drawing of one, all of them as a page; `savePage` makes pictures of both.
 
 class SvgPen { // What the drawing below uses of a canvas' context, as SVG.
   constructor(width, height) { Object.assign(this, { width, height, parts: [], path: '' }); }
@@ -64,17 +64,6 @@ function save(content, type, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-function savePng(curves, panel) {
-  const { width } = panel.size, height = pictureHeight(curves, panel);
-  const canvas = element('canvas', { width: 2 * width, height: 2 * height });
-  const pen = canvas.getContext('2d');
-  pen.scale(2, 2);
-  pen.fillStyle = tokens(curves)('ground');
-  pen.fillRect(0, 0, width, height);
-  picture(curves, panel, pen);
-  canvas.toBlob((blob) => save(blob, 'image/png', `${panel.name}.png`));
-}
-
 function drawing(curves, panel) {
   panel.size ??= { width: panel.nodes.section.clientWidth, height: HEIGHT };
   const pen = new SvgPen(panel.size.width, pictureHeight(curves, panel));
@@ -91,8 +80,9 @@ function pageOf(curves) { // All panels as one HTML file that needs nothing else
   });
   const css = [...root.querySelectorAll('style')].map((style) => style.textContent).join('');
   const named = [...new Set(css.match(/--[\w-]+/g))]
-    .map((name) => `${name}:${curves.style.getPropertyValue(name)}`).join(';');
+    .map((name) => [name, curves.style.getPropertyValue(name)])
+    .filter(([, value]) => value).map((pair) => pair.join(':')).join(';');
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"/><title>Curves</title><style>`
-    + `:root{${named}}body{margin:24px;background:var(--ground)}${css}</style></head>`
+    + `:root{${named}}body{margin:0;padding:24px;background:var(--ground)}${css}</style></head>`
     + `<body>${copy.outerHTML}</body></html>`;
 }

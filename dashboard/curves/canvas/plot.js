@@ -1,7 +1,7 @@
 // Figures, axes and pens of the curves: nothing here knows of runs or of the page.
 
 const FONT = '11px "Source Sans", sans-serif';
-const LEFT = 46, RIGHT = 14, TOP = 10, BOTTOM = 24;
+const LEFT = 46, RIGHT = 18, TOP = 10, BOTTOM = 24;
 const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600,
   43200];
 const last = (values) => values[values.length - 1];
