@@ -16,7 +16,13 @@ from tracker.current import current_experiment_id, get_client
 from tracker.entities import Experiment, Run, ViewType
 from tracker.exceptions import InvalidValueError, warn
 from tracker.text import did_you_mean
-from tracker.validation import check_experiment_ids, check_max_results, check_view, refuse
+from tracker.validation import (
+    MAX_RESULTS,
+    check_experiment_ids,
+    check_max_results,
+    check_view,
+    refuse,
+)
 
 if TYPE_CHECKING:
     import os
@@ -246,7 +252,7 @@ def search_runs(
     experiment_ids: Sequence[str] | int | None = None,
     filter_string: str = "",
     run_view_type: ViewType = ViewType.ACTIVE_ONLY,
-    max_results: int = SEARCH_LIMIT,
+    max_results: int | None = SEARCH_LIMIT,
     order_by: Sequence[str] | None = None,
     output_format: Literal["pandas"] = "pandas",
     search_all_experiments: bool = False,  # noqa: FBT001, FBT002
@@ -257,7 +263,7 @@ def search_runs(
     experiment_ids: Sequence[str] | int | None = None,
     filter_string: str = "",
     run_view_type: ViewType = ViewType.ACTIVE_ONLY,
-    max_results: int = SEARCH_LIMIT,
+    max_results: int | None = SEARCH_LIMIT,
     order_by: Sequence[str] | None = None,
     *,
     output_format: Literal["list"],
@@ -268,7 +274,7 @@ def search_runs(
     experiment_ids: Sequence[str] | int | None = None,
     filter_string: str = "",
     run_view_type: ViewType = ViewType.ACTIVE_ONLY,
-    max_results: int = SEARCH_LIMIT,
+    max_results: int | None = SEARCH_LIMIT,
     order_by: Sequence[str] | None = None,
     output_format: Literal["pandas", "list"] = "pandas",
     search_all_experiments: bool = False,  # noqa: FBT001, FBT002
@@ -281,7 +287,7 @@ def search_runs(
             default.
         filter_string: A filter in the search language; every run by default.
         run_view_type: ACTIVE_ONLY, DELETED_ONLY or ALL.
-        max_results: 100,000 by default.
+        max_results: 100,000 by default; None for all.
         order_by: Such as `["metrics.test_accuracy DESC"]`; runs without the value come last.
             Default: the newest first.
         output_format: "pandas" or "list".
@@ -308,7 +314,8 @@ def search_runs(
     )
     if output_format not in {"pandas", "list"}:
         raise InvalidValueError(f"output_format is 'pandas' or 'list', not {output_format!r}.")
-    view, limit = check_view(run_view_type), check_max_results(max_results)
+    view = check_view(run_view_type)
+    limit = MAX_RESULTS if max_results is None else check_max_results(max_results)
     client.reap()
     if output_format == "list":
         found = client.store.search_runs(ids, filter_string, view, limit, 0, order_by)

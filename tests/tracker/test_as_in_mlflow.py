@@ -65,6 +65,14 @@ def test_who_does_not_wait_hears_of_a_changed_parameter_when_waiting(client, run
 
 
 @pytest.mark.usefixtures("database")
+def test_a_search_without_a_limit_finds_every_run():
+    for _ in range(3):
+        tracker.get_client().create_run("0")
+    assert len(tracker.search_runs(["0"], max_results=None)) == 3
+    assert len(tracker.search_runs(["0"], max_results=None, output_format="list")) == 3
+
+
+@pytest.mark.usefixtures("database")
 def test_a_run_goes_below_the_active_one_or_below_one_that_is_there():
     deleted = tracker.get_client().create_run("0").info.run_id
     tracker.delete_run(deleted)

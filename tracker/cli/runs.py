@@ -148,7 +148,10 @@ def _name_unknown_keys(session: Session, columns: Sequence[str]) -> None:
         for group, key in dict.fromkeys(asked):
             if lookup.has_key(connection, group, key):
                 continue
-            hint = text.did_you_mean(key, lookup.known_keys(connection, group)) or "."
+            # The tag behind a column's short name was not mistyped.
+            is_named = f"{group}.{key}" in _ALIASES.values()
+            known = [] if is_named else lookup.known_keys(connection, group)
+            hint = text.did_you_mean(key, known) or "."
             session.console.remark(f"warning: No run has {_NOUNS[group]} {key!r}{hint}")
 
 
