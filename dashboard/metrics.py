@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -30,10 +31,13 @@ MORE_IS_BETTER = re.compile(
 A_SPEED = re.compile(r"per_?(second|sec|s)$")
 A_SPREAD = re.compile(r"_(std|stdev|stddev|sem|variance)$")
 SEPARATOR = re.compile(r"([_/.\-: ])")
+# Tables ask the same names again and again.
+NAMES_KEPT = 4096
 WORD_STARTS = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
 NOT_IN_WORDS = re.compile(r"[^a-z0-9]+")
 
 
+@lru_cache(NAMES_KEPT)
 def split_part(key: str) -> tuple[str, str]:
     """A metric's subject and the part of the data it was measured on.
 
@@ -61,6 +65,7 @@ def panels(keys: Iterable[str]) -> dict[str, list[str]]:
     return dict(grouped)
 
 
+@lru_cache(NAMES_KEPT)
 def better(key: str) -> Literal["less", "more", ""]:
     """Whether less or more of a metric is better; empty where its name does not say.
 

@@ -57,19 +57,17 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
 def show(view: View) -> None:
     """The ways out of the Overview."""
-    nodes = [node for node, _ in run_rows.flat(view.listing.tree)]
-    names = [
-        column.key
-        for column in run_rows.columns(view, nodes)
-        if column.key.startswith(("metrics.", "params."))
-    ]
     with st.popover("Export", icon=":material/download:"):
-        _download(
-            "All runs that match, as CSV",
-            partial(as_csv, view.source, view.listing.query, names),
-            "runs.csv",
-        )
+        _download("All runs that match, as CSV", partial(_all_that_match, view), "runs.csv")
         page_out("runs", partial(as_html, view))
+
+
+def _all_that_match(view: View) -> bytes:
+    """All runs that the filter finds, with the metrics and parameters of the table."""
+    nodes = [node for node, _ in run_rows.flat(view.listing.tree)]
+    names = [column.key for column in run_rows.columns(view, nodes)]
+    names = [name for name in names if name.startswith(("metrics.", "params."))]
+    return as_csv(view.source, view.listing.query, names)
 
 
 def page_out(name: str, page: Callable[[], bytes]) -> None:

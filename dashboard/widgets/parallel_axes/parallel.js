@@ -116,7 +116,7 @@ class Parallel {
       'aria-orientation': 'vertical', 'aria-valuemin': 0, 'aria-valuemax': 100 },
     svg('line', { x1: x, x2: x, y1: TOP, y2: TOP + HEIGHT }), ...texts,
     svg('text', { class: `title ${isLast ? 'last' : i ? '' : 'first'}`,
-      x: isLast ? this.wide - 6 : i ? x : 6, y: 18 }, fit(title, room - 8 - (isLast || !i ? 0 : LEFT), true)),
+      x: isLast ? this.wide - 6 : i ? x : 6, y: 18 }, fit(title, isLast || !i ? LEFT + room / 2 - 10 : room - 8, true)),
     svg('rect', { class: 'range', x: x - 6, width: 12, rx: 3 }), grip, svg('title', {}, title));
     this.drag(grip, title);
     node.onkeydown = (event) => this.key(event, title);

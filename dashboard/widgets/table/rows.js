@@ -57,7 +57,9 @@ class Rows {
   /** Widths of the columns: as wide as their longest texts. */
   measure() {
     const pen = (RunList.canvas ??= document.createElement('canvas').getContext('2d'));
-    pen.font = `${this.data.mode === 'list' ? '13px' : '12.5px'} "Source Sans", sans-serif`;
+    const isPhone = matchMedia(PHONE).matches;
+    const size = isPhone ? 14 : this.data.mode === 'list' ? 13 : 12.5;
+    pen.font = `${size}px "Source Sans", sans-serif`;
     const width = (text) => pen.measureText(text).width;
     const longest = (texts) => Math.max(0, ...texts.sort((a, b) => b.length - a.length)
       .slice(0, 6).map(width));
@@ -83,9 +85,8 @@ class Rows {
     const lead = (row) => width(row.name) + width(row.section ? '' : `${row.count ?? ''} ${row.note ?? ''}`) * 0.9
       + 18 * (row.level - 1);
     const names = this.data.rows.slice(0, 300).map(lead);
-    const isPhone = matchMedia(PHONE).matches;
     const room = this.data.mode === 'grid' ? (isPhone ? 100 : 44) : (isPhone ? 190 : 104);
-    const [least, most] = matchMedia(PHONE).matches ? [90, 130] : [160, 340];
+    const [least, most] = isPhone ? [90, 130] : [160, 340];
     this.lead = Math.ceil(Math.min(most, Math.max(least, ...names)) + room);
     const columns = this.widths.map((w) => `${w}px`).join(' ');
     const template = this.data.mode === 'list'
