@@ -94,15 +94,17 @@ def test_a_handler_that_logs_reads_and_writes_loses_nothing_and_never_hangs(tmp_
 # The handler comes first in the middle of the fold, and writes faster than SQLite can fold.
 WRITES_ALWAYS = """
 import itertools, signal, sys, tracker
+from tracker.journal import folding
+folding.FOLD_SECONDS = 60.0
 client = tracker.TrackingClient(sys.argv[1])
 ticks = itertools.count()
 def tick(*_):
     client.set_tag(sys.argv[2], "tick", next(ticks))
     signal.setitimer(signal.ITIMER_REAL, 0.0003)
-for step in range(5_000):
+for step in range(20_000):
     client.log_metric(sys.argv[2], "m", step, step=step)
 signal.signal(signal.SIGALRM, tick)
-signal.setitimer(signal.ITIMER_REAL, 0.003)
+signal.setitimer(signal.ITIMER_REAL, 0.02)
 found = len(client.get_metric_history(sys.argv[2], "m"))
 signal.signal(signal.SIGALRM, signal.SIG_IGN)
 print(found)
@@ -118,7 +120,7 @@ def test_a_handler_that_writes_all_the_time_does_not_keep_a_fold_from_its_end(cl
         text=True,
         timeout=120,
     )
-    assert done.stdout.split() == ["5000"]
+    assert done.stdout.split() == ["20000"]
 
 
 OPENING = """
