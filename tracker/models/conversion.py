@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,7 +111,12 @@ def convert(
     """
     torch = files.flavor_module("torch", "torch")
     for package in ("onnx", "onnxscript", "onnxruntime"):
-        files.flavor_module(package, package)
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise UnsupportedError(
+                f'Writing ONNX needs {package}: pip install "ml-tracker[serving]".'
+            ) from error
     description = Model.load(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Torch warns of its own deprecations.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import onnx
 import pytest
@@ -9,7 +11,7 @@ import torch
 
 import tracker
 from tracker.models import Model, infer_signature
-from tracker.models.conversion import ConversionError, as_onnx
+from tracker.models.conversion import ConversionError, as_onnx, as_registered
 
 pytestmark = pytest.mark.slow
 
@@ -93,3 +95,18 @@ def test_a_program_without_an_equal_leaves_the_reason_at_its_run(logged):
     assert run.info.status == "FINISHED"
     assert "no equal as ONNX" in run.data.tags["tracker.onnx.failure"]
     assert client.list_artifacts(run_id, "model-onnx") == []
+
+
+def test_without_the_extra_a_program_is_registered_as_it_is_and_the_extra_named(
+    logged, monkeypatch
+):
+    client, run_id = logged(Network())
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.warns(UserWarning, match=r"onnxscript: pip install \"ml-tracker\[serving\]\""):
+        assert as_registered(client, run_id, "model") == "model"
+    assert client.list_artifacts(run_id, "model-onnx") == []
+
+
+def test_what_is_no_model_folder_is_registered_as_it_is(logged):
+    client, run_id = logged(Network())
+    assert as_registered(client, run_id, "model/data") == "model/data"
