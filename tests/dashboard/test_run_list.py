@@ -121,7 +121,7 @@ def test_a_group_unfolds_into_its_seeds_and_shows_how_many_are_drawn(seeded, ser
     seeds = visitor.page.locator(".row .name").filter(has_text="seed")
     expect(seeds).to_have_text(["seed 3", "seed 2", "seed 1"])
     act(visitor, "seed 2", "eye")
-    row(visitor, "2 of 3 shown").wait_for()
+    row(visitor, "2 of 3").wait_for()
     visitor.page.get_by_role("link", name="Compare", exact=True).click()
     visitor.page.wait_for_url("**/compare**")
     visitor.settle()
