@@ -1,4 +1,4 @@
-"""Runs from an MLflow file store, the folder `mlruns/`.
+"""Runs and registered models from an MLflow file store, the folder `mlruns/`.
 
     mlruns/<experiment id>/meta.yaml  tags/KEY  datasets/ID/meta.yaml
     mlruns/<experiment id>/<run id>/meta.yaml  metrics/KEY  params/KEY  tags/KEY  artifacts/
@@ -25,6 +25,8 @@ from tracker.entities import (
     Experiment,
     InputTag,
     LifecycleStage,
+    ModelVersion,
+    RegisteredModel,
     Run,
     RunData,
     RunInfo,
@@ -35,6 +37,8 @@ from tracker.exceptions import InvalidValueError, OutsideRootsError, TrackerErro
 from tracker.files import open_artifacts
 from tracker.files.atomic import open_regular
 from tracker.files.paths import is_inside
+from tracker.maintenance import mlruns_models
+from tracker.maintenance.mlruns_models import FileStoreModels
 from tracker.maintenance.run_files import Gaps
 from tracker.numbers import plain_float, plain_int, stored_value
 from tracker.tags import MLFLOW_RUN_NAME
@@ -174,8 +178,43 @@ class FileStoreSource:
         """Runs keep their ids."""
         return run_id
 
-    def registry(self) -> None:
-        """A file store's registered models are not read."""
+    def registry(self) -> FileStoreModels:
+        """The registered models."""
+        folders = self._subfolders(self.root / mlruns_models.FOLDER)
+        folders = [folder for folder in folders if _has_meta(folder)]
+        models = [self._model(folder) for folder in folders]
+        versions = [version for folder in folders for version in self._versions(folder)]
+        return FileStoreModels({model.name: model for model in models}, versions)
+
+    def _model(self, folder: Path) -> RegisteredModel:
+        meta = self._meta(folder)
+        aliases = dict(self._texts(folder / "aliases"))
+        return RegisteredModel(
+            name=_text(meta.get("name")) or folder.name,
+            creation_timestamp=self._time(meta, "creation_timestamp", folder),
+            description=_text(meta.get("description")) or None,
+            tags=dict(self._texts(folder / "tags")),
+            aliases={alias: int(text) for alias, text in aliases.items() if text.isdecimal()},
+        )
+
+    def _versions(self, model_folder: Path) -> Iterator[ModelVersion]:
+        for folder in self._subfolders(model_folder):
+            if not folder.name.startswith(mlruns_models.VERSION) or not _has_meta(folder):
+                continue
+            meta = self._meta(folder)
+            yield ModelVersion(
+                name=_text(meta.get("name")) or model_folder.name,
+                version=self._time(meta, "version", folder) or 0,
+                creation_timestamp=self._time(meta, "creation_timestamp", folder),
+                last_updated_timestamp=self._time(meta, "last_updated_timestamp", folder),
+                description=_text(meta.get("description")) or None,
+                user_id=_text(meta.get("user_id")) or None,
+                current_stage=_text(meta.get("current_stage")) or "None",
+                source=_text(meta.get("source")),
+                run_id=_text(meta.get("run_id")) or None,
+                run_link=_text(meta.get("run_link")) or None,
+                tags=dict(self._texts(folder / "tags")),
+            )
 
     def _experiment(self, folder: Path) -> Experiment:
         meta = self._meta(folder)

@@ -27,8 +27,8 @@ NO_STAGE: Final = "None"
 _ALL: Final = 1 << 62
 
 
-class Registry(Protocol):
-    """Registered models and their versions."""
+class ModelSource(Protocol):
+    """Registered models and their versions, to be read."""
 
     def versions_of(self, run_ids: Collection[str]) -> Iterator[ModelVersion]:
         """The versions that some runs have made."""
@@ -36,11 +36,15 @@ class Registry(Protocol):
     def model(self, name: str) -> RegisteredModel | None:
         """A registered model, or None."""
 
-    def versions(self, name: str) -> list[ModelVersion]:
-        """All versions of a registered model."""
-
     def path(self, version: ModelVersion) -> str | None:
         """Where a version's files lie below those of its run; None if they lie elsewhere."""
+
+
+class Registry(ModelSource, Protocol):
+    """Registered models and their versions, to be read and added to."""
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions of a registered model."""
 
     def add_model(self, model: RegisteredModel) -> None:
         """Add a registered model without versions, if there is none of its name."""
@@ -70,7 +74,7 @@ class CopiedModels:
     troubles: list[str] = field(default_factory=list)
 
 
-def copy_models(source: Registry, target: Registry, run_ids: Mapping[str, str]) -> CopiedModels:
+def copy_models(source: ModelSource, target: Registry, run_ids: Mapping[str, str]) -> CopiedModels:
     """Copy the versions that some runs have made, with their models and aliases.
 
     Args:
@@ -92,7 +96,7 @@ def copy_models(source: Registry, target: Registry, run_ids: Mapping[str, str]) 
 
 
 def _copy_model(
-    source: Registry,
+    source: ModelSource,
     target: Registry,
     name: str,
     versions: list[ModelVersion],

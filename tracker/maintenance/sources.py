@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from tracker.entities import Experiment, Run
     from tracker.files import ArtifactStore
-    from tracker.maintenance.registered_models import Registry
+    from tracker.maintenance.registered_models import ModelSource
     from tracker.store.metrics import Point
 
 _MAX_RATIO: Final = 100
@@ -88,7 +88,7 @@ class Source(Protocol):
     def id_there(self, run_id: str) -> str:
         """A run's id in the source."""
 
-    def registry(self) -> Registry | None:
+    def registry(self) -> ModelSource | None:
         """The registered models; None if there are none."""
 
 
@@ -161,7 +161,7 @@ class DatabaseSource:
         """Runs keep their ids."""
         return run_id
 
-    def registry(self) -> Registry | None:
+    def registry(self) -> ModelSource | None:
         """The registered models; None if the database has no tables for them."""
         with self.database.read() as connection:
             has_tables = models.has_tables(connection)

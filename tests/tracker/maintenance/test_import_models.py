@@ -115,3 +115,40 @@ def test_a_database_without_a_registry_is_imported(other, merge, trained):
             connection.execute(f"DROP TABLE {table}")
     merged = merge(other.store.database.path)
     assert (merged.runs_new, merged.troubles) == (1, [])
+
+
+def write(folder, files):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def test_the_models_of_a_file_store_come_along(client, merge, tmp_path):
+    run_id = "1a" * 16
+    version = f"name: digits\nrun_id: {run_id}\ncreation_timestamp: 5\nlast_updated_timestamp: 6\n"
+    source = f"source: file:///elsewhere/mlruns/0/{run_id}/artifacts/model\n"
+    staging = "current_stage: Staging\n"
+    files = {
+        "0/meta.yaml": "experiment_id: '0'\nname: Default\n",
+        f"0/{run_id}/meta.yaml": f"run_id: {run_id}\nexperiment_id: '0'\nstatus: 3\n",
+        f"0/{run_id}/artifacts/model/MLmodel": "flavors: {}\n",
+        "models/digits/meta.yaml": "name: digits\ndescription: Reads *digits*.\n",
+        "models/digits/tags/team": "vision",
+        "models/digits/aliases/champion": "3",
+        "models/digits/aliases/damaged": "three",
+        "models/digits/version-1/meta.yaml": f"{version}version: 1\n{staging}{source}",
+        "models/digits/version-3/meta.yaml": f"{version}version: 3\n{source}",
+        "models/digits/version-3/tags/gate": "passed",
+        "models/digits/version-4/meta.yaml": f"{version}version: 4\nsource: /etc\n",
+    }
+    write(tmp_path / "mlruns", files)
+    merged = merge(tmp_path / "mlruns")
+    assert versions(client) == [(1, run_id, {}), (3, run_id, {"gate": "passed"})]
+    model = client.get_registered_model("digits")
+    assert (model.description, model.tags) == ("Reads *digits*.", {"team": "vision"})
+    assert model.aliases == {"champion": 3}
+    assert client.get_model_version("digits", 1).current_stage == "Staging"
+    assert client.get_model_version("digits", 1).creation_timestamp == 5
+    (trouble,) = merged.troubles
+    assert "version 4 was not copied" in trouble
+    assert merge(tmp_path / "mlruns").versions_new == 0
