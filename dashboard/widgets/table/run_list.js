@@ -145,7 +145,11 @@ export default function mount(component) {
     lists.set(parentElement, list);
   }
   list.report = (value) => setStateValue('report', value);
-  list.tell = (value) => setTriggerValue('event', value);
+  list.tell = (value) => {
+    // A report that came after it would call back the page that the event leads away from.
+    if (list.timer) list.sendReport();
+    setTriggerValue('event', value);
+  };
   list.enter();
   list.update(data);
   return () => list.leave();
