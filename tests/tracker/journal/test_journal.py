@@ -131,6 +131,14 @@ def test_a_thousand_runs_of_a_process_need_one_file(client, folder):
     assert len(client.search_runs(["0"], "metrics.m = 1", max_results=2_000)) == 1_001
 
 
+def test_a_clock_that_goes_backwards_changes_neither_order_nor_latest_value(client, run_id):
+    for value, timestamp, step in [(1.0, 10, 1), (2.0, 5, 1), (3.0, 4, 2), (4.0, 9, 0)]:
+        client.log_metric(run_id, "m", value, timestamp=timestamp, step=step)
+    history = client.get_metric_history(run_id, "m")
+    assert [(m.step, m.timestamp) for m in history] == [(0, 9), (1, 5), (1, 10), (2, 4)]
+    assert client.get_run(run_id).data.metrics == {"m": 3.0}
+
+
 def test_a_fold_that_comes_before_the_thread_wakes_disturbs_nobody(client, run_id):
     for step in range(200):
         client.log_metric(run_id, "m", 1.0, step=step)
