@@ -6,9 +6,11 @@ arrived before anything is sent again or reported: its answer may have been lost
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracker.files.atomic import Stream, blocks, digest_of
@@ -97,11 +99,16 @@ class Uploader:
             source.seek(0)
             if size < SINGLE_PUT_BYTES:
                 self._filesystem.pipe_file(key, source.read(-1))
+            elif self._speaks_s3:
+                self._send_parts_to_s3(key, source, arrived)
             else:
                 self._send_in_parts(key, source)
             return True
 
-        persistently(attempt, lambda: self._holds(key, size, digest) or None, self._pause)
+        def arrived() -> bool | None:
+            return self._holds(key, size, digest) or None
+
+        persistently(attempt, arrived, self._pause)
         if size >= SINGLE_PUT_BYTES:
             self._abort_uploads(key)
         self._remember(key, size, digest)
@@ -115,7 +122,42 @@ class Uploader:
             target.close()
             target.commit()
         except BaseException:
-            target.discard()
+            # Its parts may be gone, or the store: the first error says more.
+            with suppress(*remote_errors()):
+                target.discard()
+            raise
+
+    @property
+    def _speaks_s3(self) -> bool:
+        return hasattr(self._filesystem, "call_s3")
+
+    def _ask_s3(self, method: str, key: str, **arguments: Any) -> dict[str, Any]:
+        bucket, name, _ = self._filesystem.split_path(key)
+        answer: dict[str, Any] = self._filesystem.call_s3(
+            method, Bucket=bucket, Key=name, **arguments
+        )
+        return answer
+
+    def _send_parts_to_s3(
+        self, key: str, source: Stream, arrived: Callable[[], bool | None]
+    ) -> None:
+        """Store a stream part by part, each of which is tried again by itself."""
+        begun = persistently(partial(self._ask_s3, "create_multipart_upload", key))
+        number = begun["UploadId"]
+        sent: list[dict[str, Any]] = []
+        try:
+            for place, part in enumerate(_parts(source), start=1):
+                named = {"UploadId": number, "PartNumber": place, "Body": part}
+                answer = persistently(
+                    partial(self._ask_s3, "upload_part", key, **named), pause=self._pause
+                )
+                sent.append({"PartNumber": place, "ETag": answer["ETag"]})
+            whole = {"UploadId": number, "MultipartUpload": {"Parts": sent}}
+            complete = partial(self._ask_s3, "complete_multipart_upload", key, **whole)
+            persistently(lambda: bool(complete()), arrived, self._pause)
+        except BaseException:
+            with suppress(*remote_errors()):
+                self._ask_s3("abort_multipart_upload", key, UploadId=number)
             raise
 
     def _abort_uploads(self, key: str) -> None:
@@ -123,23 +165,21 @@ class Uploader:
 
         One whose answer was lost when it began is begun again; one of a killed process ends here.
         """
-        if not hasattr(self._filesystem, "call_s3"):
+        if not self._speaks_s3:
             return
         bucket, name, _ = self._filesystem.split_path(key)
-
-        def ask(method: str, **arguments: str) -> dict[str, Any]:
-            filesystem = self._filesystem
-            return persistently(
-                lambda: filesystem.call_s3(method, Bucket=bucket, **arguments), pause=self._pause
-            )
-
+        listed = partial(
+            self._filesystem.call_s3, "list_multipart_uploads", Bucket=bucket, Prefix=name
+        )
         # Whoever may write a bucket need not have the right to list its uploads.
         with suppress(*remote_errors()):
-            for upload in ask("list_multipart_uploads", Prefix=name).get("Uploads", []):
+            for upload in persistently(listed, pause=self._pause).get("Uploads", []):
                 if upload["Key"] == name:
+                    number = upload["UploadId"]
+                    abort = partial(self._ask_s3, "abort_multipart_upload", key, UploadId=number)
                     # Gone where an earlier answer to this was lost.
                     with suppress(FileNotFoundError):
-                        ask("abort_multipart_upload", Key=name, UploadId=upload["UploadId"])
+                        persistently(abort, pause=self._pause)
 
     def _holds(self, key: str, size: int, digest: str) -> bool:
         """Whether the store has this content under this key."""
@@ -149,8 +189,11 @@ class Uploader:
                 return False
         except FileNotFoundError:
             return False
-        with self._filesystem.open(key, "rb") as stored:
-            return digest_of(stored) == digest
+        found = hashlib.sha256()
+        for start in range(0, size, PART_BYTES):
+            end = min(start + PART_BYTES, size)
+            found.update(persistently(partial(self._filesystem.cat_file, key, start, end)))
+        return found.hexdigest() == digest
 
     def _copied_inside(self, key: str, size: int, digest: str) -> bool:
         """Copy the content from where it was uploaded before, without sending it."""
@@ -183,6 +226,18 @@ class Uploader:
 
     def _record(self, digest: str) -> str:
         return f"{self._shared_root}/{BLOB_FOLDER}/{digest}.json"
+
+
+def _parts(source: Stream) -> Iterator[bytes]:
+    """What is left to read, in parts of at least 16 MB but for the last one."""
+    waiting = bytearray()
+    for block in blocks(source):
+        waiting += block
+        if len(waiting) >= PART_BYTES:
+            yield bytes(waiting)
+            waiting.clear()
+    if waiting:
+        yield bytes(waiting)
 
 
 def version_of(info: dict[str, Any]) -> str | None:
