@@ -24,7 +24,7 @@ def test_what_was_pushed_comes_back_as_it_was(
     client.set_tag(second, tags.MLFLOW_PARENT_RUN_ID, first)
     cli("push", "--to", mlflow.url)
     dry = cli("pull", "--from", mlflow.url, "--experiment", name, "--dry-run", db=elsewhere)
-    assert dry.out == "2 runs to bring, 0 here already; 1 experiment to create; 4 files (42 B)\n"
+    assert dry.out == "2 runs to bring, 0 here already; 1 experiment to create; 4 files (40 B)\n"
     assert list(elsewhere.parent.iterdir()) == []
     said = cli("pull", "--from", mlflow.url, "--experiment", name, db=elsewhere)
     assert (said.code, said.err) == (0, "")
