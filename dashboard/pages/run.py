@@ -71,7 +71,7 @@ def _parts(view: View, run_id: str, tags: Mapping[str, str]) -> None:
     if (store := _store(view, run_id)) is not None and try_it.keeps_network(store):
         parts["Try it"] = partial(_try, view, run_id)
     if (named := st.query_params.get("part")) in EARLIER:
-        st.session_state["part"] = st.query_params["part"] = EARLIER[named]
+        st.session_state["part"] = EARLIER[named]
     tabs = st.tabs(list(parts), key="part", bind="query-params", on_change="rerun")
     for tab, draw in zip(tabs, parts.values(), strict=True):
         with tab:

@@ -28,11 +28,13 @@ RULES = """
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES)
-def test_axe_finds_nothing_serious(server, visit, theme, page):
+def test_axe_finds_nothing_serious_and_one_heading_of_the_first_level(server, visit, theme, page):
     visitor = visit(server, theme=theme).open(page)
     visitor.charts()
     visitor.page.evaluate(AXE.read_text())
     assert visitor.page.evaluate(RULES) == []
+    assert visitor.page.locator("h1").count() == 1
+    visitor.check()
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +64,6 @@ def test_axe_finds_nothing_serious_on_any_part_of_a_failed_run(told, serve, visi
         visitor.page.evaluate(AXE.read_text())
         assert visitor.page.evaluate(RULES) == [], part
         assert visitor.page.locator("h1").count() == 1
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_has_one_heading_of_the_first_level(server, visit, page):
-    visitor = visit(server).open(page)
-    assert visitor.page.locator("h1").count() == 1
-    visitor.check()
 
 
 # Whether what has the keyboard's focus shows it: by an outline, a shadow or a colored border, its

@@ -87,7 +87,9 @@ SMALL = """
   return [...new Set(found)];
 }
 """
-PAGES = ("", "curves", "compare", "evaluate", "data", "run", "sweeps", "models", "sql")
+PAGES = ("", "curves", "compare", "evaluate", "data", "run")
+# Whatever the experiment, these show the same.
+OTHERS = ("sweeps", "models", "sql")
 # By number: a sweep with 240 parameters, media, nested folds, long names, odd values, all states.
 EXPERIMENTS = {"light": (2, 4, 6), "dark": (1, 5), "phone": (3, 4)}
 FRAMES = {
@@ -112,6 +114,7 @@ def addresses(frame, ids):
     """What is opened in a frame: each page on its experiments, and runs of every kind."""
     chosen = EXPERIMENTS[frame]
     yield from (f"{page}?experiment={number}" for number in chosen for page in PAGES)
+    yield from OTHERS
     files = (
         "fig/x.pdf",
         "fig/x.svg",
