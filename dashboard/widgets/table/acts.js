@@ -270,6 +270,7 @@ class Acts extends Head {
   }
 
   point(event) {
+    if (this.isPressed && !event.buttons) this.release();
     const key = event.target.closest('.row')?.dataset.key;
     this.hover(key ? this.byKey.get(key)?.ids ?? [] : []);
   }

@@ -95,7 +95,8 @@ class Rows {
   }
 
   draw() {
-    if (!this.list) return;
+    this.isStale = this.isPressed;
+    if (!this.list || this.isPressed) return;
     const height = this.rowHeight;
     this.root.style.setProperty('--row', `${height}px`);
     this.grid.setAttribute('aria-rowcount', String(this.list.length + 1));

@@ -9,6 +9,7 @@
 // is on its way.
 
 const REPORT_MS = 250;
+const RELEASES = ['pointerup', 'pointercancel'];
 
 class RunList extends Acts {
   constructor(root) {
@@ -37,6 +38,8 @@ class RunList extends Acts {
     this.grid.addEventListener('pointerleave', () => this.hover([]));
     this.grid.addEventListener('contextmenu', (event) => this.context(event));
     // Drawn anew between press and release, a row would miss its click.
+    this.body.addEventListener('pointerdown', () => { this.isPressed = true; });
+    this.onRelease = () => setTimeout(() => this.release());
     this.grid.addEventListener('focus', () => this.markFocus());
     this.grid.addEventListener('blur', () => this.markFocus());
     root.addEventListener('click', (event) => this.click(event));
@@ -50,6 +53,7 @@ class RunList extends Acts {
     window.addEventListener('tracker:hover', this.onHover);
     window.addEventListener('tracker:visible', this.onVisible);
     window.addEventListener('keydown', this.onKey);
+    for (const name of RELEASES) window.addEventListener(name, this.onRelease);
     this.resized.observe(this.grid);
   }
 
@@ -57,9 +61,15 @@ class RunList extends Acts {
     window.removeEventListener('tracker:hover', this.onHover);
     window.removeEventListener('tracker:visible', this.onVisible);
     window.removeEventListener('keydown', this.onKey);
+    for (const name of RELEASES) window.removeEventListener(name, this.onRelease);
     this.resized.disconnect();
     this.closeMenu();
     if (this.timer) this.sendReport();
+  }
+
+  release() {
+    this.isPressed = false;
+    if (this.isStale) this.draw();
   }
 
   update(data) {
