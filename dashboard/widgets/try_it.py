@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from dashboard.widgets.run_choice import ask_for_runs
 from tracker.exceptions import TrackerError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from dashboard.serving import Service
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     Image = NDArray[np.float32]
 
 CARDS_A_ROW = 3
+MOST_NAMED = 3
+"""Of the models that do not answer for one reason."""
 TRUST = (
     "A model kept only as model.pt2 can hold code, which loading runs."
     " Switch this on for runs whose files you trust."
@@ -107,28 +112,38 @@ def _uploaded() -> NDArray[np.uint8] | None:
 
 def _answers(view: View, image: Image, service: Service | None, *, trusted: bool) -> None:
     answers: list[Answer] = []
-    silent: dict[str, str] = {}
+    silent: defaultdict[str, list[str]] = defaultdict(list)  # labels, by why they do not answer
     if service is not None:
         label = f"v{service.version}, in service"
         try:
             shares = serving.probabilities(service, image)
             answers.append(Answer("served", label, token("fill"), shares))
         except TrackerError as error:
-            silent[label] = str(error)
+            silent[str(error)].append(label)
     for run_id in view.run_ids:
         label = view.labels[run_id]
         try:
             shares = _ask(view.store(run_id), image, trusted=trusted)
             answers.append(Answer(run_id, label, view.colors[run_id], shares))
         except TrackerError as error:
-            silent[label] = str(error)
+            silent[str(error)].append(label)
     for first in range(0, len(answers), CARDS_A_ROW):
         row = answers[first : first + CARDS_A_ROW]
         for slot, answer in zip(st.columns(CARDS_A_ROW), row, strict=False):
             with slot:
                 _card(answer)
-    for label, reason in silent.items():
-        st.caption(html.code_span(f"{label}: {reason}"))
+    for line in explained(silent):
+        st.caption(html.code_span(line))
+
+
+def explained(silent: Mapping[str, list[str]]) -> list[str]:
+    """A line for each reason why models do not answer, with the labels of the first of them."""
+    lines = []
+    for reason, labels in silent.items():
+        others = len(labels) - MOST_NAMED
+        more = f" and {others:,} more" if others > 0 else ""
+        lines.append(f"{', '.join(labels[:MOST_NAMED])}{more}: {reason}")
+    return lines
 
 
 def _card(answer: Answer) -> None:

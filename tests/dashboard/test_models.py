@@ -53,6 +53,14 @@ def test_the_pad_is_offered_where_a_run_keeps_a_network(tmp_path):
     assert tryit.keeps_network(store)
 
 
+def test_models_that_do_not_answer_for_one_reason_share_a_line():
+    silent = {"no network": [f"run {number}" for number in range(60)], "damaged": ["a", "b"]}
+    assert tryit.explained(silent) == [
+        "run 0, run 1, run 2 and 57 more: no network",
+        "a, b: damaged",
+    ]
+
+
 def test_weights_that_would_run_code_are_refused(tmp_path):
     class Evil:
         def __reduce__(self):
