@@ -14,6 +14,7 @@ import pytest
 from tracker.client import TrackingClient
 from tracker.exceptions import IncompatibleDatabaseError, TrackerError
 from tracker.schema import COLUMNS
+from tracker.store import upkeep
 
 READING = [
     ["experiments"],
@@ -39,15 +40,16 @@ ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELEC
 @pytest.fixture
 def sound(tmp_path):
     """A database with two runs, `a` and `b`."""
-    client = TrackingClient(tmp_path / "sound/tracking.db")
+    client = TrackingClient(tmp_path / "made/tracking.db")
     for name in "ab":
         run_id = client.create_run("0", run_name=name).info.run_id
         client.log_metric(run_id, "loss", 0.5)
         client.log_param(run_id, "lr", 0.1)
         client.set_terminated(run_id)
-    client.store.database.connection.execute("PRAGMA journal_mode = DELETE")
-    client.store.database.close()
-    return tmp_path / "sound/tracking.db"
+    path = tmp_path / "sound/tracking.db"
+    path.parent.mkdir()
+    upkeep.copy_database(client.store.database, path)
+    return path
 
 
 @pytest.fixture
