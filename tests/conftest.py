@@ -19,6 +19,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any-machine")
 
 ROOT = Path(__file__).parent.parent
+HANDED_DOWN = ("TRACKER_URI", "TRACKER_EXPERIMENT_NAME")
+ENVIRONMENT = {name: os.environ[name] for name in HANDED_DOWN if name in os.environ}
 
 
 @pytest.fixture(scope="session")
@@ -50,13 +52,15 @@ def study(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def environment_left_as_found():
-    """What the fluent verbs hand down to processes to come ends with its test."""
-    names = [name for name in ("TRACKER_URI", "TRACKER_EXPERIMENT_NAME") if name in os.environ]
-    before = {name: os.environ[name] for name in names}
+    """What the fluent verbs hand down to processes to come ends with its test.
+
+    What it was before the first test is restored, for a fixture of a whole module may have changed
+    it before this one begins.
+    """
     yield
-    for name in ("TRACKER_URI", "TRACKER_EXPERIMENT_NAME"):
+    for name in HANDED_DOWN:
         os.environ.pop(name, None)
-    os.environ.update(before)
+    os.environ.update(ENVIRONMENT)
 
 
 @pytest.fixture(autouse=True)

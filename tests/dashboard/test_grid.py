@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -23,7 +24,7 @@ def test_sections_are_open_unless_folded_and_text_is_text(grid):
         "Parameters that agree",
     ]
     grid.page.locator(".row", has_text="Parameters").locator(".fold").click()
-    assert names.all_text_contents()[-1] == "<b>batch</b>"
+    expect(names.last).to_have_text("<b>batch</b>")
     grid.check()
 
 

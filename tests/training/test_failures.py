@@ -177,11 +177,11 @@ def test_a_last_state_whose_best_one_is_lost_is_of_no_use():
 
 @pytest.fixture
 def put_in_place():
-    """The names that files were renamed to, in order; an audit hook stays to the end."""
+    """The names that files were renamed or linked to, in order; an audit hook stays to the end."""
     names, listening = [], [True]
 
     def listen(event, arguments):
-        if listening and event == "os.rename":
+        if listening and event in {"os.rename", "os.link"}:
             names.append(Path(arguments[1]).name)
 
     sys.addaudithook(listen)
