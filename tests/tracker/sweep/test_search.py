@@ -351,7 +351,7 @@ def test_ctrl_c_ends_running_trials_killed_and_the_sweep_can_go_on(script, sent)
         process.send_signal(sent)
     process.wait(timeout=60)
     assert process.returncode != 0
-    assert [trial.state for trial in trials_of_script()] == ["INTERRUPTED"] * 2
+    wait_for(lambda: [trial.state for trial in trials_of_script()] == ["INTERRUPTED"] * 2)
     ended = "KILLED" if sent == signal.SIGINT else "FAILED"  # a script does not handle SIGTERM
     wait_for(lambda: find_sweep(tracker.get_client(), "0", "script").info.status == ended)
     again = script()
