@@ -91,9 +91,10 @@ def _grid(view: View, name: str, versions: list[Version], served: Service | None
     keys = _shown_metrics(versions)
     best = {key: max(v.metrics[key] for v in versions if key in v.metrics) for key in keys}
     columns = [
-        Column("Alias", kind="text"),
+        Column("Alias", kind="tags", is_sortable=False),
         Column("From run", kind="text"),
         *(Column(key) for key in keys),
+        Column("Test data", kind="text"),
         Column("Why", kind="text", width=520, is_sortable=False),
         Column("Registered", kind="text"),
     ]
@@ -102,12 +103,10 @@ def _grid(view: View, name: str, versions: list[Version], served: Service | None
             str(version.version),
             f"v{version.version}",
             [
-                Cell(
-                    ", ".join(version.aliases),
-                    emphasis="best" if CHAMPION in version.aliases else "",
-                ),
+                version.aliases,
                 Cell(version.run_name or version.run_id[:8]),
                 *(_metric(version, key, best[key]) for key in keys),
+                _digest(version),
                 Cell(version.why, title=version.why),
                 Cell(ago(version.created_ms, view.now_ms), version.created_ms),
             ],
@@ -129,6 +128,12 @@ def _grid(view: View, name: str, versions: list[Version], served: Service | None
         ],
         on_action=partial(_act, name, versions),
     )
+
+
+def _digest(version: Version) -> Cell | None:
+    """The start of the digest of the test data that the version was judged on."""
+    digest = version.tags.get("promotion.digest", "")
+    return Cell(digest[:12], title=digest) if digest else None
 
 
 def _shown_metrics(versions: list[Version]) -> list[str]:

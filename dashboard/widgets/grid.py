@@ -49,7 +49,7 @@ class Column:
     Args:
         title: In the head.
         note: Below it; a column with one stands for a run or a group, its head at the left.
-        kind: Numbers stand at the right.
+        kind: Numbers stand at the right; the cells of 'tags' are tuples of short texts, shown as chips.
         color: Of a dot before the title, hexadecimal.
         is_square: Whether the dot stands for a group.
         is_tinted: Whether the column is set apart, as a baseline's.
@@ -59,7 +59,7 @@ class Column:
 
     title: str
     note: str = ""
-    kind: Literal["number", "text"] = "number"
+    kind: Literal["number", "text", "tags"] = "number"
     color: str = ""
     is_square: bool = False
     is_tinted: bool = False
@@ -89,7 +89,7 @@ class Row:
 
     key: str
     name: str
-    cells: Sequence[Cell | None] = ()
+    cells: Sequence[Cell | tuple[str, ...] | None] = ()
     note: str = ""
     run_id: str = ""
     color: str = ""
@@ -196,7 +196,9 @@ def _row(row: Row, places: dict[str, int], count: int) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
+def _cell(cell: Cell | tuple[str, ...]) -> dict[str, Any] | list[tuple[str, str]]:
+    if isinstance(cell, tuple):
+        return [(chip, "") for chip in cell]
     parts = {
         "text": cell.text,
         "value": cell.value,

@@ -28,6 +28,7 @@ def registered(tmp_path):
         client.log_text(run.info.run_id, "flavors: {}\n", "model/MLmodel")
         client.set_terminated(run.info.run_id)
         tags = {"promotion.why": f"reason {number}", "promotion.metric": "test_accuracy"}
+        tags["promotion.digest"] = f"{number}" * 32
         alias = "champion" if number == 1 else "challenger"
         client.register_model(f"runs:/{run.info.run_id}/model", "digits", tags, [alias])
     client.store.database.close()
@@ -60,8 +61,9 @@ def test_versions_show_their_alias_run_metric_and_reason(look, registered):
     data = grid_of(open_page(look, registered))
     assert [row["name"] for row in data["rows"]] == ["v2", "v1"]
     shown = str(data["rows"])
-    for expected in ("champion", "challenger", "network 1", "0.9700", "reason 2"):
+    for expected in ("network 1", "0.9700", "reason 2", f"'{'2' * 12}'"):
         assert expected in shown
+    assert [row["cells"][0] for row in data["rows"]] == [[["challenger", ""]], [["champion", ""]]]
 
 
 def test_without_a_model_the_page_says_how_to_register_one(look, tmp_path):
