@@ -26,7 +26,7 @@ _memory_folders: list[tuple[int, Path]] = []
 
 def is_absolute(location: str) -> bool:
     """Whether an artifact location is an absolute path or a URL."""
-    return ":/" in location or Path(location).is_absolute()
+    return ":/" in location or os.path.isabs(location)  # noqa: PTH117  A path takes 6 µs to make.
 
 
 def absolute_location(location: str, folder: Path) -> str:
@@ -42,7 +42,7 @@ def absolute_location(location: str, folder: Path) -> str:
     # A database from elsewhere may hold something else than text, or nothing.
     if not isinstance(location, str) or not location or is_absolute(location):
         return location
-    return str(folder / location)
+    return os.path.join(folder, location)  # noqa: PTH118  See `is_absolute`.
 
 
 def portable_location(location: str, folder: Path) -> str:

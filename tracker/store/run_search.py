@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # So many experiment ids are bound one by one, which is faster than a JSON list.
 _BOUND_IDS: Final = 500
 # From so many runs on, the whole statement takes longer than picking candidates.
-_MANY_RUNS: Final = 10_000
+_MANY_RUNS: Final = 20_000
 # More candidates than these save nothing.
 _FEW: Final = 5_000
 # The candidates by a metric for one result, as a filter may drop most of them.
