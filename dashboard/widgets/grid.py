@@ -49,7 +49,7 @@ class Column:
     Args:
         title: In the head.
         note: Below it; a column with one stands for a run or a group, its head at the left.
-        kind: Numbers stand at the right; a cell of 'tags' is a tuple of short texts, shown as chips.
+        kind: Numbers stand at the right; a cell of 'tags' is a tuple of texts, shown as chips.
         color: Of a dot before the title, hexadecimal.
         is_square: Whether the dot stands for a group.
         is_tinted: Whether the column is set apart, as a baseline's.
