@@ -103,7 +103,7 @@ def _grid(view: View, name: str, versions: list[Version], served: Service | None
             str(version.version),
             f"v{version.version}",
             [
-                version.aliases,
+                _aliases(version),
                 Cell(version.run_name or version.run_id[:8]),
                 *(_metric(version, key, best[key]) for key in keys),
                 _digest(version),
@@ -128,6 +128,10 @@ def _grid(view: View, name: str, versions: list[Version], served: Service | None
         ],
         on_action=partial(_act, name, versions),
     )
+
+
+def _aliases(version: Version) -> Cell | None:
+    return Cell(", ".join(version.aliases), chips=version.aliases) if version.aliases else None
 
 
 def _digest(version: Version) -> Cell | None:

@@ -30,6 +30,7 @@ class Cell:
         delta: The difference from a baseline, with its sign: "▲ 0.0543".
         verdict: Whether the delta is better or worse.
         bar: Length of a bar before the text, in [0, 1].
+        chips: In a column of tags: what is shown one by one.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Cell:
     delta: str = ""
     verdict: Literal["", "good", "bad"] = ""
     bar: float | None = None
+    chips: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Column:
     Args:
         title: In the head.
         note: Below it; a column with one stands for a run or a group, its head at the left.
-        kind: Numbers stand at the right; a cell of 'tags' is a tuple of texts, shown as chips.
+        kind: Numbers stand at the right; of a cell of 'tags' the chips are shown.
         color: Of a dot before the title, hexadecimal.
         is_square: Whether the dot stands for a group.
         is_tinted: Whether the column is set apart, as a baseline's.
@@ -89,7 +91,7 @@ class Row:
 
     key: str
     name: str
-    cells: Sequence[Cell | tuple[str, ...] | None] = ()
+    cells: Sequence[Cell | None] = ()
     note: str = ""
     run_id: str = ""
     color: str = ""
@@ -196,9 +198,9 @@ def _row(row: Row, places: dict[str, int], count: int) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell | tuple[str, ...]) -> dict[str, Any] | list[tuple[str, str]]:
-    if isinstance(cell, tuple):
-        return [(chip, "") for chip in cell]
+def _cell(cell: Cell) -> dict[str, Any] | list[tuple[str, str]]:
+    if cell.chips:
+        return [(chip, "") for chip in cell.chips]
     parts = {
         "text": cell.text,
         "value": cell.value,
