@@ -13,7 +13,13 @@ from tracker.exceptions import InvalidStateError, NotFoundError
 from tracker.file_locks import exclusive
 from tracker.journal.file import live_folder
 from tracker.models.conversion import as_registered
-from tracker.tags import PROMOTION_DECISION, PROMOTION_PREVIOUS, PROMOTION_RESTORED, PROMOTION_WHY
+from tracker.tags import (
+    KEPT_THE_CHAMPION,
+    PROMOTION_DECISION,
+    PROMOTION_PREVIOUS,
+    PROMOTION_RESTORED,
+    PROMOTION_WHY,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +89,7 @@ def promote(
         decision = decide(champion)
         tags = {
             **decision.tags,
-            PROMOTION_DECISION: "promoted" if decision.promoted else "kept the champion",
+            PROMOTION_DECISION: "promoted" if decision.promoted else KEPT_THE_CHAMPION,
             PROMOTION_WHY: decision.why,
         }
         moved = {}

@@ -59,10 +59,17 @@ TRACKER_SWEEP_RETRY_OF: Final = "tracker.sweep.retry_of"
 TRACKER_SWEEP_STUDY: Final = "tracker.sweep.study"
 
 # Of a version of a registered model
+PROMOTION: Final = "promotion."
 PROMOTION_DECISION: Final = "promotion.decision"
+PROMOTION_DIGEST: Final = "promotion.digest"
+PROMOTION_METRIC: Final = "promotion.metric"
 PROMOTION_PREVIOUS: Final = "promotion.previous"
 PROMOTION_RESTORED: Final = "promotion.restored"
+PROMOTION_RULE: Final = "promotion.rule"
+PROMOTION_VALUE: Final = "promotion.value"
 PROMOTION_WHY: Final = "promotion.why"
+# What a decision says where the champion stays.
+KEPT_THE_CHAMPION: Final = "kept the champion"
 
 # Why a run failed; removed when it runs again.
 FAILURE_TAGS: Final = (TRACKER_FAILURE_REASON, TRACKER_EXCEPTION_TYPE, TRACKER_EXCEPTION_MESSAGE)

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.exceptions import NotFoundError
 from tracker.promotion import Decision, promote
-from tracker.tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
+from tracker.tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_PARENT_RUN_ID,
+    PROMOTION_DIGEST,
+    PROMOTION_METRIC,
+    PROMOTION_RULE,
+    PROMOTION_VALUE,
+)
 from tracker.text import did_you_mean
 from training.errors import PromotionError
 from training.records import MODEL_FOLDER
@@ -76,10 +83,10 @@ def promote_run(client: TrackingClient, rule: Promotion, run: Run) -> tuple[Mode
 
     def decide(champion: ModelVersion | None) -> Decision:
         tags = {
-            "promotion.metric": rule.metric,
-            "promotion.value": f"{value:.6g}",
-            "promotion.digest": digest,
-            "promotion.rule": rule.model_dump_json(),
+            PROMOTION_METRIC: rule.metric,
+            PROMOTION_VALUE: f"{value:.6g}",
+            PROMOTION_DIGEST: digest,
+            PROMOTION_RULE: rule.model_dump_json(),
         }
         return Decision(*_decide(client, rule, champion, value, digest, blocked), tags)
 

@@ -13,7 +13,14 @@ from dashboard.queries import registry
 from dashboard.widgets import grid, html, run_list, service, try_it
 from dashboard.widgets.grid import Cell, Column, Row
 from tracker.promotion import CHAMPION, appoint, go_back
-from tracker.tags import PROMOTION_PREVIOUS
+from tracker.tags import (
+    KEPT_THE_CHAMPION,
+    PROMOTION_DECISION,
+    PROMOTION_DIGEST,
+    PROMOTION_METRIC,
+    PROMOTION_PREVIOUS,
+    PROMOTION_RULE,
+)
 from tracker.text import ago, plural
 
 if TYPE_CHECKING:
@@ -77,7 +84,7 @@ def _model(view: View, name: str, served: Service | None) -> None:
 
 def _rule(versions: list[Version]) -> str:
     """The rule of the last promotion as a sentence; empty where there was none."""
-    text = next((v.tags["promotion.rule"] for v in versions if "promotion.rule" in v.tags), "{}")
+    text = next((v.tags[PROMOTION_RULE] for v in versions if PROMOTION_RULE in v.tags), "{}")
     try:
         rule = json.loads(text)
         way = {"max": "more is better", "min": "less is better"}[rule["direction"]]
@@ -136,13 +143,13 @@ def _aliases(version: Version) -> Cell | None:
 
 def _digest(version: Version) -> Cell | None:
     """The start of the digest of the test data that the version was judged on."""
-    digest = version.tags.get("promotion.digest", "")
+    digest = version.tags.get(PROMOTION_DIGEST, "")
     return Cell(digest[:12], title=digest) if digest else None
 
 
 def _shown_metrics(versions: list[Version]) -> list[str]:
     """The promoted metric first, then the usual ones."""
-    promoted = [v.tags["promotion.metric"] for v in versions if "promotion.metric" in v.tags]
+    promoted = [v.tags[PROMOTION_METRIC] for v in versions if PROMOTION_METRIC in v.tags]
     known = {key for version in versions for key in version.metrics}
     wanted = dict.fromkeys([*promoted, *METRICS])
     return [key for key in wanted if key in known][:MOST_METRICS]
@@ -241,7 +248,7 @@ def _history(versions: list[Version]) -> None:
         value = version.metrics.get(key)
         if value is None:
             continue
-        if held is None or version.tags.get("promotion.decision") != "kept the champion":
+        if held is None or version.tags.get(PROMOTION_DECISION) != KEPT_THE_CHAMPION:
             held = value
         steps.append({"version": f"v{version.version}", "value": value, "champion": held})
     with st.container(border=True):

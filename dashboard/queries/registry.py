@@ -10,6 +10,7 @@ from dashboard.source import Source  # noqa: TC001 -- hashed by the cache
 from tracker import TrackingClient
 from tracker.exceptions import NotFoundError
 from tracker.promotion import CHAMPION
+from tracker.tags import PROMOTION_VALUE, PROMOTION_WHY
 
 if TYPE_CHECKING:
     from tracker.entities import ModelVersion
@@ -66,7 +67,7 @@ def models(source: Source) -> list[Registered]:
         versions = _versions_of(client, model.name)
         champion = next((v for v in versions if CHAMPION in v.aliases), None)
         number = champion.version if champion else None
-        value = _number(champion.tags.get("promotion.value")) if champion else None
+        value = _number(champion.tags.get(PROMOTION_VALUE)) if champion else None
         found.append(Registered(model.name, len(versions), number, value))
     return found
 
@@ -102,7 +103,7 @@ def _version(client: TrackingClient, found: ModelVersion) -> Version:
         run_id,
         name,
         metrics,
-        found.tags.get("promotion.why", found.description or ""),
+        found.tags.get(PROMOTION_WHY, found.description or ""),
         found.tags,
         found.creation_timestamp or 0,
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard import model_charts, serving
 from dashboard.widgets import html
+from tracker.numbers import now_ms
 from tracker.text import MISSING, ago, duration
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ HOUR_MS = 3_600_000
 def show(name: str) -> None:
     """Version, requests, latency, errors, each minute's; or the command that starts a server."""
     found = serving.service_of(name)
-    now_ms = time.time_ns() // 1_000_000
+    now = now_ms()
     with st.container(border=True):
         if found is None:
-            _not_served(name, now_ms)
+            _not_served(name, now)
         else:
-            st.session_state[_seen(name)] = now_ms
-            _served(found, now_ms)
+            st.session_state[_seen(name)] = now
+            _served(found, now)
 
 
 def command(name: str) -> str:

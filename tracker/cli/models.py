@@ -17,7 +17,7 @@ from tracker.cli.tables import Column, write, write_json
 from tracker.exceptions import InvalidValueError, TrackerError
 from tracker.lookup import find_run
 from tracker.model_names import check_alias, check_name
-from tracker.tags import PROMOTION_WHY
+from tracker.tags import PROMOTION, PROMOTION_WHY
 
 if TYPE_CHECKING:
     from tracker.cli.parser import Verbs
@@ -39,7 +39,6 @@ A version is named by its number, by an alias as @champion, or as latest.
 _MODEL_PATH: Final = "model"
 _MIN_VERSIONS: Final = 2
 _RUNS_URI: Final = re.compile(r"runs:/([^/]+)/(.+)")
-_PROMOTION: Final = "promotion."
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -345,7 +344,7 @@ def _for_reading(
 
 
 def _own_tags(version: ModelVersion) -> dict[str, str]:
-    return {key: text for key, text in version.tags.items() if not key.startswith(_PROMOTION)}
+    return {key: text for key, text in version.tags.items() if not key.startswith(PROMOTION)}
 
 
 def _joined(value: Any) -> Any:

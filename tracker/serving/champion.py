@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
 from tracker.exceptions import TrackerError
+from tracker.numbers import now_ms
 from tracker.serving import model as loading
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Champion:
         self._resolve = resolve
         self._poll_seconds = poll_seconds
         self.current = loading.load(resolve())
-        self.loaded_ms = _now_ms()
+        self.loaded_ms = now_ms()
         self.swaps = 0
         self.refused: str | None = None
         self._refused_target: Target | None = None
@@ -61,7 +61,7 @@ class Champion:
             return
         self._refused_target = self.refused = None
         previous, self.current = self.current, successor
-        self.loaded_ms, self.swaps = _now_ms(), self.swaps + 1
+        self.loaded_ms, self.swaps = now_ms(), self.swaps + 1
         log.warning(
             "Version %s of %s answers from now on, in place of version %s.",
             target.version,
@@ -94,7 +94,3 @@ def headers(served: ServedModel) -> dict[str, str]:
     target = served.target
     name = target.name.encode("ascii", "replace").decode()
     return {"x-model-name": name, "x-model-version": target.version}
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

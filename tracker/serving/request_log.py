@@ -6,8 +6,9 @@ import base64
 import json
 import random
 import threading
-import time
 from typing import TYPE_CHECKING, Any
+
+from tracker.numbers import now_ms
 
 if TYPE_CHECKING:
     from tracker.client import TrackingClient
@@ -46,7 +47,7 @@ class RequestLog:
         text = body[:MAX_BODY_BYTES]
         self._pending.append(
             {
-                "time_ms": time.time_ns() // 1_000_000,
+                "time_ms": now_ms(),
                 "version": version,
                 "content_type": content_type,
                 "request": _readable(text),

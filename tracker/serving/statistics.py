@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
+
+from tracker.numbers import now_ms
 
 KEPT = 2048  # latencies
 MINUTES = 60
@@ -40,7 +41,7 @@ class Statistics:
     """What `/status` and the dashboard show of one worker."""
 
     def __init__(self) -> None:
-        self.started_ms = _now_ms()
+        self.started_ms = now_ms()
         self._statuses: Counter[int] = Counter()
         self._versions: Counter[str] = Counter()
         self._latencies: deque[float] = deque(maxlen=KEPT)
@@ -69,7 +70,7 @@ class Statistics:
         Latencies are in milliseconds, over the last answers, at most 2,048. Minutes without a
         request are left out of `minutes`, which go back an hour.
         """
-        oldest = _now_ms() - MINUTES * MINUTE_MS
+        oldest = now_ms() - MINUTES * MINUTE_MS
         minutes = [minute.as_dict() for minute in self._minutes if minute.start_ms > oldest]
         failed = sum(n for status, n in self._statuses.items() if status >= FIRST_ERROR)
         return {
@@ -82,7 +83,7 @@ class Statistics:
         }
 
     def _minute(self) -> Minute:
-        start_ms = _now_ms() // MINUTE_MS * MINUTE_MS
+        start_ms = now_ms() // MINUTE_MS * MINUTE_MS
         if not self._minutes or self._minutes[-1].start_ms != start_ms:
             self._minutes.append(Minute(start_ms))
         return self._minutes[-1]
@@ -97,7 +98,3 @@ def _milliseconds(ordered: list[float], share: float) -> float | None:
     if not ordered:
         return None
     return round(1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)], 3)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
