@@ -31,7 +31,7 @@ import hashlib, sys, time, tracker
 tracker.set_tracking_uri(sys.argv[1])
 tracker.set_experiment(sys.argv[2])
 count, is_paced = int(sys.argv[3]), sys.argv[4] == "paced"
-block = bytes(400_000)
+block = bytes(2_000_000)
 with tracker.start_run():
     print("started", flush=True)
     started, used = time.perf_counter(), time.process_time()

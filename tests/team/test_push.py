@@ -58,14 +58,15 @@ def test_pushing_again_sends_nothing(cli, in_between, make_runs):
     assert not any(route == "metrics/get-history" for _, route in server.routes)
 
 
-@pytest.mark.parametrize("lacks_intervals", [False, True])
+@pytest.mark.parametrize("points", [20, 2_000])
+@pytest.mark.parametrize("lacks_samples", [False, True])
 def test_a_point_that_the_server_lost_is_missed_and_sent_by_the_next_push(
-    cli, http, in_between, make_runs, lacks_intervals
+    cli, http, in_between, make_runs, lacks_samples, points
 ):
-    make_runs(1)
+    make_runs(1, points)
 
     def disturb(seen, _forward):
-        if lacks_intervals and seen.route == "metrics/get-history-bulk-interval":
+        if lacks_samples and seen.route == "metrics/get-history-bulk-interval":
             return http.Reply(404, "<html>", {"Content-Type": "text/html"})
         seen.body = re.sub(rb'{"key": "loss", "value": 0.5,[^}]*}, ', b"", seen.body)
         return None
@@ -76,22 +77,45 @@ def test_a_point_that_the_server_lost_is_missed_and_sent_by_the_next_push(
         again = cli("push", "--to", server.url)
     assert said.code == 1
     assert said.err == (
-        "warning: Run 'run_0': its copy on the server is not complete (it has 19 points of "
-        "'loss', not the 20 of the run): push it again.\n"
+        f"warning: Run 'run_0': its copy on the server is not complete (it has {points - 1:,} "
+        f"points of 'loss', not the {points:,} of the run): push it again.\n"
     )
     assert again.out.startswith("1 run sent and verified, 0 unchanged; 1 point, 0 files")
 
 
-def test_more_points_of_one_step_than_the_server_shows_at_once_are_verified(
-    cli, in_between, client, name
+@pytest.mark.parametrize("points", [20, 2_000])
+def test_a_point_that_the_server_changed_is_missed(cli, in_between, make_runs, points):
+    make_runs(1, points)
+
+    def disturb(seen, _forward):
+        seen.body = re.sub(rb'("key": "loss", "value": )1.0,', rb"\g<1>3.0,", seen.body)
+
+    with in_between(disturb) as server:
+        said = cli("push", "--to", server.url)
+    assert said.err == (
+        "warning: Run 'run_0': its copy on the server is not complete (its points of 'loss' are "
+        "others): push it again.\n"
+    )
+
+
+@pytest.mark.parametrize("reads_tokens", [True, False])
+def test_a_long_history_is_verified_by_a_sample_and_its_count(
+    cli, http, in_between, client, name, reads_tokens
 ):
     run_id = client.create_run(client.create_experiment(name)).info.run_id
     client.log_batch(run_id, [Metric("loss", float(time), time, 0) for time in range(3_000)])
     client.set_terminated(run_id)
-    with in_between() as server:
+
+    def disturb(seen, _forward):
+        if not reads_tokens and "page_token" in seen.path:
+            return http.Reply(400, "{}", {"Content-Type": "application/json"})
+        return None
+
+    with in_between(disturb) as server:
         assert cli("push", "--to", server.url).code == 0
     asked = [route for _, route in server.routes if "get-history" in route]
-    assert asked == ["metrics/get-history-bulk-interval"] * 2 + ["metrics/get-history"]
+    ways = ["metrics/get-history-bulk-interval", "metrics/get-history", "metrics/get-history"]
+    assert asked == ways[: 2 if reads_tokens else 3]
 
 
 def test_only_what_has_changed_since_is_sent(cli, in_between, make_runs, client):

@@ -100,22 +100,17 @@ def point_at(connection: sqlite3.Connection, run_id: str, rowid: int) -> tuple[i
     return schema, row
 
 
-def first_steps(connection: sqlite3.Connection, run_id: str, key: str, n: int) -> list[int]:
-    """Where each n points of a metric begin, by step, but for the first n."""
-    rows = connection.execute(
+def holds_point(connection: sqlite3.Connection, point: Point) -> bool:
+    """Whether a point is there, with just these numbers."""
+    row = connection.execute(
         """
-        SELECT DISTINCT step
-        FROM (
-            SELECT step, row_number() OVER (ORDER BY step) AS place
-            FROM metrics
-            WHERE run_uuid = ? AND key = ?
-        )
-        WHERE place > 1 AND place % ? = 1
-        ORDER BY step
+        SELECT 1
+        FROM metrics
+        WHERE key = ? AND value = ? AND timestamp = ? AND step = ? AND is_nan = ? AND run_uuid = ?
         """,
-        (run_id, key, n),
-    )
-    return [step for (step,) in rows]
+        point,
+    ).fetchone()
+    return row is not None
 
 
 def count_points(connection: sqlite3.Connection, run_id: str) -> int:

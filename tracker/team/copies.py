@@ -16,7 +16,7 @@ from tracker.exceptions import (
 )
 from tracker.files.atomic import digest_of
 from tracker.team.points import HistoryDigest, PointReader, packed
-from tracker.team.server import METRICS_A_BATCH, NO_ROUTE, POINTS_AN_INTERVAL
+from tracker.team.server import METRICS_A_BATCH, NO_ROUTE, SAMPLE
 from tracker.validation import MAX_PARAM_VALUE, MAX_TAG_VALUE
 
 if TYPE_CHECKING:
@@ -209,36 +209,41 @@ class Histories:
         self._there.clear()
 
     def verify(self) -> None:
-        """Compare counts and digests with the server's histories.
+        """Compare with the server's histories.
 
         Raises:
             IncompleteError: Names the first difference.
         """
         for key, wanted in self.digests.items():
-            if self._is_refused(key) or self._by_steps(key) == wanted:
+            if self._is_refused(key) or self._is_found(key, wanted):
                 continue
-            found = HistoryDigest()
-            found.add(self._copy.server.history(self._copy.id, key))
-            if found != wanted:
+            found = HistoryDigest.of(self._copy.server.history(self._copy.id, key))
+            if found.count != wanted.count:
                 raise self._copy.differs(
                     f"it has {found.count:,} points of {key!r}, not the {wanted.count:,} of the run"
                 )
+            if found != wanted:
+                raise self._copy.differs(f"its points of {key!r} are others")
 
-    def _by_steps(self, key: str) -> HistoryDigest:
-        """The digest of what the server has, or of less: it is read in the way that is cheapest.
+    def _is_found(self, key: str, wanted: HistoryDigest) -> bool:
+        """Whether the count of a history is right, and a sample of it; of a short one, all of it.
 
-        A sample, or a server without that way, leaves it to `Server.history`.
+        False, too, where the server does not have these ways, which cost it the least.
         """
-        server, found = self._copy.server, HistoryDigest()
-        if not server.has_intervals:
-            return found
+        server, copy_id = self._copy.server, self._copy.id
+        if not server.has_samples:
+            return False
         try:
-            steps = self._reader.first_steps(key, POINTS_AN_INTERVAL)
-            found.add(server.history_by_steps(self._copy.id, key, steps))
+            sample = server.history_sample(copy_id, key)
+            if len(sample) < SAMPLE:
+                return HistoryDigest.of(sample) == wanted
+            return self._reader.holds(key, sample) and server.has_points(
+                copy_id, key, wanted.count
+            )
         except ServerError as error:
             if error.status not in _REFUSALS | NO_ROUTE:
                 raise
-        return found
+            return False
 
     def _is_refused(self, key: str) -> bool:
         return ("metrics", key) in self._copy.refused

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tracker.numbers import read_value
+from tracker.numbers import read_value, stored_value
 from tracker.store import transfer
 
 if TYPE_CHECKING:
@@ -38,16 +38,21 @@ def packed(point: PlainPoint) -> bytes:
 class HistoryDigest:
     """A digest of a set of points, whatever their order: their count and the sum of their hashes.
 
-    >>> one, other = HistoryDigest(), HistoryDigest()
-    >>> one.add([(0.5, 1, 0), (0.25, 2, 1)])
-    >>> other.add([(0.25, 2, 1)])
-    >>> other.add([(0.5, 1, 0)])
-    >>> one == other
+    >>> digest = HistoryDigest.of([(0.25, 2, 1)])
+    >>> digest.add([(0.5, 1, 0)])
+    >>> digest == HistoryDigest.of([(0.5, 1, 0), (0.25, 2, 1)])
     True
     """
 
     count: int = 0
     total: int = 0
+
+    @classmethod
+    def of(cls, points: Iterable[PlainPoint]) -> HistoryDigest:
+        """The digest of some points."""
+        digest = cls()
+        digest.add(points)
+        return digest
 
     def add(self, points: Iterable[PlainPoint]) -> None:
         """Take points in."""
@@ -100,7 +105,12 @@ class PointReader:
             if len(found) < POINTS_A_CHUNK:
                 return
 
-    def first_steps(self, key: str, n: int) -> list[int]:
-        """Where each n points of a metric begin, by step, but for the first n."""
+    def holds(self, key: str, points: Iterable[PlainPoint]) -> bool:
+        """Whether every one of some points of a metric is the run's."""
         with self._client.store.database.read() as connection:
-            return transfer.first_steps(connection, self._run_id, key, n)
+            for number, timestamp, step in points:
+                value, is_nan = stored_value(number)
+                point = key, value, timestamp, step, is_nan, self._run_id
+                if not transfer.holds_point(connection, point):
+                    return False
+        return True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import math
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice, pairwise
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -29,12 +30,8 @@ METRICS_A_BATCH: Final = 1_000
 TEXTS_A_BATCH: Final = 100
 BATCH_BYTES: Final = 900_000
 POINTS_A_PAGE: Final = 25_000
-# In one interval of steps the server samples more than 2,500. Its garbage collector makes pages of
-# more points cost it twice as much a point.
-POINTS_AN_INTERVAL: Final = 2_400
-POINTS_SAMPLED: Final = 2_500
-READERS: Final = 2
-STEP_RANGE: Final = (-(2**31), 2**31 - 1)
+# Points of a history that are looked at one by one; each costs the server a fifth of a new point.
+SAMPLE: Final = 500
 RUNS_A_PAGE: Final = 1_000
 IDS_A_SEARCH: Final = 100
 NO_ROUTE: Final = frozenset({404, 405, 501})
@@ -51,8 +48,8 @@ class Server:
 
     def __init__(self, rest: RestClient) -> None:
         self.rest = rest
-        # Whether it is not known to be a server without `history_by_steps`.
-        self.has_intervals = True
+        # Whether it is not known to be a server without `history_sample`.
+        self.has_samples = True
         # Of two runs that log the same new data set at once, the server refuses one.
         self._one_logs_inputs = Lock()
 
@@ -237,43 +234,30 @@ class Server:
             for point in read_list(page, "metrics"):
                 yield read_point(point)
 
-    def history_by_steps(
-        self, run_id: str, key: str, first_steps: Sequence[int]
-    ) -> Iterator[PlainPoint]:
-        """The points of one metric, which cost the server half of what those of `history` do.
-
-        Of an interval with more than 2,500 points, a sample. Points of steps that have no place in
-        32 bits are left out.
-
-        Args:
-            run_id: Which run.
-            key: Which metric.
-            first_steps: Where intervals begin, ascending; one more holds what is before the first.
+    def history_sample(self, run_id: str, key: str) -> list[PlainPoint]:
+        """Points of one metric, spread evenly; all of them where there are fewer than SAMPLE.
 
         Raises:
             ServerError: Among others where the server does not have this route.
         """
-        least, most = STEP_RANGE
-        starts = [step for step in first_steps if least < step <= most]
-
-        def ask(interval: tuple[int, int]) -> list[Any]:
-            arguments = {
-                "run_ids": run_id,
-                "metric_key": key,
-                "start_step": interval[0],
-                "end_step": interval[1] - 1,
-                "max_results": POINTS_SAMPLED,
-            }
+        arguments = {"run_ids": run_id, "metric_key": key, "max_results": SAMPLE}
+        try:
             answer = self.rest.get(f"{API}/metrics/get-history-bulk-interval", arguments)
-            return read_list(answer, "metrics")
+        except ServerError as error:
+            self.has_samples = error.status not in NO_ROUTE
+            raise
+        return list(map(read_point, read_list(answer, "metrics")))
 
-        with ThreadPoolExecutor(READERS) as pool:
-            try:
-                for points in pool.map(ask, pairwise([least, *starts, most + 1])):
-                    yield from map(read_point, points)
-            except ServerError as error:
-                self.has_intervals = error.status not in NO_ROUTE
-                raise
+    def has_points(self, run_id: str, key: str, count: int) -> bool:
+        """Whether one metric has just so many points: a page that starts at the last holds one.
+
+        Raises:
+            ServerError: Among others where the server does not read such a token.
+        """
+        start = base64.b64encode(json.dumps({"offset": count - 1}).encode()).decode()
+        arguments = {"run_id": run_id, "metric_key": key, "max_results": 1, "page_token": start}
+        page = self.rest.get(f"{API}/metrics/get-history", arguments)
+        return len(read_list(page, "metrics")) == 1 and not page.get("next_page_token")
 
     # Files
 
