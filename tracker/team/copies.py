@@ -237,9 +237,7 @@ class Histories:
             sample = server.history_sample(copy_id, key)
             if len(sample) < SAMPLE:
                 return HistoryDigest.of(sample) == wanted
-            return self._reader.holds(key, sample) and server.has_points(
-                copy_id, key, wanted.count
-            )
+            return self._reader.holds(key, sample) and server.has_points(copy_id, key, wanted.count)
         except ServerError as error:
             if error.status not in _REFUSALS | NO_ROUTE:
                 raise
