@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,13 @@ def open_store(source: Source, artifact_uri: str) -> ArtifactStore:
     Raises:
         TrackerError: If they may not or cannot be read.
     """
-    return TrackingClient(source.path, read_only=True).open_location(artifact_uri)
+    return _opened(source.path, artifact_uri)
+
+
+@lru_cache(maxsize=256)
+def _opened(database: str, artifact_uri: str) -> ArtifactStore:
+    """One object for all sessions: what it downloads lies in one place until the server ends."""
+    return TrackingClient(database, read_only=True).open_location(artifact_uri)
 
 
 @untrusted.or_none

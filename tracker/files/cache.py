@@ -104,13 +104,19 @@ class DownloadCache:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """A second name for a cached file, which stays when the cache deletes its own."""
+    """A second name for a cached file, which stays when the cache deletes its own.
+
+    Whoever has the target open, or opens it meanwhile, finds it whole.
+    """
     make_folder(target.parent)
-    target.unlink(missing_ok=True)
+    temporary = temporary_name(target.parent)
     try:
-        os.link(source, target)
+        os.link(source, temporary)
     except OSError:
-        shutil.copyfile(source, target)
+        shutil.copyfile(source, temporary)
+    # Where both are one file, this leaves the temporary name.
+    temporary.replace(target)
+    temporary.unlink(missing_ok=True)
 
 
 def _user_cache() -> Path:

@@ -9,6 +9,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard.artifacts import files
+from dashboard.source import open_source
 from tracker import TrackingClient
 from tracker.__main__ import main
 from tracker.exceptions import ArtifactError
@@ -220,6 +222,17 @@ def test_a_page_of_the_dashboard_fetches_a_file_of_the_bucket_once(project, tmp_
         assert not page.exception
         assert "hello" in [code.value for code in page.code]
     assert fetched == [f"bucket/exp/{run_id}/artifacts/notes/hello.txt"]
+
+
+def test_what_the_dashboard_downloads_lies_in_one_place(project, tmp_path):
+    client, run_id = project
+    source = open_source(tmp_path / "tracking.db")
+    uri = client.get_run(run_id).info.artifact_uri
+    stores = [files.open_store(source, uri) for _ in range(2)]
+    one, other = (store.local_path("notes/hello.txt") for store in stores)
+    assert one == other
+    assert [path.name for path in one.parent.iterdir()] == ["hello.txt"]
+    assert one.read_text() == "hello"
 
 
 def fetches(monkeypatch):
