@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import hypothesis
@@ -86,6 +89,44 @@ def python(tmp_path):
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def wait_for():
+    """Wait until a condition holds; what it gives."""
+
+    def wait(condition, seconds=300.0):
+        until = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < until, "waited in vain"
+            time.sleep(0.02)
+        return found
+
+    return wait
+
+
+@pytest.fixture
+def launch():
+    """Start commands in process groups of their own, which end with the test."""
+    started = []
+
+    def start(command, **options):
+        process = subprocess.Popen(
+            command,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,7 @@ TRACKER_SWEEP_SPACE: Final = "tracker.sweep.space"
 TRACKER_SWEEP_SETTINGS: Final = "tracker.sweep.settings"
 TRACKER_SWEEP_TRIALS: Final = "tracker.sweep.trials"
 TRACKER_SWEEP_BEST: Final = "tracker.sweep.best"
+TRACKER_SWEEP_PAUSED: Final = "tracker.sweep.paused"
 # Who won by how much, in a sentence, and the command that trains the winner again.
 TRACKER_SWEEP_RESULT: Final = "tracker.sweep.result"
 TRACKER_SWEEP_RETRAIN: Final = "tracker.sweep.retrain"

@@ -2,8 +2,9 @@
 
     python tests/benchmarks/bench_sweep.py [--trials 1000]
 
-Prints the CPU and wall time of one ask (reading all trials, re-creating the sampler, creating the
-next run) with so many trials known, and of an empty trial from its ask to its end.
+Prints the CPU and wall time of an ask (reading what is new of the trials, proposing, creating the
+next run) with so many trials known: the first one of a process, and the later ones, and of those
+what Optuna takes for itself; and of a whole trial that only reports, from its ask to its end.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ import random
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import tracker
-from tracker.sweep import SweepSettings, claim, parse_space
+from tracker.sweep import SweepSettings, claim, parse_space, read_sweep
+from tracker.sweep.proposals import Proposer, build_sampler, chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
-    from tracker.sweep import SweepRun
+    from tracker.sweep import SweepRun, Trial
 
 SPACE = {
     "learning_rate": {"low": 5e-4, "high": 2e-2, "log": True},
@@ -32,7 +34,7 @@ SPACE = {
     "dropout": {"low": 0.0, "high": 0.5},
     "optimizer": {"choices": ["sgd", "adam"]},
 }
-REPORTS = 10
+REPORTS, ROUNDS = 10, 8
 
 
 def fill(sweep: SweepRun, count: int) -> None:
@@ -60,14 +62,55 @@ def fill(sweep: SweepRun, count: int) -> None:
         client.set_terminated(run.info.run_id)
 
 
-def measured(work: Callable[[], object], rounds: int = 5) -> tuple[float, float]:
-    """The least CPU and wall seconds of some rounds."""
-    found = []
-    for _ in range(rounds):
-        cpu, wall = time.process_time(), time.perf_counter()
-        work()
-        found.append((time.process_time() - cpu, time.perf_counter() - wall))
-    return min(cpu for cpu, _ in found), min(wall for _, wall in found)
+class Cost(NamedTuple):
+    """CPU and wall milliseconds."""
+
+    cpu: float
+    wall: float
+
+    def __str__(self) -> str:
+        return f"{self.cpu:6.1f} ms CPU {self.wall:6.1f} ms wall"
+
+
+def now() -> Cost:
+    """The CPU time of this process, and the time."""
+    return Cost(1e3 * time.process_time(), 1e3 * time.perf_counter())
+
+
+def since(moment: Cost) -> Cost:
+    """What has passed since a moment."""
+    later = now()
+    return Cost(later.cpu - moment.cpu, later.wall - moment.wall)
+
+
+def one_trial(sweep: SweepRun) -> tuple[Cost, Cost]:
+    """The cost of a trial's ask, and of the whole trial; it is better than all others."""
+    start, asks = now(), []
+
+    def objective(trial: Trial) -> float:
+        asks.append(since(start))
+        for step in range(REPORTS):
+            trial.report(-trial.number, step)
+        return -trial.number
+
+    sweep.try_next(objective, 10**6)
+    return asks[0], since(start)
+
+
+def optuna_alone(sweep: SweepRun) -> Cost:
+    """The cost of a proposal by Optuna, to which all trials are known already."""
+    proposer, trials = Proposer(sweep.space, sweep.settings), sweep.trials()
+    study = proposer.study(trials)
+    study.sampler = build_sampler(sweep.settings, len(trials))
+    start = now()
+    chosen(sweep.space, study.ask())
+    return since(start)
+
+
+def least(costs: Iterable[Cost]) -> Cost:
+    """The least CPU and the least wall time of some rounds."""
+    cpu, wall = zip(*costs, strict=True)
+    return Cost(min(cpu), min(wall))
 
 
 def main() -> None:
@@ -77,16 +120,16 @@ def main() -> None:
     count = parser.parse_args().trials
     with tempfile.TemporaryDirectory() as folder:
         tracker.set_tracking_uri(Path(folder) / "tracking.db")
-        settings = SweepSettings(seed=1)
-        sweep = claim("bench", parse_space(SPACE), settings)
-        for known in (0, 100, count):
+        sweep = claim("bench", parse_space(SPACE), SweepSettings(seed=1))
+        for known in sorted({0, 100, count}):
             fill(sweep, known - len(sweep.trials()))
-            ask = measured(lambda: sweep.next_trial(10**6).run.__exit__(None, None, None))
-            whole = measured(lambda: sweep.try_next(lambda trial: trial.number, 10**6))
-            print(
-                f"{known:5} trials: ask {1e3 * ask[0]:6.1f} ms CPU {1e3 * ask[1]:6.1f} ms wall, "
-                f"empty trial {1e3 * whole[0]:6.1f} ms CPU {1e3 * whole[1]:6.1f} ms wall"
-            )
+            first, _ = one_trial(read_sweep(sweep.client, sweep.run))
+            one_trial(sweep)
+            asks, trials = zip(*(one_trial(sweep) for _ in range(ROUNDS)), strict=True)
+            print(f"{known:5} trials, first ask  {first}")
+            print(f"             later ask  {least(asks)}")
+            print(f"             of Optuna  {least(optuna_alone(sweep) for _ in range(ROUNDS))}")
+            print(f"             whole      {least(trials)}")
 
 
 if __name__ == "__main__":

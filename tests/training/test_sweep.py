@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import threading
 from contextlib import redirect_stdout
 
 import pytest
 
 import tracker
 from tracker import TrackingClient
-from tracker.sweep import read_sweep, search_sweeps
+from tracker.sweep import SweepPausedError, claim, pause, read_sweep, search_sweeps
 from tracker.sweep.trials import best_trial
 from training.__main__ import main as train
 from training.config_file import load_config
 from training.errors import ConfigError, UsageError
+from training.preflight import open_database
 from training.sweep.__main__ import main
 from training.sweep.definition import define
 from training.sweep.objective import TrialObjective
@@ -141,7 +143,8 @@ def test_a_mistake_in_the_section_is_one_sentence(sweep_file, capsys, changed, m
         (["--workers", "0"], "The number of workers is 0"),
         (["--minutes", "0"], "The minutes are 0.0"),
         (["--configuration", "defualt"], "no configuration 'defualt'; did you mean 'default'?"),
-        (["a", "--resume", "b"], "leave out one"),
+        (["a", "--resume", "b"], "give only one"),
+        (["--pause", "a"], "There is no sweep 'a'"),
         (["--storage", "no url at all"], "'no url at all' is not a URL"),
         (["--storage", "nosuchbase://host/name"], "needs a driver that is not installed"),
         (["--storage", "postgresql+psycopg://127.0.0.1:1/x"], "cannot be reached"),
@@ -159,6 +162,7 @@ def test_a_mistake_on_the_command_line_is_one_sentence(sweep_file, capsys, optio
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--pause", "first"], "The sweep 'first' is not running"),
         (["--resume", "frist"], "There is no sweep 'frist'; did you mean 'first'?"),
         (["first"], "There is a sweep 'first' already"),
         (
@@ -174,6 +178,37 @@ def test_a_mistake_on_the_command_line_is_one_sentence(sweep_file, capsys, optio
 def test_a_sweep_is_resumed_only_as_it_began(searched, capsys, options, message):
     assert main(["--config", str(searched[0]), *options]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_paused_sweep_says_how_it_goes_on(sweep_file, capsys, wait_for):
+    def pause_when_it_runs():
+        wait_for((sweep_file.parent / "tracking.db").exists)
+        (sweep,) = wait_for(lambda: sweeps(sweep_file))
+        wait_for(sweep.trials)
+        pause(sweep.client, sweep.run_id)
+
+    other = threading.Thread(target=pause_when_it_runs)
+    other.start()
+    options = ["--config", str(sweep_file), "--trials", "40", "--workers", "1"]
+    assert main(["mine", *options]) == 130
+    other.join()
+    again = capsys.readouterr().err.partition("paused; resume with: ")[2]
+    assert "--resume mine --trials 40" in again
+    (sweep,) = sweeps(sweep_file)
+    assert {trial.state for trial in sweep.trials()} <= {"COMPLETE", "PRUNED"}
+    assert sweep.run.info.status == "KILLED"
+
+
+def test_a_running_sweep_is_paused_by_a_command(sweep_file, capsys):
+    config = load_config(sweep_file)
+    open_database(config)
+    definition = define(config)
+    claim("mine", definition.space, definition.settings)
+    assert main(["--config", str(sweep_file), "--pause", "mine"]) == 0
+    assert "mine: no further trial begins" in capsys.readouterr().out
+    (sweep,) = sweeps(sweep_file)
+    with pytest.raises(SweepPausedError):
+        sweep.check_not_paused()
 
 
 def test_values_take_the_types_of_the_configuration(sweep_file):

@@ -25,36 +25,15 @@ PATIENCE_SECONDS = 300
 
 
 @pytest.fixture
-def start(sweep_file):
+def start(sweep_file, launch):
     """Starts the command in a process group of its own, which ends with the test."""
-    started = []
 
     def run(*arguments, folder=sweep_file.parent):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "training.sweep", "--config", "config.yaml", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=folder,
-            start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
-        )
-        started.append(process)
-        return process
+        command = [sys.executable, "-m", "training.sweep", "--config", "config.yaml", *arguments]
+        settings = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        return launch(command, cwd=folder, env={**os.environ, **settings})
 
-    yield run
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def wait_for(condition):
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < until, "waited too long"
-        time.sleep(0.02)
-    return found
+    return run
 
 
 def sweep_in(folder, name="mine"):
@@ -99,8 +78,9 @@ def test_an_interrupted_sweep_goes_on_by_the_command_that_it_prints(start, sweep
 class Killer:
     """Kills a sweep of 40 trials and starts it again."""
 
-    def __init__(self, start, folder):
+    def __init__(self, start, folder, wait_for):
         self.start, self.folder, self.chance = start, folder, random.Random(3)
+        self.wait_for = wait_for
         self.process = self.begin()
 
     def begin(self):
@@ -113,7 +93,9 @@ class Killer:
         """Some time after the start, or within a trial."""
         if self.chance.random() < 0.5:
             known = len(trials_in(self.folder))
-            wait_for(lambda: len(trials_in(self.folder)) > known or self.process.poll() is not None)
+            self.wait_for(
+                lambda: len(trials_in(self.folder)) > known or self.process.poll() is not None
+            )
             time.sleep(self.chance.random() / 2)
         else:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -135,9 +117,9 @@ class Killer:
         self.process = self.begin()  # at once, while orphaned workers are still ending
 
 
-def test_kills_at_random_moments_lose_nothing_and_double_nothing(start, sweep_file):
+def test_kills_at_random_moments_lose_nothing_and_double_nothing(start, sweep_file, wait_for):
     folder = sweep_file.parent
-    killer = Killer(start, folder)
+    killer = Killer(start, folder, wait_for)
     for kill in range(KILLS):
         killer.wait_for_a_moment()
         killer.kill(kill % 3)
@@ -164,7 +146,7 @@ def machines(sweep_file):
     return folders
 
 
-def test_two_machines_share_a_search_over_postgresql(start, machines, postgres, tmp_path):
+def test_two_machines_share_a_search_over_postgresql(start, machines, postgres, tmp_path, wait_for):
     """Both start at once on an empty server; a worker is killed in the middle of a trial."""
     settings = ["--set", "sweep.settings.max_epochs=30", "--trials", "10"]
     shared = ["mine", "--storage", postgres, *settings]
@@ -202,7 +184,9 @@ def small_disk(sweep_file):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_disk_that_fills_up_is_one_sentence_and_the_search_goes_on_afterwards(start, small_disk):
+def test_a_disk_that_fills_up_is_one_sentence_and_the_search_goes_on_afterwards(
+    start, small_disk, wait_for
+):
     settings = ["--trials", "8", "--set", "sweep.settings.max_epochs=10"]
     process = start("mine", *settings, folder=small_disk)
     wait_for(lambda: len(trials_in(small_disk)) > 1)

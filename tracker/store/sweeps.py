@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.numbers import read_int, read_value
 from tracker.tags import MLFLOW_PARENT_RUN_ID
@@ -14,29 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@dataclass(slots=True)
-class ChildRun:
-    """An active child run: its status, some of its tags, one metric's history (last value wins)."""
+class ChildRun(NamedTuple):
+    """The row of an active child run; it changes whenever the run ends or is resumed."""
 
     run_id: str
     run_name: str
     status: str
     start_time: int
     end_time: int | None
+
+
+@dataclass(slots=True)
+class Logged:
+    """Some tags of a run, and the history of one metric by step (the last value of a step wins)."""
+
     tags: dict[str, str] = field(default_factory=dict)
     history: dict[int, float] = field(default_factory=dict)
 
 
-def child_runs(
-    connection: sqlite3.Connection, parent_run_id: str, tag_keys: Sequence[str], metric: str
-) -> list[ChildRun]:
+def child_runs(connection: sqlite3.Connection, parent_run_id: str) -> list[ChildRun]:
     """The active child runs of a run, in the order in which they started.
 
     Args:
         connection: Within a read of the database.
         parent_run_id: The parent.
-        tag_keys: The tags to read.
-        metric: The metric whose history is read.
     """
     rows = connection.execute(
         """
@@ -50,42 +51,42 @@ def child_runs(
         """,
         (MLFLOW_PARENT_RUN_ID, parent_run_id),
     )
-    found = {row[0]: ChildRun(*row) for row in rows}
-    placeholders = ", ".join("?" * len(tag_keys))
+    return [ChildRun(*row) for row in rows]
+
+
+def logged(
+    connection: sqlite3.Connection, run_ids: Sequence[str], tag_keys: Sequence[str], metric: str
+) -> dict[str, Logged]:
+    """What some runs have logged, by run id.
+
+    Args:
+        connection: Within a read of the database.
+        run_ids: The runs.
+        tag_keys: The tags to read.
+        metric: The metric whose history is read.
+    """
+    found = {run_id: Logged() for run_id in run_ids}
+    wanted = json.dumps(run_ids)
     for run_id, key, value in connection.execute(
-        f"""
-        SELECT tags.run_uuid, tags.key, tags.value
-        FROM tags AS parents
-        JOIN tags ON tags.run_uuid = parents.run_uuid
-        WHERE parents.key = ?
-          AND parents.value = ?
-          AND tags.key IN ({placeholders})
+        """
+        SELECT run_uuid, key, value
+        FROM tags
+        WHERE run_uuid IN (SELECT value FROM json_each(?))
+          AND key IN (SELECT value FROM json_each(?))
         """,
-        (MLFLOW_PARENT_RUN_ID, parent_run_id, *tag_keys),
+        (wanted, json.dumps(tag_keys)),
     ):
-        if run_id in found:
-            found[run_id].tags[key] = value
-    for run_id, history in _histories(connection, parent_run_id, metric).items():
-        if run_id in found:
-            found[run_id].history = history
-    return list(found.values())
-
-
-def _histories(
-    connection: sqlite3.Connection, parent_run_id: str, metric: str
-) -> dict[str, dict[int, float]]:
-    histories: dict[str, dict[int, float]] = defaultdict(dict)
+        found[run_id].tags[key] = value
+    # Without the plus SQLite would go through the key's points of all runs there are.
     for run_id, step, value, is_nan in connection.execute(
         """
-        SELECT metrics.run_uuid, metrics.step, metrics.value, metrics.is_nan
-        FROM tags AS parents
-        JOIN metrics ON metrics.run_uuid = parents.run_uuid
-        WHERE parents.key = ?
-          AND parents.value = ?
-          AND metrics.key = ?
-        ORDER BY metrics.step, metrics.timestamp
+        SELECT run_uuid, step, value, is_nan
+        FROM metrics
+        WHERE run_uuid IN (SELECT value FROM json_each(?))
+          AND +key = ?
+        ORDER BY step, timestamp
         """,
-        (MLFLOW_PARENT_RUN_ID, parent_run_id, metric),
+        (wanted, metric),
     ):
-        histories[run_id][read_int(step)] = read_value(value, is_nan)
-    return histories
+        found[run_id].history[read_int(step)] = read_value(value, is_nan)
+    return found

@@ -10,16 +10,19 @@ from tracker.sweep.shared import SharedSweepRun, check_storage, open_sweep, show
 from tracker.sweep.space import Choices, Parameter, Range, Space, parse_space
 from tracker.sweep.supervisor import Plan, supervise
 from tracker.sweep.sweep_run import (
+    SweepPausedError,
     SweepRun,
     SweepStoppedError,
     Trial,
     TrialPruned,
     claim,
     find_sweep,
+    get_sweep,
+    pause,
     read_sweep,
     search_sweeps,
 )
-from tracker.sweep.trials import Progress, TrialRecord, progress, read_trials
+from tracker.sweep.trials import Progress, TrialRecord, progress
 from tracker.sweep.worker import Job
 
 __all__ = [
@@ -34,6 +37,7 @@ __all__ = [
     "SharedSweepRun",
     "Space",
     "Sweep",
+    "SweepPausedError",
     "SweepRun",
     "SweepSettings",
     "SweepStoppedError",
@@ -43,12 +47,13 @@ __all__ = [
     "check_storage",
     "claim",
     "find_sweep",
+    "get_sweep",
     "importances",
     "open_sweep",
     "parse_space",
+    "pause",
     "progress",
     "read_sweep",
-    "read_trials",
     "search_sweeps",
     "shown_url",
     "supervise",

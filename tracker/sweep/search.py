@@ -85,6 +85,7 @@ class Sweep:
 
         Raises:
             InvalidValueError: There are no trials, workers or minutes.
+            SweepPausedError: It was paused (see `tracker.sweep.pause`); the next call goes on.
             InvalidStateError: The sweep is running already or began with another space or other
                 settings; or no trial came to an end, or trial after trial fails.
             UnsupportedError: Optuna is not installed.

@@ -93,7 +93,12 @@ class SharedSweepRun(SweepRun):
         return [trial for trial in found if trial is not None]
 
     def next_trial(self, trials: int) -> Trial | None:
-        """Ask the storage for the next trial, and create its run in this machine's database."""
+        """Ask the storage for the next trial, and create its run in this machine's database.
+
+        Raises:
+            SweepStoppedError: Trial after trial fails on this machine.
+            SweepPausedError: No further trial is to begin on this machine.
+        """
         if reason := reason_to_stop(super().trials()):  # of this machine
             raise SweepStoppedError(f"The sweep {self.name!r} stopped: {reason}.")
         with self._reached():
@@ -103,6 +108,7 @@ class SharedSweepRun(SweepRun):
         self._retry_dead()
         if self._taken_before(None) >= trials:
             return None
+        self.check_not_paused()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Heartbeat of storage")  # `_beat` shows it
             asked = self._study.ask()

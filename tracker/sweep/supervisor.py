@@ -70,6 +70,7 @@ def supervise(store: SweepRun, job: Job, workers: int, watch: Watch | None = Non
 
     Raises:
         InvalidValueError: The objective cannot be sent to other processes.
+        SweepPausedError: The sweep was paused, and no trial is at work any more.
         InvalidStateError: Trial after trial fails, or workers cannot start, or die before they
             finish a trial.
     """
@@ -87,8 +88,10 @@ def supervise(store: SweepRun, job: Job, workers: int, watch: Watch | None = Non
             team.wait(POLL_SECONDS)
     finally:
         team.stop()
-    if now.done < job.trials and (reason := reason_to_stop(trials)):
-        raise InvalidStateError(f"The sweep {store.name!r} stopped: {reason}.")
+    if now.done < job.trials:
+        if reason := reason_to_stop(trials):
+            raise InvalidStateError(f"The sweep {store.name!r} stopped: {reason}.")
+        store.check_not_paused()
 
 
 class _Team:

@@ -1,8 +1,8 @@
 """The run of a sweep and its trials: the search's only memory is the tracking database.
 
-A sweep is a run, a trial is a child run. Every ask reads the trials, re-creates the sampler from
-them and creates the next trial's run, all under one lock, so that several processes can work on one
-sweep and any of them may be killed at any time.
+A sweep is a run, a trial is a child run. Every ask reads what has changed of the trials, asks a
+sampler that knows them and creates the next trial's run, all under one lock, so that several
+processes can work on one sweep and any of them may be killed at any time.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from tracker.sweep import proposals
 from tracker.sweep.settings import SweepSettings, settings_from_json
 from tracker.sweep.space import Space, difference, parse_space
 from tracker.sweep.trials import (
+    TrialReader,
     TrialRecord,
     best_trial,
-    read_trials,
     reason_to_stop,
     to_retry,
 )
 from tracker.tags import (
     TRACKER_SWEEP_BEST,
     TRACKER_SWEEP_PARAMS,
+    TRACKER_SWEEP_PAUSED,
     TRACKER_SWEEP_RETRY_OF,
     TRACKER_SWEEP_SETTINGS,
     TRACKER_SWEEP_SPACE,
@@ -61,6 +62,10 @@ class SweepStoppedError(InvalidStateError):
     """Trial after trial fails, so that the sweep should not go on."""
 
 
+class SweepPausedError(InvalidStateError):
+    """Somebody wants the sweep to begin no further trial for now."""
+
+
 class NotFiniteError(InvalidValueError):
     """An objective returned something other than a finite number."""
 
@@ -89,9 +94,10 @@ class Trial:
     def is_best(self, value: float) -> bool:
         """Whether a value is no worse than those of all trials that were complete at the start."""
         study = self.asked.study
-        if not any(trial.state.name == "COMPLETE" for trial in study.trials):
+        try:
+            best = float(study.best_value)
+        except ValueError:  # none was complete
             return True
-        best = float(study.best_value)
         return value <= best if study.direction.name == "MINIMIZE" else value >= best
 
     def report(self, value: float, step: int) -> None:
@@ -128,6 +134,8 @@ class SweepRun:
         self, client: TrackingClient, run: Run, space: Space, settings: SweepSettings
     ) -> None:
         self.client, self.run, self.space, self.settings = client, run, space, settings
+        self._reader = TrialReader(client, run.info.run_id, settings.metric)
+        self._proposer = proposals.Proposer(space, settings)
 
     @property
     def run_id(self) -> str:
@@ -144,7 +152,7 @@ class SweepRun:
 
     def trials(self) -> list[TrialRecord]:
         """All trials so far, by number."""
-        return read_trials(self.client, self.run_id, self.settings.metric)
+        return self._reader.read()
 
     def check_same(self, space: Space, settings: SweepSettings) -> None:
         """Check that a sweep is resumed as it began.
@@ -169,7 +177,20 @@ class SweepRun:
         current.set_experiment(experiment_id=self.run.info.experiment_id)
         tags = {**context.run_tags(), TRACKER_SWEEP_TRIALS: str(trials)}  # of whoever leads it now
         with active_runs.start_run(run_id=self.run_id, tags=tags):
-            yield
+            try:
+                yield
+            except SweepPausedError:  # as after Ctrl-C, it can go on
+                active_runs.end_run(RunStatus.KILLED)
+                raise
+
+    def check_not_paused(self) -> None:
+        """Check that further trials may begin.
+
+        Raises:
+            SweepPausedError: They may not.
+        """
+        if TRACKER_SWEEP_PAUSED in self.client.get_run(self.run_id).data.tags:
+            raise SweepPausedError(f"The sweep {self.name!r} is paused.")
 
     def try_next(
         self, objective: Objective, trials: int, catch: tuple[type[Exception], ...] = ()
@@ -186,6 +207,7 @@ class SweepRun:
 
         Raises:
             SweepStoppedError: Trial after trial fails.
+            SweepPausedError: No further trial is to begin.
         """
         trial = self.next_trial(trials)
         if trial is None:
@@ -205,6 +227,7 @@ class SweepRun:
 
         Raises:
             SweepStoppedError: Trial after trial fails.
+            SweepPausedError: No further trial is to begin.
         """
         with locked(self.client):
             known = self.trials()
@@ -212,9 +235,10 @@ class SweepRun:
                 raise SweepStoppedError(f"The sweep {self.name!r} stopped: {reason}.")
             if sum(trial.is_settled or trial.state == "RUNNING" for trial in known) >= trials:
                 return None
+            self.check_not_paused()
             retried = to_retry(known)
             params = retried.params if retried else None
-            asked = proposals.propose(self.space, self.settings, known, params)
+            asked = self._proposer.propose(known, params)
             if asked is None:
                 return None
             number = known[-1].number + 1 if known else 0
@@ -302,12 +326,8 @@ def claim(
     client, experiment_id = current.get_client(), current.current_experiment_id()
     name = name or f"sweep_{secrets.token_hex(4)}"
     with locked(client):
-        found = find_sweep(client, experiment_id, name)
+        found = (get_sweep if resume else find_sweep)(client, experiment_id, name)
         if found is None:
-            if resume:
-                raise NotFoundError(
-                    f"There is no sweep {name!r}{_near(client, experiment_id, name)}"
-                )
             run = _create(client, experiment_id, name, space, settings)
             return SweepRun(client, run, space, settings)
         if found.info.status == RunStatus.RUNNING:
@@ -317,8 +337,30 @@ def claim(
                 f"There is a sweep {name!r} already: resume it, or choose another name."
             )
         read_sweep(client, found).check_same(space, settings)
+        if TRACKER_SWEEP_PAUSED in found.data.tags:
+            client.delete_tag(found.info.run_id, TRACKER_SWEEP_PAUSED)
         run = client.resume_run(found.info.run_id, unless=["RUNNING"])
         return SweepRun(client, run, space, settings)
+
+
+def pause(client: TrackingClient, run_id: str) -> None:
+    """Let a running sweep begin no further trial: when those at work have ended, it ends KILLED.
+
+    It goes on when it is claimed again.
+
+    Args:
+        client: Of the database.
+        run_id: The sweep's run.
+
+    Raises:
+        NotFoundError: There is no such run.
+        InvalidStateError: It is not running.
+    """
+    with locked(client):
+        info = client.get_run(run_id).info
+        if info.status != RunStatus.RUNNING:
+            raise InvalidStateError(f"The sweep {info.run_name!r} is not running.")
+        client.set_tag(run_id, TRACKER_SWEEP_PAUSED, "true")
 
 
 def read_sweep(client: TrackingClient, run: Run) -> SweepRun:
@@ -343,6 +385,19 @@ def find_sweep(client: TrackingClient, experiment_id: str, name: str) -> Run | N
     return None
 
 
+def get_sweep(client: TrackingClient, experiment_id: str, name: str) -> Run:
+    """The newest sweep of an experiment with this name or run id.
+
+    Raises:
+        NotFoundError: There is none; the message names the nearest.
+    """
+    if found := find_sweep(client, experiment_id, name):
+        return found
+    names = [run.info.run_name for run in search_sweeps(client, experiment_id)]
+    hint = did_you_mean(name, names, list_all=True) or "."
+    raise NotFoundError(f"There is no sweep {name!r}{hint}")
+
+
 def search_sweeps(client: TrackingClient, experiment_id: str) -> list[Run]:
     """The sweeps of an experiment, the newest first."""
     is_sweep = f"tags.`{TRACKER_SWEEP_SPACE}` IS NOT NULL"
@@ -352,11 +407,6 @@ def search_sweeps(client: TrackingClient, experiment_id: str) -> list[Run]:
 def locked(client: TrackingClient) -> AbstractContextManager[None]:
     """Keep other processes from creating sweeps and trials in a database."""
     return file_locks.exclusive(live_folder(client.store.database.path) / "sweep.lock")
-
-
-def _near(client: TrackingClient, experiment_id: str, name: str) -> str:
-    names = [run.info.run_name for run in search_sweeps(client, experiment_id)]
-    return did_you_mean(name, names, list_all=True) or "."
 
 
 def _create(

@@ -11,6 +11,7 @@ from tracker.store import sweeps
 from tracker.tags import (
     TRACKER_EXCEPTION_MESSAGE,
     TRACKER_EXCEPTION_TYPE,
+    TRACKER_FAILURE_REASON,
     TRACKER_SWEEP_PARAMS,
     TRACKER_SWEEP_RETRY_OF,
     TRACKER_SWEEP_STATE,
@@ -19,7 +20,7 @@ from tracker.tags import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tracker.client import TrackingClient
     from tracker.sweep.settings import SweepSettings
@@ -38,6 +39,7 @@ TrialState = Literal["RUNNING", "COMPLETE", "PRUNED", "FAILED", "DIED", "INTERRU
 TAGS: Final = (
     TRACKER_EXCEPTION_MESSAGE,
     TRACKER_EXCEPTION_TYPE,
+    TRACKER_FAILURE_REASON,
     TRACKER_SWEEP_PARAMS,
     TRACKER_SWEEP_RETRY_OF,
     TRACKER_SWEEP_STATE,
@@ -116,21 +118,36 @@ class Progress:
         return self.complete + self.pruned
 
 
-def read_trials(client: TrackingClient, sweep_run_id: str, metric: str) -> list[TrialRecord]:
-    """All trials of a sweep by number.
+class TrialReader:
+    """Reads the trials of a sweep; of those that had ended before, only what has changed.
 
-    A run whose process is gone counts as ended: the tracker marks it first.
+    A run whose process is gone counts as ended: the tracker marks it first. An ended run is read
+    again if its row is another one: it was resumed, or ended differently.
 
     Args:
         client: Of the sweep's database.
         sweep_run_id: The sweep's run.
         metric: What its trials report.
     """
-    client.reap()
-    with client.store.database.read() as connection:
-        children = sweeps.child_runs(connection, sweep_run_id, TAGS, metric)
-    found = [_record(child) for child in children if TRACKER_SWEEP_TRIAL in child.tags]
-    return sorted(found, key=lambda trial: trial.number)
+
+    def __init__(self, client: TrackingClient, sweep_run_id: str, metric: str) -> None:
+        self._client, self._sweep_run_id, self._metric = client, sweep_run_id, metric
+        self._ended: dict[sweeps.ChildRun, TrialRecord] = {}
+
+    def read(self) -> list[TrialRecord]:
+        """All trials there are now, by number."""
+        self._client.reap()
+        with self._client.store.database.read() as connection:
+            runs = sweeps.child_runs(connection, self._sweep_run_id)
+            new = [run.run_id for run in runs if run not in self._ended]
+            logged = sweeps.logged(connection, new, TAGS, self._metric)
+        trials = {
+            run: self._ended.get(run) or _record(run, logged[run.run_id])
+            for run in runs
+            if run in self._ended or TRACKER_SWEEP_TRIAL in logged[run.run_id].tags
+        }
+        self._ended = {run: trial for run, trial in trials.items() if _is_final(run, trial)}
+        return sorted(trials.values(), key=lambda trial: trial.number)
 
 
 def progress(trials: Sequence[TrialRecord], settings: SweepSettings) -> Progress:
@@ -182,40 +199,47 @@ def reason_to_stop(trials: Sequence[TrialRecord]) -> str | None:
     return None
 
 
-def _record(child: sweeps.ChildRun) -> TrialRecord:
-    tags = child.tags
+def _record(run: sweeps.ChildRun, logged: sweeps.Logged) -> TrialRecord:
+    tags = logged.tags
     value, retry_of = tags.get(TRACKER_SWEEP_VALUE), tags.get(TRACKER_SWEEP_RETRY_OF)
     return TrialRecord(
         number=int(tags[TRACKER_SWEEP_TRIAL]),
-        run_id=child.run_id,
-        run_name=child.run_name,
-        state=_state(child),
+        run_id=run.run_id,
+        run_name=run.run_name,
+        state=_state(run.status, tags),
         params=json.loads(tags.get(TRACKER_SWEEP_PARAMS, "{}")),
         value=None if value is None else float(value),
-        intermediate_values=child.history,
+        intermediate_values=logged.history,
         retry_of=None if retry_of is None else int(retry_of),
         error=_error(tags),
-        start_time=child.start_time,
-        end_time=child.end_time,
+        start_time=run.start_time,
+        end_time=run.end_time,
     )
 
 
-def _state(child: sweeps.ChildRun) -> TrialState:
+def _is_final(run: sweeps.ChildRun, trial: TrialRecord) -> bool:
+    """Whether the trial stays as it is; its exception is recorded just after the end of its run."""
+    is_told = trial.state != "FAILED" or trial.error is not None
+    return RunStatus.is_terminated(run.status) and is_told
+
+
+def _state(status: str, tags: Mapping[str, str]) -> TrialState:
     """What the objective said stands, even if its process died before it closed the run."""
-    state = child.tags.get(TRACKER_SWEEP_STATE)
+    state = tags.get(TRACKER_SWEEP_STATE)
     if state == "PRUNED":
         return "PRUNED"
-    if state == "COMPLETE" and TRACKER_SWEEP_VALUE in child.tags:
+    if state == "COMPLETE" and TRACKER_SWEEP_VALUE in tags:
         return "COMPLETE"
-    if child.status == RunStatus.RUNNING:
+    if status == RunStatus.RUNNING:
         return "RUNNING"
-    if child.status == RunStatus.KILLED:
+    if status == RunStatus.KILLED:
         return "INTERRUPTED"
-    if child.status == RunStatus.FAILED:
-        return "FAILED" if TRACKER_EXCEPTION_TYPE in child.tags else "DIED"
+    if status == RunStatus.FAILED:
+        is_raised = TRACKER_EXCEPTION_TYPE in tags or TRACKER_FAILURE_REASON not in tags
+        return "FAILED" if is_raised else "DIED"
     return "INTERRUPTED"  # or ended before its objective returned
 
 
-def _error(tags: dict[str, str]) -> str | None:
+def _error(tags: Mapping[str, str]) -> str | None:
     kind = tags.get(TRACKER_EXCEPTION_TYPE)
     return None if kind is None else f"{kind}: {tags.get(TRACKER_EXCEPTION_MESSAGE, '')}"

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tracker import current
 from tracker.exceptions import InvalidValueError, TrackerError
 from tracker.sweep.shared import open_sweep
-from tracker.sweep.sweep_run import SweepStoppedError
+from tracker.sweep.sweep_run import SweepPausedError, SweepStoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -187,7 +187,7 @@ def _try_all(store: SweepRun, job: Job) -> None:
         try:
             if store.try_next(job.objective, job.trials, job.catch):
                 continue
-        except SweepStoppedError:
+        except (SweepPausedError, SweepStoppedError):
             raise SystemExit(NOTHING_LEFT) from None
         if not any(trial.state == "RUNNING" for trial in store.trials()):
             raise SystemExit(NOTHING_LEFT)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from training.command import (
+    INTERRUPTED,
     add_study_options,
     check_torch,
     guarded,
@@ -23,6 +24,7 @@ from training.process import complain, interruptible, tolerant_stdout
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from training.config import Config
     from training.sweep.definition import SweepDefinition
 
 
@@ -58,25 +60,50 @@ def build_parser() -> argparse.ArgumentParser:
     add("--minutes", type=float, metavar="M", help="start no trial after M minutes")
     add("--workers", type=int, default=2, metavar="N", help="processes that train (default: 2)")
     add("--resume", metavar="NAME", help="go on with a sweep, by its name or run id")
+    add(
+        "--pause",
+        metavar="NAME",
+        help="let a running sweep finish its running trials and begin no other; --resume goes on",
+    )
     add("--storage", metavar="URL", help="Optuna storage that several machines share")
     return parser
 
 
 def search(options: argparse.Namespace) -> int:
     """Search, test the winner, and print the result; the exit code."""
-    if options.resume and options.name:
-        raise UsageError("NAME starts a new sweep and --resume goes on with one; leave out one")
+    if sum(each is not None for each in (options.name, options.resume, options.pause)) > 1:
+        raise UsageError(
+            "NAME starts a new sweep, --resume goes on with one, --pause pauses one: give only one"
+        )
     config = load_study(options)
     check_torch()
     # These take seconds to import, which `--help` and a mistake in the options need not wait for.
     from tracker import TrackerError  # noqa: PLC0415
+    from tracker.sweep import SweepPausedError  # noqa: PLC0415
     from training.sweep.definition import define  # noqa: PLC0415
 
     with interruptible():
         try:
+            if options.pause:
+                return _pause(config, options.pause)
             return _searched(define(config, options.configuration), options)
+        except SweepPausedError:
+            return complain(f"paused; resume with: {resume_command(options)}", INTERRUPTED)
         except TrackerError as error:
             return complain(error, 1)
+
+
+def _pause(config: Config, name: str) -> int:
+    from tracker import get_client, set_experiment  # noqa: PLC0415
+    from tracker.sweep import get_sweep, pause  # noqa: PLC0415
+    from training.preflight import open_database  # noqa: PLC0415
+
+    open_database(config)
+    experiment = set_experiment(config.tracking.experiment_name)
+    sweep = get_sweep(get_client(), experiment.experiment_id, name)
+    pause(get_client(), sweep.info.run_id)
+    print(f"{sweep.info.run_name}: no further trial begins; those at work go on to their end")  # noqa: T201
+    return 0
 
 
 def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:

@@ -7,6 +7,9 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import tracker
+from tracker.sweep import pause
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -49,6 +52,13 @@ class AlwaysDies:
         if trial.params["x"] < 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return parabola(trial)
+
+
+def pausing(trial):
+    """The parabola; the second trial has the sweep paused."""
+    if trial.number == 1:
+        pause(tracker.get_client(), trial.run.data.tags["mlflow.parentRunId"])
+    return parabola(trial)
 
 
 def failing(_trial):

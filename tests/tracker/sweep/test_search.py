@@ -14,17 +14,19 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from sweep_objectives import AlwaysDies, DiesOnce, failing, parabola
+from sweep_objectives import AlwaysDies, DiesOnce, failing, parabola, pausing
 
 import tracker
 from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError
 from tracker.sweep import (
     Sweep,
+    SweepPausedError,
     SweepSettings,
     claim,
     find_sweep,
     importances,
     parse_space,
+    pause,
     read_sweep,
 )
 
@@ -149,6 +151,21 @@ def test_a_trial_that_is_interrupted_is_tried_again():
     assert [trial.state for trial in trials].count("COMPLETE") == 4
     assert trials[2].state == "INTERRUPTED"
     assert (trials[3].retry_of, trials[3].params) == (2, trials[2].params)
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_sweep_that_is_paused_ends_when_its_trials_have_and_goes_on_later(workers):
+    with pytest.raises(SweepPausedError, match="The sweep 'paused' is paused"):
+        Sweep("paused", SPACE).run(pausing, trials=6, workers=workers)
+    sweep = sweep_of("paused")
+    assert sweep.run.info.status == "KILLED"
+    assert 2 <= sum(trial.is_settled for trial in sweep.trials()) == len(sweep.trials()) < 6
+    with pytest.raises(InvalidStateError, match="The sweep 'paused' is not running"):
+        pause(tracker.get_client(), sweep.run_id)
+    Sweep("paused", SPACE).run(parabola, trials=6)
+    assert sum(trial.is_settled for trial in sweep_of("paused").trials()) == 6
+    assert sweep_of("paused").run.info.status == "FINISHED"
 
 
 @pytest.mark.usefixtures("database")
@@ -294,39 +311,18 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def script(tmp_path, database):
+def script(tmp_path, database, launch):
     """Starts a sweep by two workers as a program of its own."""
     path = tmp_path / "script.py"
     path.write_text(textwrap.dedent(SCRIPT))
-    root = str(Path(tracker.__path__[0]).parent)
-    folder = str(Path(__file__).parent)
-
-    started = []
+    root, folder = str(Path(tracker.__path__[0]).parent), str(Path(__file__).parent)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, folder])}
 
     def start(objective="parabola", trials=6):
-        process = subprocess.Popen(
-            [sys.executable, str(path), str(database), objective, str(trials)],
-            start_new_session=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([root, folder])},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
+        command = [sys.executable, str(path), str(database), objective, str(trials)]
+        return launch(command, env=environment)
 
-    yield start
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def wait_for(condition, seconds=60):
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, "waited too long"
-        time.sleep(0.02)
-    return found
+    return start
 
 
 def trials_of_script():
@@ -342,7 +338,7 @@ def worker_pids():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_running_trials_killed_and_the_sweep_can_go_on(script, sent):
+def test_ctrl_c_ends_running_trials_killed_and_the_sweep_can_go_on(script, sent, wait_for):
     process = script("waiting")
     wait_for(lambda: len(worker_pids()) == 2)
     if sent == signal.SIGINT:
@@ -355,14 +351,14 @@ def test_ctrl_c_ends_running_trials_killed_and_the_sweep_can_go_on(script, sent)
     ended = "KILLED" if sent == signal.SIGINT else "FAILED"  # a script does not handle SIGTERM
     wait_for(lambda: find_sweep(tracker.get_client(), "0", "script").info.status == ended)
     again = script()
-    assert again.wait(timeout=120) == 0, again.stderr.read()
+    assert again.wait(timeout=120) == 0, again.stdout.read()
     trials = trials_of_script()
     assert [trial.retry_of for trial in trials[2:4]] == [0, 1]
     assert sum(trial.is_settled for trial in trials) == 6
 
 
 @pytest.mark.slow
-def test_workers_end_with_a_supervisor_that_is_killed(script):
+def test_workers_end_with_a_supervisor_that_is_killed(script, wait_for):
     process = script("waiting")
     pids = wait_for(lambda: len(found := worker_pids()) == 2 and found)
     process.kill()
@@ -373,7 +369,7 @@ def test_workers_end_with_a_supervisor_that_is_killed(script):
 
 
 @pytest.mark.slow
-def test_kills_at_random_moments_lose_nothing_and_double_nothing(script):
+def test_kills_at_random_moments_lose_nothing_and_double_nothing(script, wait_for):
     """Of a worker, of the supervisor, or of all processes at once."""
     chance = random.Random(11)
     process = script(trials=40)
@@ -392,7 +388,7 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(script):
             process.wait()
             wait_for(lambda: not worker_pids())
             process = script(trials=40)
-    assert process.wait(timeout=120) == 0, process.stderr.read()
+    assert process.wait(timeout=120) == 0, process.stdout.read()
     trials = trials_of_script()
     assert sum(trial.is_settled for trial in trials) == 40
     assert len({trial.number for trial in trials}) == len(trials)

@@ -6,9 +6,7 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -40,29 +38,19 @@ with sweep.open(12):
 
 
 @pytest.fixture
-def machine(tmp_path, postgres):
+def machine(tmp_path, postgres, launch):
     """Starts a worker in a folder of its own."""
     script = tmp_path / "machine.py"
     script.write_text(MACHINE)
     root, here = str(Path(tracker.__path__[0]).parent), str(Path(__file__).parent)
-    started = []
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, here])}
 
     def start(name):
         (tmp_path / name).mkdir()
-        process = subprocess.Popen(
-            [sys.executable, str(script), str(tmp_path / name / "tracking.db"), postgres],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([root, here])},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
+        command = [sys.executable, str(script), str(tmp_path / name / "tracking.db"), postgres]
+        return launch(command, env=environment)
 
-    yield start
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        process.communicate()
+    return start
 
 
 @pytest.fixture
@@ -76,13 +64,6 @@ def shared(tmp_path, postgres):
         yield sweep
 
 
-def wait_for(condition):
-    until = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 def runs_of(folder, status="%"):
     """The ids of the trials' runs in a machine's database."""
     if not (folder / "tracking.db").exists():
@@ -93,13 +74,13 @@ def runs_of(folder, status="%"):
 
 
 @pytest.mark.slow
-def test_two_machines_share_a_sweep_and_one_of_them_is_killed(tmp_path, machine, request):
+def test_two_machines_share_a_sweep_and_one_of_them_is_killed(tmp_path, machine, request, wait_for):
     first, second = machine("first"), machine("second")  # both create the tables
     wait_for(lambda: runs_of(tmp_path / "second"))
     wait_for(lambda: runs_of(tmp_path / "first", "RUNNING"))
     first.send_signal(signal.SIGKILL)
     sweep = request.getfixturevalue("shared")
-    assert second.wait(timeout=120) == 0, second.stderr.read()
+    assert second.wait(timeout=120) == 0, second.stdout.read()
     trials = sweep.trials()
     assert sum(trial.is_settled for trial in trials) == 12
     assert not [trial for trial in trials if trial.state == "RUNNING"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tracker.exceptions import InvalidValueError
 from tracker.sweep import parse_space
-from tracker.sweep.proposals import chosen, propose
+from tracker.sweep.proposals import Proposer, chosen
 from tracker.sweep.settings import SweepSettings, settings_from_json
 from tracker.sweep.space import difference
 
@@ -79,7 +79,7 @@ def test_the_first_difference_of_two_spaces_is_named(changed, message):
 @given(st.integers(0, 2**31), st.sampled_from(["tpe", "random"]))
 def test_every_proposal_lies_in_the_space(seed, sampler):
     space = parse_space(WHOLE)
-    params = chosen(space, propose(space, SweepSettings(seed=seed, sampler=sampler), []))
+    params = chosen(space, Proposer(space, SweepSettings(seed=seed, sampler=sampler)).propose([]))
     assert 1e-4 <= params["lr"] <= 1e-1
     assert params["units"] in range(8, 65, 8)
     assert params["channels"] in ([8, 16], [16, 32])
