@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboard.palette import token
+from dashboard.palette import RUN_COLORS, theme, token
 from dashboard.widgets.parallel import Objective, axis
 from dashboard.widgets.parallel import show as draw
 from tracker.text import number
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 HEIGHT = 280
 MOST_PARAMETERS = 8
 STATES = ("Complete", "Running", "Pruned", "Failed")
+# Trials without a result, and the signs that stand for them.
+OTHERS = {"Pruned": "circle", "Failed": "M-.7-.7L.7.7M-.7.7L.7-.7", "Running": "triangle-up"}
 
 
 def history(sweep: Sweep, trials: Trials) -> None:
@@ -98,22 +100,26 @@ def importance(sweep: Sweep, trials: Trials) -> None:
 
 
 def parallel(sweep: Sweep, trials: Trials) -> None:
-    """Parallel coordinates of the complete trials, colored by the objective."""
-    complete = [trial for trial in trials.records if trial.is_complete]
-    if len(complete) < 2:  # noqa: PLR2004
+    """Parallel coordinates of the trials, colored by the objective; those without one are gray."""
+    if trials.complete < 2:  # noqa: PLR2004
         return
-    values = [trial.value for trial in complete]
+    shown = [trial for trial in trials.records if _state(trial) != "Running"]
+    values = [trial.value for trial in shown]
     axes = [
-        _axis(key, sweep.space[key], [trial.params.get(key) for trial in complete])
+        _axis(key, sweep.space[key], [trial.params.get(key) for trial in shown])
         for key in list(sweep.space)[:MOST_PARAMETERS]
     ]
     axes.append(axis(sweep.metric, values, is_metric=True))
     objective = Objective(
         sweep.metric, values, "more" if sweep.settings.direction == "maximize" else "less"
     )
-    keys = [trial.run_id for trial in complete]
-    labels = [f"Trial {trial.number}: {number(trial.value)}" for trial in complete]
-    draw(keys, labels, axes, objective, "sweep_parallel")
+    keys = [trial.run_id for trial in shown]
+    labels = [f"Trial {trial.number}: {_ended(trial)}" for trial in shown]
+    draw(keys, labels, axes, objective, "sweep_parallel", others="pruned or failed")
+
+
+def _ended(trial: TrialRecord) -> str:
+    return number(trial.value) if trial.is_complete else _state(trial).lower()
 
 
 def _axis(key: str, spec: Any, values: Sequence[Any]) -> Axis:
@@ -147,38 +153,131 @@ def course(sweep: Sweep, trials: Trials) -> None:
                 tooltip=["trial:N", "step:Q", alt.Tooltip("value:Q", format=".4f"), "state:N"],
             )
         )
-        st.altair_chart(chart, key="sweep_course", height=HEIGHT)
+        st.altair_chart(chart, key="sweep_course", height=HEIGHT + 56)
 
 
 def slices(sweep: Sweep, trials: Trials) -> None:
     """One parameter against the objective."""
     with _card("Slice", f"one parameter against {sweep.metric}"):
-        ordered = [key for key in trials.importance if key in sweep.space] or list(sweep.space)
-        key = st.selectbox("Parameter", ordered, key="slice", label_visibility="collapsed")
+        key = _parameter_box("", sweep, trials, "slice")
         rows = [
-            {"x": trial.params[key], "value": _value(trial), "state": _state(trial)}
+            {"x": _place(sweep, key, trial), "value": _value(trial), "state": _state(trial)}
             for trial in trials.records
             if key in trial.params and _value(trial) is not None
         ]
-        if not rows or key is None:
+        if not rows:
             st.caption("No trial has logged a value yet.")
             return
         table = pd.DataFrame(rows)
-        spec: Any = sweep.space[key]
-        is_range = "low" in spec
-        kind = "log" if spec.get("log") else "linear"
-        x = (
-            alt.X("x:Q", title=None, scale=alt.Scale(type=kind, nice=False, padding=10))  # type: ignore[arg-type]
-            if is_range
-            else alt.X("x:N", title=None)
-        )
         scale = alt.Scale(zero=False, domain=_clip(table["value"]), clamp=True)
         chart = (
             alt.Chart(table)
             .mark_circle(size=45, opacity=0.8)
-            .encode(x=x, y=alt.Y("value:Q", scale=scale, title=None), color=_state_color())
+            .encode(
+                x=_parameter_axis(alt.X, "x", sweep, key),
+                y=alt.Y("value:Q", scale=scale, title=None),
+                color=_state_color(),
+            )
         )
-        st.altair_chart(chart, key="sweep_slice", height=HEIGHT - 56)
+        st.altair_chart(chart, key="sweep_slice", height=HEIGHT)
+
+
+def pair(sweep: Sweep, trials: Trials) -> None:
+    """Two parameters against each other: complete trials colored by the objective, others gray."""
+    with _card("Two parameters", f"colored by {sweep.metric} as above"):
+        left, right = st.columns(2)
+        with left:
+            across = _parameter_box("x: ", sweep, trials, "pair_x")
+        with right:
+            up = _parameter_box("y: ", sweep, trials, "pair_y", place=1)
+        rows = [
+            {
+                "trial": trial.number,
+                "x": _place(sweep, across, trial),
+                "y": _place(sweep, up, trial),
+                "value": trial.value,
+                "state": _state(trial),
+            }
+            for trial in trials.records
+            if across in trial.params and up in trial.params
+        ]
+        if not rows:
+            st.caption("No trial has both parameters yet.")
+            return
+        table = pd.DataFrame(rows)
+        x = _parameter_axis(alt.X, "x", sweep, across)
+        y = _parameter_axis(alt.Y, "y", sweep, up)
+        tooltip = ["trial:Q", "x", "y", alt.Tooltip("value:Q", format=".4f"), "state:N"]
+        others = (
+            alt.Chart(table[table["state"] != "Complete"])
+            .mark_point(size=55, strokeWidth=1.8)
+            .encode(x=x, y=y, color=_other_color(), shape=_other_shape(), tooltip=tooltip)
+        )
+        complete = (
+            alt.Chart(table[table["state"] == "Complete"])
+            .mark_circle(size=75, opacity=0.9)
+            .encode(x=x, y=y, color=_value_color(sweep, table["value"]), tooltip=tooltip)
+        )
+        chart = alt.layer(others, complete).resolve_scale(color="independent", shape="independent")
+        st.altair_chart(chart, key="sweep_pair", height=HEIGHT)
+
+
+def _parameter_box(prefix: str, sweep: Sweep, trials: Trials, key: str, place: int = 0) -> str:
+    """A field that chooses a parameter; those that matter most stand first."""
+    ordered = [name for name in trials.importance if name in sweep.space]
+    ordered += [name for name in sweep.space if name not in ordered]
+    index = min(place, len(ordered) - 1)
+    chosen = st.selectbox(
+        f"{prefix}parameter",
+        ordered,
+        index=index,
+        key=key,
+        format_func=lambda name: f"{prefix}{name}",
+        label_visibility="collapsed",
+    )
+    return chosen if chosen in sweep.space else ordered[index]
+
+
+def _place(sweep: Sweep, key: str, trial: TrialRecord) -> Any:
+    """A parameter's value as its axis takes it: a number, or the text of a choice."""
+    value = trial.params[key]
+    return value if _is_range(sweep, key) else str(value)
+
+
+def _parameter_axis(channel: Any, field: str, sweep: Sweep, key: str) -> Any:
+    if not _is_range(sweep, key):
+        choices = [str(choice) for choice in _spec(sweep, key)["choices"]]
+        return channel(f"{field}:N", title=None, sort=choices, axis=alt.Axis(labelAngle=0))
+    kind = "log" if _spec(sweep, key).get("log") else "linear"
+    scale = alt.Scale(type=kind, nice=False, zero=False, padding=10)  # type: ignore[arg-type]
+    return channel(f"{field}:Q", title=None, scale=scale)
+
+
+def _is_range(sweep: Sweep, key: str) -> bool:
+    return "low" in _spec(sweep, key)
+
+
+def _spec(sweep: Sweep, key: str) -> Any:
+    return sweep.space[key]
+
+
+def _value_color(sweep: Sweep, values: pd.Series[float]) -> alt.Color:
+    """From the worst to the best value, the worst tenth clipped; as the parallel coordinates."""
+    low, high = _clip(values.dropna()) if values.notna().any() else (0.0, 1.0)
+    ends = [low, high] if sweep.settings.direction == "maximize" else [high, low]
+    colors = [RUN_COLORS[theme()][1], token("accent")]
+    scale = alt.Scale(domain=ends, range=colors, clamp=True, interpolate="lab")
+    return alt.Color("value:Q", scale=scale, legend=None)
+
+
+def _other_color() -> alt.Color:
+    scale = alt.Scale(domain=list(OTHERS), range=[token("text-3"), token("bad"), token("stopped")])
+    return alt.Color("state:N", scale=scale, legend=alt.Legend(title=None, orient="bottom"))
+
+
+def _other_shape() -> alt.Shape:
+    scale = alt.Scale(domain=list(OTHERS), range=list(OTHERS.values()))
+    return alt.Shape("state:N", scale=scale, legend=alt.Legend(title=None, orient="bottom"))
 
 
 def _clip(values: pd.Series[float]) -> list[float]:

@@ -129,6 +129,12 @@ def again_command(
     return [*words, *_sets(f"model_configs.{sweep.configuration}", keys), *_database(database)]
 
 
+def register_command(database: Path, run_id: str, name: str) -> list[str]:
+    """The command line that registers a run's model."""
+    words = [sys.executable, "-m", "tracker", "--db", str(database)]
+    return [*words, "models", "register", run_id, name]
+
+
 def _fixed(config: Path, sweep: Sweep) -> dict[str, Any]:
     """What the sweep sets for all trials, besides the configuration."""
     section = read_study(config).get("sweep") or {}
@@ -169,6 +175,29 @@ def start(words: list[str], name: str) -> None:
     except OSError as error:
         raise InvalidValueError(f"The process cannot be started: {error.strerror}.") from error
     _started()[name] = process
+
+
+def finish(words: list[str], seconds: float = 120) -> str:
+    """Run a process to its end; the last line that it prints.
+
+    Raises:
+        InvalidStateError: It fails, with what it says; or it takes longer than so many seconds.
+        InvalidValueError: The system cannot start it.
+    """
+    try:
+        done = subprocess.run(
+            words, check=False, capture_output=True, text=True, timeout=seconds,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except OSError as error:
+        raise InvalidValueError(f"The process cannot be started: {error.strerror}.") from error
+    except subprocess.TimeoutExpired as error:
+        raise InvalidStateError(f"It was not done after {seconds:.0f} s.") from error
+    lines = (done.stderr if done.returncode else done.stdout).strip().splitlines()
+    last = lines[-1] if lines else ""
+    if done.returncode:
+        raise InvalidStateError(last.removeprefix("error: ") or f"exit code {done.returncode}")
+    return last
 
 
 def stop(sweep: Sweep) -> None:

@@ -11,9 +11,10 @@ import streamlit as st
 
 from dashboard import editing, sweep_charts, sweep_process, watch
 from dashboard.queries import sweeps
-from dashboard.widgets import grid, html, new_sweep
+from dashboard.widgets import grid, html, new_sweep, register
 from dashboard.widgets.grid import Cell, Column, Row
 from tracker.exceptions import TrackerError
+from tracker.sweep import pause
 from tracker.text import MISSING, duration, number, plural
 
 if TYPE_CHECKING:
@@ -69,11 +70,13 @@ def _sweep(view: View, sweep: Sweep, trials: Trials) -> None:
     with right:
         _space(sweep)
     sweep_charts.parallel(sweep, trials)
-    left, right = st.columns(2)
+    left, middle, right = st.columns(3)
     with left:
-        sweep_charts.course(sweep, trials)
-    with right:
+        sweep_charts.pair(sweep, trials)
+    with middle:
         sweep_charts.slices(sweep, trials)
+    with right:
+        sweep_charts.course(sweep, trials)
     _trials(view, sweep, trials)
 
 
@@ -87,19 +90,38 @@ def _head(view: View, sweep: Sweep, trials: Trials) -> None:
         if not sweep_process.is_allowed():
             pass
         elif sweep.status == "RUNNING":
+            _pause(view, sweep)
             if st.button("Stop", icon=":material/stop:", key="stop"):
                 editing.attempt(partial(sweep_process.stop, sweep), "Ending the running trials")
         elif sweep.status in {"FAILED", "KILLED"}:
             _resume(view, sweep, trials)
     if sweep.status in {"FAILED", "KILLED"}:
-        told = "was stopped" if sweep.status == "KILLED" else "was interrupted"
+        told = "was paused" if sweep.is_paused else "was stopped"
+        told = told if sweep.status == "KILLED" else "was interrupted"
         reason = f": {html.code_span(sweep.note)}." if sweep.note else "."
         kept = f" Its {plural(trials.done, 'finished trial')} are kept and count when it goes on."
         st.warning(f"This sweep {told}{reason}{kept}", icon=":material/pause:")
     elif sweep.status == "RUNNING" and trials.done >= sweep.wanted:
         st.info("All trials are done; the winner is being tested.", icon=":material/hourglass_top:")
+    elif sweep.status == "RUNNING" and sweep.is_paused:
+        at_work = plural(trials.running, "trial")
+        st.info(f"Pausing: {at_work} at work, no other begins.", icon=":material/pause:")
     if sweep.status == "FINISHED" and sweep.result:
         _result(sweep)
+
+
+def _pause(view: View, sweep: Sweep) -> None:
+    """Let the trials at work end, and begin no other."""
+    asked = st.button(
+        "Pause after these", icon=":material/pause:", key="pause", disabled=sweep.is_paused
+    )
+    pausing = partial(_paused, view, sweep)
+    if asked and editing.attempt(pausing, "No further trial begins"):
+        st.rerun()
+
+
+def _paused(view: View, sweep: Sweep) -> None:
+    pause(editing.writer(view.source), sweep.run_id)
 
 
 def _result(sweep: Sweep) -> None:
@@ -128,7 +150,6 @@ def _go_on(config: Path, database: Path, sweep: Sweep) -> None:
 
 
 def _strip(view: View, sweep: Sweep, trials: Trials) -> None:
-    best = trials.best
     left = _seconds_left(view, sweep, trials)
     with st.container(border=True):
         st.progress(
@@ -136,16 +157,28 @@ def _strip(view: View, sweep: Sweep, trials: Trials) -> None:
             f"{trials.done} of {sweep.wanted} trials"
             + (f", about {duration(left)} left" if left is not None else ""),
         )
-        html.facts(
-            [
-                ("Best so far", MISSING if best is None else f"{best.value:.4f}"),
-                ("Trial", str(best.number) if best else MISSING),
-                ("Its parameters", _params(best) if best else MISSING),
-                ("Running", str(trials.running)),
-                ("Failed", str(trials.failed)),
-                ("Last improvement", _since(trials)),
-            ]
-        )
+        facts, button = st.columns([6, 1], vertical_alignment="center")
+        with facts:
+            html.facts(_facts(trials))
+        if trials.best is not None:
+            with button:
+                name = sweep.configuration or sweep.name
+                register.show(Path(view.source.path), trials.best, name, has_model=trials.has_model)
+
+
+def _facts(trials: Trials) -> list[tuple[str, str]]:
+    best = trials.best
+    facts = [
+        ("Best so far", MISSING if best is None else f"{best.value:.4f}"),
+        ("Trial", str(best.number) if best else MISSING),
+        ("Its parameters", _params(best) if best else MISSING),
+        ("Running", str(trials.running)),
+        ("Failed", str(trials.failed)),
+        ("Last improvement", _since(trials)),
+    ]
+    if trials.registered:
+        facts.append(("Registered as", ", ".join(trials.registered)))
+    return facts
 
 
 def _params(trial: TrialRecord) -> str:

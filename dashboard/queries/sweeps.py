@@ -15,17 +15,20 @@ from tracker.sweep import (
     importances,
     progress,
     read_sweep,
-    read_trials,
     search_sweeps,
 )
 from tracker.tags import (
     TRACKER_FAILURE_REASON,
     TRACKER_HOST,
     TRACKER_PID,
+    TRACKER_SWEEP_PAUSED,
     TRACKER_SWEEP_RESULT,
     TRACKER_SWEEP_RETRAIN,
     TRACKER_SWEEP_TRIALS,
 )
+
+MODEL = "model"
+"""The folder of a run's artifacts that is registered."""
 
 
 class Sweep(NamedTuple):
@@ -44,6 +47,7 @@ class Sweep(NamedTuple):
         result: Who won by how much; empty before the end.
         retrain: The command that trains the winner again.
         started_ms: Milliseconds since the epoch.
+        is_paused: No further trial is to begin until it goes on.
     """
 
     run_id: str
@@ -58,6 +62,7 @@ class Sweep(NamedTuple):
     result: str
     retrain: str
     started_ms: int
+    is_paused: bool
 
     @property
     def metric(self) -> str:
@@ -75,19 +80,25 @@ class Trials(NamedTuple):
 
     Args:
         records: By number.
+        complete: Those with a value.
         done: Complete and pruned ones.
         failed: Whose objective raised an error.
         running: At work.
         best: The best complete one.
         importance: Parameter -> share of what it explains; empty before there are enough.
+        has_model: Whether the best one's run holds a model that can be registered.
+        registered: As which versions it is, such as "digits version 3".
     """
 
     records: list[TrialRecord]
+    complete: int
     done: int
     failed: int
     running: int
     best: TrialRecord | None
     importance: dict[str, float]
+    has_model: bool
+    registered: list[str]
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
@@ -113,6 +124,7 @@ def sweeps(source: Source) -> list[Sweep]:
                     tags.get(TRACKER_SWEEP_RESULT, ""),
                     tags.get(TRACKER_SWEEP_RETRAIN, ""),
                     run.info.start_time or 0,
+                    TRACKER_SWEEP_PAUSED in tags,
                 )
             )
     return sorted(found, key=lambda sweep: -sweep.started_ms)
@@ -123,10 +135,34 @@ def trials(source: Source, run_id: str) -> Trials:
     """The trials of one sweep."""
     client = TrackingClient(source.path, read_only=True)
     sweep = read_sweep(client, client.get_run(run_id))
-    records = read_trials(client, run_id, sweep.settings.metric)
+    records = sweep.trials()
     counted = progress(records, sweep.settings)
     try:
         shares = importances(sweep.space, sweep.settings, records)
     except TrackerError:  # Optuna is not installed.
         shares = {}
-    return Trials(records, counted.done, counted.failed, counted.running, counted.best, shares)
+    best = counted.best
+    return Trials(
+        records,
+        counted.complete,
+        counted.done,
+        counted.failed,
+        counted.running,
+        best,
+        shares,
+        best is not None and _has_model(client, best.run_id),
+        _registered(client, best.run_id) if best else [],
+    )
+
+
+def _has_model(client: TrackingClient, run_id: str) -> bool:
+    try:
+        files = client.list_artifacts(run_id, MODEL)
+    except TrackerError:  # They are elsewhere, or the run is gone.
+        return False
+    return any(file.path == f"{MODEL}/MLmodel" for file in files)
+
+
+def _registered(client: TrackingClient, run_id: str) -> list[str]:
+    found = client.search_model_versions(f"run_id = '{run_id}'")
+    return [f"{version.name} version {version.version}" for version in found]

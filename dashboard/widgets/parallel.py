@@ -165,6 +165,7 @@ def show(
     axes: Sequence[Axis],
     objective: Objective,
     key: str,
+    others: str = "without it",
 ) -> None:
     """Draw the chart.
 
@@ -174,6 +175,7 @@ def show(
         axes: From left to right.
         objective: What the lines are colored by.
         key: Of the component.
+        others: What the gray lines are, which have no value of the objective.
     """
     known = [value for value in objective.values if value is not None and math.isfinite(value)]
     low, high = min(known, default=0.0), max(known, default=0.0)
@@ -201,6 +203,7 @@ def show(
         ],
         "objective": objective.name,
         "ends": [number(worst), number(best)],
+        "others": others if len(known) < len(objective.values) else "",
         "worst": RUN_COLORS[theme()][1],
         "ranges": ranges(key),
     }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 import tracker
 from dashboard import sweep_process
-from tracker.sweep import Sweep, parse_space
+from tracker.sweep import Sweep, TrialPruned, parse_space
 
 pytest.importorskip("optuna")
 pytestmark = pytest.mark.slow
@@ -57,10 +59,16 @@ def searched(tmp_path_factory):
     path = tmp_path_factory.mktemp("searched") / "tracking.db"
     tracker.set_tracking_uri(path)
     sweep = Sweep("parabola", SPACE, direction="minimize", seed=1)
-    sweep.run(lambda trial: trial.params["x"] ** 2, 8)
+    sweep.run(objective, 8)
     tracker.get_client().store.database.close()
     yield path
     tracker.set_tracking_uri("")
+
+
+def objective(trial):
+    if trial.number == 6:
+        raise TrialPruned
+    return trial.params["x"] ** 2
 
 
 def open_page(look, path, **query):
@@ -80,14 +88,30 @@ def test_trials_stand_in_a_table_with_their_parameters_and_the_best_marked(look,
 
 def test_the_charts_of_a_sweep_are_drawn(look, searched):
     test = open_page(look, searched)
-    assert len(test.get("vega_lite_chart")) >= 3
+    assert len(test.get("vega_lite_chart")) == 5
     (parallel,) = [
         json.loads(element.proto.json)
         for element in test.get("bidi_component")
         if element.proto.component_name == "parallel"
     ]
     assert [axis["title"] for axis in parallel["axes"]] == ["x", "kind", "objective"]
-    assert len(parallel["lines"]) == 8
+    gray = [line["label"] for line in parallel["lines"] if line["score"] is None]
+    assert (len(parallel["lines"]), gray) == (8, ["Trial 6: pruned"])
+
+
+def test_two_chosen_parameters_are_the_axes_of_a_chart(look, searched):
+    test = open_page(look, searched)
+    across, up = test.selectbox(key="pair_x"), test.selectbox(key="pair_y")
+    assert {across.value, up.value} == {"x", "kind"}
+    across.set_value("x")
+    up.set_value("x").run()
+    assert not test.exception
+
+
+def test_a_best_trial_without_a_model_cannot_be_registered(look, searched):
+    test = open_page(look, searched)
+    (button,) = [each for each in test.button if each.label == "Register best"]
+    assert button.disabled
 
 
 def test_without_a_sweep_the_page_names_the_command(look, tmp_path):
@@ -130,6 +154,32 @@ def test_a_sweep_whose_process_died_says_so_and_can_go_on(look, tmp_path, monkey
     (warning,) = [each.value for each in test.warning]
     assert "was interrupted: `process" in warning
     assert "Its 3 finished trials are kept" in warning
+
+
+WAITS = """
+import time, tracker
+from tracker.sweep import Sweep
+tracker.set_tracking_uri("tracking.db")
+Sweep("waits", {"x": {"low": 0.0, "high": 1.0}}).run(lambda trial: time.sleep(600), 5)
+"""
+
+
+def test_a_running_search_is_stopped(look, tmp_path, monkeypatch, launch, wait_for):
+    script = tmp_path / "training" / "sweep" / "waits.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(WAITS)
+    environment = {**os.environ, "PYTHONPATH": str(Path(tracker.__path__[0]).parent)}
+    process = launch([sys.executable, str(script)], cwd=tmp_path, env=environment)
+    wait_for((tmp_path / "tracking.db").exists)
+    client = tracker.TrackingClient(tmp_path / "tracking.db")
+    wait_for(lambda: len(client.search_runs(["0"])) == 2)
+    monkeypatch.setenv(sweep_process.ALLOW_VARIABLE, "1")
+    test = open_page(look, tmp_path / "tracking.db")
+    test.button(key="stop").click().run()
+    process.wait(60)
+    assert {run.info.status for run in client.search_runs(["0"])} == {"KILLED"}
+    (warning,) = [each.value for each in test.run().warning]
+    assert "This sweep was stopped" in warning
 
 
 @pytest.mark.parametrize(
@@ -203,15 +253,8 @@ def finished_by_itself(folder):
     return client.search_runs(["1"], f"{of_study} AND tags.`tracker.sweep.trial` IS NULL")
 
 
-def wait_until(condition):
-    until = time.monotonic() + LONG / 1000
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.1)
-
-
-def test_a_search_is_started_watched_stopped_and_finished_in_a_browser(
-    study_folder, visit, serving, tmp_path_factory
+def test_a_search_is_started_watched_paused_and_finished_in_a_browser(
+    study_folder, visit, serving, tmp_path_factory, wait_for
 ):
     with serving(study_folder / "tracking.db", tmp_path_factory.mktemp("one")) as server:
         visitor = visit(server).open("sweeps")
@@ -230,17 +273,24 @@ def test_a_search_is_started_watched_stopped_and_finished_in_a_browser(
         page = visitor.page
         page.get_by_text(PART).wait_for(timeout=LONG)
         assert page.get_by_role("button", name="Start 30 trials").count() == 0
-        page.locator(".st-key-stop button").click()
-        page.get_by_text("This sweep was stopped").wait_for(timeout=LONG)
-        assert "RUNNING" not in trials_of(study_folder)
+        wait_for(lambda: trials_of(study_folder).count("RUNNING") == 2)
+        page.get_by_role("button", name="Pause after these").click()
+        page.get_by_text("at work, no other begins").wait_for(timeout=LONG)
         (study_folder / "open").touch()
+        page.get_by_text("This sweep was paused").wait_for(timeout=LONG)
+        ended = trials_of(study_folder)
+        assert set(ended) == {"FINISHED"}
+        assert len(ended) < 6
         page.get_by_role("button", name="Go on with").click()
         page.get_by_text("won with val_accuracy").wait_for(timeout=LONG)
         assert trials_of(study_folder).count("FINISHED") == 6
+        page.get_by_role("button", name="Register best").click()
+        page.get_by_role("button", name="Register", exact=True).click()
+        page.get_by_text("default version 1").wait_for(timeout=LONG)
         row = page.locator("[data-act=row]").first
         row.evaluate("e => e.click()")
         page.get_by_role("button", name="Run again").click()
         page.get_by_text("Started: its run appears").wait_for(timeout=LONG)
-        wait_until(lambda: finished_by_itself(study_folder))
+        wait_for(lambda: finished_by_itself(study_folder))
         visitor.check()
         visit(server, theme="dark", width=400).open("sweeps").check()

@@ -101,7 +101,8 @@ class Parallel {
       return `C${middle} ${py} ${middle} ${y} ${x} ${y}`;
     }).join('');
     const mixed = `color-mix(in oklab, var(--accent) ${100 * line.score}%, var(--worst))`;
-    const node = svg('path', { d: path, stroke: line.score === null ? 'var(--text-3)' : mixed });
+    const look = line.score === null ? { class: 'other' } : { stroke: mixed };
+    const node = svg('path', { d: path, ...look });
     return Object.assign(node, { line });
   }
 
@@ -169,7 +170,7 @@ class Parallel {
   }
 
   mark() { // Which lines lie in the ranges, and what the ranges are.
-    const { axes, lines, objective, ends } = this.data;
+    const { axes, lines, objective, ends, others } = this.data;
     const bound = axes.flatMap(({ title }, i) =>
       (this.ranges[title] ? [[i, ...this.ranges[title]]] : []));
     const isIn = ({ places }) => bound.every(([i, low, high]) =>
@@ -188,7 +189,8 @@ class Parallel {
     const left = lines.filter(isIn).length;
     this.head.replaceChildren(element('h2', {}, 'Parallel coordinates'),
       element('span', {}, `colored by ${objective}`), element('span', {}, ends[0]),
-      element('span', { className: 'ramp' }), element('span', {}, ends[1]), ...chips,
+      element('span', { className: 'ramp' }), element('span', {}, ends[1]),
+      ...(others ? [element('span', {}, `gray: ${others}`)] : []), ...chips,
       element('span', { className: 'left' }, bound.length ? `${left} of ${lines.length}`
         : 'drag on an axis to choose'));
   }
