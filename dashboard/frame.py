@@ -60,14 +60,21 @@ def experiment_box(source: Source) -> None:
         format_func=name,
         key=EXPERIMENT,
         on_change=_take_experiment,
+        args=(chosen,),
         label_visibility="collapsed",
     )
 
 
-def _take_experiment() -> None:
-    """Choose an experiment; what was chosen of another one's runs is dropped."""
-    state = view_state.current()
-    state.experiment = str(st.session_state[EXPERIMENT])
+def _take_experiment(before: str) -> None:
+    """Choose an experiment; what was chosen of another one's runs is dropped.
+
+    Streamlit also calls this where a page without the box was left before it was drawn: the browser
+    then sends a box that the server has forgotten.
+    """
+    state, chosen = view_state.current(), str(st.session_state[EXPERIMENT])
+    if chosen == before:
+        return
+    state.experiment = chosen
     state.shown, state.baseline, state.run = None, "", ""
     state.group, state.sort, state.descending, state.columns = None, "", None, []
 

@@ -1,7 +1,8 @@
 """What a person has chosen, kept in the session and in the address of every page.
 
 The address carries ids, so that a link survives renaming. Streamlit drops it where the page
-changes; it is written again at the end of each script run.
+changes; each script run writes it again. What a run is sent may be older than what was chosen, for
+the browser learns of a new address only later: it counts where a link is opened and after Back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.queries import run_lists
 
@@ -22,7 +24,6 @@ ALL = "all"
 DIGITS = run_lists.DIGITS_SHOWN
 SEPARATOR = ","
 _STATE = "view_state"
-_WRITTEN = "view_state_written"
 
 
 @dataclass
@@ -46,7 +47,7 @@ class ViewState:
         courses: For how many rows the Overview draws a course; not in the address.
         positions: Palette positions by owner; not in the address.
         deleted_last: Ids of the runs deleted last, for undo; not in the address.
-        reports: How many reports of the run list were taken; not in the address.
+        reports: The number of the run list's report that was taken last; not in the address.
     """
 
     experiment: str = ""
@@ -87,12 +88,18 @@ def current() -> ViewState:
 
 
 def read(source: Source) -> ViewState:
-    """The state, taken from the address where that says something new: a link, or Back."""
+    """The state, taken from the address where a link was opened or after Back."""
+    is_news = _STATE not in st.session_state or _went_back()
     state = current()
     address = {name: st.query_params.get_all(name) for name in _in_address(state)}
-    if any(address.values()) and address != st.session_state.get(_WRITTEN):
+    if is_news and any(address.values()):
         _take(state, source, address)
     return state
+
+
+def _went_back() -> bool:
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 def address() -> dict[str, list[str]]:
@@ -118,7 +125,6 @@ def write(state: ViewState, experiment_id: int | None) -> None:
     if not state.experiment and experiment_id is not None and any(_in_address(state).values()):
         state.experiment = str(experiment_id)
     due = _in_address(state)
-    st.session_state[_WRITTEN] = due
     if {name: st.query_params.get_all(name) for name in due} != due:
         st.query_params.update(due)
 

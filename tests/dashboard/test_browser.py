@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -17,6 +18,47 @@ PAGES = {
     "models": 0,
     "sql": 0,
 }
+
+
+RUNS_DRAWN = """
+  [...document.querySelectorAll('*')].find((node) => node.shadowRoot?.curves)
+    ?.shadowRoot.curves.data.panels[0].lines.map((line) => line.run ?? line.of)
+"""
+
+
+class Wire:
+    """The connection of a page that is not open yet to its server; it can be made slow."""
+
+    def __init__(self, visitor):
+        self.visitor = visitor
+        self.held = None
+        visitor.page.route_web_socket("**/_stcore/stream", self._connect)
+
+    def _connect(self, socket):
+        self.socket = socket
+        socket.connect_to_server().on_message(self._take)
+
+    def _take(self, message):
+        if self.held is None:
+            self.socket.send(message)
+        else:
+            self.held.append(message)
+
+    def hold_what_follows(self, act):
+        """Do something, and wait until the server has answered without the page hearing of it."""
+        self.held = self.held or []
+        before = len(self.held)
+        act()
+        self.visitor.until(
+            lambda: any(
+                ForwardMsg.FromString(one).HasField("script_finished") for one in self.held[before:]
+            )
+        )
+
+    def release(self):
+        held, self.held = self.held, None
+        for message in held:
+            self.socket.send(message)
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)])
@@ -39,6 +81,30 @@ def test_the_menu_leads_to_every_page_and_keeps_the_selection(server, visit):
     results = visitor.page.locator("table.results").first
     expect(results).to_contain_text("small_hidden")
     expect(results).not_to_contain_text("blurred_dataset")
+    visitor.check()
+
+
+def test_a_page_that_is_left_before_it_is_drawn_keeps_the_selection(server, visit):
+    visitor = visit(server)
+    wire = Wire(visitor)
+    visitor.open("models?runs=x+00000001")
+    wire.hold_what_follows(visitor.page.get_by_role("link", name="SQL", exact=True).click)
+    visitor.page.get_by_role("link", name="Data", exact=True).click()
+    wire.release()
+    visitor.page.get_by_role("heading", name="Class distribution").wait_for()
+    visitor.page.wait_for_url("**/data?**runs=**")
+    visitor.check()
+
+
+def test_an_address_that_the_browser_has_not_heard_of_yet_takes_no_choice_back(server, visit):
+    visitor = visit(server)
+    wire = Wire(visitor)
+    visitor.open("curves?runs=x+00000000,x+00000002")
+    for name in ("small_hidden", "blurred_dataset"):
+        row = visitor.page.locator(".row").filter(has_text=name)
+        wire.hold_what_follows(row.locator(".dot").click)
+    wire.release()
+    visitor.page.wait_for_function(f"() => new Set({RUNS_DRAWN}).size === 4")
     visitor.check()
 
 

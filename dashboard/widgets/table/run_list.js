@@ -5,8 +5,8 @@
 // leads to). A cell is null, a text, or [text, value, small text, title]; see run_rows.py.
 //
 // What a person does is shown at once and reported; what follows within 250 ms is reported as one
-// object. The server counts reports; what it says of the state is taken over unless a later report
-// is on its way.
+// object. Reports are numbered by their time, for lists on several pages report in turn. The server
+// says which it took last: its state is taken over unless a later report is on its way.
 
 const REPORT_MS = 250;
 const RELEASES = ['pointerup', 'pointercancel'];
@@ -132,7 +132,7 @@ class RunList extends Acts {
     this.moved = now;
     const send = () => {
       this.timer = null;
-      this.sent += 1;
+      this.sent = Math.max(this.sent + 1, Date.now());
       const value = { n: this.sent, ...this.limits };
       for (const name of Object.keys(this.touched)) {
         value[name] = name === 'shown' ? [...this.shown]
