@@ -11,7 +11,7 @@ import streamlit as st
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Part = Literal["head", "values", "media", "files", "frame"]
+Part = Literal["head", "failure", "values", "media", "files", "frame"]
 FOLDER = Path(__file__).parent
 # In this order: each builds on those before.
 SCRIPTS = ("dom.js", "rows.js", "head.js", "acts.js", "run_list.js")

@@ -7,10 +7,8 @@ from html import escape
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
-import streamlit as st
-
 from dashboard.artifacts import files
-from dashboard.widgets import html
+from dashboard.widgets import component, html
 from tracker.exceptions import TrackerError
 from tracker.tags import (
     TRACKER_EXCEPTION_MESSAGE,
@@ -75,13 +73,15 @@ def show(store: ArtifactStore | None, status: str, tags: Mapping[str, str]) -> N
         if columns
         else ""
     )
-    st.html(
+    block = (
         f'<section aria-label="Why it {"failed" if status == "FAILED" else "was stopped"}"'
         f' style="border:1px solid var(--line);border-left:3px solid var(--{tone});'
-        f'border-radius:8px;overflow:hidden"><div style="padding:8px 14px;color:var(--text-1);'
-        f'background:var(--{tone}-ground)"><b style="color:var(--{tone})">{escape(kind)}</b> '
-        f"{html.shown(message, LINE_LENGTH)}{_where(traceback)}</div>{body}</section>"
+        f'border-radius:8px;overflow:hidden">'
+        f'<div class="head" style="background:var(--{tone}-ground)"><div>'
+        f'<b style="color:var(--{tone})">{escape(kind)}</b> '
+        f"{html.shown(message, LINE_LENGTH)}{_where(traceback)}</div></div>{body}</section>"
     )
+    component.part("failure", "failure", {"html": block, "traceback": traceback})
 
 
 def _where(traceback: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,8 +41,9 @@ def failed(tmp_path):
 
 def block(test):
     """The block's HTML; empty where there is none."""
-    found = [element.proto.body for element in test.get("html")]
-    return next((body for body in found if "<section" in body), "")
+    parts = [element.proto for element in test.get("bidi_component")]
+    found = [json.loads(one.json) for one in parts if one.component_name == "run_failure"]
+    return "".join(data["html"] for data in found)
 
 
 def run_page(look, database):

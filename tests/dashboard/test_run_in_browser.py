@@ -194,6 +194,12 @@ def test_a_failed_run_shows_its_exception_and_the_last_lines_of_its_output(kept,
     expect(block).to_contain_text('File "train.py", line 73, in main')
     expect(block).to_contain_text("step 19")
     expect(block).not_to_contain_text("step 3 ")
+    visitor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    block.get_by_role("button", name="Copy traceback").click()
+    visitor.page.wait_for_function(
+        "() => navigator.clipboard.readText()"
+        ".then((text) => /^Traceback[^]*CUDA out of memory/.test(text))"
+    )
     visitor.check()
 
 

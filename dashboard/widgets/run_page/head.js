@@ -27,7 +27,7 @@ class Head {
       !data.deleted && this.add(), h('span', { class: 'space' }), this.acts());
     const facts = data.facts.map(([name, value, title, copied]) => h('div', {},
       h('dt', {}, name), h('dd', { title: title || value }, value,
-        copied && this.copy(copied, `Copy ${name.toLowerCase()}`))));
+        copied && copyButton(this.root, copied, `Copy ${name.toLowerCase()}`))));
     this.root.replaceChildren(this.line, h('dl', { class: 'facts' }, ...facts));
   }
 
@@ -50,20 +50,11 @@ class Head {
         ? [this.icon('restore_from_trash', 'Restore', () => this.tell({ do: 'restore' }), 'Restore')]
         : [this.icon('keep', 'Compare others with this run', () => this.tell({ do: 'baseline' }),
           data.baseline ? 'Unpin baseline' : 'Baseline'),
-        data.command && this.copy(data.command, data.command, 'Rerun', h('span', { class: 'wide' }, 'command')),
+        data.command && copyButton(this.root, data.command, data.command, 'Rerun',
+          h('span', { class: 'wide' }, 'command')),
         h('a', { href: data.zip, class: 'icon-only', title: 'Download all files as zip',
           'aria-label': 'Download all files as zip', download: true }, icon('folder_zip')),
         this.icon('delete', 'Delete', () => this.tell({ do: 'delete' }))]));
-  }
-
-  /** A button that copies a text, and says so. */
-  copy(text, title, ...words) {
-    const element = this.icon('content_copy', title, async () => {
-      await copyText(text, this.root);
-      element.firstChild.textContent = 'check';
-      setTimeout(() => { element.firstChild.textContent = 'content_copy'; }, 1500);
-    }, ...words);
-    return element;
   }
 
   chip([key, value]) {
@@ -109,16 +100,6 @@ class Head {
     this.field.focus();
     this.field.select();
   }
-}
-
-/** Copy a text; on an address that is not secure there is no clipboard, and a field lends its own. */
-async function copyText(text, root) {
-  if (navigator.clipboard) { await navigator.clipboard.writeText(text); return; }
-  const field = h('textarea', {}, text);
-  root.append(field);
-  field.select();
-  document.execCommand('copy');
-  field.remove();
 }
 
 export default mounting(Head);

@@ -1,5 +1,6 @@
-// How a part of the page is mounted: one object for each place it stands in.
+// What parts of the page have in common: how one is mounted, and buttons that copy.
 
+/** One object for each place that a part stands in. */
 function mounting(Part) {
   const parts_ = new WeakMap();
   return ({ parentElement, data, setTriggerValue }) => {
@@ -12,4 +13,25 @@ function mounting(Part) {
     part.update(data);
     return () => part.leave?.();
   };
+}
+
+/** A button that copies a text, and says so. */
+function copyButton(root, text, title, ...words) {
+  const element = button('', 'content_copy', title, ...words);
+  element.addEventListener('click', async () => {
+    await copyText(text, root);
+    element.firstChild.textContent = 'check';
+    setTimeout(() => { element.firstChild.textContent = 'content_copy'; }, 1500);
+  });
+  return element;
+}
+
+/** Copy a text; on an address that is not secure there is no clipboard, and a field lends its own. */
+async function copyText(text, root) {
+  if (navigator.clipboard) { await navigator.clipboard.writeText(text); return; }
+  const field = h('textarea', {}, text);
+  root.append(field);
+  field.select();
+  document.execCommand('copy');
+  field.remove();
 }
