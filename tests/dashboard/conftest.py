@@ -18,10 +18,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tracker.files import open_artifacts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import ModuleType
+
+    from tracker.files import ArtifactStore
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "dashboard" / "app.py"
@@ -77,6 +81,35 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         for key, value in query.items():
             test.query_params[key] = value
         return test.run()
+
+    return run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    """Artifacts without a run."""
+    return open_artifacts("artifacts", tmp_path)
+
+
+@pytest.fixture
+def previewed(store: ArtifactStore) -> Callable[[str, bytes], AppTest]:
+    """Writes an artifact and runs its preview without a browser: `previewed(path, content)`."""
+
+    def script(folder: str, path: str) -> None:
+        from pathlib import Path
+
+        from dashboard.widgets import preview
+        from tracker.files import open_artifacts
+
+        store = open_artifacts("artifacts", Path(folder))
+        preview.show(store, next(info for info in store.walk() if info.path == path))
+
+    def run(path: str, content: bytes) -> AppTest:
+        store.log_bytes(content, path)
+        asked = (str(store.root.parent), path)
+        test = AppTest.from_function(script, default_timeout=30, args=asked).run()
+        assert not test.exception
+        return test
 
     return run
 

@@ -7,13 +7,11 @@ import urllib.request
 
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from dashboard.artifacts import pictures
 from dashboard.untrusted import UnreadableFileError
 from dashboard.widgets import markdown
 from tracker.client import TrackingClient
-from tracker.files import open_artifacts
 
 PDF = b"""%PDF-1.4
 1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
@@ -21,11 +19,6 @@ PDF = b"""%PDF-1.4
 3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 120]>>endobj
 trailer<</Root 1 0 R>>
 """
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_artifacts("artifacts", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -61,23 +54,6 @@ def test_what_is_no_pdf_is_said_to_be_none(store, content):
         pictures.pdf_page(store, "x.pdf", 1)
 
 
-def shown(store, path, content):
-    def script(folder, path):
-        from pathlib import Path
-
-        from dashboard.widgets import preview
-        from tracker.files import open_artifacts
-
-        store = open_artifacts("artifacts", Path(folder))
-        preview.show(store, next(info for info in store.walk() if info.path == path))
-
-    store.log_bytes(content, path)
-    folder = str(store.root.parent)
-    test = AppTest.from_function(script, default_timeout=30, args=(folder, path)).run()
-    assert not test.exception
-    return test
-
-
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
@@ -91,9 +67,9 @@ def shown(store, path, content):
         ("a.pdf", "image"),
     ],
 )
-def test_each_kind_of_file_is_shown_in_its_own_way(store, path, kind):
+def test_each_kind_of_file_is_shown_in_its_own_way(previewed, path, kind):
     content = PDF if path == "a.pdf" else b"a,b\n1,2\n"
-    test = shown(store, path, content)
+    test = previewed(path, content)
     assert kind in {element.type for element in test.main}
 
 

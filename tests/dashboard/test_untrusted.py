@@ -37,29 +37,6 @@ def black(width, height):
     return b"\x89PNG\r\n\x1a\n" + pieces
 
 
-@pytest.fixture
-def store(tmp_path):
-    return open_artifacts("artifacts", tmp_path)
-
-
-def preview_script(folder, path):
-    from pathlib import Path
-
-    from dashboard.widgets import preview
-    from tracker.files import open_artifacts
-
-    store = open_artifacts("artifacts", Path(folder))
-    preview.show(store, next(info for info in store.walk() if info.path == path))
-
-
-def previewed(store, path, content):
-    store.log_bytes(content, path)
-    folder = str(store.root.parent)
-    test = AppTest.from_function(preview_script, default_timeout=30, args=(folder, path)).run()
-    assert not test.exception
-    return test
-
-
 @pytest.mark.parametrize(
     ("path", "content", "sentence"),
     [
@@ -79,37 +56,37 @@ def previewed(store, path, content):
         ("quotes.csv", b'a,b\n5",' + b"1," * 1_000 + b'"', "more than 500 columns"),
     ],
 )
-def test_a_file_that_cannot_be_shown_says_why(store, path, content, sentence):
-    test = previewed(store, path, content)
+def test_a_file_that_cannot_be_shown_says_why(previewed, path, content, sentence):
+    test = previewed(path, content)
     assert test.caption[0].value == "This file cannot be shown."
     assert re.search(sentence, test.text[0].value)
 
 
 @pytest.mark.parametrize("content", [DEEP, b"{not json", b'{"a": 1', b"\xff\xfe["])
-def test_what_is_no_json_is_shown_as_the_text_it_is(store, content):
-    test = previewed(store, "odd.json", content)
+def test_what_is_no_json_is_shown_as_the_text_it_is(previewed, content):
+    test = previewed("odd.json", content)
     assert "This JSON cannot be read" in test.text[0].value
     assert test.code[0].value == content.decode(errors="replace")
 
 
-def test_an_empty_file_is_called_empty_whatever_its_name(store):
-    assert previewed(store, "empty.csv", b"").caption[0].value == "The file is empty."
+def test_an_empty_file_is_called_empty_whatever_its_name(previewed):
+    assert previewed("empty.csv", b"").caption[0].value == "The file is empty."
 
 
 @pytest.mark.parametrize("sides", [(5_000, 3), (3, 5_000), (3_000, 2_000), (28, 28)])
-def test_a_picture_of_any_sides_is_shown(store, sides):
-    assert "by" in previewed(store, "odd.png", black(*sides)).caption[0].value
+def test_a_picture_of_any_sides_is_shown(previewed, sides):
+    assert "by" in previewed("odd.png", black(*sides)).caption[0].value
 
 
-def test_a_table_is_read_up_to_its_last_whole_line(store, monkeypatch):
+def test_a_table_is_read_up_to_its_last_whole_line(previewed, monkeypatch):
     monkeypatch.setattr(untrusted, "MAX_TABLE_BYTES", 11)
-    shown = previewed(store, "long.csv", ROWS).dataframe[0].value
+    shown = previewed("long.csv", ROWS).dataframe[0].value
     assert shown.to_dict("list") == {"a": [1], "b": [2]}
 
 
-def test_separators_and_ends_of_lines_in_quotes_make_no_columns(store):
+def test_separators_and_ends_of_lines_in_quotes_make_no_columns(previewed):
     prose = "one, two,\n" * 1_000
-    shown = previewed(store, "prose.csv", f'a,b\n1,"{prose}""x"""\n'.encode()).dataframe[0].value
+    shown = previewed("prose.csv", f'a,b\n1,"{prose}""x"""\n'.encode()).dataframe[0].value
     assert shown.to_dict("list") == {"a": [1], "b": [f'{prose}"x"']}
 
 
