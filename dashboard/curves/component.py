@@ -25,7 +25,7 @@ def mount(data: bytes, key: str) -> None:
     """The panels; `st.session_state[key]` has the browser's `zoom`: axis, x, y and own ranges.
 
     Args:
-        data: See `payload.encoded`.
+        data: See `encoding.encoded`.
         key: Of the component.
     """
     draw = st.components.v2.component("curves", html=HTML, css=_text("curves.css"), js=_script())

@@ -61,7 +61,9 @@ def _panel(panel: Panel | Results) -> str:
     tools = [_icon_button(act, name) for act in ("fit", "table") if is_plot]
     tools += [_menu(_icon("download"), f"Download: {name}", saves), _icon_button("enlarge", name)]
     body = (
-        '<div class="plot"><canvas tabindex="0" role="img"></canvas><div class="box"></div></div>'
+        '<div class="plot"><canvas tabindex="0" role="img"></canvas><div class="over">'
+        '<div class="range" hidden></div><div class="cross" hidden></div></div></div>'
+        '<div class="box"></div>'
         '<div class="values" tabindex="0" hidden></div>'
         if is_plot
         else '<div class="values" tabindex="0"></div>'

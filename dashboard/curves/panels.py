@@ -10,15 +10,8 @@ import numpy as np
 from dashboard import metrics
 from dashboard.artifacts import files
 from dashboard.curves import component, lines, zoom
-from dashboard.curves.payload import (
-    Line,
-    Look,
-    Member,
-    Panel,
-    Results,
-    Section,
-    encoded,
-)
+from dashboard.curves.encoding import encoded
+from dashboard.curves.payload import Line, Look, Member, Panel, Results, Section
 from dashboard.queries import histories, records
 
 if TYPE_CHECKING:

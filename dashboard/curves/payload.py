@@ -1,31 +1,21 @@
-"""What the browser draws panels of curves from, and the bytes in which it travels.
-
-The bytes are the length of a JSON head, the head, and float32 columns that the head's lines name by
-number: as JSON alone, twelve runs would take four times as long to write and to read.
-"""
+"""What panels of curves are made of: sections, panels, lines, and how they are looked at."""
 
 from __future__ import annotations
 
-import json
-import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import numpy as np
-
-from dashboard.curves import markup, results
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
-Numbers = "NDArray[np.float64]"
 # What x is: a step, seconds since the run's start, seconds since the epoch, percent of the run.
 Axis = Literal["step", "relative", "wall", "share"]
 # How runs of one group are drawn: mean and standard deviation, the mean, or each run by itself.
 Spread = Literal["std", "mean", "runs"]
-Json = dict[str, Any]
+Zoom = dict[str, Any]
 
 
 class Best(NamedTuple):
@@ -145,7 +135,7 @@ class Look:
         smoothing: The part of a line that its exponential mean goes over, in [0, 1).
         spread: How groups are drawn.
         log_x: Whether x is logarithmic, where it is no clock.
-        zoom: What the browser said of its zoom: {'x': [from, to], 'y': {panel: [from, to]}}.
+        zoom: See `zoom.current`.
         legend: Sign ('line', 'thin', 'band', 'dot', 'mark') and meaning.
     """
 
@@ -154,108 +144,5 @@ class Look:
     smoothing: float = 0.0
     spread: Spread = "std"
     log_x: bool = False
-    zoom: Json | None = None
+    zoom: Zoom = field(default_factory=lambda: {"x": None, "y": {}, "own": {}})
     legend: Sequence[tuple[str, str]] = ()
-
-
-TITLES: dict[Axis, str] = {
-    "step": "step",
-    "relative": "time since the start",
-    "wall": "time",
-    "share": "share of training",
-}
-
-
-def encoded(
-    sections: Sequence[Section],
-    runs: Mapping[str, Member],
-    groups: Mapping[str, Member],
-    look: Look,
-) -> bytes:
-    """Everything that a grid of panels needs.
-
-    Args:
-        sections: At least one panel between them.
-        runs: By id, at least those of the lines.
-        groups: By key, at least those of the runs.
-        look: What all panels share.
-    """
-    columns = _Columns()
-    shown = [panel for section in sections for panel in section.panels]
-    head = {
-        "html": markup.page(sections, look.legend),
-        "panels": [
-            _panel(panel, columns) | {"label": markup.sentence(panel, runs, look.axis)}
-            if isinstance(panel, Panel)
-            else _results(panel, *results.table(panel, runs, groups, look.spread))
-            for panel in shown
-        ],
-        "runs": {key: vars(run) for key, run in runs.items()},
-        "groups": {key: vars(group) for key, group in groups.items()},
-        **vars(look),
-        "title": TITLES[look.axis],
-        "columns": columns.places,
-    }
-    text = json.dumps(head, allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    return b"".join([struct.pack("<I", len(text)), text, *columns.pieces])
-
-
-def _panel(panel: Panel, columns: _Columns) -> Json:
-    return {
-        "name": panel.name,
-        "note": panel.note,
-        "parts": list(panel.parts),
-        "better": panel.better,
-        "log": panel.log,
-        "csv": panel.csv,
-        "wide": panel.is_wide,
-        "pairs": bool(panel.against),
-        "title": panel.against or None,
-        "lines": [_line(line, columns) for line in panel.lines],
-    }
-
-
-def _results(panel: Results, table: str, note: str) -> Json:
-    known = {"name": panel.name, "note": note, "csv": panel.csv}
-    return known | {"table": table, "lines": []}
-
-
-def _line(line: Line, columns: _Columns) -> Json:
-    found: Json = {"run": line.run_id, "part": line.part}
-    found |= {"x": columns.add(line.x), "y": columns.add(line.y), "old": line.is_superseded}
-    if line.band:
-        found |= {"low": columns.add(line.band[0]), "high": columns.add(line.band[1])}
-    if line.best:
-        found["best"] = list(line.best)
-    if line.odd and len(line.odd.x):
-        found |= {"odd": columns.add(line.odd.x), "kinds": line.odd.kinds}
-    return found
-
-
-@dataclass
-class _Columns:
-    """Float32 columns, each kept once.
-
-    Args:
-        places: Of each column: where it starts, its length, and what was taken off its numbers,
-            for a float32 has seven digits.
-        pieces: The columns' bytes.
-    """
-
-    places: list[tuple[int, int, float]] = field(default_factory=list)
-    pieces: list[bytes] = field(default_factory=list)
-    _known: dict[tuple[bytes, float], int] = field(default_factory=dict)
-    _length: int = 0
-
-    def add(self, values: NDArray[np.float64]) -> int:
-        """The number of the column with these values."""
-        finite = values[np.isfinite(values)]
-        origin = float(finite[0]) if finite.size else 0.0
-        piece = (values - origin).astype("<f4").tobytes()
-        number = self._known.setdefault((piece, origin), len(self.places))
-        if number == len(self.places):
-            self.places.append((self._length, len(values), origin))
-            self.pieces.append(piece)
-            self._length += len(values)
-        return number

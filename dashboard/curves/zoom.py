@@ -6,14 +6,12 @@ In the link it is `zoom=6~9` for x, and `y=loss~0.1~0.4` for each range of y.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 if TYPE_CHECKING:
-    from dashboard.curves.payload import Axis
-
-Zoom = dict[str, Any]
+    from dashboard.curves.payload import Axis, Zoom
 
 
 def current(component: str, axis: Axis) -> Zoom:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ background: white; font: 13px/1.5 "Source Sans 3", system-ui, sans-serif;
+body {{ background: white; font: 13px/1.5 system-ui, sans-serif;
   margin: 0; padding: 24px;
   color: {text};  font-variant-numeric: tabular-nums; }}
 h1 {{ font-size: 17px; }} p {{ color: {quiet}; }}

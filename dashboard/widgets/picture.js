@@ -1,4 +1,4 @@
-// A page that stands alone, as a picture.
+// What a page saves: files, and pictures of pages that stand alone.
 
 /** Save a page as a PNG: drawn inside an image, where nothing is fetched and nothing runs. */
 async function savePage(html, name, width = 'max-content') {
@@ -19,8 +19,14 @@ async function savePage(html, name, width = 'max-content') {
   const dense = Math.min(2, 16_000 / Math.max(wide, tall)); // A canvas may not be larger.
   Object.assign(canvas, { width: dense * wide, height: dense * tall });
   canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height);
+  canvas.toBlob((blob) => save('image/png', blob, name));
+}
+
+/** Save a content as a file of a type. */
+function save(type, content, name) {
   const link = document.createElement('a');
-  const download = name.replace(/[^\w.-]+/g, '_');
-  Object.assign(link, { href: canvas.toDataURL('image/png'), download });
+  const href = URL.createObjectURL(new Blob([content], { type }));
+  Object.assign(link, { href, download: name.replace(/[^\w.-]+/g, '_') });
   link.click();
+  setTimeout(() => URL.revokeObjectURL(href), 1000);
 }

@@ -126,7 +126,7 @@ def _open(browser: Any, address: str) -> Any:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{address}/curves?smooth=Smooth+off&group=none")
     page.wait_for_selector(READY)
-    page.wait_for_function(f"() => ({CURVES})?.nodes[0].canvas.width > 40")
+    page.wait_for_function(f"() => ({CURVES})?.data.panels[0].fitted")
     every = page.get_by_role("button", name="all", exact=True)
     if every.count():
         every.first.click()
@@ -135,7 +135,7 @@ def _open(browser: Any, address: str) -> Any:
 
 def switches(file: Path) -> list[Line]:
     """Twelve long runs in the browser: other axes, and the steps between after a zoom."""
-    runs = f"Object.keys(({CURVES}).data.runs).length"
+    runs = f"Object.keys(({CURVES}).data.entries).length"
     with serving(file) as (address, _), _browser() as browser:
         page = _open(browser, address)
         page.wait_for_function(f"() => {runs} === {LONG_RUNS}")
@@ -153,9 +153,9 @@ def hand(file: Path) -> list[Line]:
     """Fifty runs under the pointer: what is drawn and how soon."""
     with serving(file) as (address, _), _browser() as browser:
         page = _open(browser, address)
-        page.wait_for_function(f"() => Object.keys(({CURVES}).data.runs).length === {MANY_RUNS}")
+        page.wait_for_function(f"() => Object.keys(({CURVES}).data.entries).length === {MANY_RUNS}")
         page.wait_for_selector(READY)
-        ids = page.evaluate(f"Object.keys(({CURVES}).data.runs)")
+        ids = page.evaluate(f"Object.keys(({CURVES}).data.entries)")
         hover = [f"curves.hover(['{run_id}'])" for run_id in ids[:REPEATS]]
         drag = [f"curves.show(curves.data.panels[0], [{n}, {n + 150}])" for n in range(REPEATS)]
         hide = [

@@ -11,17 +11,8 @@ import streamlit as st
 
 from dashboard import frame
 from dashboard.curves import component, zoom
-from dashboard.curves.payload import (
-    Best,
-    Line,
-    Look,
-    Member,
-    Odd,
-    Panel,
-    Results,
-    Section,
-    encoded,
-)
+from dashboard.curves.encoding import encoded
+from dashboard.curves.payload import Best, Line, Look, Member, Odd, Panel, Results, Section
 
 COLORS = ("#2a78d6", "#c4600a", "#12835c", "#c23b78", "#7a52d6", "#0b7f9c", "#8f6b00", "#c8402f")
 GROUPS = 4

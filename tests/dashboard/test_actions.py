@@ -251,7 +251,9 @@ def test_a_zoom_into_a_long_run_brings_the_steps_between(tmp_path, study, serve,
 
 def last_step(visitor):
     """The greatest step that the panels know, drawn or not."""
-    return visitor.page.locator(".curves").evaluate("node => node.getRootNode().curves.extent[1]")
+    return visitor.page.locator(".curves").evaluate(
+        "node => node.getRootNode().curves.data.panels[0].extent[1]"
+    )
 
 
 def test_all_points_of_a_panel_are_one_click_away(server, visit):
@@ -290,9 +292,10 @@ def test_what_is_chosen_for_the_curves_is_in_the_link(server, visit):
     visitor.charts()
     chosen = visitor.page.locator(".curves").evaluate(
         "node => { const { data } = node.getRootNode().curves;"
-        " return [data.smoothing, data.axis, data.spread, data.panels[0].log]; }"
+        " return [data.axis, data.spread, data.panels[0].log]; }"
     )
-    assert chosen == [0.1, "share", "mean", True]
+    assert chosen == ["share", "mean", True]
+    expect(visitor.page.get_by_role("combobox", name="Smoothing")).to_have_value("Smooth 10 %")
     visitor.check()
 
 

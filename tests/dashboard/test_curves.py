@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.curves import lines, payload, zoom
+from dashboard.curves import drawn, encoding, lines, zoom
 from dashboard.curves.payload import Best, Line, Look, Member, Odd, Panel, Results, Section
 from dashboard.queries import histories
 from dashboard.source import open_source
@@ -49,7 +49,7 @@ def sent(*drawn, **look):
     """The head and the columns of one panel with these lines."""
     runs = {line.run_id: Member(line.run_id, "#123456") for line in drawn}
     section = Section("", "", [Panel("loss", "", drawn)])
-    return decoded(payload.encoded([section], runs, {}, Look(**look)))
+    return decoded(encoding.encoded([section], runs, {}, Look(**look)))
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=40))
@@ -83,12 +83,39 @@ def test_marks_bests_bands_and_results_travel_with_their_lines():
         Section("", "", [Panel("loss", "", [line])]),
         Section("Results", "", [Results("f1", [("r", 0.5)], "more")]),
     ]
-    head, columns = decoded(payload.encoded(sections, {"r": Member("r", "#123456")}, {}, Look()))
+    head, columns = decoded(encoding.encoded(sections, {"r": Member("r", "#123456")}, {}, Look()))
     (found,) = head["panels"][0]["lines"]
     assert (found["best"], found["kinds"]) == ([3, 0.5], ["NaN"])
     assert columns[found["odd"]].tolist() == [2]
     assert (columns[found["high"]] - columns[found["low"]]).tolist() == [2] * 4
     assert 'data-ids="r"' in head["panels"][1]["table"]
+
+
+def test_a_group_is_drawn_as_its_mean_over_all_places_with_one_deviation_around_it():
+    ends = {"a": [0.0, 2.0], "b": [0.0, 1.0, 2.0], "c": [0.0, 1.0]}
+    heights = {"a": [0.0, 4.0], "b": [2.0, 2.0, 2.0], "c": [4.0, 0.5]}
+    found = [Line(run, "", np.array(x), np.array(heights[run])) for run, x in ends.items()]
+    runs = {run: Member(run, "#123456", "g" if run != "lone" else "") for run in [*ends, "lone"]}
+    alone = Line("lone", "", np.arange(2.0), np.arange(2.0))
+    panel = Panel("loss", "", [alone, *found], better="less")
+    one, *members, mean = sorted(drawn.drawn(panel, runs, Look()), key=lambda of: of.role != "line")
+    assert (one.key, {of.role for of in members}, mean.key) == ("lone", {"member"}, "group g")
+    assert mean.line.x.tolist() == [0, 1, 2]
+    assert mean.line.y.tolist() == [2, 1.5, 3]
+    low, high = mean.line.band
+    assert (high - low) / 2 == pytest.approx([2, math.sqrt(0.75), math.sqrt(2)])
+    assert mean.line.best == (1, 1.5)
+    assert {of.role for of in drawn.drawn(panel, runs, Look(spread="runs"))} == {"line"}
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=30), st.floats(0, 1, exclude_max=True))
+def test_a_smoothed_value_is_the_mean_of_those_before_it_weighted_by_their_age(values, share):
+    y = np.array(values)
+    window = max(1.0, share * len(y))
+    ages = np.subtract.outer(np.arange(len(y)), np.arange(len(y)))
+    weights = np.where(ages < 0, 0, (1 - 2 / (window + 1)) ** np.maximum(ages, 0.0))
+    expected = weights @ y / weights.sum(axis=1)
+    np.testing.assert_allclose(drawn.smoothed(y, share), expected, rtol=1e-9, atol=1e-6)
 
 
 def test_one_reading_serves_every_axis(written, study):

@@ -1,99 +1,79 @@
-// A panel on its canvas: lines, bands, marks, the crosshair and the range that is being dragged.
+// A panel on its canvas or on the pen of a file: axes, lines, bands and marks.
 
-const HEIGHT = 270; // Of a panel's picture, in pixels.
+const FONT = '11px "Source Sans", sans-serif';
+const PENS = { line: [1.9, 1], mean: [1.9, 1], member: [0.75, 0.35], old: [1, 0.3],
+  quiet: [1, 0.45], inCrowd: [0.75, 0.2] }; // Width and opacity.
 
 function draw(curves, panel) {
-  const { section, canvas } = panel.nodes, phone = curves.body.classList.contains('phone');
-  const usual = phone ? 236 : panel.wide ? 340 : HEIGHT;
-  const height = section.classList.contains('large') ? innerHeight - 90 : usual;
-  const width = section.clientWidth, dense = Math.max(1, devicePixelRatio);
-  panel.size = { width, height };
-  Object.assign(canvas, { width: width * dense, height: height * dense });
-  canvas.style.height = `${height}px`;
+  const canvas = panel.find('canvas'), dense = Math.max(1, devicePixelRatio);
+  const [width, height] = panel.size.map((side) => side * dense);
+  Object.assign(canvas, { width, height });
   const pen = canvas.getContext('2d');
   pen.scale(dense, dense);
-  const scale = paint(curves, panel, pen), token = tokens(curves);
-  if (curves.drag) shade(curves, panel, pen, scale, token);
-  else if (curves.cursor) crosshair(curves, panel, pen, scale, token);
+  paint(curves, panel, pen);
 }
 
-const tokens = (curves) => (name) => curves.style.getPropertyValue(`--${name}`);
-
-function paint(curves, panel, pen) { // What stays when nothing points at it; the scale of it.
-  const token = tokens(curves), scale = curves.scale(panel), lines = curves.lines(panel);
+function paint(curves, panel, pen) { // What stays when nothing points at it.
+  const scale = curves.scale(panel), lines = curves.lines(panel), { x, y } = scale;
   Object.assign(pen, { font: FONT, textBaseline: 'middle', lineJoin: 'round', globalAlpha: 1,
-    lineWidth: 1, strokeStyle: token('grid'), fillStyle: token('text-3') });
-  axes(pen, scale, panel.log, panel.pairs ? '' : curves.data.axis);
+    lineWidth: 1, strokeStyle: curves.token('grid'), fillStyle: curves.token('text-3') });
+  grid(pen, scale, panel.axis);
   pen.save();
   pen.beginPath();
-  pen.rect(LEFT - 2, TOP - 4, scale.wide + 4, scale.tall + 6);
+  pen.rect(x.from - 2, y.to - 4, x.to - x.from + 4, y.from - y.to + 6);
   pen.clip();
-  const back = lines.filter((line) => !curves.isLifted(line));
-  const front = lines.filter((line) => curves.isLifted(line));
-  for (const line of [...back, ...front]) stroke(curves, panel, pen, scale, line, token);
+  const isFront = (line) => Number(curves.isLifted(line));
+  for (const line of [...lines].sort((a, b) => isFront(a) - isFront(b))) {
+    stroke(curves, panel, pen, scale, line);
+  }
   pen.restore();
-  for (const line of lines) signs(curves, pen, scale, line, token('ground'));
-  return scale;
+  for (const line of lines) signs(curves, pen, scale, line);
 }
 
 function fade(curves, line) { return curves.lifted.size && !curves.isLifted(line) ? 0.25 : 1; }
 
-function stroke(curves, panel, pen, scale, line, token) {
-  const { old, quiet, member, mean } = line, alone = curves.isAlone(line);
-  if (member && quiet && !alone) return;
-  const usual = old ? 0.3 : quiet ? 0.45 : member ? (panel.many ? 0.2 : 0.35) : 1;
-  const alpha = alone && !old ? (quiet ? 0.7 : 1) : usual * fade(curves, line);
-  const width = quiet || old ? 1 : member && !alone ? 0.75 : 1.9;
-  if (line.low && !quiet && !member && (!mean || curves.data.spread === 'std')) {
-    band(pen, scale, line, line.color, 0.18 * fade(curves, line));
-  }
-  const marked = alone && (member ? panel.many : panel.crowded); // In the color of text with a halo, among many lines.
-  if (marked) trace(pen, scale, line, token('ground'), width + 5, 0.9);
-  trace(pen, scale, line, marked ? token('text-1') : line.color, width, alpha);
+function stroke(curves, panel, pen, scale, line) {
+  const { role, quiet, color } = line, alone = curves.isAlone(line), isMember = role === 'member';
+  if (isMember && quiet && !alone) return;
+  const [width, alpha] = PENS[quiet ? 'quiet' : !isMember ? role : alone ? 'line'
+    : panel.many ? 'inCrowd' : 'member'];
+  const faded = fade(curves, line), isBand = role !== 'mean' || curves.data.spread === 'std';
+  if (line.low && isBand && !quiet && !isMember) band(pen, scale, line, 0.18 * faded);
+  // Among many lines, the one that is pointed at has the color of text and a halo.
+  const isMarked = alone && panel.many;
+  if (isMarked) trace(pen, scale, line, curves.token('ground'), width + 5, 0.9);
+  trace(pen, scale, line, isMarked ? curves.token('text-1') : color, width, alpha * faded);
 }
 
-function signs(curves, pen, scale, line, ground) { // The best point, and values not finite.
+function trace(pen, scale, { x, y }, strokeStyle, lineWidth, globalAlpha) {
+  const first = scale.pairs ? 0 : Math.max(0, before(x, scale.x.low)); // Of those in view.
+  const end = scale.pairs ? x.length : Math.min(x.length, before(x, scale.x.high) + 2);
+  const [left, top] = [(i) => scale.x.place(x[first + i]), (i) => scale.y.place(y[first + i])];
+  Object.assign(pen, { strokeStyle, lineWidth, globalAlpha });
+  if (x.length === 1) dot(pen, left(0), top(0), 1 + lineWidth / 2, strokeStyle);
+  path(pen, end - first, left, top);
+  pen.stroke();
+}
+
+function band(pen, scale, { x, low, high, color }, globalAlpha) {
+  const { length } = x, number = (i) => (i < length ? i : 2 * length - 1 - i);
+  path(pen, 2 * length, (i) => scale.x.place(x[number(i)]),
+    (i) => scale.y.place((i < length ? low : high)[number(i)]));
+  Object.assign(pen, { fillStyle: color, globalAlpha });
+  pen.fill();
+}
+
+function signs(curves, pen, scale, line) { // The best point, and values that are not finite.
+  const { x, y } = scale, isInside = (at) => at >= x.from - 1 && at <= x.to + 1;
   pen.globalAlpha = fade(curves, line);
-  const [x, y] = line.best ? [scale.x(line.best[0]), scale.y(line.best[1])] : [];
-  const inside = x >= LEFT - 1 && x <= scale.right + 1 && y >= TOP - 4 && y <= scale.foot + 2;
-  if (inside && !line.quiet && (!line.member || curves.isAlone(line))) {
-    dot(pen, x, y, 3.5, line.color, ground);
+  if (line.best && !line.quiet && (line.role !== 'member' || curves.isAlone(line))) {
+    const [left, top] = [x.place(line.best[0]), y.place(line.best[1])];
+    const isSeen = isInside(left) && top >= y.to - 4 && top <= y.from + 2;
+    if (isSeen) dot(pen, left, top, 3.5, line.color, curves.token('ground'));
   }
-  for (const place of line.odd ? Array.from(line.odd, scale.x) : []) {
-    if (place >= LEFT && place <= scale.right) mark(pen, place, scale.foot, line.color);
-  }
-}
-
-function shade(curves, panel, pen, scale, token) { // All but the range that is being dragged.
-  const { panel: from, x, y } = curves.drag, tall = y && from === panel;
-  if (from !== panel && (!x || from.pairs || panel.pairs)) return;
-  const [left, right] = x ? x.map(scale.x) : [LEFT, scale.right];
-  const [bottom, top] = tall ? y.map(scale.y) : [scale.foot, TOP - 4];
-  Object.assign(pen, { globalAlpha: 0.6, fillStyle: token('ground') });
-  pen.fillRect(LEFT - 2, 0, left - LEFT + 2, scale.foot);
-  pen.fillRect(right, 0, scale.right - right + 3, scale.foot);
-  pen.fillRect(left, 0, right - left, top);
-  pen.fillRect(left, bottom, right - left, scale.foot - bottom);
-  Object.assign(pen, { globalAlpha: 1, strokeStyle: token('accent'), lineWidth: 1.5 });
-  for (const at of x ? [left, right] : []) rule(pen, at, top, at, bottom);
-  for (const at of tall ? [top, bottom] : []) rule(pen, left, at, right, at);
-  const text = x ? rangeText(curves.data, panel, x) : y.map(number).join(' to ');
-  const wide = pen.measureText(text).width + 16, middle = (left + right) / 2;
-  pen.fillStyle = token('fill');
-  pen.fillRect(middle - wide / 2, top + 4, wide, 18);
-  Object.assign(pen, { fillStyle: '#fff', textAlign: 'center' });
-  pen.fillText(text, middle, top + 13);
-}
-
-function crosshair(curves, panel, pen, scale, token) {
-  const { x: at, panel: from } = curves.cursor, x = scale.x(at);
-  if (at < scale.low || at > scale.high || (from !== panel && (from.pairs || panel.pairs))) return;
-  Object.assign(pen, { globalAlpha: 1, lineWidth: 1, strokeStyle: token('text-3') });
-  rule(pen, x, TOP - 4, x, scale.foot);
-  for (const { cells, color } of rowsAt(curves, panel)) {
-    for (const { y } of Object.values(cells)) {
-      const place = scale.y(y), inside = place > TOP - 4 && place < scale.foot + 2;
-      if (inside) dot(pen, x, place, 3, color, token('ground'));
-    }
+  for (const at of Array.from(line.odd ?? [], x.place).filter(isInside)) {
+    path(pen, 3, (i) => at + [-4, 4, 0][i], (i) => y.from - [8, 8, 1][i]); // A triangle.
+    pen.fillStyle = line.color;
+    pen.fill();
   }
 }

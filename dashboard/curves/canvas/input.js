@@ -2,63 +2,56 @@
 
 const CLICK = 4, BOX = 32;
 
-function listen(curves, canvas, now) { // To pointer, touch, wheel and keys.
-  let start = null;
-  const scale = () => curves.scale(now());
+function listen(curves, canvas, now) {
+  let start = null; // Where a button was pressed, or two fingers were put down.
+  const touches = new Map(), scale = () => curves.scale(now());
+  const fingers = () => [...touches.values()].sort((a, b) => a - b);
   const place = ({ clientX, clientY }) => {
     const box = canvas.getBoundingClientRect();
     return [clientX - box.left, clientY - box.top];
   };
-  const zoom = (factor, at) => {
-    const { x, atX, right } = scale(), middle = x(at);
-    curves.show(now(), [LEFT, right].map((edge) => atX(middle + (edge - middle) * factor)));
+  const show = ({ x, y }, across, up) => { // What is to be at the edges was at other places.
+    const heights = up && curves.zoom.y[now().name] && [y.from, y.to].map((edge) => y.at(up(edge)));
+    curves.show(now(), [x.from, x.to].map((edge) => x.at(across(edge))), heights);
   };
-  const drag = ([x, y]) => { // Over x, over y beside the axis, over both where it is tall.
-    const { atX, atY, right, foot } = scale(), side = start.x < LEFT;
-    const sorted = (values) => values.sort((a, b) => a - b);
-    const hold = (value, low, high) => Math.min(high, Math.max(low, value));
-    const tall = side || Math.abs(y - start.y) > BOX;
-    const over = [start.x, x].map((px) => atX(hold(px, LEFT, right)));
-    const along = [start.y, y].map((py) => atY(hold(py, TOP, foot)));
-    curves.drag = { panel: now(), x: side ? null : sorted(over), y: tall ? sorted(along) : null };
+  const zoom = (factor, middle) => show(scale(), (edge) => middle + (edge - middle) * factor);
+  const drag = ([x, y]) => { // Over x, beside the axis over y, over both where it is tall.
+    const { x: across, y: up } = scale(), isBeside = start.x < LEFT;
+    const isTall = isBeside || Math.abs(y - start.y) > BOX;
+    const range = (axis, ...ends) => ends.map((end) => axis.at(axis.hold(end))).sort((a, b) => a - b);
+    const { name, pairs } = now();
+    curves.drag = { in: name, pairs, x: isBeside ? null : range(across, start.x, x),
+      y: isTall ? range(up, start.y, y) : null };
     curves.redraw();
   };
-  const move = ([x, y]) => {
-    const { atX, right, bottom, top, tall, back } = start.scale, panel = now();
-    const dy = ((y - start.y) / tall) * (top - bottom);
-    const heights = curves.zoom.y[panel.name] && [back(bottom + dy), back(top + dy)];
-    curves.show(panel, [LEFT, right].map((edge) => atX(edge + start.x - x)), heights);
-  };
-  const fingers = () => [...curves.touches.values()].sort((a, b) => a - b);
   const pinch = () => {
-    const [a, b] = fingers(), each = (start.to - start.from) / Math.max(20, b - a);
-    const low = start.from - (a - LEFT) * each;
-    curves.show(now(), [low, low + each * scale().wide]);
+    const [a, b] = fingers(), ratio = (start.to - start.from) / Math.max(20, b - a);
+    show(start.scale, (edge) => start.from + (edge - a) * ratio);
   };
   canvas.onpointerdown = (event) => {
     const [x, y] = place(event);
     canvas.setPointerCapture(event.pointerId);
     if (event.pointerType !== 'touch') {
       start = event.button ? null : { x, y, scale: scale(), moves: event.shiftKey };
-    } else if (curves.touches.set(event.pointerId, x).size === 2) {
-      const [from, to] = fingers().map(scale().atX);
-      start = { from, to };
+    } else if (touches.set(event.pointerId, x).size === 2) {
+      const [from, to] = fingers();
+      start = { from, to, scale: scale() };
     } else curves.point(now(), x, y);
   };
   canvas.onpointermove = (event) => {
     const [x, y] = place(event);
-    if (curves.touches.has(event.pointerId)) curves.touches.set(event.pointerId, x);
+    if (touches.has(event.pointerId)) touches.set(event.pointerId, x);
     if (!start) curves.point(now(), x, y);
     else if ('from' in start) pinch();
-    else if (start.moves) move([x, y]);
+    else if (start.moves) show(start.scale, (edge) => edge + start.x - x, (edge) => edge + start.y - y);
     else if (curves.drag || Math.hypot(x - start.x, y - start.y) > CLICK) drag([x, y]);
   };
   canvas.onpointerup = canvas.onpointercancel = (event) => {
-    const { drag: done } = curves, [begun] = [start];
-    curves.touches.delete(event.pointerId);
-    start = curves.touches.size ? start : null;
+    const { drag: done } = curves, begun = start;
+    touches.delete(event.pointerId);
+    start = touches.size ? start : null;
     curves.drag = null;
-    if (done && event.type === 'pointerup') curves.show(done.panel, done.x, done.y);
+    if (done && event.type === 'pointerup') curves.show(now(), done.x, done.y);
     else if (begun && !begun.moves && !('from' in begun)) curves.pin();
   };
   canvas.onpointerleave = ({ pointerType }) => start ?? (pointerType === 'touch' || curves.leave());
@@ -66,13 +59,13 @@ function listen(curves, canvas, now) { // To pointer, touch, wheel and keys.
   canvas.addEventListener('wheel', (event) => {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
-    zoom(1.0015 ** event.deltaY, scale().atX(place(event)[0]));
+    zoom(1.0015 ** event.deltaY, place(event)[0]);
   }, { passive: false });
   canvas.onkeydown = (event) => {
-    const { low, high } = scale(), at = curves.cursor?.x ?? (low + high) / 2;
-    const isLarge = now().nodes.section.classList.contains('large');
+    const { x } = scale(), middle = curves.cursor ? x.place(curves.cursor.x) : (x.from + x.to) / 2;
+    const isLarge = now().section.classList.contains('large');
     const keys = { ArrowRight: () => curves.step(now(), 1), ArrowLeft: () => curves.step(now(), -1),
-      '+': () => zoom(0.5, at), '=': () => zoom(0.5, at), '-': () => zoom(2, at),
+      '+': () => zoom(0.5, middle), '=': () => zoom(0.5, middle), '-': () => zoom(2, middle),
       Escape: () => (isLarge ? curves.enlarge(now()) : curves.reset()) };
     if (event.ctrlKey || event.metaKey || !keys[event.key]) return;
     event.preventDefault();

@@ -1,40 +1,45 @@
-// What a panel says: at the crosshair, in its table, of its zoom, and to who cannot see it.
+// What panels say: at the crosshair, of a range that is dragged over, in a table of values.
 
 const NEAR = 14, BEST = 5;
 
-const element = (tag, properties = {}, ...children) => {
+function element(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
   node.append(...children);
   return node;
-};
+}
 
-function aimsAt(panel, lines, scale, px, py) { // The points near a place, and how far off they are.
-  const at = scale.atX(px), found = [];
-  for (const line of lines) {
-    if (line.old || !line.x.length || (line.member && line.quiet)) continue;
-    const first = panel.pairs ? 0 : Math.max(0, before(line.x, at));
-    line.x.slice(first, panel.pairs ? undefined : first + 2).forEach((x, i) => {
-      const y = panel.pairs ? line.y[i] : between(line.x, line.y, at);
-      const side = Math.abs(scale.x(x) - px), away = Math.abs(scale.y(y) - py);
-      const gap = panel.pairs ? Math.hypot(side, away) : away;
-      found.push({ line, x, side, gap: Number.isFinite(gap) ? gap : Infinity });
+function between({ x, y }, at) { // A line's height, on its way from one point to the next.
+  const i = before(x, at);
+  if (i < 0 || at > last(x)) return Infinity;
+  return at === last(x) ? last(y) : y[i] + ((y[i + 1] - y[i]) * (at - x[i])) / (x[i + 1] - x[i]);
+}
+
+function aimsAt(lines, scale, px, py) { // The points near a place, and how far off they are.
+  const { x, y, pairs } = scale, at = x.at(px), found = [];
+  for (const line of lines.filter(({ role, quiet }) => role !== 'old' && !(role === 'member' && quiet))) {
+    const first = pairs ? 0 : Math.max(0, before(line.x, at));
+    line.x.slice(first, pairs ? undefined : first + 2).forEach((place, i) => {
+      const side = Math.abs(x.place(place) - px);
+      const away = Math.abs(y.place(pairs ? line.y[i] : between(line, at)) - py);
+      const { ids, of } = line;
+      found.push({ ids, of, x: place, side, gap: pairs ? Math.hypot(side, away) : away });
     });
   }
   return found;
 }
 
-function rowsAt(curves, panel) { // What each run and group says at the crosshair, best first.
-  const at = curves.cursor.x, found = new Map();
+function rowsAt(curves, panel, at) { // What each run and group says at a place, best first.
+  const found = new Map();
   for (const line of curves.lines(panel)) {
-    if (line.old || (line.member && !curves.isAlone(line))) continue;
-    const key = line.mean ? line.group : line.ids[0], odd = line.odd ?? [];
-    if (!found.has(key)) found.set(key, { ...line, key, cells: {}, end: -Infinity });
-    const row = found.get(key), i = panel.pairs ? line.x.indexOf(at) : before(line.x, at);
+    const { of, role, part, odd = [] } = line;
+    if (role === 'old' || (role === 'member' && !curves.isAlone(line))) continue;
+    if (!found.has(of)) found.set(of, { ...line, cells: {}, end: -Infinity });
+    const row = found.get(of), i = panel.pairs ? line.x.indexOf(at) : before(line.x, at);
     const mark = before(odd, at), isOdd = mark >= 0 && !(odd[mark] < line.x[i]);
     row.end = Math.max(row.end, last(line.x) ?? row.end, last(odd) ?? row.end);
     if (i < 0 && !isOdd) continue;
-    row.cells[line.part] = { y: line.y[i] ?? NaN, std: line.mean ? line.high[i] - line.y[i] : null,
-      odd: isOdd ? line.kinds[mark] : '' };
+    const std = role === 'mean' && line.high ? line.high[i] - line.y[i] : null;
+    row.cells[part] = { y: line.y[i], std, odd: isOdd ? line.kinds[mark] : '' };
   }
   const lead = ({ cells }) => panel.parts.map((part) => cells[part]?.y).find(Number.isFinite);
   const sign = panel.better === 'less' ? 1 : -1, worst = sign * Infinity;
@@ -43,69 +48,84 @@ function rowsAt(curves, panel) { // What each run and group says at the crosshai
     .sort((a, b) => sign * ((lead(a) ?? worst) - (lead(b) ?? worst)) || 0);
 }
 
-function readout(curves, panel) {
-  const { cursor } = curves, { box, canvas } = panel.nodes;
-  const phone = curves.body.classList.contains('phone') && !panel.pairs && !cursor?.panel.pairs;
-  const here = cursor && !curves.drag && (cursor.panel === panel || phone);
-  const rows = here ? rowsAt(curves, panel) : [], spread = rows.some((row) => row.mean);
-  if (!rows.length) return box.replaceChildren();
-  const isNear = (row) => curves.isLifted(row) || row.key === curves.near;
+function readout(curves, panel) { // The crosshair, and in the panel it is moved in what it meets.
+  const { cursor, body } = curves, { x, y } = curves.scale(panel);
+  const isHere = cursor?.in === panel.name, box = panel.find('.box'), cross = panel.find('.cross');
+  const isCrossed = cursor && !curves.drag && (isHere || !(panel.pairs || cursor.pairs));
+  const rows = isCrossed ? rowsAt(curves, panel, cursor.x) : [];
+  cross.hidden = !isCrossed;
+  cross.style.left = `${x.place(cursor?.x)}px`;
+  cross.replaceChildren(...rows.flatMap(({ cells, color }) => Object.values(cells)
+    .map((cell) => sign(color, `top: ${y.place(cell.y)}px`))));
+  const isRead = rows.length && (isHere || body.classList.contains('phone'));
+  box.classList.toggle('right', x.place(cursor?.x) < (x.from + x.to) / 2);
+  box.replaceChildren(...(isRead ? best(curves, panel, rows) : []));
+}
+
+function best(curves, panel, rows) { // A table of the best rows and those that are pointed at.
+  const isNear = (row) => curves.isLifted(row) || row.of === curves.cursor.of;
   const shown = rows.filter((row, i) => i < BEST || rows.length === BEST + 1 || isNear(row));
   const parts = panel.parts.filter((part) => rows.some(({ cells }) => cells[part]));
-  const head = [place(curves.data, panel, cursor.x)], lines = shown.map((row) => [row]);
-  parts.forEach((part, i) => {
-    head.push(part, ...(spread && !i ? [''] : []));
-    for (const line of lines) {
-      const { y, std, odd } = line[0].cells[part] ?? {};
-      const value = Number.isFinite(y) ? number(y) : '';
-      line.push(y === undefined ? '–' : [value, odd].join(' ').trim());
-      if (spread && !i) line.push(std === null || std === undefined ? '' : deviation(std));
-    }
-  });
-  const more = rows.length - shown.length, isLeft = cursor.panel.size
-    && curves.scale(panel).x(cursor.x) < canvas.clientWidth / 2;
-  box.replaceChildren(table(head, lines, (row) => curves.isLifted(row)),
-    ...(more ? [element('small', {}, `${more} more`)] : []));
-  const sides = isLeft ? { left: '', right: `${RIGHT}px` } : { left: `${LEFT + 6}px`, right: '' };
-  return Object.assign(box.style, sides);
+  const hasSpread = (i) => !i && rows.some(({ role }) => role === 'mean');
+  const head = parts.flatMap((part, i) => (hasSpread(i) ? [part, ''] : [part]));
+  const lines = shown.map((row) => [row, ...parts.flatMap((part, i) => {
+    const { y, std, odd } = row.cells[part] ?? { odd: '–' };
+    const value = [Number.isFinite(y) ? number(y) : '', odd].join(' ').trim();
+    return hasSpread(i) ? [value, std ?? std === 0 ? deviation(std) : ''] : [value];
+  })]);
+  const at = placeText(panel, curves.data.width, curves.cursor.x), more = rows.length - shown.length;
+  return [table([at, ...head], lines, (row) => curves.isLifted(row)),
+    ...(more ? [element('small', {}, `${more} more`)] : [])];
 }
 
 function valuesTable(curves, panel) {
-  const lines = curves.lines(panel).filter(({ old }) => !old);
+  const lines = curves.lines(panel).filter(({ role }) => role !== 'old');
   return table(['run', 'part', 'last', 'best', 'at'], lines.map((line) => {
-    const [x, y] = line.best ?? [], at = line.best ? place(curves.data, panel, x) : '–';
-    return [line, line.part, number(last(line.y) ?? NaN), line.best ? number(y) : '–', at];
+    const found = line.best ?? [], at = line.best && placeText(panel, curves.data.width, found[0]);
+    const value = line.best && number(found[1]), end = line.y.length && number(last(line.y));
+    return [line, line.part, end || '–', value ?? '–', at ?? '–'];
   }));
+}
+
+function sign(color, style, className = '') {
+  const node = element('i', { className });
+  node.style.cssText = `background: ${color}; ${style}`;
+  return node;
 }
 
 function table(head, rows, isLifted = () => false) { // Each row: a line, then texts.
   const body = rows.map(([line, ...texts]) => {
-    const sign = element('i', { className: line.mean ? 'group' : '' });
-    sign.style.background = line.color;
     const cells = texts.map((text) =>
       element('td', { className: text[0] === '±' ? 'spread' : '' }, text));
+    const color = sign(line.color, '', line.role === 'mean' ? 'group' : '');
     return element('tr', { className: isLifted(line) ? 'lifted' : '' },
-      element('td', { title: line.label }, sign, line.label), ...cells);
+      element('td', { title: line.label }, color, line.label), ...cells);
   });
-  const titles = head.map((text) => text ? element('th', { scope: 'col' }, text) : element('td'));
+  const titles = head.map((text) => (text ? element('th', { scope: 'col' }, text) : element('td')));
   return element('table', {}, element('thead', {}, element('tr', {}, ...titles)),
     element('tbody', {}, ...body));
 }
 
-function place({ axis, width, title }, panel, x) {
-  const from = x - (width - 1) / 2;
-  if (panel.pairs) return `${panel.title} ${number(x)}`;
-  if (axis === 'wall') return moment(x, 0);
-  if (axis === 'relative') return duration(x);
-  if (axis === 'share') return `${+x.toFixed(1)} % of training`;
-  const isBucket = width > 1 && from % 1 === 0;
-  const end = isBucket ? `–${number(from + width - 1)}` : '';
-  return `${title} ${number(isBucket ? from : axis === 'step' ? Math.round(x) : x)}${end}`;
+function shade(curves, panel) { // All but the range that is being dragged over.
+  const { in: name, pairs, x, y } = curves.drag ?? {}, scale = curves.scale(panel);
+  const isHere = name === panel.name, range = panel.find('.range');
+  range.hidden = !curves.drag || !(isHere || (x && !pairs && !panel.pairs));
+  if (range.hidden) return;
+  const [left, right] = x ? x.map(scale.x.place) : [scale.x.from, scale.x.to];
+  const [bottom, top] = y && isHere ? y.map(scale.y.place) : [scale.y.from, scale.y.to];
+  range.style.cssText = `left: ${left}px; width: ${right - left}px; top: ${top}px; height: ${bottom - top}px`;
+  range.dataset.text = x ? rangeText(panel, x) : y.map(number).join(' to ');
 }
 
-function rangeText({ axis }, { pairs }, [from, to]) {
-  const texts = { relative: duration, wall: (x) => moment(x, to - from),
-    share: (x) => `${+x.toFixed(1)} %`, step: (x) => number(Math.round(x)) };
-  const text = (!pairs && texts[axis]) || number;
-  return `${!pairs && axis === 'step' ? 'steps ' : ''}${text(from)} to ${text(to)}`;
+function placeText({ axis, title }, width, x) {
+  const first = x - (width - 1) / 2, text = xText(axis, x);
+  if (axis === 'step' && width > 1 && first % 1 === 0) {
+    return `${title} ${number(first)}–${number(first + width - 1)}`;
+  }
+  return { wall: text, relative: text, share: `${text} of training` }[axis] ?? `${title} ${text}`;
+}
+
+function rangeText({ axis }, [from, to]) {
+  const texts = [from, to].map((x) => xText(axis, x, to - from));
+  return `${axis === 'step' ? 'steps ' : ''}${texts.join(' to ')}`;
 }
