@@ -4,7 +4,8 @@
 
 Prints the CPU and wall time of an ask (reading what is new of the trials, proposing, creating the
 next run) with so many trials known: the first one of a process, and the later ones, and of those
-what Optuna takes for itself; and of a whole trial that only reports, from its ask to its end.
+what Optuna takes for itself; of a whole trial that only reports, from its ask to its end; and of a
+look of the supervisor at the progress.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import tracker
-from tracker.sweep import SweepSettings, claim, parse_space, read_sweep
+from tracker.sweep import SweepSettings, claim, parse_space, progress, read_sweep
 from tracker.sweep.proposals import Proposer, build_sampler, chosen
 
 if TYPE_CHECKING:
@@ -107,6 +108,13 @@ def optuna_alone(sweep: SweepRun) -> Cost:
     return since(start)
 
 
+def look(sweep: SweepRun) -> Cost:
+    """The cost of a look at what is new of the trials, as the supervisor takes it."""
+    start = now()
+    progress(sweep.trials(), sweep.settings)
+    return since(start)
+
+
 def least(costs: Iterable[Cost]) -> Cost:
     """The least CPU and the least wall time of some rounds."""
     cpu, wall = zip(*costs, strict=True)
@@ -130,6 +138,7 @@ def main() -> None:
             print(f"             later ask  {least(asks)}")
             print(f"             of Optuna  {least(optuna_alone(sweep) for _ in range(ROUNDS))}")
             print(f"             whole      {least(trials)}")
+            print(f"             a look     {least(look(sweep) for _ in range(ROUNDS))}")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MAX_DEATHS: Final = 10
 """So many deaths per worker without a finished trial between them end a sweep."""
+REST: Final = 500
+"""So many times as long as it takes to look at the trials is waited; but no worker's end waits."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,17 @@ def supervise(store: SweepRun, job: Job, workers: int, watch: Watch | None = Non
     team = _Team(job, workers)
     try:
         while True:
+            began = time.process_time()
             trials = store.trials()
             now = progress(trials, store.settings)
+            rest = REST * (time.process_time() - began)
             team.note(now, watch)
             is_over = now.done >= job.trials or team.found_nothing or time.time() >= job.deadline
             if is_over and not team.is_at_work:
                 break
             if not is_over:
                 team.fill(job.trials - now.done)
-            team.wait(POLL_SECONDS)
+            team.wait(max(POLL_SECONDS, rest))
     finally:
         team.stop()
     if now.done < job.trials:
