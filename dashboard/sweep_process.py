@@ -99,12 +99,12 @@ def command(config: Path, database: Path, job: Job) -> list[str]:
     return [*words, *_sets("sweep", sets), *_database(database)]
 
 
-def resume_command(config: Path, database: Path, sweep: Sweep) -> list[str]:
+def resume_command(config: Path, database: Path, sweep: Sweep, trials: int) -> list[str]:
     """The command line that goes on with a sweep as it began, whatever the file says by now."""
     words = [sys.executable, "-m", MODULE, "--resume", sweep.name, "--config", str(config)]
     if sweep.configuration:
         words += ["--configuration", sweep.configuration]
-    words += ["--trials", str(sweep.wanted or 1)]
+    words += ["--trials", str(trials)]
     how = {name: getattr(sweep.settings, name) for name in ("metric", "sampler", "pruner", "seed")}
     words += _sets("sweep", {**how, "space": sweep.space})
     words += _sets("sweep.settings", _fixed(config, sweep))

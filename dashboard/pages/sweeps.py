@@ -27,6 +27,9 @@ NONE_YET = (
 )
 
 
+BEST = 5
+
+
 def show(view: View) -> None:
     """The chosen sweep with its charts and trials, and the form for a new one."""
     found = sweeps.sweeps(view.source)
@@ -107,7 +110,7 @@ def _head(view: View, sweep: Sweep, trials: Trials) -> None:
         at_work = plural(trials.running, "trial")
         st.info(f"Pausing: {at_work} at work, no other begins.", icon=":material/pause:")
     if sweep.status == "FINISHED" and sweep.result:
-        _result(sweep)
+        _result(sweep, trials)
 
 
 def _pause(view: View, sweep: Sweep) -> None:
@@ -124,29 +127,43 @@ def _paused(view: View, sweep: Sweep) -> None:
     pause(editing.writer(view.source), sweep.run_id)
 
 
-def _result(sweep: Sweep) -> None:
+def _result(sweep: Sweep, trials: Trials) -> None:
     with st.container(border=True):
         st.html(f'<div style="font-weight:600">{html.shown(sweep.result, 1000)}</div>')
         if sweep.retrain:
-            st.caption("Train the winner again from five seeds before you trust the order:")
+            values = [trial.value for trial in trials.records if trial.value is not None]
+            best = sorted(values, reverse=sweep.settings.direction == "maximize")[:BEST]
+            near = f"The best {len(best)} trials lie within {abs(best[0] - best[-1]):.4f}. "
+            st.caption(f"{near}Train the winner again from five seeds before you trust the order:")
             st.code(sweep.retrain, language=None, wrap_lines=True)
 
 
 def _resume(view: View, sweep: Sweep, trials: Trials) -> None:
-    path = Path(view.source.path)
-    config = sweep_process.config_file(path)
+    """Go on, or be content with the trials so far."""
+    if not sweep.configuration:
+        st.caption("It goes on when its own program is run again.", width="content")
+        return
+    config = sweep_process.config_file(Path(view.source.path))
     if config is None:
         return
     left = max(sweep.wanted - trials.done, 0)
+    wanted = None
+    if left and trials.best is not None:
+        note = "Begins no further trial: tests the best one and exports its model"
+        if st.button("Call it finished", icon=":material/flag:", key="finish", help=note):
+            wanted = trials.done
     label = f"Go on with {left}" if left else "Go on"
-    is_wanted = st.button(label, type="primary", icon=":material/play_arrow:", key="resume")
-    if is_wanted and editing.attempt(partial(_go_on, config, path, sweep), "Going on"):
+    if st.button(label, type="primary", icon=":material/play_arrow:", key="resume"):
+        wanted = sweep.wanted or 1
+    going = partial(_go_on, config, Path(view.source.path), sweep, wanted or 0)
+    if wanted is not None and editing.attempt(going, "Going on"):
         new_sweep.remember(sweep.name)
         st.rerun()
 
 
-def _go_on(config: Path, database: Path, sweep: Sweep) -> None:
-    sweep_process.start(sweep_process.resume_command(config, database, sweep), sweep.name)
+def _go_on(config: Path, database: Path, sweep: Sweep, trials: int) -> None:
+    words = sweep_process.resume_command(config, database, sweep, trials)
+    sweep_process.start(words, sweep.name)
 
 
 def _strip(view: View, sweep: Sweep, trials: Trials) -> None:
@@ -219,14 +236,27 @@ def _range(spec: object) -> str:
 
 
 def _trials(view: View, sweep: Sweep, trials: Trials) -> None:
-    st.subheader("Trials")
+    failed = [trial for trial in trials.records if trial.state in {"FAILED", "DIED"}]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Trials", width="content")
+        st.space("stretch")
+        labels = {"all": "All", "failed": f"Failed {len(failed)}"}
+        chosen = st.segmented_control(
+            "Trials shown",
+            list(labels),
+            default="all",
+            format_func=labels.__getitem__,
+            key="trials_shown",
+            label_visibility="collapsed",
+        )
+    shown = failed if chosen == "failed" else trials.records
     keys = list(sweep.space)
     columns = [Column(sweep.metric), Column("State", kind="text")]
     columns += [Column(key, kind="text") for key in keys]
     columns.append(Column("Duration"))
     grid.show(
         columns,
-        [_row(view, trial, keys, trials.best) for trial in reversed(trials.records)],
+        [_row(view, trial, keys, trials.best) for trial in reversed(shown)],
         "trials",
         lead="Trial",
         height="50dvh",

@@ -139,21 +139,26 @@ def test_only_a_dashboard_on_this_machine_starts_a_sweep(look, tmp_path, monkeyp
     assert next(each for each in here.button if each.label == "Start 30 trials").disabled
 
 
-def test_a_sweep_whose_process_died_says_so_and_can_go_on(look, tmp_path, monkeypatch, python):
+def test_a_sweep_whose_process_died_says_so_and_can_go_on(
+    look, listed, tmp_path, monkeypatch, python
+):
     (tmp_path / "config.yaml").write_text(STUDY)
     python(
-        "import os, tracker; from tracker.sweep import Sweep;"
+        "import os, tracker; from tracker.sweep import Sweep, SweepSettings;"
         "tracker.set_tracking_uri('tracking.db');"
-        "Sweep('dies', {'x': {'low': 0.0, 'high': 1.0}}).run("
-        "lambda trial: trial.number if trial.number < 3 else os._exit(9), 5)",
+        "sweep = Sweep('dies', {'x': {'low': 0.0, 'high': 1.0}});"
+        "sweep.settings = SweepSettings(context={'configuration': 'default'});"
+        "sweep.run(lambda trial: trial.number if trial.number < 3 else os._exit(9), 5)",
         check=False,
     )
     monkeypatch.setenv(sweep_process.ALLOW_VARIABLE, "1")
     test = open_page(look, tmp_path / "tracking.db")
-    assert "Go on with 2" in buttons(test)
+    assert {"Go on with 2", "Call it finished"} <= set(buttons(test))
     (warning,) = [each.value for each in test.warning]
     assert "was interrupted: `process" in warning
     assert "Its 3 finished trials are kept" in warning
+    test.segmented_control(key="trials_shown").set_value("failed").run()
+    assert [row["name"] for row in listed(test)["rows"]] == ["3"]
 
 
 WAITS = """
