@@ -48,7 +48,7 @@ from tracker.exceptions import (
 )
 from tracker.file_locks import exclusive
 from tracker.journal.file import live_folder
-from tracker.journal.recovery import unfolded
+from tracker.journal.recovery import waiting
 from tracker.long_values import as_texts, experiment_texts, shorten, shorten_run_name
 from tracker.numbers import (
     now_ms,
@@ -173,7 +173,7 @@ class TrackingClient(ModelRegistry):
 
         They get there when somebody who may write the database opens it.
         """
-        return unfolded(self.store.database.path)
+        return waiting(self.store.database.path)
 
     # Experiments
 

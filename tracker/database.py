@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Final, Literal
 from tracker import locations, schema
 from tracker.connection import Connection, WriteTransaction, process, roll_back
 from tracker.exceptions import DatabaseError, ReadOnlyError
+from tracker.journal.folding import Journal, journal_of
 from tracker.sqlite_errors import REPORTED, is_busy, translate, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
-
-    from tracker.journal.folding import Journal
 
 Synchronous = Literal["NORMAL", "FULL"]
 
@@ -35,9 +34,6 @@ BUSY_TIMEOUT_SECONDS: Final = 60.0
 MAPPED_BYTES: Final = 1 << 31
 UNLINK_CHECK_SECONDS: Final = 1.0
 _IS_FOLDER: Final = "{!r} is a folder: name a database file."
-
-# The journals of this process by the path and the inode of their database; None: there can be none.
-journals: dict[tuple[str, int | None], Journal | None] = {}
 
 
 class Database:
@@ -67,7 +63,8 @@ class Database:
         self._busy_timeout_seconds = busy_timeout_seconds
         self._local = _PerThread()
         self.inode: int | None = None
-        self.key: tuple[str, int | None] = (str(self.path), None)
+        # This process's, whoever else has the database open.
+        self.journal: Journal | None = None
         self._next_unlink_check = 0.0
         self._prepare()
 
@@ -90,9 +87,9 @@ class Database:
         Raises:
             DatabaseError: The database cannot be written; the points stay in the journal.
         """
-        journal = journals.get(self.key)
-        if journal is not None:
-            journal.fold()
+        # A transaction of this thread would keep the fold waiting.
+        if self.journal is not None and not self.in_transaction:
+            self.journal.fold()
 
     @contextmanager
     def read(self, *, folds: bool = True) -> Iterator[sqlite3.Connection]:
@@ -207,7 +204,7 @@ class Database:
                 with self.write() as writing:
                     schema.create_indexes(writing)
         self.inode = self.path.stat().st_ino
-        self.key = str(self.path), self.inode
+        self.journal = journal_of(self.path, self.inode)
 
     def translated(self) -> AbstractContextManager[None]:
         """Translates what a connection of `connect` raises in the block.

@@ -13,13 +13,13 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 from tracker.exceptions import InvalidStateError
-from tracker.journal.recovery import kept_out, recovered, waiting
+from tracker.journal.recovery import found, kept_out, recovered
 from tracker.numbers import now_ms
 from tracker.tags import TRACKER_FAILURE_REASON
 from tracker.validation import check_run_id
 
 if TYPE_CHECKING:
-    from tracker.journal.recovery import Abandoned
+    from tracker.journal.records import Worker
     from tracker.store import Store
 
 # Whoever looks came to read: recovery can wait until somebody looks again.
@@ -49,7 +49,7 @@ class Held:
         if journal is not None:
             others = nullcontext() if self._is_new else kept_out(self._store.database.path)
             with suppress(InvalidStateError), others:
-                self._is_taken = journal.hold(self._run_id, now_ms())
+                self._is_taken = journal.hold(self._store, self._run_id, now_ms())
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # Ctrl-C may come after the block has committed: then the process's end ends it.
@@ -82,17 +82,21 @@ def reap(store: Store) -> list[str]:
     with (
         store.database.busy_timeout(BUSY_TIMEOUT_SECONDS),
         suppress(InvalidStateError, OSError),
-        recovered(store.database, store.insert_points) as abandoned,
+        recovered(store) as abandoned,
     ):
-        return [run.run_id for run in abandoned if _fail(store, run)]
+        return [run_id for run_id, worker in abandoned.items() if _fail(store, run_id, worker)]
     return []
 
 
 def owner(store: Store, run_id: str) -> str | None:
     """The process that works on a run, such as "process 12 on host"; None if there is none."""
-    return waiting(store.database.path).owners.get(check_run_id(run_id))
+    check_run_id(run_id)
+    for journal in found(store.database.path):
+        if not journal.is_free() and run_id in journal.read().runs:
+            return journal.reader.runs[run_id].process
+    return None
 
 
-def _fail(store: Store, run: Abandoned) -> bool:
-    reason = f"{run.process or 'its process'} ended without closing the run"
-    return store.fail_abandoned(run.run_id, reason, TRACKER_FAILURE_REASON, run.since_ms, now_ms())
+def _fail(store: Store, run_id: str, worker: Worker) -> bool:
+    reason = f"{worker.process or 'its process'} ended without closing the run"
+    return store.fail_abandoned(run_id, reason, TRACKER_FAILURE_REASON, worker.since_ms, now_ms())

@@ -495,10 +495,10 @@ def test_a_line_says_how_many_points_of_killed_processes_cannot_be_shown_yet(tmp
     client = TrackingClient(path)
     run_id = client.create_run("0").info.run_id
     client.store.journal.release(run_id)
-    layout, pack_row = records.pack_layout(0, run_id, ("loss",))
+    pack_row = records.row_packer((run_id, ("loss",)))
     rows = [records.sealed(pack_row(step, 5, 1.0)) for step in range(3)]
     start = records.pack_start("process 1 on ada", {run_id: 5})
-    (live_folder(path) / f"{'0' * 16}.journal").write_bytes(start + layout + b"".join(rows))
+    (live_folder(path) / f"{'0' * 16}.journal").write_bytes(start + b"".join(rows))
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")  # Nobody can write the database.
         test = look(path)

@@ -93,7 +93,7 @@ def test_the_lock_is_none_of_a_run(client, run_id):
     client.log_table(run_id, {"a": [1]}, "rows.json")
     assert liveness.reap(client.store) == []
     (lock,) = live_folder(client.store.database.path).glob("tables*")
-    assert journal_paths(lock.parent) == [client.store.journal._files[-1].path]
+    assert list(journal_paths(lock.parent)) == [client.store.journal._files[-1].path]
 
 
 def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path):

@@ -17,7 +17,8 @@ from tracker import liveness
 from tracker.client import TrackingClient
 from tracker.database import Database
 from tracker.exceptions import InvalidStateError, NotFoundError
-from tracker.journal.file import live_folder, write_abandoned
+from tracker.journal.file import live_folder
+from tracker.journal.records import pack_start
 from tracker.tags import TRACKER_FAILURE_REASON
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="flock is of Unix")
@@ -28,6 +29,12 @@ def journals(client):
     folder = live_folder(client.store.database.path)
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def write_abandoned(folder, process, runs):
+    """Leave a journal as a process does that worked on some runs and was killed."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{os.urandom(8).hex()}.journal").write_bytes(pack_start(process, runs))
 
 
 def names(folder):
@@ -73,7 +80,7 @@ def test_a_journal_that_is_a_link_is_neither_followed_nor_removed(client, journa
     victim.write_text("untouched")
     (journals / f"{'0' * 16}.journal").symlink_to(victim)
     look(client)
-    assert names(journals) == [f"{'0' * 16}.journal", "recovery.lock"]
+    assert names(journals) == [f"{'0' * 16}.journal"]
     assert victim.read_text() == "untouched"
 
 

@@ -1,25 +1,26 @@
 """The bytes of a journal: packed, read and checked. Nothing here touches a file.
 
-A journal is a sequence of frames, little-endian: a head of 32 bytes, then a payload.
+A journal is `MAGIC`, then frames that need nothing before them to be understood, little-endian:
 
     crc        u32  CRC-32 of the rest of the frame
     length     u32  of the whole frame in bytes
-    kind       u32  see `Kind`
-    number     u32  of a layout, for LAYOUT and ROW
-    step       i64  of a ROW; for FOLDED, how many bytes of the file are in the database
+    kind       u32  what it says
+    size       u32  of the names in bytes
+    names           in UTF-8, one a line: a run's id; then a ROW's metrics, or a HOLD's process
+    step       i64  of a ROW
     timestamp  i64  of a ROW, and of a HOLD when the process took the run; ms since the epoch
+    values     f64  of a ROW, one a metric
 
-A layout stands for one run and some of its metrics, so that a row is numbers only. The file may
-come from a stranger: a frame is checked before it counts, and names before they reach SQLite.
+The file may come from a stranger: a frame is checked before it counts, and names before they reach
+SQLite.
 """
 
 from __future__ import annotations
 
 import math
-from enum import IntEnum
-from functools import partial
+from functools import lru_cache, partial
 from struct import Struct
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from zlib import crc32
 
 from tracker.exceptions import InvalidValueError
@@ -31,66 +32,61 @@ if TYPE_CHECKING:
 
     from tracker.store.metrics import Point
 
-MAGIC: Final = "ml-tracker journal 1\n"
+MAGIC: Final = b"ml-tracker journal 2\n"
+
+# Kinds.
+ROW: Final = 1  # A value for each of some metrics of a run.
+HOLD: Final = 2  # The process works on the run.
+RELEASE: Final = 3  # It no longer does.
+FOLDED: Final = 4  # The database holds the points up to here.
+
 # A longer row is not packed; a longer frame is not read.
 MAX_FRAME_BYTES: Final = 1 << 16
-_MAX_PROCESS: Final = 200
 
 _CRC: Final = Struct("<I")
-_HEAD: Final = Struct("<IIIIqq")
+_HEAD: Final = Struct("<IIII")
+_NUMBERS: Final = Struct("<qq")
 _HEAD_BYTES: Final = _HEAD.size
-_BODY: Final = "<IIIqq"
+_LEAST_BYTES: Final = _HEAD.size + _NUMBERS.size
 
+# A run, and some of its metrics.
+Row: TypeAlias = tuple[str, tuple[str, ...]]
 PackRow: TypeAlias = "Callable[..., bytes]"
-# The run, the keys, what unpacks a row's values, and the length of its frame.
-Layout: TypeAlias = tuple[str, tuple[str, ...], Struct, int]
 
 
-class Kind(IntEnum):
-    """What a frame says; the payload is text in UTF-8 but for ROW."""
+class Worker(NamedTuple):
+    """Who works on a run, for people, and since when in ms since the epoch."""
 
-    OPEN = 1  # The first frame: `MAGIC` and who writes.
-    HOLD = 2  # The process works on the run that is named.
-    RELEASE = 3  # It no longer does.
-    LAYOUT = 4  # `number` stands for a run and its metrics, one name a line.
-    ROW = 5  # A float for each metric of a layout.
-    FOLDED = 6  # The database holds the points up to here.
+    process: str
+    since_ms: int
 
 
-def pack(
-    kind: Kind, text: str = "", *, number: int = 0, step: int = 0, timestamp: int = 0
-) -> bytes:
-    """A frame that is no row; see `Kind`."""
-    payload = text.encode(errors="replace")
-    head = _HEAD.pack(0, _HEAD.size + len(payload), kind, number, step, timestamp)
-    return sealed(head[_CRC.size :] + payload)
+def row_packer(row: Row) -> PackRow | None:
+    """What packs values of some metrics of a run, all but the CRC: (step, timestamp, *values).
+
+    Returns:
+        None where a frame would be too long, or the run's id cannot be one.
+    """
+    run_id, keys = row
+    length, pack_row = _packer(ROW, (run_id, *keys), len(keys))
+    return pack_row if length <= MAX_FRAME_BYTES and is_run_id(run_id) else None
+
+
+def pack(kind: int, *names: str, timestamp: int = 0) -> bytes:
+    """A frame that is no row."""
+    _, pack_body = _packer(kind, names)
+    return sealed(pack_body(0, timestamp))
 
 
 def pack_start(process: str, runs: Mapping[str, int]) -> bytes:
-    """The frames at the start of a file.
+    """The start of a file.
 
     Args:
         process: Who writes, for people.
         runs: What the process works on, and since when in ms since the epoch.
     """
-    holds = (pack(Kind.HOLD, run_id, timestamp=since_ms) for run_id, since_ms in runs.items())
-    return pack(Kind.OPEN, MAGIC + process) + b"".join(holds)
-
-
-def pack_layout(number: int, run_id: str, keys: Sequence[str]) -> tuple[bytes, PackRow] | None:
-    """The frame that defines a layout, and what packs a row of it: (step, timestamp, *values).
-
-    Returns:
-        None where a frame would be too long, or the run's id cannot be one.
-    """
-    if not is_run_id(run_id):
-        return None
-    frame = pack(Kind.LAYOUT, "\n".join((run_id, *keys)), number=number)
-    body = Struct(f"{_BODY}{len(keys)}d")
-    length = _CRC.size + body.size
-    if max(len(frame), length) > MAX_FRAME_BYTES:
-        return None
-    return frame, partial(body.pack, length, int(Kind.ROW), number)
+    holds = (pack(HOLD, run_id, process, timestamp=since) for run_id, since in runs.items())
+    return MAGIC + b"".join(holds)
 
 
 def sealed(body: bytes) -> bytes:
@@ -102,56 +98,42 @@ class Reader:
     """Reads a journal from its start, in pieces of any size.
 
     Attributes:
-        position: Bytes that were read: where the next piece starts.
-        process: Who writes.
-        runs: What the process works on, and since when in ms since the epoch.
+        position: Where the next piece starts, in bytes; for the caller to move.
+        runs: What is worked on.
         waiting: Points behind the last mark of a fold.
     """
 
     def __init__(self) -> None:
         self.position = 0
-        self.process = ""
-        self.runs: dict[str, int] = {}
+        self.runs: dict[str, Worker] = {}
         self.waiting = 0
-        self._layouts: dict[int, Layout | None] = {}
 
-    def feed(self, piece: bytes) -> list[Point]:
-        """The points of the whole and sound frames at the start of a piece."""
+    def feed(self, piece: bytes) -> tuple[list[Point], int]:
+        """The points of the whole and sound frames at the start of a piece, and their length."""
         points: list[Point] = []
-        start, first, folded = 0, self.position, 0
+        start = 0 if self.position else len(MAGIC)
+        if not self.position and not piece.startswith(MAGIC):
+            return points, 0
         while (frame := _frame_at(piece, start)) is not None:
-            length, kind, number, step, timestamp = frame
-            if kind == _ROW and self.position:
-                layout = self._layouts.get(number)
-                if layout is not None and length == layout[3] and timestamp >= 0:
-                    values = layout[2].unpack_from(piece, start + _HEAD_BYTES)
-                    points += _points(layout, step, timestamp, values)
-            elif kind == Kind.FOLDED and step == self.position:
-                self.waiting, folded = 0, len(points)
-            elif not self._note(
-                kind, number, timestamp, piece[start + _HEAD_BYTES : start + length]
-            ):
+            length, kind, names, numbers = frame
+            if kind == ROW:
+                points += _points(names, numbers)
+            elif kind == FOLDED:
+                self.waiting = -len(points)
+            elif kind in {HOLD, RELEASE}:
+                self._note(kind, names, _NUMBERS.unpack_from(numbers)[1])
+            else:
                 break
             start += length
-            self.position = first + start
-        self.waiting += len(points) - folded
-        return points
+        self.waiting += len(points)
+        return points, start
 
-    def _note(self, kind: int, number: int, timestamp: int, payload: bytes) -> bool:
-        """Take in a frame without points; False where nothing behind it can be trusted."""
-        if (kind == Kind.OPEN) != (self.position == 0) or kind not in _KINDS:
-            return False
-        text = payload.decode(errors="replace")
-        if kind == Kind.OPEN:
-            self.process = text[len(MAGIC) :][:_MAX_PROCESS]
-            return text.startswith(MAGIC)
-        if kind == Kind.HOLD and is_run_id(text):
-            self.runs[text] = timestamp
-        elif kind == Kind.RELEASE:
-            self.runs.pop(text, None)
-        elif kind == Kind.LAYOUT:
-            self._layouts[number] = _layout(text)
-        return True
+    def _note(self, kind: int, names: bytes, since_ms: int) -> None:
+        run_id, _, process = names.decode(errors="replace").partition("\n")
+        if kind == RELEASE:
+            self.runs.pop(run_id, None)
+        elif is_run_id(run_id):
+            self.runs[run_id] = Worker(process[:200], since_ms)
 
 
 def is_torn(tail: bytes, position: int) -> bool:
@@ -162,13 +144,52 @@ def is_torn(tail: bytes, position: int) -> bool:
         position: How many bytes before it could be read.
     """
     if position == 0:
-        return len(tail) < _HEAD_BYTES + len(MAGIC)
-    places = range(1, len(tail) - _HEAD_BYTES + 1)
+        return MAGIC.startswith(tail)
+    places = range(1, len(tail) - _LEAST_BYTES + 1)
     return len(tail) <= MAX_FRAME_BYTES and all(_frame_at(tail, place) is None for place in places)
 
 
-def _points(layout: Layout, step: int, timestamp: int, values: tuple[float, ...]) -> list[Point]:
-    run_id, keys, _, _ = layout
+def _packer(kind: int, names: Sequence[str], values: int = 0) -> tuple[int, PackRow]:
+    """The length of a frame in bytes, and what packs it from its numbers."""
+    text = "\n".join(names).encode(errors="replace")
+    body = Struct(f"<III{len(text)}sqq{values}d")
+    length = _CRC.size + body.size
+    return length, partial(body.pack, length, kind, len(text), text)
+
+
+def _frame_at(data: bytes, start: int) -> tuple[int, int, bytes, bytes] | None:
+    """The length, the kind, the names and the numbers of a whole and sound frame."""
+    if len(data) - start < _LEAST_BYTES:
+        return None
+    crc, length, kind, size = _HEAD.unpack_from(data, start)
+    end = start + length
+    if not _LEAST_BYTES + size <= length <= MAX_FRAME_BYTES or end > len(data):
+        return None
+    if crc32(data[start + _CRC.size : end]) != crc:
+        return None
+    names, numbers = start + _HEAD_BYTES, start + _HEAD_BYTES + size
+    return length, kind, data[names:numbers], data[numbers:end]
+
+
+@lru_cache(maxsize=256)
+def _row(names: bytes) -> tuple[str, tuple[str, ...], Struct] | None:
+    """The run, the metrics, and what unpacks the numbers of its rows; None where it is no row."""
+    try:
+        run_id, *keys = names.decode().split("\n")
+        checked = tuple(check_key("metric", key) for key in keys)
+    except (UnicodeDecodeError, InvalidValueError):
+        return None
+    return (run_id, checked, Struct(f"<qq{len(keys)}d")) if is_run_id(run_id) else None
+
+
+def _points(names: bytes, numbers: bytes) -> list[Point]:
+    row = _row(names)
+    if row is None or row[2].size != len(numbers):
+        return []
+    run_id, keys, layout = row
+    step, timestamp, *values = layout.unpack(numbers)
+    if timestamp < 0:
+        return []
     if math.isfinite(sum(values)):
         return [
             (key, value, timestamp, step, 0, run_id)
@@ -179,33 +200,3 @@ def _points(layout: Layout, step: int, timestamp: int, values: tuple[float, ...]
         (key, value, timestamp, step, is_nan, run_id)
         for key, (value, is_nan) in zip(keys, stored, strict=True)
     ]
-
-
-_KINDS: Final = frozenset(Kind)
-# Comparing with a member of an enumeration takes longer.
-_ROW: Final = int(Kind.ROW)
-
-
-def _frame_at(data: bytes, start: int) -> tuple[int, int, int, int, int] | None:
-    """The head of a whole and sound frame, without its CRC."""
-    if len(data) - start < _HEAD_BYTES:
-        return None
-    crc, length, kind, number, step, timestamp = _HEAD.unpack_from(data, start)
-    end = start + length
-    if not _HEAD_BYTES <= length <= MAX_FRAME_BYTES or end > len(data):
-        return None
-    if crc32(data[start + 4 : end]) != crc:
-        return None
-    return length, kind, number, step, timestamp
-
-
-def _layout(text: str) -> Layout | None:
-    run_id, *keys = text.split("\n")
-    if not is_run_id(run_id):
-        return None
-    try:
-        names = tuple(check_key("metric", key) for key in keys)
-    except InvalidValueError:
-        return None
-    values = Struct(f"<{len(names)}d")
-    return run_id, names, values, _HEAD_BYTES + values.size

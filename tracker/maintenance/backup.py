@@ -15,8 +15,9 @@ from tracker.files.atomic import settle
 from tracker.files.local import LocalArtifacts
 from tracker.files.paths import is_inside
 from tracker.files.store import explained, is_about_the_disk
-from tracker.journal.file import live_folder, write_abandoned
-from tracker.journal.recovery import waiting_points
+from tracker.journal.file import live_folder
+from tracker.journal.records import pack_start
+from tracker.journal.recovery import found
 from tracker.maintenance.run_files import Copied, copy_files
 from tracker.numbers import now_ms
 from tracker.store import Store, upkeep
@@ -123,9 +124,9 @@ def _make_empty(folder: Path) -> None:
 def _complete(copy_path: Path, original: Path) -> list[RunInfo]:
     """Add to a copy what only the journals of the original have; its runs."""
     copy = Store(Database(copy_path))
-    for points in waiting_points(original):
-        with copy.database.write() as connection:
-            copy.insert_points(connection, points)
+    for journal in found(original):
+        for points in journal.points():
+            copy.insert_points(points)
     with copy.database.read() as connection:
         infos = upkeep.all_runs(connection)
     upkeep.close_into_one_file(copy.database)
@@ -142,7 +143,8 @@ def _leave_unheld_journal(database: Path, infos: list[RunInfo]) -> None:
     }
     if running:
         process = "its process, at work when this copy was made,"
-        write_abandoned(live_folder(database), process, running)
+        live_folder(database).mkdir(exist_ok=True)
+        (live_folder(database) / f"{'0' * 16}.journal").write_bytes(pack_start(process, running))
 
 
 def _copy_run(client: TrackingClient, info: RunInfo, folder: Path) -> Copied | None:

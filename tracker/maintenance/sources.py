@@ -25,7 +25,7 @@ from tracker.files.archives import DAMAGE, member_name
 from tracker.files.atomic import BLOCK_BYTES
 from tracker.files.local import LocalArtifacts
 from tracker.files.store import explained
-from tracker.journal.recovery import waiting, waiting_points
+from tracker.journal.recovery import found
 from tracker.maintenance.mlruns import FileStoreSource, file_store_around, is_file_store
 from tracker.maintenance.registered_models import LocalRegistry
 from tracker.maintenance.run_files import Gaps
@@ -104,7 +104,10 @@ class DatabaseSource:
         self.database = database
         self.gaps = Gaps()
         self._allowed_roots = allowed_roots
-        self._waiting = waiting(database.path)
+        # Runs with points in a journal, and those that ended processes worked on.
+        self._waiting: set[str] = set()
+        self._abandoned: set[str] = set()
+        self._look_into_journals()
         # A hostile schema may call functions from its views and expressions.
         database.connection.execute("PRAGMA trusted_schema = OFF")
 
@@ -122,7 +125,7 @@ class DatabaseSource:
         """One of them."""
         with self.database.read() as connection:
             run = runs.assemble(connection, [runs.get_info(connection, run_id)])[0]
-        if run.info.status != RunStatus.RUNNING or run_id not in self._waiting.abandoned:
+        if run.info.status != RunStatus.RUNNING or run_id not in self._abandoned:
             return run
         # The other database is not written to: what its next reader would do is done here.
         run.data.tags.setdefault(
@@ -139,9 +142,9 @@ class DatabaseSource:
         """Every point of every metric of a run that can be read, those of a journal included."""
         with self.database.read() as connection:
             yield from transfer.points(connection, run_id, self.gaps.damaged.append)
-        if run_id in self._waiting.runs:
-            for piece in waiting_points(self.database.path, run_id):
-                yield from piece
+        for journal in found(self.database.path) if run_id in self._waiting else ():
+            for points in journal.points():
+                yield from (point for point in points if point[5] == run_id)
 
     def artifacts(self, run: Run) -> ArtifactStore | None:
         """The files of a run, where its URI says or in the usual place beside the database."""
@@ -166,6 +169,15 @@ class DatabaseSource:
         with self.database.read() as connection:
             has_tables = models.has_tables(connection)
         return LocalRegistry(Store(self.database)) if has_tables else None
+
+    def _look_into_journals(self) -> None:
+        alive: set[str] = set()
+        for journal in found(self.database.path):
+            workers = self._abandoned if journal.is_free() else alive
+            for points in journal.points():
+                self._waiting |= {point[5] for point in points}
+            workers.update(journal.reader.runs)
+        self._abandoned -= alive
 
     def _in_usual_place(self, run: Run) -> ArtifactStore | None:
         tail = f"{int(run.info.experiment_id)}/{check_run_id(run.info.run_id)}/artifacts"

@@ -22,17 +22,16 @@ from tracker.exceptions import (
     InvalidStateError,
     NotFoundError,
 )
-from tracker.journal.folding import Journal, journal_of
 from tracker.numbers import stored_value
 from tracker.store import datasets, experiments, metrics, run_search, runs
 from tracker.store.registry import Registry
 from tracker.tags import MLFLOW_RUN_NAME
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tracker.database import Database
+    from tracker.journal.folding import Journal
     from tracker.store.metrics import Point, Series
 
 
@@ -46,16 +45,9 @@ class Store:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.registry = Registry(database)
-        self._journal: Journal | None = None
-        # The same from the first point on, where points are not committed at the call.
-        self._point_journal: Journal | None = None
-
-    @property
-    def journal(self) -> Journal | None:
-        """This process's journal of the database; None where there can be none."""
-        if self._journal is None or self._journal.is_closed:
-            self._journal = journal_of(self.database, self.insert_points)
-        return self._journal
+        # Says what this process works on, and takes its points if a killed process is all to fear.
+        self.journal = None if database.read_only else database.journal
+        self._point_journal = None if database.synchronous == "FULL" else self.journal
 
     def fold(self) -> None:
         """Bring into the database what this process logged metric by metric.
@@ -347,21 +339,21 @@ class Store:
             DatabaseError: The disk is full, say.
         """
         journal = self._point_journal
-        if journal is None or not journal.append(run_id, keys, step, timestamp, values):
+        if journal is None or not journal.append((run_id, keys), step, timestamp, values):
             self._log_first_points(run_id, keys, list(values), timestamp, step)
 
-    def insert_points(
-        self, connection: sqlite3.Connection, points: Sequence[Point]
-    ) -> Collection[str]:
-        """Add points of several runs, those of unknown runs left out.
+    @retry_if_interrupted
+    def insert_points(self, points: Sequence[Point]) -> Collection[str]:
+        """Add points of several runs from a journal, those of unknown runs left out.
 
         Returns:
             The runs that are unknown or deleted.
         """
-        stages = {run_id: runs.stage(connection, run_id) for run_id in {p[5] for p in points}}
-        if None in stages.values():
-            points = [point for point in points if stages[point[5]] is not None]
-        metrics.insert(connection, points)
+        with self.database.write(folds=False) as connection:
+            stages = {run_id: runs.stage(connection, run_id) for run_id in {p[5] for p in points}}
+            if None in stages.values():
+                points = [point for point in points if stages[point[5]] is not None]
+            metrics.insert(connection, points)
         return [run_id for run_id, stage in stages.items() if stage != LifecycleStage.ACTIVE]
 
     @retry_if_interrupted
@@ -438,12 +430,11 @@ class Store:
     def _log_first_points(
         self, run_id: str, keys: tuple[str, ...], values: list[float], timestamp: int, step: int
     ) -> None:
-        """Define the row in the journal first, or commit it where there is none."""
-        if keys and self.database.synchronous != "FULL":
-            journal = self._point_journal = self.journal
-            while journal is not None and self._is_defined(journal, run_id, keys):
-                if journal.append(run_id, keys, step, timestamp, values):
-                    return
+        """Have the journal take the row of an active run, or commit it where there is none."""
+        journal = self._point_journal
+        while keys and journal is not None and self._takes(journal, run_id, keys):
+            if journal.append((run_id, keys), step, timestamp, values):
+                return
         stored = map(stored_value, values)
         self.log_batch(
             run_id,
@@ -453,11 +444,15 @@ class Store:
             ],
         )
 
-    def _is_defined(self, journal: Journal, run_id: str, keys: tuple[str, ...]) -> bool:
+    def _takes(self, journal: Journal, run_id: str, keys: tuple[str, ...]) -> bool:
+        if journal.is_closed:
+            return False
+        if journal.must_fold:
+            self.fold()
         self.database.refuse_removed_file()
         with self.database.read(folds=False) as connection:
             runs.check_active(connection, run_id)
-        return journal.define(run_id, keys)
+        return journal.allow(self, (run_id, keys))
 
     def _forget_definitions(self) -> None:
         """Let the journal notice at the next point that a run is deleted."""

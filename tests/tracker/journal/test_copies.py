@@ -21,13 +21,11 @@ from tracker.maintenance.sources import open_source
 
 def leave_journal(path, run_id, points=3):
     """What a process leaves that logged some points to a run and was killed."""
-    frame, pack_row = records.pack_layout(0, run_id, ("tail",))
+    pack_row = records.row_packer((run_id, ("tail",)))
     rows = [records.sealed(pack_row(step, 5, float(step))) for step in range(points)]
     live_folder(path).mkdir(exist_ok=True)
     journal = live_folder(path) / f"{'0' * 16}.journal"
-    journal.write_bytes(
-        records.pack_start("process 1 on ada", {run_id: 5}) + frame + b"".join(rows)
-    )
+    journal.write_bytes(records.pack_start("process 1 on ada", {run_id: 5}) + b"".join(rows))
 
 
 @pytest.fixture

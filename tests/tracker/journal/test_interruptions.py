@@ -329,10 +329,7 @@ def test_a_recovery_that_fails_leaves_everything_for_the_next(client, run_id):
     path = client.store.database.path
     code = START + "log(0, 100); os._exit(1)"
     subprocess.run([sys.executable, "-c", code, path, run_id], check=False)
-    with (
-        pytest.raises(KeyboardInterrupt),
-        recovered(client.store.database, client.store.insert_points),
-    ):
+    with pytest.raises(KeyboardInterrupt), recovered(client.store):
         raise KeyboardInterrupt
     assert len(journals(path)) == 2
     client._next_reap = 0.0

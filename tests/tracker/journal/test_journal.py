@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from tracker.client import TrackingClient
-from tracker.database import journals as journals_of_process
 from tracker.exceptions import (
     DatabaseError,
     DiskFullError,
@@ -24,6 +23,7 @@ from tracker.exceptions import (
     ReadOnlyError,
 )
 from tracker.journal import folding
+from tracker.journal.file import live_folder
 from tracker.store import upkeep
 
 
@@ -276,14 +276,13 @@ def test_without_a_live_folder_points_are_committed_at_the_call_and_one_warning_
     assert client.get_run(run_id).info.status == "FINISHED"
 
 
-def test_a_network_file_system_and_a_platform_without_flock_commit_at_the_call(
-    client, run_id, monkeypatch
-):
+def test_a_platform_without_flock_commits_at_the_call(tmp_path, monkeypatch):
     monkeypatch.setattr(folding, "SUPPORTED", False)
-    client.set_terminated(run_id)
-    journals_of_process.pop(client.store.database.key).close()
-    client.log_metric(run_id, "m", 1.0)
-    assert plain_count(client) == 1
+    other = TrackingClient(tmp_path / "other.db")
+    run_id = other.create_run("0").info.run_id
+    other.log_metric(run_id, "m", 1.0)
+    assert plain_count(other) == 1
+    assert not live_folder(tmp_path / "other.db").exists()
 
 
 def test_a_read_only_client_refuses_although_its_process_has_a_journal(client, run_id):

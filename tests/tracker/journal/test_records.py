@@ -28,9 +28,9 @@ def journal(*frames, runs=None):
     return records.pack_start("process 1 on ada", runs or {RUN: 5}) + b"".join(frames)
 
 
-def packed_rows(found, run_id=RUN, keys=KEYS, number=7):
-    frame, pack_row = records.pack_layout(number, run_id, keys)
-    return frame + b"".join(
+def packed_rows(found, run_id=RUN, keys=KEYS):
+    pack_row = records.row_packer((run_id, keys))
+    return b"".join(
         records.sealed(pack_row(step, timestamp, *values)) for step, timestamp, values in found
     )
 
@@ -40,8 +40,10 @@ def read(data, piece=None):
     while True:
         before = reader.position
         end = len(data) if piece is None else before + piece
-        points += reader.feed(data[before:end])
-        if reader.position == before:
+        found, length = reader.feed(data[before:end])
+        reader.position += length
+        points += found
+        if length == 0:
             return reader, points
 
 
@@ -65,18 +67,18 @@ def test_rows_come_back_as_they_were_packed_in_pieces_of_any_size(found, piece):
 
 def test_a_journal_says_who_works_on_what():
     data = journal(
-        records.pack(records.Kind.HOLD, OTHER, timestamp=9),
-        records.pack(records.Kind.RELEASE, RUN),
+        records.pack(records.HOLD, OTHER, "process 2 on ada", timestamp=9),
+        records.pack(records.RELEASE, RUN),
         runs={RUN: 5, "c" * 32: 6},
     )
     reader, _ = read(data)
-    assert (reader.process, reader.runs) == ("process 1 on ada", {"c" * 32: 6, OTHER: 9})
+    assert reader.runs == {"c" * 32: ("process 1 on ada", 6), OTHER: ("process 2 on ada", 9)}
 
 
 def test_points_before_the_mark_of_a_fold_do_not_wait():
     before = journal(packed_rows([(0, 1, (1.0, 2.0, 3.0))] * 4))
-    after = packed_rows([(1, 1, (1.0, 2.0, 3.0))], number=8)
-    reader, points = read(before + records.pack(records.Kind.FOLDED, step=len(before)) + after)
+    after = packed_rows([(1, 1, (1.0, 2.0, 3.0))])
+    reader, points = read(before + records.pack(records.FOLDED) + after)
     assert (len(points), reader.waiting) == (15, 3)
 
 
@@ -103,9 +105,9 @@ def test_random_bytes_after_the_end_are_a_torn_write(garbage):
 @given(place=st.integers(0, 10**6), bit=st.integers(0, 7))
 def test_one_wrong_bit_is_noticed_and_what_follows_is_not_taken_for_torn(place, bit):
     first = journal(packed_rows([(0, 1, (1.0, 2.0, 3.0))]))
-    data = bytearray(first + packed_rows([(1, 1, (1.0, 2.0, 3.0))], number=8))
-    start = len(first) - 56  # The first row's frame, before other frames.
-    data[start + place % 56] ^= 1 << bit
+    data = bytearray(first + packed_rows([(1, 1, (1.0, 2.0, 3.0))]))
+    start = len(journal())  # The first row's frame, before another.
+    data[start + place % (len(first) - start)] ^= 1 << bit
     reader, points = read(bytes(data))
     assert (points, reader.position) == ([], start)
     assert not records.is_torn(bytes(data[start:]), start)
@@ -119,45 +121,56 @@ def test_any_bytes_at_all_are_read_without_an_error(data):
         records.is_torn(content[reader.position :], reader.position)
 
 
-def frame(kind, payload=b"", number=7, length=None):
+NUMBERS = struct.pack("<qq", 0, 1)
+
+
+def frame(kind, names=b"", numbers=NUMBERS, length=None, size=None):
     """A frame with a right CRC, whatever it says."""
-    size = 32 + len(payload) if length is None else length
-    return records.sealed(struct.pack("<IIIqq", size, kind, number, 0, 1) + payload)
+    whole = 16 + len(names) + len(numbers) if length is None else length
+    head = struct.pack("<III", whole, kind, len(names) if size is None else size)
+    return records.sealed(head + names + numbers)
 
 
-ROW = frame(records.Kind.ROW, struct.pack("<3d", 1.0, 2.0, 3.0))
+def row(names, step=0, timestamp=1, values=(1.0, 2.0, 3.0)):
+    return frame(records.ROW, names, struct.pack(f"<qq{len(values)}d", step, timestamp, *values))
 
 
 @pytest.mark.parametrize(
     "rest",
     [
         packed_rows([(0, -1, (1.0, 2.0, 3.0))]),
-        frame(records.Kind.LAYOUT, b"../up\na\nb\nc") + ROW,
-        frame(records.Kind.LAYOUT, f"{RUN}\na\nb\n../up".encode()) + ROW,
-        frame(records.Kind.LAYOUT, f"{RUN}\na\nb\nc;DROP TABLE runs".encode()) + ROW,
-        frame(records.Kind.LAYOUT, b"\xff\xfe") + ROW,
-        ROW,
-        frame(records.Kind.LAYOUT, f"{RUN}\na\nb".encode()) + ROW,
-        frame(records.Kind.ROW, length=2**32 - 1),
-        frame(records.Kind.ROW, length=0),
+        row(b"../up\na\nb\nc"),
+        row(f"{RUN}\na\nb\n../up".encode()),
+        row(f"{RUN}\na\nb\nc;DROP TABLE runs".encode()),
+        row(b"\xff\xfe"),
+        row(b""),
+        row(RUN.encode()),
+        row(f"{RUN}\na\nb".encode()),
+        row(RUN.encode(), values=()),
+        frame(records.ROW, length=2**32 - 1),
+        frame(records.ROW, length=0),
+        frame(records.ROW, f"{RUN}\na".encode(), size=2**32 - 1),
+        frame(records.ROW, f"{RUN}\na".encode(), size=60),
         bytes(4_096),
         journal(),
         frame(99),
-        frame(records.Kind.HOLD, b"../up"),
+        frame(records.HOLD, b"../up"),
+        frame(records.HOLD, b"\xff\xfe"),
     ],
-    ids=["negative time", "bad run id", "key leads up", "key is SQL", "no text", "no layout",
-         "other length", "huge length", "no length", "zeros", "second start", "unknown kind",
-         "hold of no run"],
+    ids=["negative time", "bad run id", "key leads up", "key is SQL", "no text", "no names",
+         "no keys", "other length", "neither keys nor values", "huge length", "no length",
+         "huge names", "names that take the numbers", "zeros", "second start", "unknown kind",
+         "hold of no run", "hold without text"],
 )  # fmt: skip
 def test_a_strangers_frames_give_no_points(rest):
     reader, points = read(journal() + rest)
     assert points == []
-    assert reader.runs == {RUN: 5}
+    assert reader.runs == {RUN: ("process 1 on ada", 5)}
 
 
 def test_a_row_too_long_for_a_frame_is_not_packed():
     keys = tuple(f"m{number}" for number in range(40_000))
-    assert records.pack_layout(0, RUN, keys) is None
+    assert records.row_packer((RUN, keys)) is None
 
 
 def test_nan_and_infinity_are_stored_as_mlflow_stores_them():
