@@ -19,16 +19,17 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache, partial
+from itertools import repeat
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from zlib import crc32
 
 from tracker.exceptions import InvalidValueError
 from tracker.numbers import stored_value
-from tracker.validation import check_key, is_run_id
+from tracker.validation import check_key, check_run_id, is_run_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tracker.store.metrics import Point
 
@@ -46,8 +47,8 @@ MAX_FRAME_BYTES: Final = 1 << 16
 _CRC: Final = Struct("<I")
 _HEAD: Final = Struct("<IIII")
 _NUMBERS: Final = Struct("<qq")
+_CRC_BYTES: Final = _CRC.size
 _HEAD_BYTES: Final = _HEAD.size
-_LEAST_BYTES: Final = _HEAD.size + _NUMBERS.size
 
 # A run, and some of its metrics.
 Row: TypeAlias = tuple[str, tuple[str, ...]]
@@ -114,17 +115,16 @@ class Reader:
         start = 0 if self.position else len(MAGIC)
         if not self.position and not piece.startswith(MAGIC):
             return points, 0
-        while (frame := _frame_at(piece, start)) is not None:
-            length, kind, names, numbers = frame
+        for kind, names, numbers, end in _frames(piece, start):
             if kind == ROW:
-                points += _points(names, numbers)
+                points += _row(names)(piece, numbers, end)
             elif kind == FOLDED:
                 self.waiting = -len(points)
             elif kind in {HOLD, RELEASE}:
-                self._note(kind, names, _NUMBERS.unpack_from(numbers)[1])
+                self._note(kind, names, _NUMBERS.unpack_from(piece, numbers)[1])
             else:
                 break
-            start += length
+            start = end
         self.waiting += len(points)
         return points, start
 
@@ -145,8 +145,8 @@ def is_torn(tail: bytes, position: int) -> bool:
     """
     if position == 0:
         return MAGIC.startswith(tail)
-    places = range(1, len(tail) - _LEAST_BYTES + 1)
-    return len(tail) <= MAX_FRAME_BYTES and all(_frame_at(tail, place) is None for place in places)
+    frames = (frame for place in range(1, len(tail)) for frame in _frames(tail, place))
+    return len(tail) <= MAX_FRAME_BYTES and next(frames, None) is None
 
 
 def _packer(kind: int, names: Sequence[str], values: int = 0) -> tuple[int, PackRow]:
@@ -157,46 +157,43 @@ def _packer(kind: int, names: Sequence[str], values: int = 0) -> tuple[int, Pack
     return length, partial(body.pack, length, kind, len(text), text)
 
 
-def _frame_at(data: bytes, start: int) -> tuple[int, int, bytes, bytes] | None:
-    """The length, the kind, the names and the numbers of a whole and sound frame."""
-    if len(data) - start < _LEAST_BYTES:
-        return None
-    crc, length, kind, size = _HEAD.unpack_from(data, start)
-    end = start + length
-    if not _LEAST_BYTES + size <= length <= MAX_FRAME_BYTES or end > len(data):
-        return None
-    if crc32(data[start + _CRC.size : end]) != crc:
-        return None
-    names, numbers = start + _HEAD_BYTES, start + _HEAD_BYTES + size
-    return length, kind, data[names:numbers], data[numbers:end]
+def _frames(data: bytes, start: int) -> Iterator[tuple[int, bytes, int, int]]:
+    """Of whole and sound frames: their kind, their names, where these end, and where they do."""
+    last = len(data) - _HEAD_BYTES - _NUMBERS.size
+    while start <= last:
+        crc, length, kind, size = _HEAD.unpack_from(data, start)
+        names = start + _HEAD_BYTES
+        numbers, end = names + size, start + length
+        if not numbers + _NUMBERS.size <= end <= len(data) or length > MAX_FRAME_BYTES:
+            return
+        if crc32(data[start + _CRC_BYTES : end]) != crc:
+            return
+        yield kind, data[names:numbers], numbers, end
+        start = end
 
 
 @lru_cache(maxsize=256)
-def _row(names: bytes) -> tuple[str, tuple[str, ...], Struct] | None:
-    """The run, the metrics, and what unpacks the numbers of its rows; None where it is no row."""
+def _row(names: bytes) -> Callable[[bytes, int, int], Iterable[Point]]:
+    """What reads the numbers of rows: (data, start, end)."""
     try:
         run_id, *keys = names.decode().split("\n")
-        checked = tuple(check_key("metric", key) for key in keys)
+        check_run_id(run_id)
+        for key in keys:
+            check_key("metric", key)
     except (UnicodeDecodeError, InvalidValueError):
-        return None
-    return (run_id, checked, Struct(f"<qq{len(keys)}d")) if is_run_id(run_id) else None
+        return lambda *_: ()
+    layout = Struct(f"<qq{len(keys)}d")
+    run_ids, zeros = repeat(run_id), repeat(0)
 
+    def points(data: bytes, start: int, end: int) -> Iterable[Point]:
+        if start + layout.size != end:
+            return ()
+        step, timestamp, *values = layout.unpack_from(data, start)
+        if timestamp < 0:
+            return ()
+        if math.isfinite(sum(values)):
+            return zip(keys, values, repeat(timestamp), repeat(step), zeros, run_ids)
+        stored, nans = zip(*map(stored_value, values), strict=True)
+        return zip(keys, stored, repeat(timestamp), repeat(step), nans, run_ids)
 
-def _points(names: bytes, numbers: bytes) -> list[Point]:
-    row = _row(names)
-    if row is None or row[2].size != len(numbers):
-        return []
-    run_id, keys, layout = row
-    step, timestamp, *values = layout.unpack(numbers)
-    if timestamp < 0:
-        return []
-    if math.isfinite(sum(values)):
-        return [
-            (key, value, timestamp, step, 0, run_id)
-            for key, value in zip(keys, values, strict=True)
-        ]
-    stored = map(stored_value, values)
-    return [
-        (key, value, timestamp, step, is_nan, run_id)
-        for key, (value, is_nan) in zip(keys, stored, strict=True)
-    ]
+    return points
