@@ -140,7 +140,7 @@ class Store:
             if experiment.lifecycle_stage == stage:
                 raise NotFoundError(f"The experiment {experiment.name!r} is {stage} already.")
             experiments.set_stage(connection, experiment_id, stage, now)
-        self._forget_definitions()
+        self._forget_active_runs()
 
     @retry_if_interrupted
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
@@ -260,7 +260,7 @@ class Store:
         with self.database.write() as connection:
             runs.get_info(connection, run_id)
             runs.set_stage(connection, run_id, stage, now)
-        self._forget_definitions()
+        self._forget_active_runs()
 
     def search_runs(
         self,
@@ -454,7 +454,7 @@ class Store:
             runs.check_active(connection, run_id)
         return journal.allow(self, (run_id, keys))
 
-    def _forget_definitions(self) -> None:
+    def _forget_active_runs(self) -> None:
         """Let the journal notice at the next point that a run is deleted."""
         if self.journal is not None:
             self.journal.forget()

@@ -122,6 +122,16 @@ def test_what_is_damaged_in_the_middle_is_set_aside_and_named_by_check(run_id, f
     assert "is damaged" in problem
 
 
+def test_a_journal_of_an_earlier_version_is_set_aside_and_named_by_check(folder, reopened):
+    text = b"ml-tracker journal 1\nprocess 1 on mars"
+    content = records.sealed(struct.pack("<IIIqq", 32 + len(text), 1, 0, 0, 0) + text)
+    (folder / NAME).write_bytes(content)
+    problems = [p for finding in Checkup(reopened()).run() for p in finding.problems]
+    assert (folder / f"{NAME}.damaged").read_bytes() == content
+    assert len(problems) == 1
+    assert f"{NAME}.damaged" in problems[0]
+
+
 @pytest.mark.parametrize("content", [b"", OPEN[:10], OPEN], ids=["nothing", "10", "start"])
 def test_a_file_shorter_than_its_start_is_removed(folder, content, reopened):
     (folder / NAME).write_bytes(content)

@@ -47,7 +47,7 @@ def wait_until(condition, seconds=30.0):
 def test_a_point_is_in_the_journal_at_once_and_in_the_database_soon(client, run_id, folder):
     client.log_metric(run_id, "m", 1.0)
     (name,) = journals(folder)
-    assert b"\nm" in (folder / name).read_bytes()
+    assert f"{run_id}\nm".encode() in (folder / name).read_bytes()
     wait_until(lambda: plain_count(client) == 1)
 
 
@@ -131,6 +131,20 @@ def test_a_thousand_runs_of_a_process_need_one_file(client, folder):
     assert len(client.search_runs(["0"], "metrics.m = 1", max_results=2_000)) == 1_001
 
 
+def test_a_journal_that_nobody_needs_goes_and_comes_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(folding, "WATCH_SECONDS", 0.02)
+    clients = [TrackingClient(tmp_path / f"{number}.db") for number in range(20)]
+    for step in range(2):
+        run_ids = [client.create_run("0").info.run_id for client in clients]
+        for client, run_id in zip(clients, run_ids, strict=True):
+            client.log_metric(run_id, "m", 1.0, step=step)
+        wait_until(lambda n=step + 1: all(plain_count(client) == n for client in clients))
+        assert len(list(tmp_path.glob("*-live/*.journal"))) == 20
+        for client, run_id in zip(clients, run_ids, strict=True):
+            client.set_terminated(run_id)
+        wait_until(lambda: not list(tmp_path.glob("*-live/*.journal")))
+
+
 def test_a_clock_that_goes_backwards_changes_neither_order_nor_latest_value(client, run_id):
     for value, timestamp, step in [(1.0, 10, 1), (2.0, 5, 1), (3.0, 4, 2), (4.0, 9, 0)]:
         client.log_metric(run_id, "m", value, timestamp=timestamp, step=step)
@@ -146,13 +160,17 @@ def test_a_fold_that_comes_before_the_thread_wakes_disturbs_nobody(client, run_i
     assert plain_count(client) == 200
 
 
-def test_a_transaction_of_ones_own_is_not_waited_for(client, run_id):
+def test_a_transaction_of_ones_own_is_not_waited_for(client, run_id, reopened):
     client.log_metric(run_id, "m", 1.0)
     with client.store.database.write() as connection:
         client.log_metric(run_id, "m", 2.0, step=1)
         assert client.store.get_run_info(run_id).run_id == run_id
         assert connection.execute("SELECT count(*) FROM metrics").fetchone() == (1,)
-    assert len(client.get_metric_history(run_id, "m")) == 2
+    other = reopened()
+    with other.store.database.write():
+        client.log_metric(run_id, "m", 3.0, step=2)
+        other.store.fold()
+    assert len(client.get_metric_history(run_id, "m")) == 3
 
 
 def test_logging_does_not_wait_for_a_lock_that_another_process_holds(client, run_id):
