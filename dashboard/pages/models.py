@@ -138,7 +138,9 @@ def _grid(view: View, name: str, versions: list[Version], served: Service | None
 
 
 def _aliases(version: Version) -> Cell | None:
-    return Cell(", ".join(version.aliases), chips=version.aliases) if version.aliases else None
+    """The champion's first: where there is little room, the others give way."""
+    aliases = tuple(sorted(version.aliases, key=lambda alias: alias != CHAMPION))
+    return Cell(", ".join(aliases), chips=aliases) if aliases else None
 
 
 def _digest(version: Version) -> Cell | None:
@@ -224,8 +226,8 @@ def _went_back(view: View, name: str) -> None:
 
 def _commands(name: str, served: Service | None) -> None:
     port = served.port if served else serving.PORTS.start
-    commands = {
-        "Serve the champion": service.command(name),
+    commands = {"Serve the champion": service.command(name)} if served else {}
+    commands |= {
         "Ask it": "curl -H 'Content-Type: image/png' --data-binary @7.png "
         f"127.0.0.1:{port}/invocations",
         "Load it in Python": f"tracker.pyfunc.load_model({f'models:/{name}@champion'!r})",

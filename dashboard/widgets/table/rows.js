@@ -84,9 +84,9 @@ class Rows {
     });
     const lead = (row) => width(row.name) + width(row.section ? '' : `${row.count ?? ''} ${row.note ?? ''}`) * 0.9
       + 18 * (row.level - 1);
-    const names = this.data.rows.slice(0, 300).map(lead);
+    const names = [width(this.data.lead ?? ''), ...this.data.rows.slice(0, 300).map(lead)];
     const room = this.data.mode === 'grid' ? (isPhone ? 100 : 44) : (isPhone ? 190 : 104);
-    const [least, most] = isPhone ? [90, 130] : [160, 340];
+    const [least, most] = isPhone ? [90, 130] : [this.data.mode === 'grid' ? 96 : 160, 340];
     this.lead = Math.ceil(Math.min(most, Math.max(least, ...names)) + room);
     const columns = this.widths.map((w) => `${w}px`).join(' ');
     const template = this.data.mode === 'list'
