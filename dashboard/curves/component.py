@@ -10,6 +10,7 @@ import streamlit as st
 FOLDER = Path(__file__).with_name("canvas")
 # Later scripts use what earlier ones define.
 SCRIPTS = (
+    "../../widgets/element.js",
     "../../widgets/picture.js",
     "plot.js",
     "readout.js",

@@ -208,7 +208,7 @@ def show(
         "ranges": ranges(key),
     }
     draw = st.components.v2.component(
-        "parallel", html='<div class="parallel"></div>', css=_text("css"), js=_text("js")
+        "parallel", html='<div class="parallel"></div>', css=_text("parallel.css"), js=_script()
     )
     draw(key=key, data=data, on_ranges_change=_nothing)
 
@@ -218,8 +218,13 @@ def _nothing() -> None:
 
 
 @cache
-def _text(kind: str) -> str:
-    return (FOLDER / f"parallel.{kind}").read_text(encoding="utf-8")
+def _script() -> str:
+    return _text("../element.js") + _text("parallel.js")
+
+
+@cache
+def _text(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
 
 
 def ranges(key: str) -> Ranges:

@@ -28,7 +28,7 @@ class SvgPen { // What `paint` uses of a canvas' context, as SVG.
     const anchor = { center: 'middle', right: 'end', left: 'start' }[this.textAlign];
     this.parts.push(`<text x="${x}" y="${y}" dy=".35em" text-anchor="${anchor}" font-size="11"`
       + ` fill="${this.fillStyle}" font-family="${PLAIN}">`
-      + `${element('text', { textContent: text }).innerHTML}</text>`);
+      + `${h('text', {}, text).innerHTML}</text>`);
   }
 
   save() {}

@@ -2,12 +2,6 @@
 
 const NEAR = 14, BEST = 5;
 
-function element(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
 function between({ x, y }, at) { // A line's height, on its way from one point to the next.
   const i = before(x, at);
   if (i < 0 || at > last(x)) return Infinity;
@@ -75,7 +69,7 @@ function best(curves, panel, rows) { // A table of the best rows and those that 
   })]);
   const at = placeText(panel, curves.data.width, curves.cursor.x), more = rows.length - shown.length;
   return [table([at, ...head], lines, (row) => curves.isLifted(row)),
-    ...(more ? [element('small', {}, `${more} more`)] : [])];
+    ...(more ? [h('small', {}, `${more} more`)] : [])];
 }
 
 function valuesTable(curves, panel) {
@@ -87,8 +81,8 @@ function valuesTable(curves, panel) {
   }));
 }
 
-function sign(color, style, className = '') {
-  const node = element('i', { className });
+function sign(color, style = '', shape = '') {
+  const node = h('i', { class: shape });
   node.style.cssText = `background: ${color}; ${style}`;
   return node;
 }
@@ -96,14 +90,13 @@ function sign(color, style, className = '') {
 function table(head, rows, isLifted = () => false) { // Each row: a line, then texts.
   const body = rows.map(([line, ...texts]) => {
     const cells = texts.map((text) =>
-      element('td', { className: text[0] === '±' ? 'spread' : '' }, text));
+      h('td', { class: text[0] === '±' ? 'spread' : '' }, text));
     const color = sign(line.color, '', line.role === 'mean' ? 'group' : '');
-    return element('tr', { className: isLifted(line) ? 'lifted' : '' },
-      element('td', { title: line.label }, color, line.label), ...cells);
+    return h('tr', { class: isLifted(line) ? 'lifted' : '' },
+      h('td', { title: line.label }, color, line.label), ...cells);
   });
-  const titles = head.map((text) => (text ? element('th', { scope: 'col' }, text) : element('td')));
-  return element('table', {}, element('thead', {}, element('tr', {}, ...titles)),
-    element('tbody', {}, ...body));
+  const titles = head.map((text) => (text ? h('th', { scope: 'col' }, text) : h('td')));
+  return h('table', {}, h('thead', {}, h('tr', {}, ...titles)), h('tbody', {}, ...body));
 }
 
 function shade(curves, panel) { // All but the range that is being dragged over.

@@ -11,12 +11,6 @@ function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
-function element(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
 const clamp = (value) => Math.min(1, Math.max(0, value));
 // How high a line is between two axes, from its part of the way: the curve that `line` draws.
 function eased(share) {
@@ -51,8 +45,8 @@ function fit(text, width, isBold = false) {
 
 class Parallel {
   constructor(body) {
-    Object.assign(this, { body, head: element('header'), tip: element('div', { className: 'tip' }) });
-    this.scroll = element('div', { className: 'scroll', tabIndex: 0 });
+    Object.assign(this, { body, head: h('header'), tip: h('div', { class: 'tip' }) });
+    this.scroll = h('div', { class: 'scroll', tabindex: 0 });
     body.replaceChildren(this.head, this.scroll, this.tip);
     this.hear = ({ detail }) => detail.from !== this && this.lift(detail.ids);
     window.addEventListener('tracker:hover', this.hear);
@@ -183,15 +177,15 @@ class Parallel {
       this.marks[i].setAttribute('aria-valuenow', Math.round(50 * (low + (high || 1))));
       this.marks[i].setAttribute('aria-valuetext', high ? this.rangeText(axis, low, high) : 'all');
     });
-    const chips = bound.map(([i, low, high]) => element('button', { type: 'button',
+    const chips = bound.map(([i, low, high]) => h('button', { type: 'button',
       title: 'Take the range away', onclick: () => this.set(axes[i].title, null) },
     `${axes[i].title} ${this.rangeText(axes[i], low, high)} ×`));
     const left = lines.filter(isIn).length;
-    this.head.replaceChildren(element('h2', {}, 'Parallel coordinates'),
-      element('span', {}, `colored by ${objective}`), element('span', {}, ends[0]),
-      element('span', { className: 'ramp' }), element('span', {}, ends[1]),
-      ...(others ? [element('span', {}, `gray: ${others}`)] : []), ...chips,
-      element('span', { className: 'left' }, bound.length ? `${left} of ${lines.length}`
+    this.head.replaceChildren(h('h2', {}, 'Parallel coordinates'),
+      h('span', {}, `colored by ${objective}`), h('span', {}, ends[0]),
+      h('span', { class: 'ramp' }), h('span', {}, ends[1]),
+      ...(others ? [h('span', {}, `gray: ${others}`)] : []), ...chips,
+      h('span', { class: 'left' }, bound.length ? `${left} of ${lines.length}`
         : 'drag on an axis to choose'));
   }
 
