@@ -43,7 +43,8 @@ def history(sweep: Sweep, trials: Trials) -> None:
             return
         table = pd.DataFrame(rows)
         end = max(sweep.wanted - 1, int(table["trial"].max()), 1)
-        x = alt.X("trial:Q", scale=alt.Scale(domain=[0, end], nice=False), title=None)
+        scale, axis_of_trials = alt.Scale(domain=[0, end], nice=False), alt.Axis(tickMinStep=1)
+        x = alt.X("trial:Q", scale=scale, axis=axis_of_trials, title=None)
         y = alt.Scale(zero=False, domain=_clip(table["value"]), clamp=True)
         dots = (
             alt.Chart(table)

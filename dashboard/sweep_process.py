@@ -108,6 +108,8 @@ def resume_command(config: Path, database: Path, sweep: Sweep, trials: int) -> l
     how = {name: getattr(sweep.settings, name) for name in ("metric", "sampler", "pruner", "seed")}
     words += _sets("sweep", {**how, "space": sweep.space})
     words += _sets("sweep.settings", _fixed(config, sweep))
+    data = {name: sweep.settings.context.get(f"data_{name}") for name in ("source", "seed")}
+    words += _sets("data_prep", {name: value for name, value in data.items() if value is not None})
     return [*words, *_database(database)]
 
 

@@ -267,6 +267,8 @@ def test_a_search_is_started_watched_paused_and_finished_in_a_browser(
         page.get_by_text("No sweep yet.").wait_for()
         page.get_by_label("Trials").fill("6")
         page.get_by_label("Trials").press("Enter")
+        page.get_by_label("Workers").fill("1")
+        page.get_by_label("Workers").press("Enter")
         page.get_by_role("button", name="Start 6 trials").click()
         page.get_by_text("Starting: the images are loaded first.").wait_for(timeout=LONG)
         page.get_by_text(PART).wait_for(timeout=LONG)
@@ -278,7 +280,7 @@ def test_a_search_is_started_watched_paused_and_finished_in_a_browser(
         page = visitor.page
         page.get_by_text(PART).wait_for(timeout=LONG)
         assert page.get_by_role("button", name="Start 30 trials").count() == 0
-        wait_for(lambda: trials_of(study_folder).count("RUNNING") == 2)
+        wait_for(lambda: trials_of(study_folder).count("RUNNING") == 1)
         page.get_by_role("button", name="Pause after these").click()
         page.get_by_text("at work, no other begins").wait_for(timeout=LONG)
         (study_folder / "open").touch()

@@ -173,6 +173,10 @@ def test_a_mistake_on_the_command_line_is_one_sentence(sweep_file, capsys, optio
             ["--resume", "first", "--set", "sweep.settings.max_epochs=4"],
             "another search: max_epochs was 3 and is now 4",
         ),
+        (
+            ["--resume", "first", "--set", "data_prep={source: auto, download: false}"],
+            "another search: data_source was 'stroke-digits' and is now 'auto'",
+        ),
     ],
 )
 def test_a_sweep_is_resumed_only_as_it_began(searched, capsys, options, message):

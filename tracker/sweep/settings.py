@@ -69,12 +69,15 @@ class SweepSettings:
         return json.dumps(asdict(self), sort_keys=True)
 
     def difference(self, other: SweepSettings) -> str | None:
-        """The first setting that differs in `other`, in words; None if they are equal."""
+        """The first setting that differs in `other`, in words; None if they are equal.
+
+        What only one of them knows is of another release, and counts for nothing.
+        """
         before, now = json.loads(self.as_json()), json.loads(other.as_json())
         before, now = {**before.pop("context"), **before}, {**now.pop("context"), **now}
-        for name in dict.fromkeys((*before, *now)):
-            if before.get(name) != now.get(name):
-                return f"{name} was {before.get(name)!r} and is now {now.get(name)!r}"
+        for name in (name for name in before if name in now):
+            if before[name] != now[name]:
+                return f"{name} was {before[name]!r} and is now {now[name]!r}"
         return None
 
 

@@ -79,6 +79,7 @@ def define(config: Config, configuration: str | None = None) -> SweepDefinition:
         context={
             "configuration": name,
             "data_seed": config.data_prep.seed,
+            "data_source": config.data_prep.source,
             **base.model_dump(exclude={*space.as_dict(), "description", "on_request"}),
         },
     )
