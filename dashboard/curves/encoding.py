@@ -69,7 +69,6 @@ def encoded(
         "entries": _entries(runs, groups),
         "axis": look.axis,
         "spread": look.spread,
-        "width": look.width,
         "zoom": look.zoom,
         "columns": columns.places,
     }
@@ -113,6 +112,7 @@ def _panel(
         "pairs": bool(panel.against),
         "axis": "" if panel.against else look.axis,
         "title": panel.against or TITLES[look.axis],
+        "width": look.width,
         "many": len({line.run_id for line in panel.lines}) > MANY,
         "extent": _extent([panel]) if panel.against else extent,
         "lines": [_line(one, columns) for one in drawn(panel, runs, look)],

@@ -124,8 +124,8 @@ class Curves {
 
   fitted(panel, { low, high }) { // The range of what is between two x, without outliers.
     const unit = panel.log ? Math.log10 : Number, found = [];
-    for (const { x, y, low: least = [], high: most = [], role, quiet } of this.lines(panel)) {
-      if (role === 'member' && quiet) continue;
+    const lines = this.lines(panel).filter((line) => !isBehind(line));
+    for (const { x, y, low: least = [], high: most = [] } of lines) {
       const between = panel.pairs ? [0] : [Math.max(0, before(x, low)), before(x, high) + 2];
       for (const values of [y, least, most]) found.push(...values.slice(...between));
     }
@@ -176,7 +176,8 @@ class Curves {
 
   point(panel, px, py) { // The crosshair goes to the nearest point; a line close by is lifted.
     const aims = aimsAt(this.lines(panel), this.scale(panel), px, py);
-    const least = (name) => aims.reduce((best, aim) => (aim[name] < best[name] ? aim : best), aims[0]);
+    const least = (name) =>
+      aims.reduce((best, aim) => (aim[name] < best[name] ? aim : best), aims[0]);
     const near = least('gap'), cursor = panel.pairs ? near : least('side');
     this.cursor = cursor && { in: panel.name, pairs: panel.pairs, x: cursor.x, of: near.of };
     this.hover(near?.gap < NEAR ? near.ids : []);

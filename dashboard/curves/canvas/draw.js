@@ -30,11 +30,14 @@ function paint(curves, panel, pen) { // What stays when nothing points at it.
   for (const line of lines) signs(curves, pen, scale, line);
 }
 
+// Lines of training of a group's runs are seen only where one of them alone is pointed at.
+function isBehind({ role, quiet }) { return role === 'member' && quiet; }
+
 function fade(curves, line) { return curves.lifted.size && !curves.isLifted(line) ? 0.25 : 1; }
 
 function stroke(curves, panel, pen, scale, line) {
   const { role, quiet, color } = line, alone = curves.isAlone(line), isMember = role === 'member';
-  if (isMember && quiet && !alone) return;
+  if (isBehind(line) && !alone) return;
   const [width, alpha] = PENS[quiet ? 'quiet' : !isMember ? role : alone ? 'line'
     : panel.many ? 'inCrowd' : 'member'];
   const faded = fade(curves, line), isBand = role !== 'mean' || curves.data.spread === 'std';

@@ -13,15 +13,18 @@ class SvgPen { // What `paint` uses of a canvas' context, as SVG.
 
   rect(x, y, width, height) { this.path += `M${x} ${y}h${width}v${height}h${-width}Z`; }
 
-  arc(x, y, r) { this.path += `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`; }
+  arc(x, y, r) {
+    const half = `a${r} ${r} 0 1 0`;
+    this.path += `M${x - r} ${y}${half} ${2 * r} 0${half} ${-2 * r} 0`;
+  }
 
   stroke() { this.add('none', this.strokeStyle); }
 
   fill() { this.add(this.fillStyle, 'none'); }
 
   add(fill, stroke) {
-    this.parts.push(`<path d="${this.path}" fill="${fill}" stroke="${stroke}"`
-      + ` stroke-width="${this.lineWidth}" stroke-linejoin="round" opacity="${this.globalAlpha}"/>`);
+    this.parts.push(`<path d="${this.path}" fill="${fill}" stroke="${stroke}" `
+      + `stroke-width="${this.lineWidth}" stroke-linejoin="round" opacity="${this.globalAlpha}"/>`);
   }
 
   fillText(text, x, y) {
@@ -34,7 +37,8 @@ class SvgPen { // What `paint` uses of a canvas' context, as SVG.
   save() {}
 
   clip() {
-    const id = `plot${SvgPen.count = (SvgPen.count ?? 0) + 1}`; // Unique where drawings are together.
+    SvgPen.count = (SvgPen.count ?? 0) + 1; // Names are unique where drawings are together.
+    const id = `plot${SvgPen.count}`;
     this.parts.push(`<clipPath id="${id}"><path d="${this.path}"/></clipPath>`,
       `<g clip-path="url(#${id})">`);
   }
@@ -64,11 +68,12 @@ function drawing(curves, panel) { // A panel with its name and a legend below.
 }
 
 function pageOf(curves, body, css = '') { // One HTML file that needs nothing else.
-  const tokens = ['ground', ...(css.match(/(?<=--)[\w-]+/g) ?? [])].map((name) => [name, curves.token(name)]);
-  const given = Object.entries({ ...Object.fromEntries(tokens), font: PLAIN }).filter(([, value]) => value);
+  const names = new Set(['ground', ...(css.match(/(?<=--)[\w-]+/g) ?? [])]);
+  const tokens = [...names].map((name) => [name, name === 'font' ? PLAIN : curves.token(name)])
+    .filter(([, value]) => value).map(([name, value]) => `--${name}:${value}`);
   return '<!doctype html><html lang="en"><head><meta charset="utf-8"/><title>Curves</title><style>'
-    + `body{${given.map(([name, value]) => `--${name}:${value}`).join(';')};margin:0;`
-    + `background:var(--ground)}${css}</style></head><body>${body}</body></html>`;
+    + `body{${tokens.join(';')};margin:0;background:var(--ground)}${css}</style></head>`
+    + `<body>${body}</body></html>`;
 }
 
 function viewOf(curves) { // All panels.

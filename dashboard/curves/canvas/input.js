@@ -18,7 +18,8 @@ function listen(curves, canvas, now) {
   const drag = ([x, y]) => { // Over x, beside the axis over y, over both where it is tall.
     const { x: across, y: up } = scale(), isBeside = start.x < LEFT;
     const isTall = isBeside || Math.abs(y - start.y) > BOX;
-    const range = (axis, ...ends) => ends.map((end) => axis.at(axis.hold(end))).sort((a, b) => a - b);
+    const range = (axis, ...ends) =>
+      ends.map((end) => axis.at(axis.hold(end))).sort((a, b) => a - b);
     const { name, pairs } = now();
     curves.drag = { in: name, pairs, x: isBeside ? null : range(across, start.x, x),
       y: isTall ? range(up, start.y, y) : null };
@@ -43,8 +44,9 @@ function listen(curves, canvas, now) {
     if (touches.has(event.pointerId)) touches.set(event.pointerId, x);
     if (!start) curves.point(now(), x, y);
     else if ('from' in start) pinch();
-    else if (start.moves) show(start.scale, (edge) => edge + start.x - x, (edge) => edge + start.y - y);
-    else if (curves.drag || Math.hypot(x - start.x, y - start.y) > CLICK) drag([x, y]);
+    else if (start.moves) {
+      show(start.scale, (edge) => edge + start.x - x, (edge) => edge + start.y - y);
+    } else if (curves.drag || Math.hypot(x - start.x, y - start.y) > CLICK) drag([x, y]);
   };
   canvas.onpointerup = canvas.onpointercancel = (event) => {
     const { drag: done } = curves, begun = start;

@@ -93,12 +93,11 @@ function path(pen, count, x, y) { // Through places by number; it is broken wher
 }
 
 function dot(pen, x, y, radius, color, ring) {
-  for (const [size, fillStyle] of ring ? [[radius + 1.2, ring], [radius, color]] : [[radius, color]]) {
-    pen.beginPath();
-    pen.arc(x, y, size, 0, 2 * Math.PI);
-    pen.fillStyle = fillStyle;
-    pen.fill();
-  }
+  if (ring) dot(pen, x, y, radius + 1.2, ring);
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 2 * Math.PI);
+  pen.fillStyle = color;
+  pen.fill();
 }
 
 function grid(pen, { x, y }, kind) { // The pen has the colors of grid and text.

@@ -10,7 +10,7 @@ function between({ x, y }, at) { // A line's height, on its way from one point t
 
 function aimsAt(lines, scale, px, py) { // The points near a place, and how far off they are.
   const { x, y, pairs } = scale, at = x.at(px), found = [];
-  for (const line of lines.filter(({ role, quiet }) => role !== 'old' && !(role === 'member' && quiet))) {
+  for (const line of lines.filter((one) => one.role !== 'old' && !isBehind(one))) {
     const first = pairs ? 0 : Math.max(0, before(line.x, at));
     line.x.slice(first, pairs ? undefined : first + 2).forEach((place, i) => {
       const side = Math.abs(x.place(place) - px);
@@ -50,6 +50,7 @@ function readout(curves, panel) { // The crosshair, and in the panel it is moved
   cross.hidden = !isCrossed;
   cross.style.left = `${x.place(cursor?.x)}px`;
   cross.replaceChildren(...rows.flatMap(({ cells, color }) => Object.values(cells)
+    .filter((cell) => Number.isFinite(cell.y))
     .map((cell) => sign(color, `top: ${y.place(cell.y)}px`))));
   const isRead = rows.length && (isHere || body.classList.contains('phone'));
   box.classList.toggle('right', x.place(cursor?.x) < (x.from + x.to) / 2);
@@ -67,7 +68,7 @@ function best(curves, panel, rows) { // A table of the best rows and those that 
     const value = [Number.isFinite(y) ? number(y) : '', odd].join(' ').trim();
     return hasSpread(i) ? [value, std ?? std === 0 ? deviation(std) : ''] : [value];
   })]);
-  const at = placeText(panel, curves.data.width, curves.cursor.x), more = rows.length - shown.length;
+  const at = placeText(panel, curves.cursor.x), more = rows.length - shown.length;
   return [table([at, ...head], lines, (row) => curves.isLifted(row)),
     ...(more ? [h('small', {}, `${more} more`)] : [])];
 }
@@ -75,9 +76,9 @@ function best(curves, panel, rows) { // A table of the best rows and those that 
 function valuesTable(curves, panel) {
   const lines = curves.lines(panel).filter(({ role }) => role !== 'old');
   return table(['run', 'part', 'last', 'best', 'at'], lines.map((line) => {
-    const found = line.best ?? [], at = line.best && placeText(panel, curves.data.width, found[0]);
-    const value = line.best && number(found[1]), end = line.y.length && number(last(line.y));
-    return [line, line.part, end || '–', value ?? '–', at ?? '–'];
+    const [x, y] = line.best ?? [], end = line.y.length ? number(last(line.y)) : '–';
+    const found = line.best ? [number(y), placeText(panel, x)] : ['–', '–'];
+    return [line, line.part, end, ...found];
   }));
 }
 
@@ -106,11 +107,12 @@ function shade(curves, panel) { // All but the range that is being dragged over.
   if (range.hidden) return;
   const [left, right] = x ? x.map(scale.x.place) : [scale.x.from, scale.x.to];
   const [bottom, top] = y && isHere ? y.map(scale.y.place) : [scale.y.from, scale.y.to];
-  range.style.cssText = `left: ${left}px; width: ${right - left}px; top: ${top}px; height: ${bottom - top}px`;
+  range.style.cssText = `left: ${left}px; width: ${right - left}px; top: ${top}px;`
+    + `height: ${bottom - top}px`;
   range.dataset.text = x ? rangeText(panel, x) : y.map(number).join(' to ');
 }
 
-function placeText({ axis, title }, width, x) {
+function placeText({ axis, title, width }, x) {
   const first = x - (width - 1) / 2, text = xText(axis, x);
   if (axis === 'step' && width > 1 && first % 1 === 0) {
     return `${title} ${number(first)}–${number(first + width - 1)}`;
