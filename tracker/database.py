@@ -63,7 +63,7 @@ class Database:
         self._busy_timeout_seconds = busy_timeout_seconds
         self._local = _PerThread()
         self.inode: int | None = None
-        # This process's, whoever else has the database open.
+        # Shared by everything in this process that has the database open.
         self.journal: Journal | None = None
         self._next_unlink_check = 0.0
         self._prepare()

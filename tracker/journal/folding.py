@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 # half a millisecond, however few its points.
 FOLD_SECONDS: Final = 0.15
 ROTATE_BYTES: Final = 2 << 20
-# The longest line of a file's start that tells of a run.
+# What a run takes at the start of a file, at most.
 HOLD_BYTES: Final = 320
 # How often an idle process looks whether it needs its file still, and has it.
 WATCH_SECONDS: Final = 1.0

@@ -45,8 +45,9 @@ class Store:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.registry = Registry(database)
-        # Says what this process works on, and takes its points if a killed process is all to fear.
+        # Names the runs that this process works on.
         self.journal = None if database.read_only else database.journal
+        # The same where points need not be committed at the call.
         self._point_journal = None if database.synchronous == "FULL" else self.journal
 
     def fold(self) -> None:
