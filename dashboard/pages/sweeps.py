@@ -90,6 +90,7 @@ def _head(view: View, sweep: Sweep, trials: Trials) -> None:
         sentence = f"{how.direction} {html.code_span(how.metric)} with {how.sampler}"
         st.caption(sentence, width="content")
         st.space("stretch")
+        _command(view, sweep)
         if not sweep_process.is_allowed():
             pass
         elif sweep.status == "RUNNING":
@@ -111,6 +112,21 @@ def _head(view: View, sweep: Sweep, trials: Trials) -> None:
         st.info(f"Pausing: {at_work} at work, no other begins.", icon=":material/pause:")
     if sweep.status == "FINISHED" and sweep.result:
         _result(sweep, trials)
+
+
+def _command(view: View, sweep: Sweep) -> None:
+    """The command line that goes on with the sweep."""
+    path = Path(view.source.path)
+    config = sweep_process.config_file(path)
+    if config is None or not sweep.configuration:
+        return
+    try:
+        words = sweep_process.resume_command(config, path, sweep, sweep.wanted or 1)
+    except TrackerError:  # config.yaml cannot be read, which the form for a new sweep says.
+        return
+    with st.popover("Command", icon=":material/terminal:", key="command"):
+        st.caption("Goes on with this sweep from a terminal")
+        st.code(shlex.join(words), language=None, wrap_lines=True)
 
 
 def _pause(view: View, sweep: Sweep) -> None:

@@ -157,6 +157,7 @@ def test_a_sweep_whose_process_died_says_so_and_can_go_on(
     (warning,) = [each.value for each in test.warning]
     assert "was interrupted: `process" in warning
     assert "Its 3 finished trials are kept" in warning
+    assert any("--resume dies" in each.value for each in test.code)
     test.segmented_control(key="trials_shown").set_value("failed").run()
     assert [row["name"] for row in listed(test)["rows"]] == ["3"]
 
