@@ -96,6 +96,20 @@ def test_a_page_that_is_left_before_it_is_drawn_keeps_the_selection(server, visi
     visitor.check()
 
 
+def test_a_page_is_opened_again_though_the_browser_was_about_to_forget_it(server, visit):
+    visitor = visit(server)
+    wire = Wire(visitor)
+    visitor.open("curves").charts()
+    visitor.page.get_by_role("link", name="Data", exact=True).click()
+    visitor.page.get_by_role("heading", name="Class distribution").wait_for()
+    visitor.settle()
+    wire.hold_what_follows(visitor.page.get_by_role("link", name="SQL", exact=True).click)
+    wire.hold_what_follows(visitor.page.get_by_role("link", name="Curves", exact=True).click)
+    wire.release()
+    visitor.page.get_by_role("heading", name="loss", exact=True).wait_for()
+    visitor.check()
+
+
 def test_an_address_that_the_browser_has_not_heard_of_yet_takes_no_choice_back(server, visit):
     visitor = visit(server)
     wire = Wire(visitor)
