@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 # After the first point that is not in the database. Shorter costs slow loops CPU: a fold takes
 # half a millisecond, however few its points.
-FOLD_SECONDS: Final = 0.15
+FOLD_SECONDS: Final = 0.2
 ROTATE_BYTES: Final = 2 << 20
 # What a run takes at the start of a file, at most.
 HOLD_BYTES: Final = 320

@@ -191,6 +191,8 @@ def _row(names: bytes) -> Callable[[bytes, int, int], Iterable[Point]]:
         step, timestamp, *values = layout.unpack_from(data, start)
         if timestamp < 0:
             return ()
+        if len(values) == 1 and math.isfinite(values[0]):  # The usual row, in a third of the time.
+            return ((keys[0], values[0], timestamp, step, 0, run_id),)
         if math.isfinite(sum(values)):
             return zip(keys, values, repeat(timestamp), repeat(step), zeros, run_ids)
         stored, nans = zip(*map(stored_value, values), strict=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import chain, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.entities import Metric
@@ -59,12 +60,9 @@ HISTORY: Final = """
 
 def insert(connection: sqlite3.Connection, points: Sequence[Point]) -> None:
     """Add points; exact duplicates are ignored."""
-    newest: dict[tuple[str, str], Point] = {}
-    for point in points:
-        key, value, timestamp, step, _, run_id = point
-        other = newest.setdefault((key, run_id), point)
-        if (step, timestamp, value) > (other[3], other[2], other[1]):
-            newest[key, run_id] = point
+    # Of points that are equal but for `is_nan`, the first.
+    ordered = sorted(points[::-1], key=itemgetter(3, 2, 1))  # noqa: C415
+    newest = {(point[0], point[5]): point for point in ordered}
     _execute_by_rows(connection, INSERT, points)
     _execute_by_rows(connection, LATEST, newest.values())
 
