@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tracker.store.metrics import Point
 
 SUPPORTED: Final = fcntl is not None
-DAMAGED_SUFFIX: Final = ".damaged"
+_DAMAGED_SUFFIX: Final = ".damaged"
 PIECE_BYTES: Final = MAX_FRAME_BYTES
 
 _NAME: Final = re.compile(r"[0-9a-f]{16}\.journal")
@@ -50,6 +50,24 @@ def journal_paths(folder: Path) -> Iterator[str]:
     while paths := _journal_paths(folder) - seen:
         seen |= paths
         yield from sorted(paths)
+
+
+def damaged_paths(folder: Path) -> list[str]:
+    """What was set aside in a folder that is no link."""
+    if folder.is_symlink():
+        return []
+    return sorted(map(str, folder.glob(f"*{_DAMAGED_SUFFIX}")))
+
+
+def write_abandoned(folder: Path, start: bytes) -> None:
+    """Leave a journal as a process does that was killed.
+
+    Args:
+        folder: Where; made too.
+        start: See `pack_start`.
+    """
+    folder.mkdir(exist_ok=True)
+    Path(_new_path(folder)).write_bytes(start)
 
 
 class JournalFile:
@@ -80,8 +98,7 @@ class JournalFile:
         if folder.is_symlink():
             raise OSError(errno.ELOOP, "the folder is a link", str(folder))
         for _ in range(_TRIES):
-            path = f"{folder}/{os.urandom(8).hex()}.journal"
-            file = cls(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
+            file = cls(_new_path(folder), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
             try:
                 if file.is_free(keep=True) and not file.is_removed():
                     file.append(start)
@@ -151,7 +168,7 @@ class JournalFile:
             if is_torn(os.pread(self._descriptor, PIECE_BYTES + 1, position), position):
                 os.unlink(self.path)  # noqa: PTH108
             else:
-                os.rename(self.path, f"{self.path}{DAMAGED_SUFFIX}")  # noqa: PTH104
+                os.rename(self.path, f"{self.path}{_DAMAGED_SUFFIX}")  # noqa: PTH104
 
     def remove(self) -> None:
         """Remove the file and let go of the lock."""
@@ -173,6 +190,10 @@ class JournalFile:
         if not keep:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         return True
+
+
+def _new_path(folder: Path) -> str:
+    return f"{folder}/{os.urandom(8).hex()}.journal"
 
 
 def _journal_paths(folder: Path) -> set[str]:

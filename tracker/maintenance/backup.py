@@ -15,7 +15,7 @@ from tracker.files.atomic import settle
 from tracker.files.local import LocalArtifacts
 from tracker.files.paths import is_inside
 from tracker.files.store import explained, is_about_the_disk
-from tracker.journal.file import live_folder
+from tracker.journal.file import live_folder, write_abandoned
 from tracker.journal.records import pack_start
 from tracker.journal.recovery import found
 from tracker.maintenance.run_files import Copied, copy_files
@@ -143,8 +143,7 @@ def _leave_unheld_journal(database: Path, infos: list[RunInfo]) -> None:
     }
     if running:
         process = "its process, at work when this copy was made,"
-        live_folder(database).mkdir(exist_ok=True)
-        (live_folder(database) / f"{'0' * 16}.journal").write_bytes(pack_start(process, running))
+        write_abandoned(live_folder(database), pack_start(process, running))
 
 
 def _copy_run(client: TrackingClient, info: RunInfo, folder: Path) -> Copied | None:

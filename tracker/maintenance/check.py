@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tracker.exceptions import AbsentFilesError, TrackerError
 from tracker.files.local import LocalArtifacts
 from tracker.files.store import reason_of
-from tracker.journal.file import DAMAGED_SUFFIX, live_folder
+from tracker.journal.file import damaged_paths, live_folder
 from tracker.maintenance.run_files import blob_stores
 from tracker.store import upkeep
 from tracker.text import plural
@@ -62,14 +62,11 @@ class Checkup:
             yield self._digests(infos)
 
     def _journals(self) -> Finding:
-        folder, points = (
-            live_folder(self._client.store.database.path),
-            self._client.waiting_points(),
-        )
+        path, points = self._client.store.database.path, self._client.waiting_points()
         problems = [
-            f"{str(path)!r} is damaged: points after the damage are not in the database; delete "
-            f"the file if they do not matter"
-            for path in sorted(folder.glob(f"*{DAMAGED_SUFFIX}"))
+            f"{damaged!r} is damaged: points after the damage are not in the database; delete the "
+            f"file if they do not matter"
+            for damaged in damaged_paths(live_folder(path))
         ]
         looked_at = f"{points:,} points wait for a writer" if points else ""
         return Finding("journals of killed processes", looked_at, problems)

@@ -153,6 +153,15 @@ def test_a_live_folder_that_is_a_link_is_not_read(tmp_path):
     assert len(list(elsewhere.iterdir())) == 1
 
 
+def test_check_names_nothing_behind_a_live_folder_that_is_a_link(tmp_path):
+    client = TrackingClient(tmp_path / "t.db")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / f"{NAME}.damaged").touch()
+    (tmp_path / "t.db-live").symlink_to(elsewhere)
+    assert [problem for finding in Checkup(client).run() for problem in finding.problems] == []
+
+
 def test_a_reader_says_how_many_points_wait_and_changes_nothing(client, run_id, folder):
     (folder / NAME).write_bytes(OPEN + row(run_id) * 3)
     reader = TrackingClient(client.store.database.path, read_only=True)
