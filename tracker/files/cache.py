@@ -111,12 +111,14 @@ def link_or_copy(source: Path, target: Path) -> None:
     make_folder(target.parent)
     temporary = temporary_name(target.parent)
     try:
-        os.link(source, temporary)
-    except OSError:
-        shutil.copyfile(source, temporary)
-    # Where both are one file, this leaves the temporary name.
-    temporary.replace(target)
-    temporary.unlink(missing_ok=True)
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+        # Where both are one file already, the temporary name stays.
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _user_cache() -> Path:

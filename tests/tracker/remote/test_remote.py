@@ -19,6 +19,7 @@ from tracker import TrackingClient
 from tracker.entities import FileInfo
 from tracker.exceptions import ArtifactError, NotFoundError, UnsafePathError
 from tracker.files import open_artifacts
+from tracker.files.cache import link_or_copy
 from tracker.files.remote import RemoteArtifacts
 
 RUN = "0123456789abcdef" * 2
@@ -245,3 +246,21 @@ def test_an_unknown_scheme_is_one_clear_sentence(tmp_path):
 def test_any_bytes_come_back(store, data):
     store.log_bytes(data, "x.bin")
     assert store.open("x.bin").read() == data
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that breaks off")
+def test_a_cached_file_whose_copy_breaks_off_leaves_nothing(tmp_path):
+    target = tmp_path / "there" / "x.txt"
+    with pytest.raises(OSError, match="Input/output error"):
+        link_or_copy(Path("/proc/self/mem"), target)
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_cached_file_has_one_other_name_however_often_it_is_asked_for(tmp_path, times):
+    source, target = tmp_path / "cached", tmp_path / "there" / "x.txt"
+    source.write_text("x")
+    for _ in range(times):
+        link_or_copy(source, target)
+    assert [path.name for path in target.parent.iterdir()] == ["x.txt"]
+    assert target.read_text() == "x"
