@@ -65,6 +65,11 @@ def token(name: str) -> str:
     return TOKENS[theme()][name]
 
 
+def worst_color() -> str:
+    """The color of the worst value of an objective; the best has the accent's."""
+    return RUN_COLORS[theme()][1]
+
+
 def verdict(*, good: bool) -> str:
     """The color of words about what is right or better, or wrong or worse."""
     return token("good" if good else "bad")

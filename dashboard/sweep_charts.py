@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboard.palette import RUN_COLORS, theme, token
+from dashboard.palette import token, worst_color
 from dashboard.widgets.parallel import Objective, axis
 from dashboard.widgets.parallel import show as draw
 from tracker.text import number
@@ -266,7 +266,7 @@ def _value_color(sweep: Sweep, values: pd.Series[float]) -> alt.Color:
     """From the worst to the best value, the worst tenth clipped; as the parallel coordinates."""
     low, high = _clip(values.dropna()) if values.notna().any() else (0.0, 1.0)
     ends = [low, high] if sweep.settings.direction == "maximize" else [high, low]
-    colors = [RUN_COLORS[theme()][1], token("accent")]
+    colors = [worst_color(), token("accent")]
     scale = alt.Scale(domain=ends, range=colors, clamp=True, interpolate="lab")
     return alt.Color("value:Q", scale=scale, legend=None)
 

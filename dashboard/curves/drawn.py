@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -82,8 +83,8 @@ def smoothed(y: Numbers, share: float) -> Numbers:
 def _members(lines: Sequence[Line], runs: Mapping[str, Member]) -> set[str]:
     """The runs that share a group with another one that has a line."""
     groups = {line.run_id: runs[line.run_id].group for line in lines}
-    of = list(groups.values())
-    return {run_id for run_id, group in groups.items() if group and of.count(group) > 1}
+    sizes = Counter(groups.values())
+    return {run_id for run_id, group in groups.items() if group and sizes[group] > 1}
 
 
 def _role(line: Line, in_groups: set[str]) -> Role:

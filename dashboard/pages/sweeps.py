@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 NONE_YET = (
     "No sweep yet. A sweep tries parameters, each trial in a run of its own, and keeps the best."
 )
-
-
+# Trials whose spread is told beside the winner.
 BEST = 5
 
 
@@ -171,8 +170,9 @@ def _resume(view: View, sweep: Sweep, trials: Trials) -> None:
     label = f"Go on with {left}" if left else "Go on"
     if st.button(label, type="primary", icon=":material/play_arrow:", key="resume"):
         wanted = sweep.wanted or 1
-    going = partial(_go_on, config, Path(view.source.path), sweep, wanted or 0)
-    if wanted is not None and editing.attempt(going, "Going on"):
+    if wanted is None:
+        return
+    if editing.attempt(partial(_go_on, config, Path(view.source.path), sweep, wanted), "Going on"):
         new_sweep.remember(sweep.name)
         st.rerun()
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
-from dashboard.palette import RUN_COLORS, theme
+from dashboard.palette import worst_color
 from tracker.text import number, numbers, short_number
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def show(
         "objective": objective.name,
         "ends": [number(worst), number(best)],
         "others": others if len(known) < len(objective.values) else "",
-        "worst": RUN_COLORS[theme()][1],
+        "worst": worst_color(),
         "ranges": ranges(key),
     }
     draw = st.components.v2.component(

@@ -55,7 +55,7 @@ def as_onnx(client: TrackingClient, run_id: str, path: str) -> str:
     if "onnx" in flavors or "pytorch" not in flavors or not program.is_file():
         return path
     converted = path.rstrip("/") + SUFFIX
-    if any(entry.path == f"{converted}/MLmodel" for entry in artifacts.list(converted)):
+    if any(entry.path == f"{converted}/{MLMODEL}" for entry in artifacts.list(converted)):
         return converted
     try:
         with tempfile.TemporaryDirectory(prefix="onnx-") as temporary:
@@ -138,7 +138,7 @@ def convert(
     )
     written = Model.load(target)
     written.run_id, written.artifact_path = run_id, artifact_path
-    written.save(target / "MLmodel")
+    written.save(target / MLMODEL)
     if example is not None:
         _compare(program.module(), onnx_flavor.Predictor(target / "model.onnx"), example)
 
