@@ -1,4 +1,4 @@
-"""How registered models and their versions are named, and what `models:/` URIs mean."""
+"""How models of runs, registered models and their versions are named; `models:/` URIs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from tracker.exceptions import InvalidValueError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MODEL_FOLDER: Final = "model"
+"""The folder of a run's artifacts that holds its model, where no other is named."""
 STAGES: Final = ("None", "Staging", "Production", "Archived")
 LATEST: Final = "latest"
 MAX_NAME: Final = 256

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 import tracker
+from tracker.models import MODEL_FOLDER
 from training import torch_files
 from training.errors import CheckpointError
 from training.outcome import EpochResult
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 FORMAT_WITHOUT_GENERATORS = 1
-LAST = "model/last.pt"
-BEST = "model/best.pt"
+LAST = f"{MODEL_FOLDER}/last.pt"
+BEST = f"{MODEL_FOLDER}/best.pt"
 KINDS: dict[str, type] = {
     "epoch": int,
     "model": str,
@@ -194,7 +195,7 @@ def saved_states(run_id: str) -> SavedStates | None:
         CheckpointError: A checkpoint is damaged.
     """
     artifacts = tracker.get_client().artifacts(run_id)
-    present = {entry.path for entry in artifacts.list("model")}
+    present = {entry.path for entry in artifacts.list(MODEL_FOLDER)}
     paths = [artifacts.local_path(name) for name in (LAST, BEST) if name in present]
     return matching_states([load(path) for path in paths])
 

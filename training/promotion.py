@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tracker.exceptions import NotFoundError
+from tracker.models import MODEL_FOLDER, has_model
 from tracker.promotion import Decision, promote
 from tracker.tags import (
     MLFLOW_DATASET_CONTEXT,
@@ -21,7 +22,6 @@ from tracker.tags import (
 )
 from tracker.text import did_you_mean
 from training.errors import PromotionError
-from training.records import MODEL_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -171,10 +171,7 @@ def _with_model(client: TrackingClient, run: Run) -> list[Run]:
 
 
 def _has_model(client: TrackingClient, run: Run) -> bool:
-    if run.info.status != "FINISHED":
-        return False
-    names = {entry.path for entry in client.list_artifacts(run.info.run_id, MODEL_FOLDER)}
-    return f"{MODEL_FOLDER}/MLmodel" in names
+    return run.info.status == "FINISHED" and has_model(client, run.info.run_id)
 
 
 def _metric(run: Run, key: str) -> float:

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import tracker
-from tracker.models import ModelSignature
+from tracker.models import MODEL_FOLDER, ModelSignature
 from tracker.types import Schema, TensorSpec
 from training import torch_files
 from training.device import versions
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from training.image_sets import ImageSet
     from training.split import Split
 
-MODEL_FOLDER = "model"
 CARD = f"{MODEL_FOLDER}/model_card.json"
 """Written last, so that a run that has it has everything."""
 # Without a name for the tensor: MLflow's generic model refuses named ones for torch.

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.source import Source  # noqa: TC001 -- hashed by the cache
 from tracker import TrackingClient
 from tracker.exceptions import TrackerError
+from tracker.models import has_model
 from tracker.sweep import (
     SweepSettings,
     TrialRecord,
@@ -26,9 +27,6 @@ from tracker.tags import (
     TRACKER_SWEEP_RETRAIN,
     TRACKER_SWEEP_TRIALS,
 )
-
-MODEL = "model"
-"""The folder of a run's artifacts that is registered."""
 
 
 class Sweep(NamedTuple):
@@ -157,10 +155,9 @@ def trials(source: Source, run_id: str) -> Trials:
 
 def _has_model(client: TrackingClient, run_id: str) -> bool:
     try:
-        files = client.list_artifacts(run_id, MODEL)
-    except TrackerError:  # They are elsewhere, or the run is gone.
+        return has_model(client, run_id)
+    except TrackerError:  # Its files are elsewhere, or it is gone.
         return False
-    return any(file.path == f"{MODEL}/MLmodel" for file in files)
 
 
 def _registered(client: TrackingClient, run_id: str) -> list[str]:

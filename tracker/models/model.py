@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from tracker.block_yaml import read_yaml, typed, write_yaml
 from tracker.exceptions import InvalidValueError, NotFoundError
+from tracker.model_names import MODEL_FOLDER
 from tracker.models import examples
 from tracker.models.signature import ModelSignature
 from tracker.names import random_id
 
 if TYPE_CHECKING:
+    from tracker.client import TrackingClient
     from tracker.types.params import ParamSchema
     from tracker.types.schema import Schema
 
@@ -181,6 +183,20 @@ class Model:
         """
         info = self.saved_input_example_info
         return None if info is None else examples.read(Path(path), info)
+
+
+def has_model(client: TrackingClient, run_id: str, path: str = MODEL_FOLDER) -> bool:
+    """Whether a run has logged a model.
+
+    Args:
+        client: Of the run's database.
+        run_id: The run.
+        path: The model's folder below the run's artifacts.
+
+    Raises:
+        TrackerError: There is no such run, or its artifacts cannot be listed.
+    """
+    return f"{path}/{MLMODEL}" in {entry.path for entry in client.list_artifacts(run_id, path)}
 
 
 def get_model_info(model_uri: str | os.PathLike[str]) -> ModelInfo:

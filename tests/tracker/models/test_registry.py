@@ -23,7 +23,7 @@ from tracker.exceptions import (
     UnsupportedError,
 )
 from tracker.model_names import ModelUri
-from tracker.models import Model
+from tracker.models import MODEL_FOLDER, Model, has_model
 
 KILLS = int(os.environ.get("TRACKER_REGISTRY_KILLS", "20"))
 
@@ -128,6 +128,14 @@ def test_an_alias_that_breaks_a_rule_is_refused(digits, alias):
 def test_a_version_that_is_no_number_is_refused(digits, version):
     with pytest.raises(InvalidValueError, match="is a number such as 1"):
         digits.get_model_version("digits", version)
+
+
+def test_a_run_has_a_model_where_the_folder_holds_an_mlmodel_file(client, run_id):
+    client.log_text(run_id, "", f"{MODEL_FOLDER}/last.pt")
+    assert not has_model(client, run_id)
+    client.log_text(run_id, "", f"{MODEL_FOLDER}/MLmodel")
+    assert has_model(client, run_id)
+    assert not has_model(client, run_id, "other")
 
 
 def test_nothing_is_registered_of_a_model_that_is_not_there(client, run_id):
