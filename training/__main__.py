@@ -74,12 +74,13 @@ def train(options: argparse.Namespace) -> int:
 
 def _promote(config: Config, outcomes: Sequence[Outcome]) -> int:
     """Promote the best run, say why or why not, and return the exit code."""
-    from tracker import TrackerError, TrackingClient  # noqa: PLC0415
+    from tracker import TrackerError, get_client  # noqa: PLC0415
     from training.promotion import promote_best, sentence  # noqa: PLC0415
 
-    client = TrackingClient(config.tracking.database)
     try:
-        found = promote_best(client, config.promotion, [outcome.run_id for outcome in outcomes])
+        found = promote_best(
+            get_client(), config.promotion, [outcome.run_id for outcome in outcomes]
+        )
     except TrackerError as error:
         return complain(error, 1)
     if found is not None:

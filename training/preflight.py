@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tracker
 from tracker.exceptions import AbsentFilesError
 from tracker.files import LocalArtifacts, open_artifacts
-from training.errors import ConfigError, TrainingError
+from training.errors import ConfigError, TrainingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,23 @@ def open_database(config: Config) -> None:
     """
     _set_tracking_uri(config.tracking)
     tracker.set_experiment(config.tracking.experiment_name)
+
+
+def open_existing(config: Config, wanted: str) -> tracker.TrackingClient:
+    """Make the study's database the current one, to look something up; nothing is created.
+
+    Args:
+        config: Names it.
+        wanted: What is looked up, for the message.
+
+    Raises:
+        UsageError: There is no such database.
+        TrackerError: It cannot be used.
+    """
+    if not Path(config.tracking.database).exists():
+        raise UsageError(f"there is no database {config.tracking.database} to find {wanted} in")
+    _set_tracking_uri(config.tracking)
+    return tracker.get_client()
 
 
 def _existing_store(tracking: Tracking, say: Callable[[str], None]) -> ArtifactStore | None:

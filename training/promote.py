@@ -46,9 +46,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _promoted(options: argparse.Namespace) -> str:
     """The sentence that says what happened."""
-    from tracker import TrackingClient, lookup  # noqa: PLC0415
+    from tracker import lookup  # noqa: PLC0415
     from tracker.promotion import go_back  # noqa: PLC0415
     from training.config_file import load_config  # noqa: PLC0415
+    from training.preflight import open_existing  # noqa: PLC0415
     from training.promotion import promote_run, sentence  # noqa: PLC0415
 
     config = load_config(options.config, options.overrides)
@@ -57,7 +58,8 @@ def _promoted(options: argparse.Namespace) -> str:
         raise PromotionError(
             "promotion.model is not set; add --set promotion.model=digits, or set it in the file"
         )
-    client = TrackingClient(config.tracking.database)
+    wanted = f"the model {rule.model!r}" if options.back else f"the run {options.run!r}"
+    client = open_existing(config, wanted)
     if options.back:
         version = go_back(client, rule.model)
         return f"{rule.model}: version {version.version} is the champion again."

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tracker
@@ -26,13 +25,14 @@ from training.device import out_of_memory_as_error
 from training.errors import CheckpointError, DataError, UsageError
 from training.experiment import Training
 from training.outcome import Outcome
-from training.preflight import open_database
+from training.preflight import open_existing
 from training.records import used_sets
 from training.run import recorded, train_and_record
 from training.study import SEEDS_TAG, new_child, run_all, summarize_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from training.config import Config
     from training.experiment import Experiment, RunEnvironment
@@ -88,9 +88,7 @@ def resume_run(
 
 
 def _resumable(config: Config, reference: str, overrides: Sequence[str]) -> ResumableRun:
-    if not Path(config.tracking.database).exists():
-        raise UsageError(f"there is no database {config.tracking.database} to find the run in")
-    open_database(config)
+    open_existing(config, f"the run {reference!r}")
     run = find_run(reference)
     original = original_config(run)
     resumed = _changed(original, run, overrides)

@@ -11,6 +11,8 @@ import pytest
 
 from tracker import TrackingClient
 from training.__main__ import main
+from training.promote import main as promote
+from training.sweep.__main__ import main as sweep
 
 
 def runs_of(study_file):
@@ -176,6 +178,37 @@ def test_a_data_root_that_does_not_exist_is_not_created(study_file, monkeypatch,
     error = capsys.readouterr().err
     assert f"--data-root {root!r} does not exist; create the folder first" in error
     assert [path.name for path in study_file.parent.iterdir()] == [study_file.name]
+
+
+LOOKING_UP = pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ([main, "--resume", "a"], "run 'a'"),
+        ([sweep, "--pause", "a"], "sweep 'a'"),
+        ([sweep, "--resume", "a"], "sweep 'a'"),
+        ([promote, "--set", "promotion.model=m", "a"], "run 'a'"),
+        ([promote, "--set", "promotion.model=m", "--back"], "model 'm'"),
+    ],
+    ids=["resume a run", "pause a sweep", "resume a sweep", "promote", "promote --back"],
+)
+
+
+@LOOKING_UP
+def test_what_only_looks_something_up_creates_no_database(sweep_file, capsys, command, wanted):
+    run, *options = command
+    assert run(["--config", str(sweep_file), *options]) in {1, 2}
+    database = sweep_file.parent / "tracking.db"
+    assert f"there is no database {database} to find the {wanted} in" in capsys.readouterr().err
+    assert list(sweep_file.parent.iterdir()) == [sweep_file]
+
+
+@LOOKING_UP
+def test_what_only_looks_something_up_creates_no_experiment(sweep_file, capsys, command, wanted):
+    run, *options = command
+    client = TrackingClient(sweep_file.parent / "tracking.db")
+    assert run(["--config", str(sweep_file), *options]) in {1, 2}
+    assert wanted in capsys.readouterr().err
+    assert [each.name for each in client.search_experiments()] == ["Default"]
 
 
 @pytest.mark.slow

@@ -11,8 +11,10 @@ import pytest
 from tracker import TrackingClient
 from tracker.models.conversion import as_onnx
 from tracker.promotion import champion_of
+from training.__main__ import main
 from training.config import Promotion
 from training.errors import PromotionError
+from training.promote import main as promote
 from training.promotion import promote_run, run_sets
 
 pytestmark = pytest.mark.slow
@@ -154,3 +156,14 @@ def test_two_promotions_at_once_are_both_recorded_in_one_order(study):
     assert "version 2 is challenger" in said
     assert "version 3 is challenger" in said
     assert client.get_model_version_by_alias("digits", "challenger").version == 3
+
+
+def test_a_network_is_promoted_where_the_files_lie_outside_the_databases_folder(
+    study_file, tmp_path_factory, capsys
+):
+    place = f"tracking.artifact_location={tmp_path_factory.mktemp('elsewhere')}"
+    options = ["--config", str(study_file), "--set", place, "--set", "promotion.model=digits"]
+    assert main([*options, "--only", "extra"]) == 0
+    assert "digits: version 1 is champion." in capsys.readouterr().out
+    assert promote([*options, "extra"]) == 0
+    assert "digits: version 2 is challenger." in capsys.readouterr().out

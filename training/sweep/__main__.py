@@ -24,6 +24,7 @@ from training.process import complain, interruptible, tolerant_stdout
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracker.entities import Run
     from training.config import Config
     from training.sweep.definition import SweepDefinition
 
@@ -94,16 +95,31 @@ def search(options: argparse.Namespace) -> int:
 
 
 def _pause(config: Config, name: str) -> int:
-    from tracker import get_client, set_experiment  # noqa: PLC0415
-    from tracker.sweep import get_sweep, pause  # noqa: PLC0415
-    from training.preflight import open_database  # noqa: PLC0415
+    from tracker import get_client  # noqa: PLC0415
+    from tracker.sweep import pause  # noqa: PLC0415
 
-    open_database(config)
-    experiment = set_experiment(config.tracking.experiment_name)
-    sweep = get_sweep(get_client(), experiment.experiment_id, name)
+    sweep = _existing(config, name)
     pause(get_client(), sweep.info.run_id)
     print(f"{sweep.info.run_name}: no further trial begins; those at work go on to their end")  # noqa: T201
     return 0
+
+
+def _existing(config: Config, name: str) -> Run:
+    """The sweep of a name or run id; where there is none, nothing is created.
+
+    Raises:
+        UsageError: There is no such database, or no such experiment in it.
+        NotFoundError: There is no such sweep.
+    """
+    from tracker.sweep import get_sweep  # noqa: PLC0415
+    from training.preflight import open_existing  # noqa: PLC0415
+
+    client = open_existing(config, f"the sweep {name!r}")
+    experiment = client.get_experiment_by_name(config.tracking.experiment_name)
+    if experiment is None:
+        missing = f"the database has no experiment {config.tracking.experiment_name!r}"
+        raise UsageError(f"there is no sweep {name!r}: {missing}")
+    return get_sweep(client, experiment.experiment_id, name)
 
 
 def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
@@ -115,12 +131,14 @@ def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
     from training.sweep.progress import SweepReport  # noqa: PLC0415
 
     plan = Plan(options.trials, options.workers, options.minutes)
+    name = options.resume or options.name
+    if options.resume:
+        _existing(definition.config, name)
+    if options.storage:
+        check_storage(options.storage, name, definition.space, definition.settings)
     objective = TrialObjective(definition, options.device)
     objective.prepare()
     open_database(definition.config)
-    name = options.resume or options.name
-    if options.storage:
-        check_storage(options.storage, name, definition.space, definition.settings)
     claimed = claim(name, definition.space, definition.settings, resume=bool(options.resume))
     sweep = open_sweep(claimed.client, claimed.run_id, options.storage)
     report = SweepReport(sweep.name, sweep.settings.metric, plan.trials)

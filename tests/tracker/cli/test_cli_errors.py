@@ -71,11 +71,25 @@ def test_what_a_verb_does_not_take_is_answered_with_how_it_is_used(cli, capfd):
     ]
 
 
-def test_a_missing_database_is_named_and_not_made(cli, tmp_path):
-    said = cli("runs")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("experiments", "runs", "show a", "compare a b", "metrics a", "artifacts a", "sql SELECT"),
+        *("ui", "tag a", "note a", "rename a b", "delete a", "restore a", "check", "gc --dry-run"),
+        *("gc", "backup b", "export a", "push --to http://127.0.0.1:1", "models list"),
+        *("models show a", "models register a b", "models alias a b 1", "serve models:/a@b"),
+    ],
+)
+def test_a_missing_database_is_named_and_not_made(cli, tmp_path, arguments):
+    said = cli(*arguments.split())
     assert said.code == 1
     assert "There is no tracking database" in said.err
-    assert not (tmp_path / "tracking.db").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_source_that_is_not_there_makes_no_database(cli, tmp_path):
+    assert cli("import", "nothing").code == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_no_database_is_said_to_be_none(cli, tmp_path):
