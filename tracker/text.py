@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 MISSING: Final = "\u2013"
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -113,6 +113,24 @@ def exact_number(value: float | None) -> str:
         return _not_finite(value)
     is_integer = value == int(value) and abs(value) < _LARGEST_EXACT
     return str(int(value)) if is_integer else repr(float(value))
+
+
+def parameters(values: Mapping[str, object]) -> str:
+    """Parameters on one line, as the log of a search and its page name them.
+
+    >>> parameters({"lr": 0.0024713, "hidden": 128, "optimizer": "adam"})
+    'lr 2.47e-03 · hidden 128 · optimizer adam'
+    """
+    return " · ".join(f"{name} {shown(value)}" for name, value in values.items())
+
+
+def shown(value: object) -> str:
+    """A value of any type: a float as `number` writes it, all else in full.
+
+    >>> shown(0.0024713), shown(60_000), shown(True), shown([16, 32])
+    ('2.47e-03', '60000', 'True', '[16, 32]')
+    """
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def count(value: int | None) -> str:

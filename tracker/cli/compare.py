@@ -69,7 +69,7 @@ def write_comparison(session: Session, runs: Sequence[Run], titles: Sequence[Col
     _section(session, "Different", columns, different)
     if not options.different:
         console.line()
-        columns = [Column("field", style="dim"), Column("value", "in all", show=shown)]
+        columns = [Column("field", style="dim"), Column("value", "in all", show=text.shown)]
         _section(session, "The same", columns, [row[:3] for row in same])
 
 
@@ -130,13 +130,8 @@ def _run_columns(runs: Sequence[Run]) -> list[Column]:
         Column(
             run.info.run_id,
             name if names.count(name) == 1 else f"{name} {run.info.run_id[:SHORT_ID]}",
-            show=shown,
+            show=text.shown,
             right=True,
         )
         for run, name in zip(runs, names, strict=True)
     ]
-
-
-def shown(value: object) -> str:
-    """A value in a table."""
-    return text.number(value) if isinstance(value, float) else str(value)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracker import text
 from tracker.cli.change import pair
-from tracker.cli.compare import shown, write_comparison
+from tracker.cli.compare import write_comparison
 from tracker.cli.parser import ALL, add_format
 from tracker.cli.tables import Column, write, write_json
 from tracker.exceptions import InvalidValueError, TrackerError
 from tracker.lookup import find_run
-from tracker.model_names import check_alias, check_name
+from tracker.model_names import MODEL_FOLDER, check_alias, check_name
 from tracker.tags import PROMOTION, PROMOTION_WHY
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ Registered models: names for the models that runs have logged.
 
 A version is named by its number, by an alias as @champion, or as latest.
 """
-_MODEL_PATH: Final = "model"
 _MIN_VERSIONS: Final = 2
 _RUNS_URI: Final = re.compile(r"runs:/([^/]+)/(.+)")
 
@@ -95,7 +94,7 @@ def _add_changing(group: Verbs) -> None:
     )
     _add_name(parser)
     parser.add_argument(
-        "--path", metavar="PATH", default=_MODEL_PATH, help="the model's folder in the run (model)"
+        "--path", metavar="PATH", default=MODEL_FOLDER, help="the model's folder in the run (model)"
     )
     parser.add_argument(
         "--alias", metavar="ALIAS", action="append", default=[], help="may be repeated"
@@ -254,7 +253,7 @@ def compare(session: Session) -> None:
         raise InvalidValueError("Name two versions or more to compare.")
     runs = [session.store.get_run(str(version.run_id)) for version in versions]
     titles = [
-        Column(str(version.version), _label(version), show=shown, right=True)
+        Column(str(version.version), _label(version), show=text.shown, right=True)
         for version in versions
     ]
     write_comparison(session, runs, titles)
@@ -278,7 +277,7 @@ def _show_version(session: Session, version: ModelVersion) -> None:
         for key, value in _flat(described)
         if value not in (None, "")
     ]
-    columns = [Column("field", style="dim"), Column("value", show=shown)]
+    columns = [Column("field", style="dim"), Column("value", show=text.shown)]
     write(session.console, columns, rows, session.options.format)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from tracker.text import duration, plural
+from tracker.text import duration, parameters, plural
 from training.report import plain_console
 
 if TYPE_CHECKING:
@@ -72,10 +71,8 @@ class SweepReport:
         if now.failed:
             parts.append(f"{now.failed} failed")
         if now.best:
-            params = json.dumps(now.best.params)
-            parts.append(
-                f"best {self._metric} {now.best.value:.4f} by trial {now.best.number} {params}"
-            )
+            best = f"best {self._metric} {now.best.value:.4f} by trial {now.best.number}"
+            parts.append(f"{best} ({parameters(now.best.params)})")
         if (left := self._seconds_left(now)) is not None:
             parts.append(f"about {duration(left)} left")
         return ", ".join(parts)

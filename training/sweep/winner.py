@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import tracker
+from tracker.models import MODEL_FOLDER
 from tracker.tags import TRACKER_SWEEP_RESULT, TRACKER_SWEEP_RETRAIN, TRACKER_SWEEP_TRIAL
+from tracker.text import parameters
 from training.checkpoint import BEST, load
 from training.config import BOTH_METRICS
 from training.experiment import Training
@@ -52,7 +54,9 @@ def evaluate_winner(
     The run has ended and stays so: a process that dies here leaves a complete trial. A winner that
     was tested before is not tested again.
     """
-    if CARD in {entry.path for entry in tracker.get_client().list_artifacts(best.run_id, "model")}:
+    if CARD in {
+        entry.path for entry in tracker.get_client().list_artifacts(best.run_id, MODEL_FOLDER)
+    }:
         return tested_before(best.run_id)
     experiment = objective.experiment(best.params)
     training = Training(experiment)
@@ -78,7 +82,7 @@ def tested_before(run_id: str) -> dict[str, float]:
 def _state_of(best: TrialRecord, training: Training) -> Checkpoint:
     """The winner's best state: as it was saved, or trained once more, which gives the same bits."""
     artifacts = tracker.get_client().artifacts(best.run_id)
-    if BEST in {entry.path for entry in artifacts.list("model")}:
+    if BEST in {entry.path for entry in artifacts.list(MODEL_FOLDER)}:
         return load(artifacts.local_path(BEST))
     epochs = {value: step for step, value in reversed(best.intermediate_values.items())}
     for result in train_epochs(training.task(), training.history):
@@ -105,7 +109,7 @@ def record_result(
     measure = "mean accuracy on both test sets" if metric in BOTH_METRICS else "test accuracy"
     sentence = (
         f"Trial {best.number} won with {metric} {best.value:.4f} at "
-        f"{json.dumps(best.params)}; {measure} {own:.4f}"
+        f"{parameters(best.params)}; {measure} {own:.4f}"
     )
     if rival is None:
         sentence += "; no configuration of the study has a finished run to compare it with."
