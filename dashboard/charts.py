@@ -21,7 +21,7 @@ CELL = ["label", "prediction"]
 Cell = tuple[str, str]
 
 
-def _framed(chart: Any, height: int) -> Chart:
+def framed(chart: Any, height: int) -> Chart:
     """A whole chart, so many pixels high; its labels stand under their ticks, at the ends too."""
     framed: Chart = chart.properties(height=height, padding=PADDING).configure_axis(
         labelFlush=False, titleLimit=min(height, TITLE_WIDTH)
@@ -54,7 +54,7 @@ def bars(
             tooltip=[x, group, alt.Tooltip(f"{y}:Q", format=",")],
         )
     )
-    return _framed(chart, height)
+    return framed(chart, height)
 
 
 def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) -> Chart:
@@ -89,12 +89,12 @@ def scatter(table: pd.DataFrame, x: str, y: str, *, log_x: bool, trend: bool) ->
         ],
     )
     if not trend:
-        return _framed(points, 320)
+        return framed(points, 320)
     method: Literal["log", "linear"] = "log" if log_x else "linear"
     line = base.transform_regression("x", "y", method=method).mark_line(
         strokeDash=[4, 4], color=GREY
     )
-    return _framed(line + points, 320)
+    return framed(line + points, 320)
 
 
 def strip(table: pd.DataFrame, x: str, y: str) -> Chart:
@@ -120,7 +120,7 @@ def strip(table: pd.DataFrame, x: str, y: str) -> Chart:
             ],
         )
     )
-    return _framed(chart, 320)
+    return framed(chart, 320)
 
 
 def _run_color(colors: Mapping[str, str]) -> alt.Color:
@@ -154,7 +154,7 @@ def dumbbell(table: pd.DataFrame, colors: Mapping[str, str]) -> Chart:
     ring = dots.transform_filter("datum.split != 'Sharp'").mark_point(size=150, strokeWidth=2.5)
     count = table["run"].nunique()
     height = max(180, min(48 * count, max(480, 20 * count)))
-    return _framed(bridge + full + ring, height)
+    return framed(bridge + full + ring, height)
 
 
 def calibration(table: pd.DataFrame, colors: Mapping[str, str]) -> Chart:
@@ -180,7 +180,7 @@ def calibration(table: pd.DataFrame, colors: Mapping[str, str]) -> Chart:
     line = alt.Chart(table).mark_line(strokeWidth=1.2, opacity=0.6).encode(x=x, y=y, color=color)
     bins = alt.Chart(table).mark_circle(opacity=0.8)
     bins = bins.encode(x=x, y=y, color=color, size=size, tooltip=tip)
-    return _framed(diagonal.encode(x=x, y=y) + line + bins, 240)
+    return framed(diagonal.encode(x=x, y=y) + line + bins, 240)
 
 
 def confusion(table: pd.DataFrame, picked: Cell | None, *, rates: bool, dark: bool) -> Chart:
@@ -216,7 +216,7 @@ def confusion(table: pd.DataFrame, picked: Cell | None, *, rates: bool, dark: bo
     shown = table[table["count"] > 0]
     text = alt.Chart(shown).mark_text(fontSize=11, color="#e6e9f0" if dark else "#1b2130")
     what = alt.Text("rate:Q", format=".0%") if rates else alt.Text("count:Q", format=",")
-    return _framed(squares.add_params(cell) + text.encode(x=x, y=y, text=what), 400)
+    return framed(squares.add_params(cell) + text.encode(x=x, y=y, text=what), 400)
 
 
 def over_first(table: pd.DataFrame, first: str, numeric: Sequence[str]) -> Chart:
@@ -234,11 +234,11 @@ def over_first(table: pd.DataFrame, first: str, numeric: Sequence[str]) -> Chart
     if is_number:
         x = alt.X("x:Q", title=first, scale=alt.Scale(zero=False))
         line = alt.Chart(long).mark_line(point=True)
-        return _framed(line.encode(x=x, y=value, color=color, tooltip=tips), 320)
+        return framed(line.encode(x=x, y=value, color=color, tooltip=tips), 320)
     bar = alt.Chart(long.head(200)).mark_bar()
     names = alt.X("x:N", title=first, sort=None, axis=alt.Axis(labelLimit=120))
     drawn = bar.encode(x=names, xOffset="column:N", y=value, color=color, tooltip=tips)
-    return _framed(drawn, 320)
+    return framed(drawn, 320)
 
 
 def probability_chart(table: pd.DataFrame, color: str) -> Chart:
@@ -249,4 +249,4 @@ def probability_chart(table: pd.DataFrame, color: str) -> Chart:
         y=alt.Y("share:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
         tooltip=["digit:N", alt.Tooltip("share:Q", format=".2%")],
     )
-    return _framed(chart, 90)
+    return framed(chart, 90)

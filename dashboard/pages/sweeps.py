@@ -11,11 +11,11 @@ import streamlit as st
 
 from dashboard import editing, sweep_charts, sweep_process, watch
 from dashboard.queries import sweeps
-from dashboard.widgets import grid, html, new_sweep, register
+from dashboard.widgets import grid, html, new_sweep, sweep_strip
 from dashboard.widgets.grid import Cell, Column, Row
 from tracker.exceptions import TrackerError
 from tracker.sweep import pause
-from tracker.text import MISSING, duration, number, plural
+from tracker.text import duration, exact_number, plural, shown
 
 if TYPE_CHECKING:
     from dashboard.queries.sweeps import Sweep, Trials
@@ -63,7 +63,7 @@ def _chosen(found: list[Sweep]) -> Sweep:
 
 def _sweep(view: View, sweep: Sweep, trials: Trials) -> None:
     _head(view, sweep, trials)
-    _strip(view, sweep, trials)
+    sweep_strip.show(view, sweep, trials)
     left, middle, right = st.columns([5, 3, 4], vertical_alignment="top")
     with left:
         sweep_charts.history(sweep, trials)
@@ -148,7 +148,8 @@ def _result(sweep: Sweep, trials: Trials) -> None:
         if sweep.retrain:
             values = [trial.value for trial in trials.records if trial.value is not None]
             best = sorted(values, reverse=sweep.settings.direction == "maximize")[:BEST]
-            near = f"The best {len(best)} trials lie within {abs(best[0] - best[-1]):.4f}. "
+            spread = trials.write(abs(best[0] - best[-1]))
+            near = f"The best {len(best)} trials lie within {spread}. "
             st.caption(f"{near}Train the winner again from five seeds before you trust the order:")
             st.code(sweep.retrain, language=None, wrap_lines=True)
 
@@ -161,7 +162,7 @@ def _resume(view: View, sweep: Sweep, trials: Trials) -> None:
     config = sweep_process.config_file(Path(view.source.path))
     if config is None:
         return
-    left = max(sweep.wanted - trials.done, 0)
+    left = sweeps.to_come(sweep, trials)
     wanted = None
     if left and trials.best is not None:
         note = "Begins no further trial: tests the best one and exports its model"
@@ -182,60 +183,6 @@ def _go_on(config: Path, database: Path, sweep: Sweep, trials: int) -> None:
     sweep_process.start(words, sweep.name)
 
 
-def _strip(view: View, sweep: Sweep, trials: Trials) -> None:
-    left = _seconds_left(view, sweep, trials)
-    with st.container(border=True):
-        st.progress(
-            min(trials.done / sweep.wanted, 1.0) if sweep.wanted else 0.0,
-            f"{trials.done} of {sweep.wanted} trials"
-            + (f", about {duration(left)} left" if left is not None else ""),
-        )
-        facts, button = st.columns([6, 1], vertical_alignment="center")
-        with facts:
-            html.facts(_facts(trials))
-        if trials.best is not None:
-            with button:
-                name = sweep.configuration or sweep.name
-                register.show(Path(view.source.path), trials.best, name, has_model=trials.has_model)
-
-
-def _facts(trials: Trials) -> list[tuple[str, str]]:
-    best = trials.best
-    facts = [
-        ("Best so far", MISSING if best is None else f"{best.value:.4f}"),
-        ("Trial", str(best.number) if best else MISSING),
-        ("Its parameters", _params(best) if best else MISSING),
-        ("Running", str(trials.running)),
-        ("Failed", str(trials.failed)),
-        ("Last improvement", _since(trials)),
-    ]
-    if trials.registered:
-        facts.append(("Registered as", ", ".join(trials.registered)))
-    return facts
-
-
-def _params(trial: TrialRecord) -> str:
-    return " · ".join(f"{key} {_value(value)}" for key, value in trial.params.items())
-
-
-def _value(value: object) -> str:
-    return number(value) if isinstance(value, float) else str(value)
-
-
-def _since(trials: Trials) -> str:
-    if trials.best is None:
-        return MISSING
-    return f"{plural(len(trials.records) - 1 - trials.best.number, 'trial')} ago"
-
-
-def _seconds_left(view: View, sweep: Sweep, trials: Trials) -> float | None:
-    """By the pace so far; None unless it runs and something is done."""
-    if sweep.status != "RUNNING" or not trials.done or sweep.wanted <= trials.done:
-        return None
-    passed = (view.now_ms - sweep.started_ms) / 1000
-    return passed / trials.done * (sweep.wanted - trials.done)
-
-
 def _space(sweep: Sweep) -> None:
     with st.container(border=True, height="stretch"):
         st.markdown("**Space** :gray[stays the same for the whole sweep]")
@@ -243,16 +190,21 @@ def _space(sweep: Sweep) -> None:
 
 
 def _range(spec: object) -> str:
+    """A parameter's values in words.
+
+    >>> _range({"low": 1e-05, "high": 0.1, "log": True}), _range({"choices": [64, 128]})
+    ('1e-05 to 0.1 (log)', '64, 128')
+    """
     if not isinstance(spec, dict):
         return str(spec)
     if "choices" in spec:
         return ", ".join(map(str, spec["choices"]))
     kind = " (log)" if spec.get("log") else ""
-    return f"{_value(spec.get('low'))} to {_value(spec.get('high'))}{kind}"
+    return f"{exact_number(spec['low'])} to {exact_number(spec['high'])}{kind}"
 
 
 def _trials(view: View, sweep: Sweep, trials: Trials) -> None:
-    failed = [trial for trial in trials.records if trial.state in {"FAILED", "DIED"}]
+    failed = trials.failed
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Trials", width="content")
         st.space("stretch")
@@ -265,14 +217,14 @@ def _trials(view: View, sweep: Sweep, trials: Trials) -> None:
             key="trials_shown",
             label_visibility="collapsed",
         )
-    shown = failed if chosen == "failed" else trials.records
+    listed = failed if chosen == "failed" else trials.records
     keys = list(sweep.space)
     columns = [Column(sweep.metric), Column("State", kind="text")]
     columns += [Column(key, kind="text") for key in keys]
     columns.append(Column("Duration"))
     grid.show(
         columns,
-        [_row(view, trial, keys, trials.best) for trial in reversed(shown)],
+        [_row(view, trials, trial, keys) for trial in reversed(listed)],
         "trials",
         lead="Trial",
         height="50dvh",
@@ -311,19 +263,17 @@ def _again(view: View, sweep: Sweep, trial: TrialRecord) -> None:
             editing.attempt(start, "Started: its run appears on the Overview")
 
 
-def _row(view: View, trial: TrialRecord, keys: list[str], best: TrialRecord | None) -> Row:
-    value = trial.value
-    if value is None and trial.intermediate_values:
-        value = trial.intermediate_values[max(trial.intermediate_values)]
-    is_best = best is not None and trial.number == best.number
+def _row(view: View, trials: Trials, trial: TrialRecord, keys: list[str]) -> Row:
+    value = sweeps.last_value(trial)
+    is_best = trials.best is not None and trial.number == trials.best.number
     end = trial.end_time or view.now_ms
     seconds = max(0, end - trial.start_time) / 1000
     cells: list[Cell | None] = [
-        Cell(f"{value:.4f}", value, emphasis="best" if is_best else "")
+        Cell(trials.write(value), value, emphasis="best" if is_best else "")
         if value is not None
         else None,
         Cell(trial.state.capitalize(), title=trial.error or trial.state),
-        *(Cell(_value(trial.params[key])) if key in trial.params else None for key in keys),
+        *(Cell(shown(trial.params[key])) if key in trial.params else None for key in keys),
         Cell(duration(seconds), seconds),
     ]
     return Row(
@@ -331,5 +281,5 @@ def _row(view: View, trial: TrialRecord, keys: list[str], best: TrialRecord | No
         str(trial.number),
         cells,
         run_id=trial.run_id,
-        status={"RUNNING": "RUNNING", "FAILED": "FAILED", "DIED": "FAILED"}.get(trial.state, ""),
+        status="FAILED" if sweeps.has_failed(trial) else "RUNNING" * (trial.state == "RUNNING"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
@@ -27,6 +27,10 @@ from tracker.tags import (
     TRACKER_SWEEP_RETRAIN,
     TRACKER_SWEEP_TRIALS,
 )
+from tracker.text import numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Sweep(NamedTuple):
@@ -80,7 +84,6 @@ class Trials(NamedTuple):
         records: By number.
         complete: Those with a value.
         done: Complete and pruned ones.
-        failed: Whose objective raised an error.
         running: At work.
         best: The best complete one.
         importance: Parameter -> share of what it explains; empty before there are enough.
@@ -91,12 +94,38 @@ class Trials(NamedTuple):
     records: list[TrialRecord]
     complete: int
     done: int
-    failed: int
     running: int
     best: TrialRecord | None
     importance: dict[str, float]
     has_model: bool
     registered: list[str]
+
+    @property
+    def failed(self) -> list[TrialRecord]:
+        """Those whose objective raised an error, or whose process died."""
+        return [trial for trial in self.records if has_failed(trial)]
+
+    @property
+    def write(self) -> Callable[[float | None], str]:
+        """The format of the objective's values."""
+        return numbers(trial.value for trial in self.records if trial.value is not None)
+
+
+def has_failed(trial: TrialRecord) -> bool:
+    """Whether its objective raised an error, or its process died."""
+    return trial.state in {"FAILED", "DIED"}
+
+
+def last_value(trial: TrialRecord) -> float | None:
+    """The objective of a complete trial, or what another one reported last; None if nothing."""
+    if trial.value is not None or not trial.intermediate_values:
+        return trial.value
+    return trial.intermediate_values[max(trial.intermediate_values)]
+
+
+def to_come(sweep: Sweep, trials: Trials) -> int:
+    """How many trials are still to begin."""
+    return 0 if sweep.status == "FINISHED" else max(0, sweep.wanted - trials.done - trials.running)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
@@ -144,7 +173,6 @@ def trials(source: Source, run_id: str) -> Trials:
         records,
         counted.complete,
         counted.done,
-        counted.failed,
         counted.running,
         best,
         shares,

@@ -14,6 +14,7 @@ from dashboard import metrics
 from dashboard.palette import token
 from dashboard.queries import run_lists, summaries
 from dashboard.widgets import html
+from dashboard.widgets.html import StripFact
 from tracker import text
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ WIDTH, HEIGHT, EDGE = 560, 52, 5
 def show(view: View) -> None:
     """Draw the strip."""
     st.html(
-        f'<section class="best-strip" aria-label="Best so far">{_best(view)}'
-        f'<div class="facts">{"".join(_facts(view))}</div></section>'
+        f'<section class="strip" aria-label="Best so far">{_best(view)}'
+        f"{html.strip_facts(_facts(view))}</section>"
     )
 
 
@@ -93,25 +94,22 @@ def _drawing(values: Sequence[float], best: float, *, is_less: bool) -> str:
     return f'<img alt="" src="data:image/svg+xml,{quote(drawing)}">'
 
 
-def _facts(view: View) -> list[str]:
+def _facts(view: View) -> list[StripFact]:
     found = summaries.totals(view.source, view.experiment_id)
     counts = run_lists.status_counts(view.source, view.experiment_id)
     rows, listed = len(view.listing.tree), view.listing.listed
     grouped = rows != len(listed) and len(listed) == found.runs
+    finished = counts.get("FINISHED", 0)
     broken = counts.get("FAILED", 0) + counts.get("KILLED", 0)
     facts = [
-        ("Runs", f"{found.runs:,}", f"{rows:,} rows" if grouped else "in this experiment", ""),
-        ("Finished", f"{counts.get('FINISHED', 0):,}", f"{broken:,} failed", "bad" * bool(broken)),
-        ("Compute", text.duration(found.seconds), _since(view, found.first), ""),
+        StripFact("Runs", f"{found.runs:,}", f"{rows:,} rows" if grouped else "in this experiment"),
+        StripFact("Finished", f"{finished:,}", f"{broken:,} failed", "bad" if broken else ""),
+        StripFact("Compute", text.duration(found.seconds), _since(view, found.first)),
     ]
     if found.newest:
         _, name, begun = found.newest
-        facts.append(("Last run", text.ago(begun, view.now_ms), name or "", ""))
-    return [
-        f"<div><span>{title}</span><strong>{value}</strong>"
-        f'<span class="{mark}">{html.shown(note, 30)}</span></div>'
-        for title, value, note, mark in facts
-    ]
+        facts.append(StripFact("Last run", text.ago(begun, view.now_ms), html.cut(name or "", 30)))
+    return facts
 
 
 def _since(view: View, first: int | None) -> str:

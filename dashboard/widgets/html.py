@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import streamlit as st
 
@@ -119,6 +119,32 @@ def facts(pairs: Sequence[tuple[str, str]]) -> None:
         '<div style="display:grid;gap:.8rem 1.4rem;'
         f'grid-template-columns:repeat(auto-fit,minmax(9rem,1fr))">{cells}</div>'
     )
+
+
+class StripFact(NamedTuple):
+    """A fact in the strip at the head of a page.
+
+    Args:
+        title: What it is.
+        value: In large letters.
+        note: In a small line beneath.
+        look: "bad" for a red note, "long" for a value of several words, in smaller letters.
+    """
+
+    title: str
+    value: str
+    note: str = ""
+    look: Literal["", "bad", "long"] = ""
+
+
+def strip_facts(facts: Sequence[StripFact]) -> str:
+    """Facts side by side in a strip (HTML)."""
+    cells = "".join(
+        f'<div class="{fact.look}"><span>{escape(fact.title)}</span>'
+        f"<strong>{shown(fact.value)}</strong><span>{shown(fact.note)}</span></div>"
+        for fact in facts
+    )
+    return f'<div class="facts">{cells}</div>'
 
 
 def empty(icon: str, sentence: str, command: str = "") -> None:

@@ -280,7 +280,9 @@ def test_the_strip_names_the_best_of_all_runs_though_it_is_old(written, study, l
     for number in range(10):
         run_id = study.add_run(connection, f"run {number}", begun=study.BEGUN + number * 1000)
         study.add_metric(connection, run_id, "acc", [0.99 if number == 3 else 0.5])
-    (strip,) = [e.proto.body for e in look(path).get("html") if "best-strip" in e.proto.body[:40]]
+    (strip,) = [
+        e.proto.body for e in look(path).get("html") if 'class="strip"' in e.proto.body[:40]
+    ]
     assert "Best acc 0.9900, by run 3" in strip
 
 
@@ -288,7 +290,9 @@ def test_only_a_metric_that_says_which_way_is_better_has_a_best(written, study, 
     path, connection = written
     run_id = study.add_run(connection, "one")
     study.add_metric(connection, run_id, "grad_norm", [1.0, 2.0])
-    (strip,) = [e.proto.body for e in look(path).get("html") if "best-strip" in e.proto.body[:40]]
+    (strip,) = [
+        e.proto.body for e in look(path).get("html") if 'class="strip"' in e.proto.body[:40]
+    ]
     assert "Best so far" not in strip.partition(">")[2]
 
 

@@ -9,13 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
+import pandas as pd
+import pyarrow.ipc
 import pytest
 
 import tracker
-from dashboard import sweep_process
-from tracker.sweep import Sweep, TrialPruned, parse_space
+from dashboard import sweep_charts, sweep_process
+from dashboard.palette import TOKENS
+from tracker.sweep import Sweep, SweepSettings, TrialPruned, TrialRecord, parse_space
 
 pytest.importorskip("optuna")
 pytestmark = pytest.mark.slow
@@ -58,7 +62,8 @@ def searched(tmp_path_factory):
     """A database with a finished sweep of eight trials; its path."""
     path = tmp_path_factory.mktemp("searched") / "tracking.db"
     tracker.set_tracking_uri(path)
-    sweep = Sweep("parabola", SPACE, direction="minimize", seed=1)
+    space = {**SPACE, "seed": {"choices": [1, 2]}}
+    sweep = Sweep("parabola", space, direction="minimize", seed=1)
     sweep.run(objective, 8)
     tracker.get_client().store.database.close()
     yield path
@@ -86,6 +91,48 @@ def test_trials_stand_in_a_table_with_their_parameters_and_the_best_marked(look,
     assert str(data["rows"]).count("best") == 1
 
 
+def chart(test, field):
+    """The chart that shows a field: its specification as text, and its tables as such."""
+    (found,) = [e.proto for e in test.get("vega_lite_chart") if f'"{field}"' in e.proto.spec]
+    read = pyarrow.ipc.open_stream
+    return found.spec, [read(each.data.data).read_pandas() for each in found.datasets]
+
+
+def test_the_best_trial_stands_in_the_history_with_its_value(look, searched):
+    test = open_page(look, searched)
+    (strip,) = [e.proto.body for e in test.get("html") if 'class="strip"' in e.proto.body[:40]]
+    best = re.search(r"<bdi>([\d.e-]+)</bdi></strong><span><bdi>trial (\d)<", strip)
+    spec, _ = chart(test, "best")
+    assert f"{best[1]}, trial {best[2]}" in spec
+
+
+def test_what_explains_no_more_than_a_seed_is_gray(look, searched):
+    test = open_page(look, searched)
+    _, (table,) = chart(test, "share")
+    noise = table.set_index("parameter")["share"]["seed (noise)"]
+    assert set(table["color"][table["share"] <= noise]) == {TOKENS["light"]["text-3"]}
+    assert table["color"][0] == TOKENS["light"]["accent"]
+    assert any("no more than `seed`" in each.value for each in test.caption)
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("maximize", 1), ("minimize", -1)])
+def test_an_axis_leaves_out_the_worst_values_and_no_good_ones(direction, sign):
+    sweep = types.SimpleNamespace(settings=SweepSettings(direction=direction))
+    values = [sign * value for value in (*range(90, 99), *range(90, 99), -5000, 5000)]
+    low, high = sweep_charts._span(sweep, pd.Series(values))
+    assert low < sign * 5000 < high
+    assert not low < sign * -5000 < high
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [("RUNNING", "Running"), ("INTERRUPTED", "Interrupted"), ("DIED", "Failed")],
+)
+def test_a_trial_has_the_sign_of_its_state(state, shown):
+    assert sweep_charts._state(TrialRecord(0, "", "", state, {})) == shown
+    assert shown in sweep_charts.OTHERS
+
+
 def test_the_charts_of_a_sweep_are_drawn(look, searched):
     test = open_page(look, searched)
     assert len(test.get("vega_lite_chart")) == 5
@@ -94,7 +141,7 @@ def test_the_charts_of_a_sweep_are_drawn(look, searched):
         for element in test.get("bidi_component")
         if element.proto.component_name == "parallel"
     ]
-    assert [axis["title"] for axis in parallel["axes"]] == ["x", "kind", "objective"]
+    assert [axis["title"] for axis in parallel["axes"]] == ["x", "kind", "seed", "objective"]
     gray = [line["label"] for line in parallel["lines"] if line["score"] is None]
     assert (len(parallel["lines"]), gray) == (8, ["Trial 6: pruned"])
 
@@ -158,6 +205,8 @@ def test_a_sweep_whose_process_died_says_so_and_can_go_on(
     assert "was interrupted: `process" in warning
     assert "Its 3 finished trials are kept" in warning
     assert any("--resume dies" in each.value for each in test.code)
+    assert any('class="bad" style="width:16.67%"' in each.proto.body for each in test.get("html"))
+    assert "2 to come" in chart(test, "best")[0]
     test.segmented_control(key="trials_shown").set_value("failed").run()
     assert [row["name"] for row in listed(test)["rows"]] == ["3"]
 
