@@ -108,13 +108,11 @@ def resume_command(config: Path, database: Path, sweep: Sweep, trials: int) -> l
     how = {name: getattr(sweep.settings, name) for name in ("metric", "sampler", "pruner", "seed")}
     words += _sets("sweep", {**how, "space": sweep.space})
     words += _sets("sweep.settings", _fixed(config, sweep))
-    data = {name: sweep.settings.context.get(f"data_{name}") for name in ("source", "seed")}
-    words += _sets("data_prep", {name: value for name, value in data.items() if value is not None})
-    return [*words, *_database(database)]
+    return [*words, *_sets("data_prep", _data(sweep)), *_database(database)]
 
 
 def again_command(
-    config: Path, database: Path, sweep: Sweep, params: Mapping[str, Any], seeds: int = 1
+    config: Path, database: Path, sweep: Sweep, params: Mapping[str, Any]
 ) -> list[str]:
     """The command line that trains with a trial's parameters outside of the sweep.
 
@@ -123,12 +121,15 @@ def again_command(
         database: Where the run goes.
         sweep: The trial's.
         params: The trial's.
-        seeds: From how many seeds.
     """
     words = [sys.executable, "-m", "training", "--only", sweep.configuration]
-    words += ["--config", str(config), *(["--seeds", str(seeds)] if seeds > 1 else [])]
+    words += ["--config", str(config)]
     keys = {**_fixed(config, sweep), **params}
-    return [*words, *_sets(f"model_configs.{sweep.configuration}", keys), *_database(database)]
+    words += _sets(f"model_configs.{sweep.configuration}", keys)
+    # On the images of the sweep, or not at all: "auto" may have meant MNIST, and mean others now.
+    source = str(sweep.settings.context.get("images", "")).partition(" ")[0]
+    data = _data(sweep) | ({"source": source} if source else {})
+    return [*words, *_sets("data_prep", data), *_database(database)]
 
 
 def register_command(database: Path, run_id: str, name: str) -> list[str]:
@@ -142,6 +143,12 @@ def _fixed(config: Path, sweep: Sweep) -> dict[str, Any]:
     section = read_study(config).get("sweep") or {}
     context = sweep.settings.context
     return {key: context[key] for key in section.get("settings") or {} if key in context}
+
+
+def _data(sweep: Sweep) -> dict[str, Any]:
+    """Where its images come from, as the configuration said, and the seed."""
+    known = {name: sweep.settings.context.get(f"data_{name}") for name in ("source", "seed")}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _sets(section: str, values: Mapping[str, Any]) -> list[str]:

@@ -178,6 +178,10 @@ def test_a_mistake_on_the_command_line_is_one_sentence(sweep_file, capsys, optio
             ["--resume", "first", "--set", "data_prep={source: auto, download: false}"],
             "another search: data_source was 'stroke-digits' and is now 'auto'",
         ),
+        (
+            ["--resume", "first", "--set", "data_prep.stroke_train_samples=300"],
+            "another search: images was 'stroke-digits ",
+        ),
     ],
 )
 def test_a_sweep_is_resumed_only_as_it_began(searched, capsys, options, message):

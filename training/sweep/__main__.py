@@ -137,9 +137,9 @@ def _searched(definition: SweepDefinition, options: argparse.Namespace) -> int:
     if options.storage:
         check_storage(options.storage, name, definition.space, definition.settings)
     objective = TrialObjective(definition, options.device)
-    objective.prepare()
+    settings = definition.settings_on(objective.prepare().train)
     open_database(definition.config)
-    claimed = claim(name, definition.space, definition.settings, resume=bool(options.resume))
+    claimed = claim(name, definition.space, settings, resume=bool(options.resume))
     sweep = open_sweep(claimed.client, claimed.run_id, options.storage)
     report = SweepReport(sweep.name, sweep.settings.metric, plan.trials)
     setup = partial(open_database, definition.config)

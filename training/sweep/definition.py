@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,6 +16,8 @@ from training.model import check_model_config, unused_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from training.image_sets import ImageSet
 
 OPTIONS = "model_options."
 NOT_SEARCHED = {"description", "on_request", "best_metric", "best_mode", "threads"}
@@ -36,6 +38,11 @@ class SweepDefinition:
     configuration: str
     space: Space
     settings: SweepSettings
+
+    def settings_on(self, images: ImageSet) -> SweepSettings:
+        """How it searches on these training images, which are the same when it goes on."""
+        known = {"images": f"{images.source} {images.digest[:8]}"}
+        return replace(self.settings, context={**self.settings.context, **known})
 
     def trial_config(self, params: Mapping[str, Any]) -> Config:
         """The study with the one configuration that a trial trains.
