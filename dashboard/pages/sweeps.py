@@ -218,13 +218,15 @@ def _trials(view: View, sweep: Sweep, trials: Trials) -> None:
             label_visibility="collapsed",
         )
     listed = failed if chosen == "failed" else trials.records
-    keys = list(sweep.space)
     columns = [Column(sweep.metric), Column("State", kind="text")]
-    columns += [Column(key, kind="text") for key in keys]
+    columns += [
+        Column(key, kind="number" if sweeps.is_numeric(spec) else "text")
+        for key, spec in sweep.space.items()
+    ]
     columns.append(Column("Duration"))
     grid.show(
         columns,
-        [_row(view, trials, trial, keys) for trial in reversed(listed)],
+        [_row(view, sweep, trials, trial) for trial in reversed(listed)],
         "trials",
         lead="Trial",
         height="50dvh",
@@ -232,7 +234,7 @@ def _trials(view: View, sweep: Sweep, trials: Trials) -> None:
         on_action=_ask_again,
     )
     asked = st.session_state.get("again")
-    trial = next((t for t in trials.records if str(t.number) == asked), None)
+    trial = next((t for t in trials.records if t.run_id == asked), None)
     if trial is not None and sweep.configuration:
         _again(view, sweep, trial)
 
@@ -257,13 +259,21 @@ def _again(view: View, sweep: Sweep, trial: TrialRecord) -> None:
     with st.container(border=True):
         st.markdown(f"**Trial {trial.number} again** :gray[in a run of its own]")
         st.code(shlex.join(words), language=None, wrap_lines=True)
-        if sweep_process.is_allowed() and st.button("Run again", icon=":material/replay:"):
-            name = f"{sweep.name}-{trial.number}-again"
-            start = partial(sweep_process.start, words, name)
-            editing.attempt(start, "Started: its run appears on the Overview")
+        _button("Run again", words, f"{sweep.name}-{trial.number}-again")
 
 
-def _row(view: View, trials: Trials, trial: TrialRecord, keys: list[str]) -> Row:
+def _button(label: str, words: list[str], name: str) -> None:
+    """A button that starts a training as a process of this name."""
+    if not sweep_process.is_allowed():
+        return
+    if st.button(label, icon=":material/replay:", disabled=sweep_process.is_starting(name)):
+        start = partial(sweep_process.start, words, name)
+        editing.attempt(start, "Started: its run appears on the Overview")
+    elif sweep_process.has_failed(name):
+        new_sweep.tell_failure("The training has failed:", name)
+
+
+def _row(view: View, sweep: Sweep, trials: Trials, trial: TrialRecord) -> Row:
     value = sweeps.last_value(trial)
     is_best = trials.best is not None and trial.number == trials.best.number
     end = trial.end_time or view.now_ms
@@ -273,13 +283,21 @@ def _row(view: View, trials: Trials, trial: TrialRecord, keys: list[str]) -> Row
         if value is not None
         else None,
         Cell(trial.state.capitalize(), title=trial.error or trial.state),
-        *(Cell(shown(trial.params[key])) if key in trial.params else None for key in keys),
+        *(_parameter(trial, key, spec) for key, spec in sweep.space.items()),
         Cell(duration(seconds), seconds),
     ]
     return Row(
-        str(trial.number),
+        trial.run_id,
         str(trial.number),
         cells,
         run_id=trial.run_id,
         status="FAILED" if sweeps.has_failed(trial) else "RUNNING" * (trial.state == "RUNNING"),
     )
+
+
+def _parameter(trial: TrialRecord, key: str, spec: object) -> Cell | None:
+    """A parameter of a trial, sorted as a number where all its values are numbers."""
+    if key not in trial.params:
+        return None
+    value = trial.params[key]
+    return Cell(shown(value), value if sweeps.is_numeric(spec) else None)

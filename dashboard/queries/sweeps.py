@@ -116,6 +116,16 @@ def has_failed(trial: TrialRecord) -> bool:
     return trial.state in {"FAILED", "DIED"}
 
 
+def is_numeric(spec: object) -> bool:
+    """Whether all values of a parameter are numbers; `spec` is its entry in the space.
+
+    >>> is_numeric({"low": 1, "high": 2}), is_numeric({"choices": [64, None]})
+    (True, False)
+    """
+    values = spec.get("choices", [0]) if isinstance(spec, dict) else []
+    return bool(values) and all(type(value) in {int, float} for value in values)
+
+
 def last_value(trial: TrialRecord) -> float | None:
     """The objective of a complete trial, or what another one reported last; None if nothing."""
     if trial.value is not None or not trial.intermediate_values:

@@ -23,7 +23,7 @@ class Cell:
 
     Args:
         text: What is shown.
-        value: What it is sorted by; None comes last.
+        value: What it is sorted by: the text by default in a column of texts; None comes last.
         small: Behind the text, in a column of its own, as "± 0.0009".
         title: Shown where the pointer rests; the text by default.
         emphasis: How the text is marked.
@@ -137,7 +137,7 @@ def show(
         # Rows of runs are lifted together with their lines in the charts.
         "hoverless": not any(row.run_id and row.run_id == row.key for row in rows),
         "columns": [_column(place, column) for place, column in enumerate(columns)],
-        "rows": [_row(row, places, len(columns)) for row in rows],
+        "rows": [_row(row, places, columns) for row in rows],
         "actions": [list(action) for action in actions],
         "total": len(rows),
         "unfiltered": len(rows),
@@ -180,8 +180,8 @@ def _column(place: int, column: Column) -> dict[str, Any]:
     }
 
 
-def _row(row: Row, places: dict[str, int], count: int) -> dict[str, Any]:
-    cells = list(row.cells) + [None] * (count - len(row.cells))
+def _row(row: Row, places: dict[str, int], columns: Sequence[Column]) -> dict[str, Any]:
+    cells = list(row.cells) + [None] * (len(columns) - len(row.cells))
     return {
         "key": row.key,
         "name": row.name,
@@ -194,16 +194,19 @@ def _row(row: Row, places: dict[str, int], count: int) -> dict[str, Any]:
         "parent": places[row.parent] if row.parent else -1,
         "section": row.is_section,
         "texts": row.is_text,
-        "cells": [None if cell is None else _cell(cell) for cell in cells],
+        "cells": [
+            None if cell is None else _cell(cell, column)
+            for cell, column in zip(cells, columns, strict=True)
+        ],
     }
 
 
-def _cell(cell: Cell) -> dict[str, Any] | list[tuple[str, str]]:
+def _cell(cell: Cell, column: Column) -> dict[str, Any] | list[tuple[str, str]]:
     if cell.chips:
         return [(chip, "") for chip in cell.chips]
     parts = {
         "text": cell.text,
-        "value": cell.value,
+        "value": cell.text if cell.value is None and column.kind == "text" else cell.value,
         "small": cell.small,
         "title": cell.title,
         "emphasis": cell.emphasis,

@@ -62,6 +62,12 @@ def is_starting() -> bool:
     return name is not None and sweep_process.is_starting(name)
 
 
+def tell_failure(sentence: str, name: str) -> None:
+    """Say that the process of this name has failed, and what it printed last."""
+    st.error(sentence, icon=":material/error:")
+    st.code(sweep_process.last_output(name) or "no output", language=None)
+
+
 def wait() -> None:
     """Run the script again when a start has failed, which changes nothing in the database."""
     st.fragment(_rerun_if_ended, run_every=watch.EVERY_SECONDS)()
@@ -77,8 +83,7 @@ def _starting(statuses: Mapping[str, str]) -> None:
     if not name:
         return
     if sweep_process.has_failed(name):
-        st.error("The sweep could not start:", icon=":material/error:")
-        st.code(sweep_process.last_output(name) or "no output", language=None)
+        tell_failure("The sweep could not start:", name)
     elif statuses.get(name) == "RUNNING" or not sweep_process.is_starting(name):
         st.session_state.pop(STARTED)
     else:

@@ -66,6 +66,13 @@ def test_versions_show_their_alias_run_metric_and_reason(look, registered):
     assert [row["cells"][0] for row in data["rows"]] == [[["challenger", ""]], [["champion", ""]]]
 
 
+def test_every_column_that_can_be_sorted_has_values_to_sort_by(look, registered):
+    data = grid_of(open_page(look, registered))
+    for place, column in enumerate(data["columns"]):
+        cells = [row["cells"][place] for row in data["rows"]]
+        assert all("value" in cell for cell in cells) or not column["sortable"], column["title"]
+
+
 def test_without_a_model_the_page_says_how_to_register_one(look, tmp_path):
     TrackingClient(tmp_path / "tracking.db").store.database.close()
     test = open_page(look, tmp_path / "tracking.db")

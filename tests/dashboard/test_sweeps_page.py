@@ -84,11 +84,37 @@ def open_page(look, path, **query):
     return test
 
 
+def component(test, name):
+    """What components of a name were given."""
+    found = [each.proto for each in test.get("bidi_component")]
+    return [json.loads(each.json) for each in found if each.component_name == name]
+
+
 def test_trials_stand_in_a_table_with_their_parameters_and_the_best_marked(look, listed, searched):
     data = listed(open_page(look, searched))
     assert [row["name"] for row in data["rows"]] == [str(n) for n in reversed(range(8))]
     assert [column["title"] for column in data["columns"]][2:4] == ["x", "kind"]
     assert str(data["rows"]).count("best") == 1
+
+
+def test_every_column_sorts_the_trials_numbers_as_numbers(look, listed, searched):
+    data = listed(open_page(look, searched))
+    cells = zip(*(row["cells"] for row in data["rows"]), strict=True)
+    values = {
+        column["title"]: {type(cell.get("value")) for cell in column_cells if cell}
+        for column, column_cells in zip(data["columns"], cells, strict=True)
+    }
+    numbers = {"objective": {float}, "x": {float}, "seed": {int}, "Duration": {float}}
+    assert values == numbers | {"State": {str}, "kind": {str}}
+    assert [c["title"] for c in data["columns"] if c["kind"] == "text"] == ["State", "kind"]
+
+
+def test_a_trial_and_its_line_are_lifted_together(look, listed, searched):
+    test = open_page(look, searched)
+    data = listed(test)
+    assert not data["hoverless"]
+    (parallel,) = component(test, "parallel")
+    assert {row["key"] for row in data["rows"]} == {line["key"] for line in parallel["lines"]}
 
 
 def chart(test, field):
@@ -136,11 +162,7 @@ def test_a_trial_has_the_sign_of_its_state(state, shown):
 def test_the_charts_of_a_sweep_are_drawn(look, searched):
     test = open_page(look, searched)
     assert len(test.get("vega_lite_chart")) == 5
-    (parallel,) = [
-        json.loads(element.proto.json)
-        for element in test.get("bidi_component")
-        if element.proto.component_name == "parallel"
-    ]
+    (parallel,) = component(test, "parallel")
     assert [axis["title"] for axis in parallel["axes"]] == ["x", "kind", "seed", "objective"]
     gray = [line["label"] for line in parallel["lines"] if line["score"] is None]
     assert (len(parallel["lines"]), gray) == (8, ["Trial 6: pruned"])
@@ -258,6 +280,16 @@ def test_commands_carry_the_space_and_the_database(tmp_path):
     assert words[1:4] == ["-m", "training.sweep", "s"]
     assert any(word.startswith('sweep.space={"x": {"low": -1.0') for word in words)
     assert words[-1] == f"tracking.database={tmp_path / 'tracking.db'}"
+
+
+def test_a_trial_is_trained_again_on_the_images_of_its_sweep(tmp_path):
+    (tmp_path / "config.yaml").write_text(STUDY)
+    context = {"configuration": "default", "data_source": "auto", "data_seed": 7}
+    context["images"] = "mnist 01234567"
+    sweep = types.SimpleNamespace(settings=SweepSettings(context=context), configuration="default")
+    places = (tmp_path / "config.yaml", tmp_path / "tracking.db")
+    words = sweep_process.again_command(*places, sweep, {"batch_size": 16})
+    assert {"data_prep.source=mnist", "data_prep.seed=7"} < set(words)
 
 
 def test_a_process_that_is_no_sweep_is_not_stopped():
