@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tracker import __version__
 from tracker.cli import change, compare, models, runs, serve, show, sql, team, transfer, ui, upkeep
 from tracker.cli.console import Console, program_name
-from tracker.cli.parser import MainParser, Verbs, add_database
+from tracker.cli.parser import Parser, Verbs, add_database
 from tracker.cli.session import Session
 from tracker.exceptions import TrackerError
 from tracker.files.store import reason_of
@@ -86,9 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def build_parser() -> MainParser:
+def build_parser() -> Parser:
     """The parser with all verbs."""
-    parser = MainParser(
+    parser = Parser(
         prog=program_name(),
         usage="%(prog)s [--db FILE] VERB …",
         description=DESCRIPTION,
@@ -110,7 +110,7 @@ def _without_help_verb(arguments: Sequence[str] | None) -> Sequence[str]:
     return [*given[1:2], "--help"] if given[:1] == ["help"] else given
 
 
-def _explain(parser: MainParser) -> int:
+def _explain(parser: Parser) -> int:
     parser.print_help()
     return NO_VERB
 

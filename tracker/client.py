@@ -109,8 +109,8 @@ class TrackingClient(ModelRegistry):
             what `set_tracking_uri` named, else the environment variable `TRACKER_URI`, else
             `tracking.db` in the working directory.
         registry_uri: Accepted for MLflow's sake and ignored.
-        synchronous: "FULL" makes every call survive a power loss too, at about five times the
-            cost.
+        synchronous: "FULL" makes every call survive a power loss too: each waits until its
+            commit is on the disk, the logging of a metric included.
         read_only: Refuse every write.
         artifact_root: Where artifacts of new experiments go, relative to the database's folder.
         allowed_roots: Folders and URL prefixes outside the database's folder whose artifacts may
@@ -582,6 +582,8 @@ class TrackingClient(ModelRegistry):
         """
         if type(run_id) is not str:
             check.check_run_id(run_id)
+        if type(metrics) is not dict:
+            check.check_mapping("metric", metrics)
         keys = check.check_keys("metric", tuple(metrics))
         timestamp_ms = now_ms() if timestamp is None else plain_timestamp(timestamp)
         at_step = 0 if step is None else plain_int("step", step)

@@ -266,7 +266,7 @@ def _plain(value: Any) -> Any:
             return own
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in fields(value)}
-    raise TypeError(f"a {type(value).__name__} cannot be written; convert it first")
+    raise TypeError(f"it holds a value of type {type(value).__name__}; convert that first")
 
 
 def _sorted(values: AbstractSet[Any]) -> list[Any]:

@@ -312,8 +312,7 @@ def search_runs(
     ids = _experiments_to_search(
         client, experiment_ids, experiment_names, everywhere=search_all_experiments
     )
-    if output_format not in {"pandas", "list"}:
-        raise InvalidValueError(f"output_format is 'pandas' or 'list', not {output_format!r}.")
+    _check_output_format(output_format)
     view = check_view(run_view_type)
     limit = MAX_RESULTS if max_results is None else check_max_results(max_results)
     client.reap()
@@ -321,6 +320,11 @@ def search_runs(
         found = client.store.search_runs(ids, filter_string, view, limit, 0, order_by)
         return list(map(client.located, found))
     return frames.search_runs(client.store, ids, filter_string, view, limit, order_by)
+
+
+def _check_output_format(output_format: str) -> None:
+    if output_format not in {"pandas", "list"}:
+        raise InvalidValueError(f"output_format is 'pandas' or 'list', not {output_format!r}.")
 
 
 def _experiments_to_search(
@@ -576,8 +580,10 @@ def get_metric_history(
             `timestamp` (milliseconds since the epoch) and `value`.
 
     Raises:
+        InvalidValueError: `output_format` is neither "list" nor "pandas".
         NotFoundError: There is no such run.
     """
+    _check_output_format(output_format)
     client = get_client()
     if output_format == "pandas":
         return frames.history(client.store, run_id, key)

@@ -94,8 +94,8 @@ def database_path(uri: str | os.PathLike[str], folder: Path | None = None) -> Pa
     if scheme == "databricks" or f"{separator}{rest}".startswith("://"):
         raise InvalidValueError(
             f"The tracker writes a local SQLite file and cannot reach {text!r}: name a file, such "
-            f"as 'sqlite:///tracking.db'. To send runs to an MLflow server, use MLflow itself; it "
-            f"opens the file that the tracker wrote."
+            f"as 'sqlite:///tracking.db', and send its runs to an MLflow server with "
+            f"`python -m tracker push --to URL`."
         )
     path = _absolute(text, folder)
     _refuse_file_store(path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker import environment
 from tracker.exceptions import InvalidValueError, warn
-from tracker.validation import MAX_EXPERIMENT_TAG_VALUE, check_key
+from tracker.validation import MAX_EXPERIMENT_TAG_VALUE, check_key, check_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +36,10 @@ def as_texts(kind: str, values: Mapping[str, Any]) -> dict[str, str]:
         values: Key to value; anything that `str` takes.
 
     Raises:
+        InvalidTypeError: It is no dictionary.
         InvalidValueError: A key breaks a rule.
     """
+    check_mapping(kind, values)
     return {check_key(kind, key): str(value) for key, value in values.items()}
 
 

@@ -7,6 +7,7 @@ A version points to the files of a run; `models:/digits/3`, `models:/digits@cham
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker import context
@@ -47,6 +48,8 @@ class ModelRegistry:
     store: Store
 
     if TYPE_CHECKING:  # Of the client.
+
+        def absolute_location(self, location: str) -> str: ...  # noqa: D102
 
         def artifacts(self, run_id: str) -> ArtifactStore: ...  # noqa: D102
 
@@ -201,7 +204,8 @@ class ModelRegistry:
         """Add a version, with the registered model if there is none, in one transaction.
 
         Args:
-            model_uri: `runs:/<run_id>/<path>` or `models:/<name>/<version>`.
+            model_uri: `runs:/<run_id>/<path>`, `models:/<name>/<version>`, or the URL or path of
+                a folder.
             name: The registered model.
             tags: The version's first tags.
             aliases: What is to point to it.
@@ -211,6 +215,12 @@ class ModelRegistry:
             NotFoundError: There is no such run, version or folder; nothing is registered.
             InvalidValueError: The name, an alias or a tag breaks a rule; nothing is registered.
         """
+        is_folder = model_uri and Path(self.absolute_location(model_uri)).is_dir()
+        if ":/" not in model_uri and not is_folder:
+            raise NotFoundError(
+                f"There is no folder {model_uri!r}: name a model of a run as runs:/RUN_ID/model, "
+                f"another version as models:/NAME/1."
+            )
         made = self._version(check_name(name), model_uri, None, tags)
         names = [check_alias(alias) for alias in aliases]
         others = {check_alias(alias): number for alias, number in (other_aliases or {}).items()}

@@ -10,7 +10,7 @@ from numbers import Integral
 from typing import Any, Final
 
 from tracker.entities import Dataset, DatasetInput, InputTag, RunStatus, ViewType
-from tracker.exceptions import InvalidValueError, UnsupportedError
+from tracker.exceptions import InvalidTypeError, InvalidValueError, UnsupportedError
 from tracker.numbers import plain_int
 
 MAX_KEY: Final = 250
@@ -22,6 +22,7 @@ MAX_RUN_NAME: Final = 250
 # More than a database can hold; one more, or another page, still fits in 64 bits.
 MAX_PAGE: Final = 50_000
 MAX_RESULTS: Final = 2**61
+LAST_PORT: Final = 65_535
 
 # Columns of MLflow's tables; source, schema and profile of a data set may have any length.
 _DATASET_LIMITS: Final = {"name": 500, "digest": 36, "source_type": 36}
@@ -67,6 +68,19 @@ def check_keys(kind: str, keys: tuple[str, ...]) -> tuple[str, ...]:
         InvalidValueError: Names the first key that breaks a rule, and the rule.
     """
     return tuple(check_key(kind, key) for key in keys)
+
+
+def check_mapping(kind: str, given: object) -> None:
+    """Check that metrics, parameters or tags are given as a dictionary.
+
+    Raises:
+        InvalidTypeError: They are given as something else.
+    """
+    if not hasattr(given, "items"):
+        raise InvalidTypeError(
+            f"Several {kind}s are a dictionary, such as {{'name': 0.5}}, not {given!r:.60} "
+            f"({type(given).__name__})."
+        )
 
 
 def check_run_id(run_id: str) -> str:

@@ -19,7 +19,7 @@ from training.command import (
     resume_command,
 )
 from training.errors import UsageError
-from training.process import complain, interruptible, is_main_process, tolerant_stdout
+from training.process import interruptible, is_main_process, tolerant_stdout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,27 +44,21 @@ def train(options: argparse.Namespace) -> int:
     config = load_study(options, seed=options.seed)
     check_torch()
     # These take seconds to import, which `--help` and a mistake in the options need not wait for.
-    from tracker import TrackerError  # noqa: PLC0415
     from training import device, distributed, report, resume, study  # noqa: PLC0415
     from training.experiment import RunEnvironment  # noqa: PLC0415
 
     with interruptible():
-        try:
-            names = study.chosen_configurations(config, options.only)
-            chosen = device.choose_device(options.device)
-            world = distributed.world_from_environment()
-            environment = RunEnvironment(chosen, world, report.make_report(world))
-            with distributed.process_group(world, chosen):
-                if options.resume is None:
-                    outcomes, source = study.run_study(
-                        config, names, environment, options.seeds or 1
-                    )
-                else:
-                    outcomes, source = resume.resume_run(
-                        config, options.resume, options.overrides, environment
-                    )
-        except TrackerError as error:
-            return complain(error, 1)
+        names = study.chosen_configurations(config, options.only)
+        chosen = device.choose_device(options.device)
+        world = distributed.world_from_environment()
+        environment = RunEnvironment(chosen, world, report.make_report(world))
+        with distributed.process_group(world, chosen):
+            if options.resume is None:
+                outcomes, source = study.run_study(config, names, environment, options.seeds or 1)
+            else:
+                outcomes, source = resume.resume_run(
+                    config, options.resume, options.overrides, environment
+                )
     if outcomes:
         report.print_summary(outcomes, source, Path(config.tracking.database))
         if config.promotion.model is not None and is_main_process():
@@ -74,15 +68,11 @@ def train(options: argparse.Namespace) -> int:
 
 def _promote(config: Config, outcomes: Sequence[Outcome]) -> int:
     """Promote the best run, say why or why not, and return the exit code."""
-    from tracker import TrackerError, get_client  # noqa: PLC0415
+    from tracker import get_client  # noqa: PLC0415
     from training.promotion import promote_best, sentence  # noqa: PLC0415
 
-    try:
-        found = promote_best(
-            get_client(), config.promotion, [outcome.run_id for outcome in outcomes]
-        )
-    except TrackerError as error:
-        return complain(error, 1)
+    run_ids = [outcome.run_id for outcome in outcomes]
+    found = promote_best(get_client(), config.promotion, run_ids)
     if found is not None:
         print(sentence(str(config.promotion.model), *found))  # noqa: T201
     return 0 if all(outcome.status == "FINISHED" for outcome in outcomes) else 1
@@ -104,14 +94,20 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="configurations to train (default: all but those on request)",
     )
-    add("--seed", type=natural_number, metavar="N", help="seed, instead of data_prep.seed")
+    add("--seed", type=natural_number, metavar="N", help="seed (default: data_prep.seed)")
     add(
         "--seeds",
         type=_seed_count,
         metavar="N",
-        help="train each from N consecutive seeds; reports mean and standard deviation",
+        help="train each from N consecutive seeds, and report mean and standard deviation "
+        "(default: 1)",
     )
-    add("--resume", metavar="RUN", help="resume an interrupted run, by its id or name")
+    add(
+        "--resume",
+        metavar="RUN",
+        help="resume an interrupted run, by its id or name; a finished one with --set "
+        "model_configs.NAME.max_epochs=N",
+    )
     return parser
 
 

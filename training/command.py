@@ -35,8 +35,8 @@ LOCATION_SECTIONS = {"paths", "tracking"}
 """Sections that a resumed run takes from the command line; all others stay as they were."""
 
 
-def add_study_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name a study, its images and the device."""
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a study and change it for one command."""
     add = parser.add_argument
     add(
         "--config",
@@ -51,13 +51,20 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="change a key of the configuration, such as model_configs.default.hidden_size=64",
+        help="change a key of the configuration, such as model_configs.default.hidden_size=64; "
+        "may be repeated",
     )
+
+
+def add_study_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a study, its images and the device."""
+    add_config_options(parser)
+    add = parser.add_argument
     add(
         "--data-root",
         type=folder_name,
         metavar="DIR",
-        help="folder of images, instead of paths.root",
+        help="folder of images, or its URL (default: paths.root of the configuration)",
     )
     add("--device", choices=DEVICES, default="auto", help="where to train (default: auto)")
 
@@ -83,6 +90,8 @@ def guarded(
         return complain(error, error.exit_code) if is_main_process() else 0
     except TrainingError as error:
         return complain(error, error.exit_code)
+    except tracker.TrackerError as error:
+        return complain(error, 1)
     except ModuleNotFoundError as error:
         return complain(f"{error.name} is not installed; {INSTALL}", 1)
     except KeyboardInterrupt:

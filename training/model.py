@@ -165,7 +165,10 @@ def build_model(config: ModelConfig, seed: int) -> nn.Module:
             if is_out_of_memory(error):  # A larger machine could build it: no mistake in its code.
                 raise
             reason = f"{type(error).__name__}: {error}"
-            message = f"the network {config.model!r} cannot be built: {reason}"
+            message = (
+                f"the network {config.model!r} cannot be built: called with the configuration, "
+                f"it raises {reason}"
+            )
             raise ConfigError(message) from error
     if not isinstance(network, nn.Module):
         kind = type(network).__name__

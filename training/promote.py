@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.errors import PromotionError, TrainingError
+from training.command import add_config_options, guarded, leave
+from training.errors import PromotionError, UsageError
+from training.process import interruptible, tolerant_stdout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,33 +15,37 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    options = build_parser().parse_args(arguments)
-    if (options.run is None) == (not options.back):
-        build_parser().error("name a run, or give --back")
-    from tracker import TrackerError  # noqa: PLC0415 -- seconds that --help need not wait for
-
-    try:
-        print(_promoted(options))  # noqa: T201
-    except (TrainingError, TrackerError) as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
+    with tolerant_stdout() as output:
+        options = build_parser().parse_args(arguments)
+        return output.exit_code(guarded(promote, options, lambda _: None))
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The options of `python -m training.promote`."""
     parser = argparse.ArgumentParser(
         prog="python -m training.promote",
-        description="Register a run's network and make it the champion if config.yaml's rule "
-        "says so, or go back to the champion before.",
+        description="Register a run's network under promotion.model of the configuration, and "
+        "make it the champion if the rule there says so; or go back to the champion before.",
     )
     parser.add_argument("run", nargs="?", metavar="RUN", help="id or name of the run")
     parser.add_argument(
-        "--back", action="store_true", help="make the champion before the present one champion"
+        "--back", action="store_true", help="make the previous champion the champion again"
     )
-    parser.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="FILE")
-    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    add_config_options(parser)
     return parser
+
+
+def promote(options: argparse.Namespace) -> int:
+    """Promote a run or go back, say what happened, and return the exit code.
+
+    Raises:
+        UsageError: Not exactly one of a run and `--back` is given.
+    """
+    if (options.run is None) == (not options.back):
+        raise UsageError("name a run, or give --back")
+    with interruptible():
+        print(_promoted(options))  # noqa: T201
+    return 0
 
 
 def _promoted(options: argparse.Namespace) -> str:
@@ -68,4 +72,4 @@ def _promoted(options: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -116,6 +116,18 @@ def test_an_unknown_experiment_is_told(cli, mlflow, elsewhere):
     assert (said.code, said.err) == (1, "error: The server has no experiment 'nowhere'.\n")
 
 
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_an_unknown_run_is_told_and_the_others_are_brought(
+    cli, mlflow, make_runs, name, elsewhere, options
+):
+    make_runs(1)
+    cli("push", "--to", mlflow.url)
+    named = ("run_0", "run_O", "--experiment", name)
+    said = cli("pull", "--from", mlflow.url, *named, *options, db=elsewhere)
+    assert said.out.startswith("1 run")
+    assert (said.code, said.err) == (1, "warning: The server has no run 'run_O' that is meant.\n")
+
+
 @pytest.mark.parametrize("uri", ["/etc", "file:///etc", "../../etc", "dbfs:/x", "https://evil/x"])
 def test_files_that_a_server_claims_to_have_elsewhere_are_not_looked_at(
     cli, http, mlflow, make_runs, name, elsewhere, uri

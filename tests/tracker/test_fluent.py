@@ -221,6 +221,12 @@ def test_what_is_no_image_is_refused(image):
 
 
 @pytest.mark.usefixtures("database")
+def test_an_unknown_form_of_an_answer_is_refused():
+    with tracker.start_run() as run, pytest.raises(InvalidValueError, match="not 'dict'"):
+        tracker.get_metric_history(run.info.run_id, "loss", output_format="dict")
+
+
+@pytest.mark.usefixtures("database")
 def test_a_folder_is_logged_with_all_it_holds(tmp_path):
     (tmp_path / "out" / "deep").mkdir(parents=True)
     (tmp_path / "out" / "deep" / "a.txt").write_text("a")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tracker.client import TrackingClient
 from tracker.entities import LifecycleStage, Metric, Param, RunTag, ViewType
 from tracker.exceptions import (
     InvalidStateError,
+    InvalidTypeError,
     InvalidValueError,
     NotFoundError,
     ParamConflictError,
@@ -40,6 +42,16 @@ def test_numbers_of_numpy_are_stored_as_plain_floats(client, run_id, value):
         "SELECT typeof(value), typeof(step), step FROM metrics"
     ).fetchone()
     assert row == ("real", "integer", 3)
+
+
+@pytest.mark.parametrize("given", [None, [("a", 1)], Namespace(a=1)], ids=["none", "list", "args"])
+@pytest.mark.parametrize("verb", ["log_metrics", "log_params", "set_tags"])
+def test_several_values_that_are_no_dictionary_are_refused_in_a_sentence(
+    client, run_id, verb, given
+):
+    with pytest.raises(InvalidTypeError, match="are a dictionary, such as") as refused:
+        getattr(client, verb)(run_id, given)
+    assert type(given).__name__ in str(refused.value)
 
 
 def test_numbers_of_torch_are_stored_as_plain_floats(client, run_id):

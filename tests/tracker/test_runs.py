@@ -261,7 +261,10 @@ def test_a_search_that_finds_nothing_is_an_empty_table(client):
 @pytest.mark.parametrize(
     ("location", "message"),
     [
-        ("http://localhost:5000", "cannot reach 'http://localhost:5000': name a file"),
+        (
+            "http://localhost:5000",
+            "cannot reach .*: name a file.*`python -m tracker push --to URL`",
+        ),
         ("databricks", "cannot reach"),
         ("postgresql://x/y", "cannot reach"),
         ("sqlite:///", "does not name a file"),

@@ -115,7 +115,10 @@ def test_a_function_at_a_dotted_path_makes_the_network(study_file):
         ("own_nets:maek", "no function 'maek' in own_nets; did you mean 'make'?"),
         ("own_nets:", "no function '' in own_nets"),
         (":make", "cannot be imported: ValueError"),
-        ("own_nets:broken_builder", "cannot be built: AttributeError: .* no attribute 'hidden'"),
+        (
+            "own_nets:broken_builder",
+            "cannot be built: .*raises AttributeError: .* no attribute 'hidden'",
+        ),
         ("own_nets:not_a_module", "returns a str instead of a torch.nn.Module"),
         ("own_nets:no_parameters", "has no parameters to train"),
     ],

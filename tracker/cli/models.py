@@ -94,13 +94,24 @@ def _add_changing(group: Verbs) -> None:
     )
     _add_name(parser)
     parser.add_argument(
-        "--path", metavar="PATH", default=MODEL_FOLDER, help="the model's folder in the run (model)"
+        "--path",
+        metavar="PATH",
+        default=MODEL_FOLDER,
+        help=f"the model's folder in the run (default: {MODEL_FOLDER})",
     )
     parser.add_argument(
-        "--alias", metavar="ALIAS", action="append", default=[], help="may be repeated"
+        "--alias",
+        metavar="ALIAS",
+        action="append",
+        default=[],
+        help="an alias to point at it; may be repeated",
     )
     parser.add_argument(
-        "--tag", metavar="KEY=VALUE", action="append", default=[], help="may be repeated"
+        "--tag",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="a tag of the version; may be repeated",
     )
     parser = group.add(
         "alias",

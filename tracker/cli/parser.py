@@ -11,7 +11,7 @@ from tracker.cli.console import program_name
 from tracker.cli.tables import FORMATS
 from tracker.environment import TRACKER_URI
 from tracker.text import closest
-from tracker.validation import MAX_RESULTS
+from tracker.validation import LAST_PORT, MAX_RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,10 @@ class _Once(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses an option given twice, unless the option collects values."""
+    """A parser that names the nearest verb, and refuses an option given twice.
+
+    An option that collects values may be repeated.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -75,14 +78,12 @@ class Parser(argparse.ArgumentParser):
         for name in (None, "store"):
             self.register("action", name, _Once)
 
-
-class MainParser(Parser):
-    """The parser of the program, which names the nearest verb for one that does not exist."""
-
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if isinstance(action, argparse._SubParsersAction) and value not in action.choices:  # noqa: SLF001
-            hint = _HABITS.get(value) or closest(value, action.choices)
-            nearest = f"; did you mean {hint!r}?" if hint else f": see `{program_name()} --help`"
+            hint = _HABITS.get(value)
+            if hint not in action.choices:
+                hint = closest(value, action.choices)
+            nearest = f"; did you mean {hint!r}?" if hint else f": see `{self.prog} --help`"
             raise argparse.ArgumentError(None, f"there is no verb {value!r}{nearest}")
         super()._check_value(action, value)
 
@@ -133,6 +134,7 @@ class Verbs:
         """
         parser = self._subparsers.add_parser(
             name,
+            usage="%(prog)s [--db FILE] VERB …",
             description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
@@ -227,6 +229,17 @@ def non_negative_int(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 0")
     return min(int(text), ALL)  # SQLite and clocks take 64 bits.
+
+
+def port_number(text: str) -> int:
+    """A TCP port from the command line; 0 stands for any that is free.
+
+    Raises:
+        argparse.ArgumentTypeError: The text is no port.
+    """
+    if non_negative_int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: choose one up to {LAST_PORT}")
+    return int(text)
 
 
 def byte_size(text: str) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracker.cli.parser import non_negative_int
+from tracker.cli.parser import non_negative_int, port_number
 from tracker.exceptions import UnsupportedError
 from tracker.text import clean
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tracker.cli.session import Session
 
 _PORT: Final = 5001
+_MIN_POLL_SECONDS: Final = 0.01
 _EXAMPLES: Final = """\
 serve models:/digits@champion
 serve models:/digits/3 --port 8000 --record 0.01
@@ -40,19 +42,26 @@ def add_verbs(verbs: Verbs) -> None:
         help="models:/NAME@ALIAS, models:/NAME/VERSION, runs:/ID/PATH, or a folder",
     )
     parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
+        "--host",
+        metavar="ADDRESS",
+        default="127.0.0.1",
+        help="where to listen (default: 127.0.0.1, this machine only)",
     )
     parser.add_argument(
-        "--port", metavar="N", type=non_negative_int, default=_PORT,
-        help=f"the first port to try (default: {_PORT})",
+        "--port", metavar="N", type=port_number, default=_PORT,
+        help=f"the first port to try, 0 for any free one (default: {_PORT})",
     )  # fmt: skip
     parser.add_argument(
-        "--workers", metavar="N", type=_workers, default=1, help="processes (default: 1)"
+        "--workers",
+        metavar="N",
+        type=_workers,
+        default=1,
+        help="processes that answer (default: 1)",
     )
     parser.add_argument(
         "--poll",
         metavar="SECONDS",
-        type=float,
+        type=_seconds,
         default=1.0,
         help="time between two looks at the registry (default: 1)",
     )
@@ -62,7 +71,7 @@ def add_verbs(verbs: Verbs) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--allow-host", metavar="NAME", action="append", default=[],
-        help="a further host name to answer to; * for any",
+        help="a further host name to answer to, * for any; may be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--dockerfile", metavar="FOLDER", type=Path,
@@ -93,7 +102,7 @@ def serve(session: Session) -> None:
         host=options.host,
         port=options.port,
         workers=options.workers,
-        poll_seconds=max(options.poll, 0.01),
+        poll_seconds=options.poll,
         record_share=options.record,
         hosts=tuple(options.allow_host),
     )
@@ -114,6 +123,16 @@ def _workers(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError("at least one worker is needed")
     return count
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not _MIN_POLL_SECONDS <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {_MIN_POLL_SECONDS} on")
+    return seconds
 
 
 def _share(text: str) -> float:

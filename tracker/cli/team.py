@@ -67,7 +67,7 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument(
         "--follow",
         action="store_true",
-        help="go on with running runs, every few seconds, until they have ended",
+        help="go on with running runs, looking every second, until they have ended",
     )
     parser = verbs.add(
         "pull",
@@ -178,7 +178,7 @@ def pull(session: Session) -> int:
             with_artifacts=not options.no_artifacts,
             progress=steps.done,
         ).run()
-        merged.troubles += source.differences()
+        merged.troubles += [*source.unfound(), *source.differences()]
     report_merge(session, merged, "pull")
     return 1 if merged.troubles else 0
 

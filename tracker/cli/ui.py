@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker import text
-from tracker.cli.parser import non_negative_int
-from tracker.exceptions import InvalidValueError, TrackerError, UnsupportedError
+from tracker.cli.parser import port_number
+from tracker.exceptions import TrackerError, UnsupportedError
+from tracker.validation import LAST_PORT
 
 if TYPE_CHECKING:
     from tracker.cli.parser import Verbs
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 _FIRST_PORT: Final = 8501
 _MAX_TRIES: Final = 100
-_LAST_PORT: Final = 65_535
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -32,9 +32,9 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument(
         "--port",
         metavar="N",
-        type=non_negative_int,
+        type=port_number,
         default=_FIRST_PORT,
-        help=f"the first port to try (default: {_FIRST_PORT})",
+        help=f"the first port to try, 0 for any free one (default: {_FIRST_PORT})",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
@@ -66,15 +66,12 @@ def ui(session: Session) -> int:
 
 
 def free_port(first: int) -> int:
-    """The first free port from `first` on.
+    """The first free port from `first` on; any free one for 0.
 
     Raises:
-        InvalidValueError: `first` is not a port.
         TrackerError: None of the hundred ports from there on is free.
     """
-    if not 0 < first <= _LAST_PORT:
-        raise InvalidValueError(f"{first} is not a port: choose one from 1 to {_LAST_PORT}.")
-    for port in range(first, min(first + _MAX_TRIES, _LAST_PORT + 1)):
+    for port in range(first, min(first + _MAX_TRIES, LAST_PORT + 1)):
         with socket.socket() as probe:
             # Servers bind with this option: a port whose last connection just closed is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,7 +79,8 @@ def free_port(first: int) -> int:
                 probe.bind((HOST, port))
             except OSError:
                 continue
-            return port
+            found: int = probe.getsockname()[1]
+            return found
     raise TrackerError(
         f"None of the {_MAX_TRIES} ports from {first} on is free: choose another one with --port."
     )

@@ -35,7 +35,8 @@ def register_model(
     """Add a version of a registered model, which is added if there is none of the name.
 
     Args:
-        model_uri: `runs:/<run_id>/<path>` or `models:/<name>/<version>`.
+        model_uri: `runs:/<run_id>/<path>`, `models:/<name>/<version>`, or the URL or path of a
+            folder.
         name: The registered model.
         await_registration_for: For MLflow's sake: a version is ready at once.
         tags: The version's tags.

@@ -20,6 +20,7 @@ from tracker.serving.errors import ServingError
 from tracker.serving.limits import LOCAL_HOSTS, BoundedProtocol, Gate, Limits
 from tracker.serving.request_log import RequestLog
 from tracker.serving.resolve import resolver
+from tracker.validation import LAST_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +131,8 @@ def listen(host: str, port: int) -> socket.socket:
         ServingError: None of them is free, or the address is not of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for candidate in range(port, port + (PORTS_TRIED if port else 1)):
+    last = min(port + PORTS_TRIED - 1, LAST_PORT) if port else 0
+    for candidate in range(port, last + 1):
         # With the protocol named, asyncio sends an answer at once (TCP_NODELAY).
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -144,7 +146,7 @@ def listen(host: str, port: int) -> socket.socket:
         else:
             listener.set_inheritable(True)
             return listener
-    raise ServingError(f"No port from {port} to {port + PORTS_TRIED - 1} is free; use --port.")
+    raise ServingError(f"No port from {port} to {last} is free; use --port.")
 
 
 def _champion(settings: Settings) -> Champion:

@@ -99,6 +99,7 @@ def plan_pull(client: TrackingClient, source: ServerSource, *, with_artifacts: b
             plan.runs_new += not is_here
             if with_artifacts and not is_here:
                 _plan_files(plan, source, source.get_run(run_id))
+    plan.troubles += source.unfound()
     return plan
 
 

@@ -75,6 +75,7 @@ class ServerSource:
         # By the ids they have here, and these by the server's; filled experiment by experiment.
         self.runs: dict[str, Run] = {}
         self.own_ids: dict[str, str] = {}
+        self._unfound = dict.fromkeys(choice.runs)
         self._digests: defaultdict[str, dict[str, HistoryDigest]] = defaultdict(dict)
 
     def experiments(self) -> Iterator[Experiment]:
@@ -94,8 +95,9 @@ class ServerSource:
     def run_ids(self, experiment_id: str) -> list[str]:
         """The runs of an experiment that are meant, deleted ones included."""
         found: dict[str, Run] = {}
-        for search in self._searches():
+        for named, search in self._searches():
             for run in self._server.search_runs([experiment_id], search):
+                self._unfound.pop(named, None)
                 if run.info.run_id not in self.own_ids:
                     own_id = self._own_id(run)
                     self.own_ids[run.info.run_id] = own_id
@@ -160,13 +162,18 @@ class ServerSource:
                         f"{digest.count:,} of the server: pull it again."
                     )
 
-    def _searches(self) -> list[str]:
-        """The filters that find the runs."""
+    def unfound(self) -> list[str]:
+        """A sentence about each run that was named and is in none of the experiments."""
+        meant = " that is meant" if self.choice.experiments or self.choice.filter_string else ""
+        return [f"The server has no run {named!r}{meant}." for named in self._unfound]
+
+    def _searches(self) -> list[tuple[str, str]]:
+        """The names of runs, each with the filter that finds it; "" for the filter of all."""
         filter_string = self.choice.filter_string
         if not self.choice.runs:
-            return [filter_string]
+            return [("", filter_string)]
         asked = f" AND {filter_string}" if filter_string else ""
-        return [f"{_named(text)}{asked}" for text in self.choice.runs]
+        return [(text, f"{_named(text)}{asked}") for text in self.choice.runs]
 
     def _own_id(self, copy: Run) -> str:
         """The id of the run that a copy was made from; its own where there is none."""

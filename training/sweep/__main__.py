@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--configuration",
         metavar="NAME",
-        help="configuration to vary, instead of sweep.configuration",
+        help="configuration to vary (default: sweep.configuration)",
     )
     add(
         "--trials",
@@ -58,7 +58,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="complete or pruned trials (default: 30)",
     )
-    add("--minutes", type=float, metavar="M", help="start no trial after M minutes")
+    add(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="start no trial after M minutes (default: no limit)",
+    )
     add("--workers", type=int, default=2, metavar="N", help="processes that train (default: 2)")
     add("--resume", metavar="NAME", help="go on with a sweep, by its name or run id")
     add(
@@ -66,7 +71,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="let a running sweep finish its running trials and begin no other; --resume goes on",
     )
-    add("--storage", metavar="URL", help="Optuna storage that several machines share")
+    add(
+        "--storage", metavar="URL", help="Optuna storage that several machines share; docs/scale.md"
+    )
     return parser
 
 
@@ -79,7 +86,6 @@ def search(options: argparse.Namespace) -> int:
     config = load_study(options)
     check_torch()
     # These take seconds to import, which `--help` and a mistake in the options need not wait for.
-    from tracker import TrackerError  # noqa: PLC0415
     from tracker.sweep import SweepPausedError  # noqa: PLC0415
     from training.sweep.definition import define  # noqa: PLC0415
 
@@ -90,8 +96,6 @@ def search(options: argparse.Namespace) -> int:
             return _searched(define(config, options.configuration), options)
         except SweepPausedError:
             return complain(f"paused; resume with: {resume_command(options)}", INTERRUPTED)
-        except TrackerError as error:
-            return complain(error, 1)
 
 
 def _pause(config: Config, name: str) -> int:

@@ -25,7 +25,6 @@ from tracker.client import TrackingClient
         (["sql", "SELEC 1"], "SQLite cannot run"),
         (["import", "nowhere"], "nothing to import"),
         (["export", "--experiment", "Default"], "no runs"),
-        (["ui", "--port", "70000"], "is not a port"),
     ],
 )
 def test_a_mistake_is_one_clear_error(cli, runs, arguments, message):
@@ -36,10 +35,27 @@ def test_a_mistake_is_one_clear_error(cli, runs, arguments, message):
     assert message in said.err
 
 
-@pytest.mark.parametrize("arguments", [["nosuchverb"], ["runs", "--limit", "-1"], ["show"]])
-def test_wrong_usage_exits_with_2(cli, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nosuchverb"], "no verb 'nosuchverb': see `python -m tracker --help`"),
+        (["undelete"], "did you mean 'restore'?"),
+        (["models"], "arguments are required: VERB"),
+        (["models", "nosuchverb"], "no verb 'nosuchverb': see `python -m tracker models --help`"),
+        (["models", "rm"], "did you mean 'delete'?"),
+        (["models", "ls"], "did you mean 'list'?"),
+        (["runs", "--limit", "-1"], "'-1' is not an integer of at least 0"),
+        (["show"], "arguments are required: RUN"),
+        (["ui", "--port", "70000"], "70000 is not a port"),
+        (["serve", "model", "--port", "70000"], "70000 is not a port"),
+        (["serve", "model", "--poll", "-1"], "'-1' is not a number from 0.01 on"),
+        (["serve", "model", "--poll", "nan"], "'nan' is not a number from 0.01 on"),
+    ],
+)
+def test_wrong_usage_exits_with_2(cli, capfd, arguments, message):
     with pytest.raises(SystemExit, match="2"):
         cli(*arguments)
+    assert message in capfd.readouterr().err
 
 
 def test_without_a_verb_all_verbs_are_shown(cli):

@@ -18,6 +18,7 @@ def test_the_next_free_port_is_taken():
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
         assert free_port(port) > port
+        assert free_port(0) not in {0, port}
 
 
 def test_without_streamlit_the_error_says_what_to_install(tmp_path, repository):

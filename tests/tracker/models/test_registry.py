@@ -47,6 +47,13 @@ def names(versions):
     return sorted((version.name, version.version) for version in versions)
 
 
+@pytest.mark.parametrize("uri", ["model", "runs/1a2b/model", "/nowhere/model", ""])
+def test_a_place_that_is_no_model_is_refused_and_nothing_registered(client, uri):
+    with pytest.raises(NotFoundError, match=f"no folder {uri!r}: name a model of a run as runs:/"):
+        client.register_model(uri, "digits")
+    assert client.search_registered_models() == []
+
+
 def test_registering_adds_the_model_and_counts_its_versions(digits, run_id):
     found = digits.get_registered_model("digits")
     assert [version.version for version in found.latest_versions] == [3]

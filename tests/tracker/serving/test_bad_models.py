@@ -74,6 +74,10 @@ def test_the_next_free_port_is_taken(monkeypatch):
         monkeypatch.setattr(server, "PORTS_TRIED", 1)
         with pytest.raises(ServingError, match=f"No port from {port} to {port} is free"):
             listen("127.0.0.1", port)
+        monkeypatch.setattr(server, "LAST_PORT", port)
+        monkeypatch.setattr(server, "PORTS_TRIED", 20)
+        with pytest.raises(ServingError, match=f"No port from {port} to {port} is free"):
+            listen("127.0.0.1", port)
 
 
 def test_a_docker_folder_that_exists_is_left_alone(registry, tmp_path):
