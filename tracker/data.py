@@ -18,6 +18,7 @@ from tracker.exceptions import (
     InvalidValueError,
     TrackerError,
     UnsupportedError,
+    needs_packages,
 )
 
 if TYPE_CHECKING:
@@ -249,6 +250,7 @@ class PandasDataset:
         return _entity(self, {"mlflow_colspec": columns}, self.profile)
 
 
+@needs_packages("The description of a data set")
 def from_numpy(
     features: Arrays,
     source: Source | None = None,
@@ -272,6 +274,7 @@ def from_numpy(
     return NumpyDataset(features, _source(source), targets, name, digest)
 
 
+@needs_packages("The description of a data set")
 def from_pandas(
     df: pd.DataFrame,
     source: Source | None = None,

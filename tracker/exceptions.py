@@ -26,7 +26,7 @@
         * UnsafeModelError       a model is a pickle, and pickles may not be loaded
     * ServerError                an MLflow server refuses what it is asked for
         * ServerUnreachableError it does not answer
-    * UnsupportedError           MLflow has it, the tracker does not       (also an AttributeError)
+    * UnsupportedError           only MLflow has it; a missing package     (also an AttributeError)
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from typing import Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "MlflowException",
@@ -237,7 +241,25 @@ class ServerUnreachableError(ServerError):
 
 
 class UnsupportedError(TrackerError, AttributeError):
-    """MLflow has this name, the tracker does not."""
+    """MLflow has it and the tracker does not, or a package that it needs is not installed."""
+
+
+@contextmanager
+def needs_packages(purpose: str) -> Iterator[None]:
+    """Say what to install where an import in a block, or in a decorated function, fails.
+
+    Args:
+        purpose: What needs the package, such as "A DataFrame".
+
+    Raises:
+        UnsupportedError: A package is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UnsupportedError(
+            f"{purpose} needs {error.name}: `pip install {error.name}`."
+        ) from error
 
 
 _PACKAGE: Final = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120

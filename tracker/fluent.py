@@ -298,6 +298,7 @@ def search_runs(
     Raises:
         FilterError: The filter or the order cannot be read.
         InvalidValueError: An argument is not a valid id, view, limit or format.
+        UnsupportedError: A DataFrame is asked for and pandas is not installed.
 
     Example::
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker import encoding
-from tracker.exceptions import TrackerError, UnknownColumnError
+from tracker.exceptions import TrackerError, UnknownColumnError, needs_packages
 from tracker.images import Image
 from tracker.locations import absolute_location
 from tracker.numbers import read_int, read_value
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _POINT: Final = [("step", "i8"), ("timestamp", "i8"), ("value", "f8")]
 
 
+@needs_packages("A DataFrame")
 def history(store: Store, run_id: str, key: str) -> pd.DataFrame:
     """The history of one metric.
 
@@ -65,6 +66,7 @@ def _point(step: int, timestamp: int, value: float | None) -> tuple[int, int, fl
     return read_int(step), read_int(timestamp), number
 
 
+@needs_packages("A DataFrame")
 def search_runs(
     store: Store,
     experiment_ids: Sequence[str],
@@ -92,6 +94,7 @@ def search_runs(
     return pd.DataFrame(columns)
 
 
+@needs_packages("A DataFrame")
 def tables(
     logged: Sequence[tuple[Run, ArtifactStore, bytes]], extra_columns: Sequence[str]
 ) -> pd.DataFrame:

@@ -68,7 +68,7 @@ def translate(error: Reported, path: Path) -> DatabaseError | InvalidValueError:
     if name.startswith(_ACCESS_CODES):
         return ReadOnlyError(
             f"{where} cannot be opened or written ({error}): check that the file and its folder "
-            f"exist and that you may write them."
+            f"exist and that you may write them, and the -wal and -shm beside the file."
         )
     return DatabaseError(f"{where}: {error}")
 

@@ -59,7 +59,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
         message = f"there is no configuration file {str(path)!r}; name one with --config FILE"
         raise ConfigError(message) from error
     except (OSError, ValueError) as error:  # invalid path, or not UTF-8
-        raise ConfigError(f"the configuration {str(path)!r} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"the configuration {str(path)!r} cannot be read: {reason}") from error
     except YAMLError as error:
         problem = problem_of(error)
         raise ConfigError(f"{path.name} is not valid YAML: {problem}") from error

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -419,3 +420,28 @@ thread.join()
 assert status == 0, status
 """
     )
+
+
+def test_a_package_that_is_not_installed_is_named(tmp_path, repository):
+    code = """if True:
+        import sys, tracker
+        tracker.set_tracking_uri(sys.argv[1])
+        run_id = tracker.start_run().info.run_id
+        tracker.log_table({"a": [1]}, "a.json")
+        tracker.end_run()
+        for ask in (
+            tracker.search_runs,
+            lambda: tracker.get_metric_history(run_id, "m", "pandas"),
+            lambda: tracker.load_table("a.json"),
+            lambda: tracker.data.from_numpy([1]),
+            lambda: tracker.data.from_pandas([1]),
+        ):
+            try:
+                ask()
+            except tracker.UnsupportedError as error:
+                print(error)
+    """
+    # Without the packages of the environment.
+    command = [sys.executable, "-S", "-c", code, str(tmp_path / "tracking.db")]
+    done = subprocess.run(command, cwd=repository, check=True, capture_output=True, text=True)
+    assert len(re.findall(r"needs (pandas|numpy): `pip install \1`\.\n", done.stdout)) == 5

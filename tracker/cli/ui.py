@@ -90,8 +90,7 @@ def _app() -> Path:
     missing = [name for name in ("streamlit", "altair", "pandas") if not _is_installed(name)]
     if missing:
         raise UnsupportedError(
-            f"The dashboard needs {', '.join(missing)}, which is not installed: run "
-            f"`pip install 'ml-tracker[dashboard]'`."
+            f"The dashboard needs {', '.join(missing)}: run `pip install 'ml-tracker[dashboard]'`."
         )
     found = importlib.util.find_spec("dashboard")
     for folder in (found and found.submodule_search_locations) or ():
