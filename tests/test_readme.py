@@ -1,12 +1,15 @@
-"""What the README prints, run as printed."""
+"""What the README and docs/ print, run as printed."""
 
 from __future__ import annotations
 
 import ast
 import os
 import re
+import shlex
 import shutil
+import sqlite3
 import subprocess
+import sys
 
 import pytest
 
@@ -73,6 +76,49 @@ def test_every_sql_recipe_prints_a_table_of_the_study(study, repository):
 def test_the_api_in_twelve_lines_runs_as_printed(python, repository):
     (example,) = [block for block in blocks(repository, "python") if "set_experiment" in block]
     assert "accuracy" in python(example).stdout
+
+
+def test_the_search_for_runs_finds_some_of_the_study(study, repository):
+    folder, _ = study
+    (example,) = [block for block in blocks(repository, "python") if "search_runs(\n" in block]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import tracker\n{example}"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "default" in done.stdout
+
+
+def test_an_evaluation_is_logged_as_printed(python, repository, tmp_path):
+    python("\n".join(blocks(repository, "python", "docs/evaluation.md")))
+    files = {path.name for path in (tmp_path / "artifacts").rglob("evaluation/*")}
+    assert files == {"predictions_test.json", "summary.json"}
+
+
+def test_a_model_is_logged_registered_and_moved_as_printed(python, repository, tmp_path):
+    pytest.importorskip("sklearn")
+    page = "docs/models.md"
+    printed = python("\n".join(blocks(repository, "python", page))).stdout
+    assert re.match(r"runs:/\w{32}/model\n\['sepal length \(cm\)': double \(required\), ", printed)
+    (shown,) = [
+        block for block in blocks(repository, "console", page) if "models register" in block
+    ]
+    for each in re.split(r"^\$ ", shown, flags=re.MULTILINE)[1:]:
+        command, _, expected = each.partition("\n")
+        done = subprocess.run(
+            [sys.executable, *shlex.split(command)[1:]],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        found = re.sub(r"\b\w{32}\b", "ID", done.stdout)
+        assert re.sub(r"\b\w{32}\b", "ID", expected).strip() in {"", found.strip()}, command
+    (query,) = blocks(repository, "sql", page)
+    rows = sqlite3.connect(tmp_path / "tracking.db").execute(query).fetchall()
+    assert [row[:2] for row in rows] == [("challenger", 2), ("champion", 2)]
 
 
 def test_a_search_of_a_function_runs_as_printed(python, repository):
