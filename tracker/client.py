@@ -119,7 +119,7 @@ class TrackingClient(ModelRegistry):
 
     Raises:
         DatabaseError: The database cannot be opened; the message says why.
-        InvalidValueError: The URI does not name a local file.
+        InvalidValueError: The URI does not name a local file, or `synchronous` is another word.
 
     Example::
 
@@ -649,14 +649,21 @@ class TrackingClient(ModelRegistry):
                 whose `wait` raises a ParamConflictError instead of this call.
 
         Raises:
+            InvalidTypeError: An element is of another kind; nothing is written.
             InvalidValueError: A key or value breaks a rule; nothing is written.
             ParamConflictError: A parameter was logged before with another value.
             NotFoundError: There is no such run.
             InvalidStateError: The run is deleted.
         """
-        points = [_point(run_id, m.key, m.value, m.timestamp, m.step) for m in metrics]
-        texts = {param.key: param.value for param in _unique_params(params)}
-        tag_texts = {tag.key: tag.value for tag in tags}
+        try:
+            points = [_point(run_id, m.key, m.value, m.timestamp, m.step) for m in metrics]
+            texts = {param.key: param.value for param in _unique_params(params)}
+            tag_texts = {tag.key: tag.value for tag in tags}
+        except AttributeError as error:
+            raise InvalidTypeError(
+                f"log_batch takes lists of Metric, Param and RunTag ({error}): give dictionaries "
+                f"to log_metrics, log_params and set_tags."
+            ) from error
         return _completed(partial(self._log, run_id, points, texts, tag_texts), synchronous)
 
     def log_param(

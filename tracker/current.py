@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tracker import environment, locations
 from tracker.client import ARTIFACT_ROOT, TrackingClient
 from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError
-from tracker.validation import refuse
+from tracker.validation import check_synchronous, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,7 @@ def set_tracking_uri(
             be read and written.
 
     Raises:
-        InvalidValueError: The URI does not name a local file.
+        InvalidValueError: The URI does not name a local file, or `synchronous` is another word.
 
     Example::
 
@@ -90,7 +90,7 @@ def set_tracking_uri(
         export_variable(environment.TRACKER_URI, None)
     path = locations.database_path(text or locations.default_uri())
     options = {
-        "synchronous": synchronous,
+        "synchronous": check_synchronous(synchronous),
         "artifact_root": artifact_root,
         "allowed_roots": allowed_roots,
     }

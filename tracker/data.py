@@ -267,10 +267,23 @@ def from_numpy(
         name: "dataset" by default.
         digest: Its fingerprint, at most 36 characters; by default computed from the data.
 
+    Raises:
+        InvalidTypeError: There is something else than arrays.
+        UnsupportedError: pandas, which computes the fingerprint, is not installed.
+
     Example::
 
         tracker.log_input(tracker.data.from_numpy(images, "train.npy", targets=labels), "train")
     """
+    import numpy as np  # noqa: PLC0415
+
+    for given in (features, {} if targets is None else targets):
+        for array in _named(given).values():
+            if not isinstance(array, np.ndarray):
+                raise InvalidTypeError(
+                    f"from_numpy takes numpy arrays, not {type(array).__name__}: convert it with "
+                    f"`numpy.asarray` first."
+                )
     return NumpyDataset(features, _source(source), targets, name, digest)
 
 
@@ -294,12 +307,18 @@ def from_pandas(
         predictions: The column with a model's predictions.
 
     Raises:
+        InvalidTypeError: It is no DataFrame.
         InvalidValueError: There is no such column.
+        UnsupportedError: pandas is not installed.
 
     Example::
 
         tracker.log_input(tracker.data.from_pandas(df, "train.csv", targets="label"), "train")
     """
+    import pandas as pd  # noqa: PLC0415
+
+    if not isinstance(df, pd.DataFrame):
+        raise InvalidTypeError(f"from_pandas takes a DataFrame, not {type(df).__name__}.")
     return PandasDataset(df, _source(source), targets, name, digest, predictions)
 
 

@@ -23,6 +23,7 @@ from tracker.connection import Connection, WriteTransaction, process, roll_back
 from tracker.exceptions import DatabaseError, ReadOnlyError
 from tracker.journal.folding import Journal, journal_of
 from tracker.sqlite_errors import REPORTED, is_busy, translate, translated
+from tracker.validation import check_synchronous
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,6 +48,7 @@ class Database:
 
     Raises:
         DatabaseError: The file cannot be opened; the subclass and the message say why.
+        InvalidValueError: `synchronous` is neither "NORMAL" nor "FULL".
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Database:
     ) -> None:
         self.path = Path(path).absolute()
         self.read_only = read_only
-        self.synchronous = synchronous
+        self.synchronous = check_synchronous(synchronous)
         self._busy_timeout_seconds = busy_timeout_seconds
         self._local = _PerThread()
         self.inode: int | None = None

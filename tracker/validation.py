@@ -115,6 +115,17 @@ def check_experiment_name(name: str) -> str:
     return name
 
 
+def check_synchronous(synchronous: Any) -> Any:
+    """How a database is synchronized with the disk, unchanged.
+
+    Raises:
+        InvalidValueError: There is no such way.
+    """
+    if synchronous not in {"NORMAL", "FULL"}:
+        raise InvalidValueError(f"synchronous is 'NORMAL' or 'FULL', not {synchronous!r}.")
+    return synchronous
+
+
 def check_status(status: str) -> str:
     """The run status as MLflow spells it.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import tracker
 from tracker import locations
 from tracker.client import TrackingClient
 from tracker.database import Database
@@ -48,6 +49,15 @@ def test_a_connection_writes_ahead_and_checks_foreign_keys(tmp_path):
 def test_full_synchronous_is_there_for_those_who_ask(tmp_path):
     client = TrackingClient(tmp_path / "t.db", synchronous="FULL")
     assert one(client.store.database.connection, "PRAGMA synchronous") == 2
+
+
+@pytest.mark.parametrize("word", ["full", "OFF", "", None])
+def test_another_word_for_durability_is_refused(tmp_path, word):
+    with pytest.raises(InvalidValueError, match="synchronous is 'NORMAL' or 'FULL', not"):
+        TrackingClient(tmp_path / "t.db", synchronous=word)
+    with pytest.raises(InvalidValueError, match="synchronous is 'NORMAL' or 'FULL', not"):
+        tracker.set_tracking_uri(tmp_path / "t.db", synchronous=word)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_holds_no_view_and_no_trigger_that_a_migration_would_trip_over(tmp_path):

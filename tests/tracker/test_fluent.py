@@ -14,7 +14,12 @@ from PIL import Image
 
 import tracker
 from tracker import current as where
-from tracker.exceptions import InvalidStateError, InvalidValueError, NotFoundError
+from tracker.exceptions import (
+    InvalidStateError,
+    InvalidTypeError,
+    InvalidValueError,
+    NotFoundError,
+)
 
 mpl.use("agg")
 
@@ -420,6 +425,13 @@ thread.join()
 assert status == 0, status
 """
     )
+
+
+def test_a_data_set_of_something_else_is_refused_in_a_sentence():
+    with pytest.raises(InvalidTypeError, match="takes a DataFrame, not list"):
+        tracker.data.from_pandas([1])
+    with pytest.raises(InvalidTypeError, match="takes numpy arrays, not list: convert it"):
+        tracker.data.from_numpy({"x": np.eye(2)}, targets=[1, 2])
 
 
 def test_a_package_that_is_not_installed_is_named(tmp_path, repository):

@@ -54,6 +54,12 @@ def test_several_values_that_are_no_dictionary_are_refused_in_a_sentence(
     assert type(given).__name__ in str(refused.value)
 
 
+@pytest.mark.parametrize("given", [{"metrics": {"a": 1}}, {"params": [("a", 1)]}, {"tags": ["a"]}])
+def test_a_batch_of_something_else_is_refused_in_a_sentence(client, run_id, given):
+    with pytest.raises(InvalidTypeError, match=r"takes lists of Metric, Param and RunTag .*: give"):
+        client.log_batch(run_id, **given)
+
+
 def test_numbers_of_torch_are_stored_as_plain_floats(client, run_id):
     torch = pytest.importorskip("torch")
     client.log_metric(run_id, "m", torch.tensor(0.25, requires_grad=True).detach())
