@@ -294,13 +294,13 @@ def _measure(objective: Objective, trial: Trial) -> None:
     except TrialPruned:
         fluent.set_tag(TRACKER_SWEEP_STATE, "PRUNED")
         return
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise NotFiniteError(
-            f"The objective of trial {trial.number} returned {value!r}: it must be a finite number."
-        )
+    number = value.item() if hasattr(value, "item") else value  # numpy's or torch's
+    if not isinstance(number, int | float) or not math.isfinite(number):
+        # Without the trial's number: equal failures in a row end the sweep.
+        raise NotFiniteError(f"The objective returned {value!r}: it must be a finite number.")
     if not trial.reported:
-        fluent.log_metric(trial.metric, value)
-    trial.value = float(value)
+        fluent.log_metric(trial.metric, number)
+    trial.value = float(number)
     fluent.set_tags({TRACKER_SWEEP_STATE: "COMPLETE", TRACKER_SWEEP_VALUE: repr(trial.value)})
 
 

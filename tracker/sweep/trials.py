@@ -192,10 +192,11 @@ def reason_to_stop(trials: Sequence[TrialRecord]) -> str | None:
             errors.append(trial.error)
         elif trial.state != "RUNNING":
             break
+    last = str(errors[0]).rstrip(".") if errors else ""
     if len(errors) >= EQUAL_FAILURES and len(set(errors[:EQUAL_FAILURES])) == 1:
-        return f"{EQUAL_FAILURES} trials in a row failed: {errors[0]}"
+        return f"{EQUAL_FAILURES} trials in a row failed: {last}"
     if len(errors) >= FAILURES:
-        return f"{len(errors)} trials in a row failed, the last one: {errors[0]}"
+        return f"{len(errors)} trials in a row failed, the last one: {last}"
     return None
 
 

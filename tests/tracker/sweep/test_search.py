@@ -13,7 +13,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from sweep_objectives import AlwaysDies, DiesOnce, failing, parabola, pausing
 
 import tracker
@@ -134,6 +136,21 @@ def test_a_value_that_is_not_a_finite_number_fails_its_trial_alone(value):
     Sweep("odd", SPACE).run(objective, trials=3)
     trials = sweep_of("odd").trials()
     assert [trial.state for trial in trials] == ["FAILED"] * 2 + ["COMPLETE"] * 3
+
+
+@pytest.mark.usefixtures("database")
+def test_three_values_in_a_row_that_are_not_finite_end_a_sweep():
+    sentence = r"stopped: 3 trials .*: The objective returned nan: it must be a finite number\.$"
+    with pytest.raises(InvalidStateError, match=sentence):
+        Sweep("nan", SPACE).run(lambda _: float("nan"), trials=5)
+    assert len(sweep_of("nan").trials()) == 3
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("kind", [np.float32, np.array, torch.tensor])
+def test_a_value_of_numpy_or_torch_is_a_number(kind):
+    best = Sweep("kinds", SPACE).run(lambda _: kind(0.5), trials=1)
+    assert (best.value, type(best.value)) == (0.5, float)
 
 
 @pytest.mark.usefixtures("database")
