@@ -52,7 +52,13 @@ def add_verbs(verbs: Verbs) -> None:
     _add_tag(verbs)
     _add_note(verbs)
     _add_rename(verbs)
-    parser = _add(verbs, "delete", "Delete runs or experiments.", delete, _DELETE_EXAMPLES)
+    parser = _add(
+        verbs,
+        "delete",
+        "Mark runs or experiments as deleted; restore brings them back, gc frees their disk space.",
+        delete,
+        _DELETE_EXAMPLES,
+    )
     parser.add_argument(
         "--force", action="store_true", help="also runs that a process is working on"
     )

@@ -26,7 +26,7 @@ Row = list[Any]
 
 def add_verbs(verbs: Verbs) -> None:
     """Add `compare`."""
-    parser = verbs.add("compare", "Runs side by side, differences first.", compare)
+    parser = verbs.add("compare", "Compare runs side by side, differences first.", compare)
     add_run(parser, nargs="+")
     parser.add_argument(
         "--different", action="store_true", help="leave out what is equal in all runs"

@@ -59,7 +59,7 @@ def _add_reading(group: Verbs) -> None:
     add_format(parser)
     parser = group.add(
         "show",
-        "The versions of a model, or everything about one version.",
+        "Show the versions of a model, or everything about one version.",
         show,
         examples="models show digits\nmodels show digits @champion\nmodels show digits 3",
     )
@@ -68,7 +68,7 @@ def _add_reading(group: Verbs) -> None:
     add_format(parser)
     parser = group.add(
         "compare",
-        "The runs behind versions of a model side by side, differences first.",
+        "Compare the runs behind versions of a model side by side, differences first.",
         compare,
         examples="models compare digits 3 @champion",
     )

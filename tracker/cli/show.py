@@ -64,9 +64,14 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _add_show(verbs: Verbs) -> None:
-    parser = verbs.add("show", "Everything about one run.", show)
+    parser = verbs.add("show", "Show everything about one run.", show)
     add_run(parser)
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="text shortens what it shows; json is exact (default: text)",
+    )
 
 
 def show(session: Session) -> None:
@@ -232,7 +237,10 @@ def _as_json(
 
 def _add_metrics(verbs: Verbs) -> None:
     parser = verbs.add(
-        "metrics", "A run's metrics, or the histories of some.", metrics, examples=_METRICS_EXAMPLES
+        "metrics",
+        "Show a run's metrics, or the histories of some.",
+        metrics,
+        examples=_METRICS_EXAMPLES,
     )
     add_run(parser)
     parser.add_argument("keys", metavar="KEY", nargs="*", help="show the history of these metrics")
@@ -301,7 +309,12 @@ def _check_keys(keys: Sequence[str], known: Sequence[str], run: str) -> None:
 
 
 def _add_artifacts(verbs: Verbs) -> None:
-    parser = verbs.add("artifacts", "The files of a run.", artifacts, examples=_ARTIFACTS_EXAMPLES)
+    parser = verbs.add(
+        "artifacts",
+        "List the files of a run, or download them.",
+        artifacts,
+        examples=_ARTIFACTS_EXAMPLES,
+    )
     add_run(parser)
     parser.add_argument("path", metavar="PATH", nargs="?", help="only this file or folder")
     parser.add_argument(

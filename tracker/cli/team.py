@@ -77,7 +77,7 @@ def add_verbs(verbs: Verbs) -> None:
         examples=_PULL_EXAMPLES,
     )
     _add_server(parser, "--from")
-    parser.add_argument("runs", metavar="RUN", nargs="*", help="its id or name on the server")
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="id or name of a run on the server")
     add_experiments(parser, "all runs of this experiment on the server; may be repeated")
     _add_filter(parser)
     _add_dry_run(parser, "brought")

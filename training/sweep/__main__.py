@@ -56,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
         type=int,
         default=30,
         metavar="N",
-        help="complete or pruned trials (default: 30)",
+        help="trials in all, complete or pruned; those before --resume count (default: 30)",
     )
     add(
         "--minutes",
