@@ -19,6 +19,7 @@ from tracker.__main__ import build_parser
 from tracker.environment import MLFLOW_TWINS
 from training import __main__ as training_main
 from training import promote
+from training.config import Config, ModelConfig
 from training.config_file import load_config
 from training.sweep import __main__ as sweep_main
 from training.sweep.definition import define
@@ -152,6 +153,21 @@ def test_every_key_of_the_configuration_that_is_set_on_a_command_line_exists(pag
                 config = load_config(study, options.overrides)
                 if module == "training.sweep":
                     define(config, None)
+
+
+def test_every_key_of_the_configuration_is_in_the_file_that_explains_it(repository):
+    study = yaml.safe_load((repository / "config.yaml").read_text(encoding="utf-8"))
+    models = study.pop("model_configs")
+    keys = {name: set(section) for name, section in study.items()}
+    keys["model_configs"] = set().union(*models.values())
+    assert keys == {
+        "model_configs": set(ModelConfig.model_fields),
+        **{
+            name: set(field.annotation.model_fields)
+            for name, field in Config.model_fields.items()
+            if name != "model_configs"
+        },
+    }
 
 
 def test_the_space_that_is_shown_is_one_that_can_be_searched(pages, repository, tmp_path):
