@@ -386,6 +386,7 @@ def log_metric(
         dataset: The data set that the value was computed on; recorded as an input of the run.
 
     Raises:
+        NotFoundError: There is no such run.
         InvalidValueError: The key breaks a rule, or a value is not a number.
         InvalidStateError: The run is deleted.
         UnsupportedError: A model is named; points belong to runs only.
@@ -424,6 +425,7 @@ def log_metrics(
         dataset: The data set that the values were computed on; recorded as an input of the run.
 
     Raises:
+        NotFoundError: There is no such run.
         InvalidValueError: A key breaks a rule, or a value is not a number; nothing is written.
         InvalidStateError: The run is deleted.
         UnsupportedError: A model is named; points belong to runs only.
@@ -457,6 +459,7 @@ def log_history(
         run_id: The run to log to; the active run by default.
 
     Raises:
+        NotFoundError: There is no such run.
         InvalidValueError: The lengths differ, or an element is not a number.
         InvalidStateError: The run is deleted.
 
@@ -506,6 +509,7 @@ def log_params(
         run_id: The run to log to; the active run by default.
 
     Raises:
+        NotFoundError: There is no such run.
         ParamConflictError: One was logged before with another value.
         InvalidValueError: A key breaks a rule.
 
@@ -677,6 +681,7 @@ def log_artifact(
         run_id: The run to log to; the active run by default.
 
     Raises:
+        NotFoundError: There is no such run.
         ArtifactError: It cannot be read or written.
         UnsafePathError: `artifact_path` leads out of the run's artifacts.
 
@@ -698,6 +703,7 @@ def log_artifacts(
         run_id: The run to log to; the active run by default.
 
     Raises:
+        NotFoundError: There is no such run.
         ArtifactError: It cannot be read or written.
         UnsafePathError: `artifact_path` leads out of the run's artifacts.
     """
@@ -713,6 +719,7 @@ def log_text(text: str, artifact_file: str, run_id: str | None = None) -> None:
         run_id: The run to log to; the active run by default.
 
     Raises:
+        NotFoundError: There is no such run.
         InvalidValueError: It is not a text, or not valid Unicode.
         UnsafePathError: The path leads out of the run's artifacts.
         ArtifactError: The file cannot be written.
@@ -733,6 +740,7 @@ def log_stream(stream: IO[bytes], artifact_file: str, run_id: str | None = None)
         run_id: The run to log to; the active run by default.
 
     Raises:
+        NotFoundError: There is no such run.
         UnsafePathError: The path leads out of the run's artifacts.
         ArtifactError: The file cannot be written.
     """
@@ -750,6 +758,7 @@ def log_dict(
         run_id: The run to log to; the active run by default.
 
     Raises:
+        NotFoundError: There is no such run.
         InvalidValueError: It holds something that JSON cannot express.
         UnsafePathError: The path leads out of the run's artifacts.
         ArtifactError: The file cannot be written.
@@ -828,6 +837,7 @@ def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
         run_id: The run to log to; the active run by default.
 
     Raises:
+        NotFoundError: There is no such run.
         InvalidTypeError: The data is not a table.
         InvalidValueError: The name ends otherwise, the file is not a table, or a cell holds
             something that cannot be read back.
@@ -881,6 +891,7 @@ def list_artifacts(path: str | None = None, run_id: str | None = None) -> list[F
         run_id: The run to look at; the active run by default.
 
     Raises:
+        NotFoundError: There is no such run.
         UnsafePathError: `path` leads out of the run's artifacts.
     """
     return get_client().list_artifacts(run_id or active_run_id(), path)

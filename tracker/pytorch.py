@@ -151,7 +151,9 @@ def _writer(
     model: Any, pickle_module: Any, kind: str, options: folders.SaveOptions
 ) -> folders.Write:
     if kind not in _FORMATS:
-        raise InvalidValueError(f"A PyTorch model is written as {_FORMATS}, not {kind!r}.")
+        raise InvalidValueError(
+            f"A PyTorch model is written as one of {', '.join(_FORMATS)}, not {kind!r}."
+        )
     signature = options.get("signature")
     inputs = signature.inputs if signature else None
     if inputs and inputs.is_tensor_spec() and inputs.has_input_names():

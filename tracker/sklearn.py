@@ -114,7 +114,9 @@ def _write(
     model: Any, kind: str, method: str, trusted: Sequence[str], folder: Path
 ) -> folders.Contents:
     if kind not in _FORMATS:
-        raise InvalidValueError(f"A scikit-learn model is written as {_FORMATS}, not {kind!r}.")
+        raise InvalidValueError(
+            f"A scikit-learn model is written as one of {', '.join(_FORMATS)}, not {kind!r}."
+        )
     file = "model.skops" if kind == SERIALIZATION_FORMAT_SKOPS else "model.pkl"
     settings: dict[str, Any] = {"pickled_model": file, "serialization_format": kind}
     packages = ["scikit-learn", "numpy", "scipy"]

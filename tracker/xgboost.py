@@ -99,7 +99,9 @@ def load_predictor(folder: Path, settings: dict[str, Any]) -> _Predictor:
 
 def _write(model: Any, kind: str, folder: Path) -> folders.Contents:
     if kind not in _FORMATS:
-        raise InvalidValueError(f"An XGBoost model is written as {_FORMATS}, not {kind!r}.")
+        raise InvalidValueError(
+            f"An XGBoost model is written as one of {', '.join(_FORMATS)}, not {kind!r}."
+        )
     xgboost = files.flavor_module("xgboost", "xgboost")
     file = f"model.{kind}"
     model.save_model(folder / file)
