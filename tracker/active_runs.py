@@ -23,7 +23,13 @@ from typing import TYPE_CHECKING, Any, Self
 from tracker import context, environment, system_metrics
 from tracker.current import check_belongs_here, current_experiment_id, get_client
 from tracker.entities import LifecycleStage, Run, RunStatus
-from tracker.exceptions import InvalidStateError, InvalidValueError, TrackerError, warn
+from tracker.exceptions import (
+    InvalidStateError,
+    InvalidValueError,
+    NotFoundError,
+    TrackerError,
+    warn,
+)
 from tracker.tags import (
     MLFLOW_PARENT_RUN_ID,
     MLFLOW_RUN_NAME,
@@ -32,7 +38,7 @@ from tracker.tags import (
     TRACKER_EXCEPTION_TYPE,
     TRACKER_FAILURE_REASON,
 )
-from tracker.validation import MAX_TAG_VALUE, check_status
+from tracker.validation import MAX_TAG_VALUE, check_mapping, check_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -229,6 +235,7 @@ def _start_or_fail(sampler: SystemMetrics, opened: _OpenRun) -> None:
 
 
 def _first_tags(tags: Mapping[str, Any] | None, description: str | None) -> dict[str, Any]:
+    check_mapping("tag", tags or {})
     first = dict(tags or {})
     if description is None:
         return first
@@ -284,8 +291,11 @@ def _capture_files(client: TrackingClient, run_id: str) -> None:
 
 
 def _resume(client: TrackingClient, run_id: str, run_name: str | None, tags: dict[str, Any]) -> Run:
-    check_belongs_here(client, run_id)
-    client.resume_run(run_id)
+    try:
+        check_belongs_here(client, run_id)
+        client.resume_run(run_id)
+    except NotFoundError as error:
+        raise NotFoundError(f"{error} A new run is given a name by run_name={run_id!r}.") from error
     if run_name:
         client.update_run(run_id, name=run_name)
     if tags:

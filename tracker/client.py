@@ -551,7 +551,10 @@ class TrackingClient(ModelRegistry):
             )
         if type(run_id) is not str:
             check.check_run_id(run_id)
-        check.check_key("metric", key)
+        try:
+            check.check_key("metric", key)
+        except TypeError as error:  # It cannot be a key of a cache either.
+            raise InvalidTypeError(f"A metric key is a string, not {key!r:.60}.") from error
         number = value if type(value) is float else plain_float(key, value)
         timestamp_ms = now_ms() if timestamp is None else plain_timestamp(timestamp)
         at_step = 0 if step is None else plain_int("step", step)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.exceptions import InvalidValueError
+from tracker.exceptions import InvalidTypeError, InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,9 +93,13 @@ def plain_floats(key: str, values: Any) -> list[float]:
         values: (N,) numbers: an array, a tensor or anything to iterate over.
 
     Raises:
+        InvalidTypeError: It is nothing to iterate over.
         InvalidValueError: A value is not a number.
     """
-    numbers = list(values.tolist() if hasattr(values, "tolist") else values)
+    listed = values.tolist() if hasattr(values, "tolist") else values
+    if not isinstance(listed, Iterable):
+        raise InvalidTypeError(f"The history of {key!r} is a list or an array, not {values!r:.60}.")
+    numbers = list(listed)
     if all(type(number) is float for number in numbers):
         return numbers
     return [plain_float(key, number) for number in numbers]

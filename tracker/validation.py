@@ -90,7 +90,9 @@ def check_run_id(run_id: str) -> str:
         InvalidValueError: It cannot be a run id.
     """
     if not isinstance(run_id, str) or not is_run_id(run_id):
-        raise InvalidValueError(f"A run id is 32 hexadecimal digits, not {run_id!r}.")
+        raise InvalidValueError(
+            f"A run id is 32 hexadecimal digits, not {run_id!r}; a name is given by run_name."
+        )
     return run_id
 
 

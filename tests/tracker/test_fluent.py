@@ -427,6 +427,23 @@ assert status == 0, status
     )
 
 
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: tracker.start_run("first try"), "not 'first try'; a name is given by run_name"),
+        (lambda: tracker.start_run("baseline"), "given a name by run_name='baseline'"),
+        (lambda: tracker.start_run(tags=["a"]), "Several tags are a dictionary"),
+        (lambda: tracker.log_metric({"loss": 1}, 1), "A metric key is a string, not {'loss': 1}"),
+        (lambda: tracker.log_history("loss", 5), "is a list or an array, not 5"),
+    ],
+)
+def test_a_slip_in_an_argument_is_told_in_a_sentence(call, sentence):
+    with pytest.raises(tracker.TrackerError, match=sentence):
+        call()
+    tracker.end_run()
+
+
 def test_a_data_set_of_something_else_is_refused_in_a_sentence():
     with pytest.raises(InvalidTypeError, match="takes a DataFrame, not list"):
         tracker.data.from_pandas([1])
