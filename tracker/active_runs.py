@@ -147,8 +147,7 @@ def start_run(
             f"or start this one with nested=True."
         )
     client = get_client()
-    # A parent that is named asks for a new run.
-    wanted = run_id or (None if parent_run_id else environment.pop(environment.TRACKER_RUN_ID))
+    wanted = _to_resume(client, run_id, parent_run_id)
     first_tags = _first_tags(tags, description)
     samples = system_metrics.is_wanted() if log_system_metrics is None else log_system_metrics
     sampler = system_metrics.sampler(client) if samples else None
@@ -234,6 +233,18 @@ def _start_or_fail(sampler: SystemMetrics, opened: _OpenRun) -> None:
         raise
 
 
+def _to_resume(client: TrackingClient, run_id: str | None, parent_run_id: str | None) -> str | None:
+    """The run to resume: the one that is named, else the environment's, which counts once."""
+    if not run_id:
+        # A parent that is named asks for a new run.
+        return None if parent_run_id else environment.pop(environment.TRACKER_RUN_ID)
+    try:
+        client.store.get_run_info(run_id)
+    except NotFoundError as error:
+        raise NotFoundError(f"{error} A new run is given a name by run_name={run_id!r}.") from error
+    return run_id
+
+
 def _first_tags(tags: Mapping[str, Any] | None, description: str | None) -> dict[str, Any]:
     check_mapping("tag", tags or {})
     first = dict(tags or {})
@@ -291,11 +302,8 @@ def _capture_files(client: TrackingClient, run_id: str) -> None:
 
 
 def _resume(client: TrackingClient, run_id: str, run_name: str | None, tags: dict[str, Any]) -> Run:
-    try:
-        check_belongs_here(client, run_id)
-        client.resume_run(run_id)
-    except NotFoundError as error:
-        raise NotFoundError(f"{error} A new run is given a name by run_name={run_id!r}.") from error
+    check_belongs_here(client, run_id)
+    client.resume_run(run_id)
     if run_name:
         client.update_run(run_id, name=run_name)
     if tags:

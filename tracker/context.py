@@ -71,8 +71,12 @@ def run_tags() -> dict[str, str]:
 
 
 def enabled() -> bool:
-    """Whether the diff and the list of packages are recorded, which take some milliseconds."""
-    return os.environ.get(environment.TRACKER_CAPTURE, "1") != "0"
+    """Whether the diff and the list of packages are recorded, which take some milliseconds.
+
+    Raises:
+        InvalidValueError: TRACKER_CAPTURE says neither yes nor no.
+    """
+    return environment.is_on(environment.TRACKER_CAPTURE, default=True)
 
 
 def run_files() -> dict[str, bytes]:

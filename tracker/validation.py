@@ -90,9 +90,7 @@ def check_run_id(run_id: str) -> str:
         InvalidValueError: It cannot be a run id.
     """
     if not isinstance(run_id, str) or not is_run_id(run_id):
-        raise InvalidValueError(
-            f"A run id is 32 hexadecimal digits, not {run_id!r}; a name is given by run_name."
-        )
+        raise InvalidValueError(f"A run id is 32 hexadecimal digits, not {run_id!r}.")
     return run_id
 
 

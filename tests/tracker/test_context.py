@@ -105,9 +105,12 @@ def test_a_commit_is_read_from_loose_and_packed_refs_and_worktrees(tmp_path, git
     assert context.git_commit(tmp_path / "tree") == git("rev-parse", "HEAD")
 
 
-def test_capture_can_be_switched_off(tmp_path, git, python):
+@pytest.mark.parametrize("off", ["0", "false"])
+def test_capture_can_be_switched_off(tmp_path, git, python, off):
     git("status")
-    python("import os; os.environ['TRACKER_CAPTURE'] = '0'; import tracker; tracker.start_run()")
+    python(
+        f"import os; os.environ['TRACKER_CAPTURE'] = {off!r}; import tracker; tracker.start_run()"
+    )
     client, run = only_run(tmp_path)
     assert client.list_artifacts(run.info.run_id) == []
 

@@ -12,6 +12,7 @@ import pytest
 import tracker
 from tracker import TrackingClient, environment
 from tracker.exceptions import InvalidValueError, NotFoundError
+from tracker.files.cache import default_cache
 
 ROOT = Path(tracker.__file__).parent.parent
 
@@ -169,6 +170,7 @@ tracker.end_run()
     ("variable", "value", "message"),
     [
         ("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "perhaps", "is true, 1, false or 0"),
+        ("TRACKER_CAPTURE", "off", "is true, 1, false or 0"),
         ("TRACKER_SYSTEM_METRICS_SECONDS", "often", "is a number"),
         ("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "-1", "above 0 seconds"),
         ("MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING", "0", "at least 1"),
@@ -203,8 +205,7 @@ def test_several_samples_are_logged_as_their_mean():
         tracker.set_system_metrics_sampling_interval(None)
 
 
-def test_the_page_for_users_lists_every_variable():
-    page = (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")
-    for ours, theirs in environment.MLFLOW_TWINS.items():
-        assert f"`{ours}`" in page
-        assert f"`{theirs}`" in page
+def test_a_size_of_the_cache_that_is_no_number_is_refused(monkeypatch):
+    monkeypatch.setenv("TRACKER_CACHE_BYTES", "2GB")
+    with pytest.raises(InvalidValueError, match="TRACKER_CACHE_BYTES is a number, not '2GB'"):
+        default_cache()

@@ -431,7 +431,7 @@ assert status == 0, status
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: tracker.start_run("first try"), "not 'first try'; a name is given by run_name"),
+        (lambda: tracker.start_run("first try"), "given a name by run_name='first try'"),
         (lambda: tracker.start_run("baseline"), "given a name by run_name='baseline'"),
         (lambda: tracker.start_run(tags=["a"]), "Several tags are a dictionary"),
         (lambda: tracker.log_metric({"loss": 1}, 1), "A metric key is a string, not {'loss': 1}"),

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker import environment
 from tracker.files.atomic import digest_of, make_folder, open_regular, temporary_name
 
 if TYPE_CHECKING:
@@ -21,10 +22,14 @@ DEFAULT_BYTES = 2_000_000_000
 
 
 def default_cache() -> DownloadCache:
-    """The cache named by the environment, else one in the user's cache folder, of 2 GB."""
-    limit = os.environ.get(BYTES_VARIABLE, "")
+    """The cache named by the environment, else one in the user's cache folder, of 2 GB.
+
+    Raises:
+        InvalidValueError: TRACKER_CACHE_BYTES is not a number.
+    """
+    limit = environment.number_of(BYTES_VARIABLE)
     folder = os.environ.get(FOLDER_VARIABLE) or _user_cache() / "ml-tracker" / "files"
-    return DownloadCache(Path(folder), int(limit) if limit.isdigit() else DEFAULT_BYTES)
+    return DownloadCache(Path(folder), DEFAULT_BYTES if limit is None else int(limit))
 
 
 class DownloadCache:
