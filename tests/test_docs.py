@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import re
 import shlex
 import tomllib
@@ -127,6 +128,17 @@ def actions_of(parser):
 @pytest.mark.parametrize("build", PARSERS.values(), ids=PARSERS)
 def test_every_option_and_argument_explains_itself(build):
     assert [action for action in actions_of(build()) if not action.help] == []
+
+
+def test_every_example_of_the_help_is_a_command_line_that_is_taken():
+    verbs = [each for each in actions_of(build_parser()) if isinstance(each.choices, dict)]
+    epilogs = [verb.epilog or "" for each in verbs for verb in each.choices.values()]
+    examples = re.findall(r"^  python -m tracker (.+)", "\n".join(epilogs), re.MULTILINE)
+    assert len(examples) > 30
+    for example in examples:
+        words = shlex.split(re.split(r"\s{3,}", example)[0])  # without a remark
+        arguments = itertools.takewhile(lambda word: word not in {"<", ">"}, words)
+        assert build_parser().parse_args(list(arguments)).action
 
 
 def test_every_option_that_a_sentence_names_is_one_of_ours(pages):
