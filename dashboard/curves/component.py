@@ -1,4 +1,4 @@
-"""The browser's side of the curves: one component draws a whole grid of panels on canvases."""
+"""The browser's side of the curves: one component draws a whole grid of panels."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from pathlib import Path
 
 import streamlit as st
 
-FOLDER = Path(__file__).with_name("canvas")
+FOLDER = Path(__file__).with_name("browser")
 # Later scripts use what earlier ones define.
 SCRIPTS = (
     "../../widgets/element.js",
+    "../../widgets/runs.js",
+    "../../widgets/figures.js",
     "../../widgets/picture.js",
     "plot.js",
     "readout.js",
-    "draw.js",
     "export.js",
     "input.js",
     "curves.js",
@@ -23,7 +24,7 @@ HTML = '<div class="curves"></div>'
 
 
 def mount(data: bytes, key: str) -> None:
-    """The panels; `st.session_state[key]` has the browser's `zoom`: axis, x, y and own ranges.
+    """The panels; `st.session_state[key]` has the browser's `zoom`: see `zoom.current`.
 
     Args:
         data: See `encoding.encoded`.

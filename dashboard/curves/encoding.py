@@ -1,20 +1,22 @@
 """The bytes in which panels travel to the browser.
 
-They are the length of a JSON head, the head, and float32 columns that the head's lines name by
-number: as JSON alone, twelve runs would take four times as long to write and to read.
+They are the length of a JSON head, the head, and float32 columns that the head has the places of:
+as JSON alone, twelve runs would take four times as long to write and to read.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard.curves import markup, results
-from dashboard.curves.drawn import GROUP, drawn
+from dashboard.curves import marks, markup, results
+from dashboard.curves.drawn import drawn
 from dashboard.curves.payload import Panel
 
 if TYPE_CHECKING:
@@ -23,17 +25,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dashboard.curves.drawn import Drawn
-    from dashboard.curves.payload import Axis, Look, Member, Results, Section
+    from dashboard.curves.payload import Axis, Line, Look, Member, Results, Section
 
 Json = dict[str, Any]
-TITLES: dict[Axis, str] = {
-    "step": "step",
-    "relative": "time since the start",
-    "wall": "time",
-    "share": "share of training",
+# What is said before and after a place on an axis.
+AROUND: dict[Axis, tuple[str, str]] = {
+    "step": ("step ", ""),
+    "relative": ("", ""),
+    "wall": ("", ""),
+    "share": ("", " of training"),
 }
-# Of more runs than this in a panel, the one that is pointed at is drawn in the color of text.
-MANY = 10
+NOT_FINITE = {"NaN": math.nan, "∞": math.inf, "-∞": -math.inf}
 # Where a logarithmic axis of times begins, as a part of its end.
 LEAST_PART = 1e-4
 
@@ -58,34 +60,22 @@ def encoded(
     extent = _extent(plots)
     if look.log_x and extent[0] <= 0 < extent[1]:
         extent[0] = 1.0 if look.axis == "step" and extent[1] > 1 else extent[1] * LEAST_PART
+    known = marks.entries(runs, groups)
     head = {
         "html": markup.page(sections, look.legend),
         "panels": [
-            _panel(panel, runs, look, extent, columns)
+            _panel(panel, runs, known, look, extent, columns)
             if isinstance(panel, Panel)
             else _results(panel, *results.table(panel, runs, groups, look.spread))
             for panel in shown
         ],
-        "entries": _entries(runs, groups),
+        "entries": known,
         "axis": look.axis,
-        "spread": look.spread,
         "zoom": look.zoom,
-        "columns": columns.places,
     }
     text = json.dumps(head, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
     return b"".join([struct.pack("<I", len(text)), text, *columns.pieces])
-
-
-def _entries(runs: Mapping[str, Member], groups: Mapping[str, Member]) -> Json:
-    """What a line may stand for, by key: a run, or a group with its runs."""
-    found = {
-        key: {"label": run.label, "color": run.color, "ids": [key]} for key, run in runs.items()
-    }
-    for key, group in groups.items():
-        ids = [run_id for run_id, run in runs.items() if run.group == key]
-        found[GROUP + key] = {"label": group.label, "color": group.color, "ids": ids}
-    return found
 
 
 def _extent(panels: Iterable[Panel]) -> list[float]:
@@ -98,43 +88,62 @@ def _extent(panels: Iterable[Panel]) -> list[float]:
 
 
 def _panel(
-    panel: Panel, runs: Mapping[str, Member], look: Look, extent: list[float], columns: _Columns
+    panel: Panel,
+    runs: Mapping[str, Member],
+    known: Json,
+    look: Look,
+    extent: list[float],
+    columns: _Columns,
 ) -> Json:
+    lines = drawn(panel, runs, look)
+    usual = marks.usual(panel, lines)
+    before, after = (f"{escape(panel.against)} ", "") if panel.against else AROUND[look.axis]
     return {
         "name": panel.name,
-        "note": panel.note,
-        "label": markup.sentence(panel, runs, look.axis),
+        "title": escape(panel.name),
+        "label": marks.sentence(panel, runs, look.axis),
+        "html": marks.inside(panel, lines, known, look, usual),
         "parts": list(panel.parts),
         "better": panel.better,
         "log": panel.log,
         "log_x": look.log_x and not panel.against and extent[0] > 0,
-        "csv": panel.csv,
         "pairs": bool(panel.against),
         "axis": "" if panel.against else look.axis,
-        "title": panel.against or TITLES[look.axis],
+        # Panels with the same word here share their range of x.
+        "range": panel.name if panel.against else "",
+        "before": before,
+        "after": after,
         "width": look.width,
-        "many": len({line.run_id for line in panel.lines}) > MANY,
         "extent": _extent([panel]) if panel.against else extent,
-        "lines": [_line(one, columns) for one in drawn(panel, runs, look)],
+        "cut": usual,
+        "lines": [_line(one, columns) for one in lines],
     }
 
 
 def _results(panel: Results, table: str, note: str) -> Json:
-    known = {"name": panel.name, "note": note, "csv": panel.csv}
-    return known | {"table": table, "lines": []}
+    return {"name": panel.name, "html": marks.around(panel, note) | {".values": table}, "lines": []}
 
 
 def _line(one: Drawn, columns: _Columns) -> Json:
-    line = one.line
+    line = _with_odd(one.line)
     found: Json = {"of": one.key, "role": one.role, "quiet": one.is_quiet, "part": line.part}
     found |= {"x": columns.add(line.x), "y": columns.add(line.y)}
     if line.band:
         found |= {"low": columns.add(line.band[0]), "high": columns.add(line.band[1])}
     if line.best:
         found["best"] = list(line.best)
-    if line.odd and len(line.odd.x):
-        found |= {"odd": columns.add(line.odd.x), "kinds": line.odd.kinds}
     return found
+
+
+def _with_odd(line: Line) -> Line:
+    """A line with its values that are not finite among the others."""
+    if not line.odd or not len(line.odd.x):
+        return line
+    values = np.array([NOT_FINITE[kind] for kind in line.odd.kinds])
+    x = np.concatenate([line.x, line.odd.x])
+    order = np.argsort(x, kind="stable")
+    y, *band = (np.concatenate([of, values])[order] for of in (line.y, *(line.band or ())))
+    return replace(line, x=x[order], y=y, band=(band[0], band[1]) if band else None)
 
 
 @dataclass
@@ -142,24 +151,26 @@ class _Columns:
     """Float32 columns, each kept once.
 
     Args:
-        places: Of each column: where it starts, its length, and what was taken off its numbers,
-            for a float32 has seven digits.
         pieces: The columns' bytes.
     """
 
-    places: list[tuple[int, int, float]] = field(default_factory=list)
     pieces: list[bytes] = field(default_factory=list)
-    _known: dict[tuple[bytes, float], int] = field(default_factory=dict)
+    _places: dict[tuple[bytes, float], Json] = field(default_factory=dict)
     _length: int = 0
 
-    def add(self, values: NDArray[np.float64]) -> int:
-        """The number of the column with these values."""
+    def add(self, values: NDArray[np.float64]) -> Json:
+        """Where the column with these values is.
+
+        The place has its start, its length, and what was taken off its numbers, for a float32 has
+        seven digits.
+        """
         finite = values[np.isfinite(values)]
         origin = float(finite[0]) if finite.size else 0.0
         piece = (values - origin).astype("<f4").tobytes()
-        number = self._known.setdefault((piece, origin), len(self.places))
-        if number == len(self.places):
-            self.places.append((self._length, len(values), origin))
+        place = self._places.get((piece, origin))
+        if place is None:
+            place = {"column": [self._length, len(values), origin]}
+            self._places[piece, origin] = place
             self.pieces.append(piece)
             self._length += len(values)
-        return number
+        return place

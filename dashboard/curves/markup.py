@@ -1,6 +1,6 @@
 """The markup around the curves: legend, sections, heads of panels, buttons.
 
-The browser draws lines into the canvases and hears the buttons: `data-act` names what one does.
+The browser hears the buttons: `data-act` names what one does. What is in the panels is of marks.py.
 """
 
 from __future__ import annotations
@@ -8,12 +8,10 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from tracker import text
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from dashboard.curves.payload import Axis, Member, Panel, Results, Section
+    from dashboard.curves.payload import Panel, Results, Section
 
 HINT = "Drag to zoom all panels · double click resets · click a line to keep it in front"
 ICONS = {
@@ -23,7 +21,6 @@ ICONS = {
     "enlarge": "M9.5 2.5h4v4M13.5 2.5l-5 5M6.5 13.5h-4v-4M2.5 13.5l5-5",
 }
 TITLES = {"fit": "Fit", "table": "Values as a table", "enlarge": "Enlarge"}
-AXES = {"step": "step", "relative": "time since the start", "wall": "time", "share": "training"}
 
 
 def page(sections: Sequence[Section], legend: Iterable[tuple[str, str]]) -> str:
@@ -55,24 +52,24 @@ def _section(section: Section) -> str:
 
 def _panel(panel: Panel | Results) -> str:
     name, is_plot = escape(panel.name), hasattr(panel, "lines")
-    saves = "<a download>All points (CSV)</a>"
+    saves = '<span class="csv"></span>'
     if is_plot:
         saves = _button("savePng", "Picture (PNG)") + _button("saveSvg", "Drawing (SVG)") + saves
     tools = [_icon_button(act, name) for act in ("fit", "table") if is_plot]
     tools += [_menu(_icon("download"), f"Download: {name}", saves), _icon_button("enlarge", name)]
     body = (
-        '<div class="plot"><canvas tabindex="0" role="img"></canvas><div class="over">'
-        '<div class="range" hidden></div><div class="cross" hidden></div></div></div>'
-        '<div class="box"></div>'
-        '<div class="values" tabindex="0" hidden></div>'
+        '<div class="plot"><svg class="drawing" tabindex="0" role="img"><g class="axes"></g>'
+        '<svg class="lines"></svg></svg><div class="cross" hidden></div>'
+        '<div class="over"><div class="range" hidden></div></div></div><div class="box"></div>'
         if is_plot
-        else '<div class="values" tabindex="0"></div>'
+        else ""
     )
     return (
         f'<section class="panel{" wide" * getattr(panel, "is_wide", False)}"><header>'
         f'<h2 title="{name}">{name}</h2><span class="note"></span>'
-        '<button class="chip" data-act="reset" hidden></button>'
-        f'<div class="tools">{"".join(tools)}</div></header>{body}</section>'
+        '<button class="chip" data-act="reset"></button>'
+        f'<div class="tools">{"".join(tools)}</div></header>{body}'
+        '<div class="values" tabindex="0"></div></section>'
     )
 
 
@@ -98,26 +95,3 @@ def _menu(face: str, title: str, items: str) -> str:
         f'<details class="menu"><summary class="icon" title="{title}" aria-label="{title}">'
         f"{face}</summary><div>{items}</div></details>"
     )
-
-
-def sentence(panel: Panel, runs: Mapping[str, Member], axis: Axis) -> str:
-    """A panel for who cannot see it: what over what, of how many runs, and the best."""
-    count = len({line.run_id for line in panel.lines})
-    said = f"{panel.name} over {panel.against or AXES[axis]}: {text.plural(count, 'run')}"
-    found = [
-        (line.best.y, line.best.x, line.run_id)
-        for line in panel.lines
-        if line.best and not line.is_superseded
-    ]
-    if not found:
-        return said
-    y, x, run_id = (min if panel.better == "less" else max)(found)
-    return f"{said}; best {text.number(y)}, {runs[run_id].label}, {_place(axis, x)}"
-
-
-def _place(axis: Axis, x: float) -> str:
-    if axis == "relative":
-        return text.duration(x)
-    if axis == "wall":
-        return text.local_time(int(1000 * x))
-    return f"{x:.3g} % of training" if axis == "share" else f"step {text.number(round(x))}"

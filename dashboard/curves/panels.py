@@ -96,7 +96,7 @@ def grid(
         histories.spans(view.source, view.run_ids),
         view.started,
         options.axis,
-        zoomed["x"],
+        zoomed["x"].get(zoom.SHARED),
     )
     sections = _sections(view, frame, shown, options, once)
     look = Look(

@@ -144,5 +144,5 @@ class Look:
     smoothing: float = 0.0
     spread: Spread = "std"
     log_x: bool = False
-    zoom: Zoom = field(default_factory=lambda: {"x": None, "y": {}, "own": {}})
+    zoom: Zoom = field(default_factory=lambda: {"x": {}, "y": {}})
     legend: Sequence[tuple[str, str]] = ()

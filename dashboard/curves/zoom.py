@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from dashboard.curves.payload import Axis, Zoom
 
 
+# Of the range of x that panels share; a panel with its own has its name.
+SHARED = ""
+
+
 def current(component: str, axis: Axis) -> Zoom:
-    """What the browser shows: 'x' (None for all of it), 'y' by panel, 'own' of panels by theirs.
+    """What the browser shows: ranges of 'x' and of 'y', each by panel; '' for the x they share.
 
     Args:
         component: The key under which the browser reports its zoom; a page that was left and is
@@ -27,13 +31,13 @@ def current(component: str, axis: Axis) -> Zoom:
     if told := state.get("zoom") if state else None:
         st.session_state[place] = dict(told)
     kept = st.session_state.setdefault(place, {"axis": axis} | _of_link())
-    x = kept.get("x") if kept.get("axis") == axis else None
-    return {"x": x, "y": kept.get("y") or {}, "own": kept.get("own") or {}}
+    x = {of: ends for of, ends in kept["x"].items() if of != SHARED or kept["axis"] == axis}
+    return {"x": x, "y": kept["y"]}
 
 
 def to_link(zoom: Zoom) -> None:
     """Write a zoom into the link."""
-    _set("zoom", [_written(zoom["x"])] if zoom["x"] else [])
+    _set("zoom", [_written(zoom["x"][SHARED])] if SHARED in zoom["x"] else [])
     _set("y", [f"{name}~{_written(ends)}" for name, ends in zoom["y"].items()])
 
 
@@ -51,12 +55,14 @@ def _set(name: str, values: list[str]) -> None:
 
 
 def _of_link() -> Zoom:
-    found = {}
+    x, y = {SHARED: range_of(st.query_params.get("zoom", ""))}, {}
     for text in st.query_params.get_all("y"):
         name, *ends = text.rsplit("~", 2)
-        found[name] = range_of("~".join(ends))
-    x = range_of(st.query_params.get("zoom", ""))
-    return {"x": x, "y": {name: ends for name, ends in found.items() if ends}}
+        y[name] = range_of("~".join(ends))
+    x = {SHARED: range_of(st.query_params.get("zoom", ""))}
+    return {
+        of: {key: ends for key, ends in found.items() if ends} for of, found in (("x", x), ("y", y))
+    }
 
 
 def range_of(text: str) -> list[float] | None:

@@ -32,7 +32,7 @@ def mount(key: str, data: dict[str, Any], **callbacks: Callable[[], None]) -> No
         callbacks: `on_report_change`, `on_event_change`.
     """
     css = _text("table/table.css")
-    js = _text("element.js", *(f"table/{name}" for name in SCRIPTS))
+    js = _text("element.js", "runs.js", *(f"table/{name}" for name in SCRIPTS))
     component = st.components.v2.component(
         "run_list", html='<div class="root"></div>', css=css, js=js
     )
@@ -48,7 +48,7 @@ def part(name: Part, key: str, data: dict[str, Any], **callbacks: Callable[[], N
         data: See that file.
         callbacks: `on_event_change`.
     """
-    js = _text("element.js", "table/dom.js", "run_page/mounting.js", f"run_page/{name}.js")
+    js = _text("element.js", "table/dom.js", "run_page/copying.js", f"run_page/{name}.js")
     component = st.components.v2.component(
         f"run_{name}",
         html=f'<div class="root {name}"></div>',

@@ -1,4 +1,18 @@
-// What every component makes its elements with.
+// What every component begins with: how it is mounted, and what it makes its elements with.
+
+/** One object of a class for each element that a component stands in, where it has this class. */
+function mounting(Part, name = 'root') {
+  return ({ parentElement, data, setStateValue, setTriggerValue }) => {
+    const part = parentElement[name] ??= new Part(parentElement.querySelector(`.${name}`));
+    part.send = setStateValue;
+    part.tell = (value) => setTriggerValue('event', value);
+    part.update(data);
+    return () => {
+      part.close?.();
+      delete parentElement[name];
+    };
+  };
+}
 
 /** An element with attributes, listeners (on…) and children; texts are never markup. */
 function h(tag, attributes = {}, ...children) {

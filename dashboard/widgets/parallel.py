@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FOLDER = Path(__file__).with_name("parallel_axes")
+SCRIPTS = ("../element.js", "../runs.js", "../figures.js", "parallel.js")
 PARAMETER = "range"
 # Parameters with at most so many values have them side by side, whatever lies between.
 FEW, TICKS = 6, 5
@@ -219,7 +220,7 @@ def _nothing() -> None:
 
 @cache
 def _script() -> str:
-    return _text("../element.js") + _text("parallel.js")
+    return "".join(map(_text, SCRIPTS))
 
 
 @cache

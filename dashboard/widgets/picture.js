@@ -1,5 +1,35 @@
 // What a page saves: files, and pictures of pages that stand alone.
 
+const PLAIN_FONT = 'system-ui, sans-serif'; // A file does not carry the page's own font.
+const LOOKS = ['fill', 'stroke', 'stroke-width', 'stroke-linecap', 'opacity', 'font-size',
+  'font-weight', 'text-anchor'];
+
+/** A copy of a drawing that needs no style sheet; `unit` says how many units a node's pixel has. */
+function plainDrawing(svg, unit = () => 1) {
+  const copy = svg.cloneNode(true), inside = 'svg, g, path, text, rect, line, title';
+  const twins = copy.querySelectorAll(inside), gone = [];
+  svg.querySelectorAll(inside).forEach((node, i) => {
+    const look = getComputedStyle(node);
+    for (const name of LOOKS) twins[i].setAttribute(name, look.getPropertyValue(name));
+    twins[i].setAttribute('stroke-width', unit(node) * parseFloat(look.strokeWidth));
+    for (const name of ['class', 'style', 'data-ids']) twins[i].removeAttribute(name);
+    if (look.display === 'none') gone.push(twins[i]);
+  });
+  for (const node of gone) node.remove();
+  copy.setAttribute('font-family', PLAIN_FONT);
+  return copy;
+}
+
+/** One HTML file that needs nothing else; `style` has the values of the page's tokens. */
+function pageAlone(style, title, body, css = '') {
+  const names = new Set(['ground', ...(css.match(/(?<=--)[\w-]+/g) ?? [])]);
+  const tokens = [...names].map((name) => `--${name}:${name === 'font' ? PLAIN_FONT
+    : style.getPropertyValue(`--${name}`)}`).filter((token) => !token.endsWith(':'));
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"/><title>${title}</title><style>`
+    + `body{${tokens.join(';')};margin:0;background:var(--ground)}${css}</style></head>`
+    + `<body>${body}</body></html>`;
+}
+
 /** Save a page as a PNG: drawn inside an image, where nothing is fetched and nothing runs. */
 async function savePage(html, name, width = 'max-content') {
   const page = new DOMParser().parseFromString(html, 'text/html');

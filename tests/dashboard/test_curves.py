@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 
 import numpy as np
@@ -34,19 +35,21 @@ def written(written):
 
 
 def decoded(data):
-    """The head and the columns, as the browser reads them."""
+    """The head with its columns, as the browser reads them."""
     (size,) = struct.unpack_from("<I", data)
-    head = json.loads(data[4 : 4 + size])
     floats = np.frombuffer(data, "<f4", offset=4 + size)
-    columns = [
-        floats[first : first + count].astype("f8") + origin
-        for first, count, origin in head["columns"]
-    ]
-    return head, columns
+
+    def column(found):
+        if "column" not in found:
+            return found
+        first, count, origin = found["column"]
+        return floats[first : first + count].astype("f8") + origin
+
+    return json.loads(data[4 : 4 + size], object_hook=column)
 
 
 def sent(*drawn, **look):
-    """The head and the columns of one panel with these lines."""
+    """The head of one panel with these lines."""
     runs = {line.run_id: Member(line.run_id, "#123456") for line in drawn}
     section = Section("", "", [Panel("loss", "", drawn)])
     return decoded(encoding.encoded([section], runs, {}, Look(**look)))
@@ -55,24 +58,27 @@ def sent(*drawn, **look):
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=40))
 def test_a_line_arrives_as_it_was_sent_to_seven_digits(points):
     x, y = np.array(points).T
-    head, columns = sent(Line("r", "", x, y))
+    head = sent(Line("r", "", x, y))
     (line,) = head["panels"][0]["lines"]
-    np.testing.assert_allclose(columns[line["x"]], x, rtol=1e-6, atol=0.2)
-    np.testing.assert_allclose(columns[line["y"]], y, rtol=1e-6, atol=0.2)
+    np.testing.assert_allclose(line["x"], x, rtol=1e-6, atol=0.2)
+    np.testing.assert_allclose(line["y"], y, rtol=1e-6, atol=0.2)
 
 
 def test_values_that_differ_little_from_each_other_keep_their_difference():
     x, y = np.arange(3.0), np.array([1000.0001, 1000.0002, 1000.0003])
-    head, columns = sent(Line("r", "", x, y))
-    drawn = columns[head["panels"][0]["lines"][0]["y"]]
+    head = sent(Line("r", "", x, y))
+    drawn = head["panels"][0]["lines"][0]["y"]
     assert np.diff(drawn) == pytest.approx([1e-4, 1e-4], rel=1e-4)
 
 
 def test_lines_with_points_at_the_same_places_share_them():
     x = np.arange(100.0)
-    head, columns = sent(*(Line(f"r{n}", "", x.copy(), x + n) for n in range(5)))
-    assert {line["x"] for line in head["panels"][0]["lines"]} == {0}
-    assert len(columns) == 5  # y of the first is x again
+    lines = [Line(f"r{n}", "", x.copy(), x + n) for n in range(5)]
+    runs = {line.run_id: Member(line.run_id, "#123456") for line in lines}
+    panel = Section("", "", [Panel("loss", "", lines)])
+    data = encoding.encoded([panel], runs, {}, Look())
+    (size,) = struct.unpack_from("<I", data)
+    assert len(data) - 4 - size == 5 * 100 * 4  # y of the first is x again
 
 
 def test_marks_bests_bands_and_results_travel_with_their_lines():
@@ -83,12 +89,21 @@ def test_marks_bests_bands_and_results_travel_with_their_lines():
         Section("", "", [Panel("loss", "", [line])]),
         Section("Results", "", [Results("f1", [("r", 0.5)], "more")]),
     ]
-    head, columns = decoded(encoding.encoded(sections, {"r": Member("r", "#123456")}, {}, Look()))
+    head = decoded(encoding.encoded(sections, {"r": Member("r", "#123456")}, {}, Look()))
     (found,) = head["panels"][0]["lines"]
-    assert (found["best"], found["kinds"]) == ([3, 0.5], ["NaN"])
-    assert columns[found["odd"]].tolist() == [2]
-    assert (columns[found["high"]] - columns[found["low"]]).tolist() == [2] * 4
-    assert 'data-ids="r"' in head["panels"][1]["table"]
+    assert found["best"] == [3, 0.5]
+    assert found["x"].tolist() == [0, 1, 2, 2, 3]
+    np.testing.assert_equal(found["y"], [0, 1, 2, math.nan, 3])
+    np.testing.assert_equal(found["high"] - found["low"], [2, 2, 2, math.nan, 2])
+    panel, results = (panel["html"] for panel in head["panels"])
+    assert re.findall(r'path class="([^"]*)"', panel[".lines"]) == [
+        "band",
+        "trace",
+        "best ring",
+        "best",
+        "odd",
+    ]
+    assert 'data-ids="r"' in results[".values"]
 
 
 def test_a_group_is_drawn_as_its_mean_over_all_places_with_one_deviation_around_it():

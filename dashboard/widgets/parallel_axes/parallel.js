@@ -24,15 +24,6 @@ function eased(share) {
 
 const yOf = (place) => TOP + HEIGHT * (1 - place);
 
-export default function ({ parentElement, data, setStateValue }) {
-  parentElement.parallel ??= new Parallel(parentElement.querySelector('.parallel'));
-  Object.assign(parentElement.parallel, { send: setStateValue }).update(data);
-  return () => {
-    parentElement.parallel?.close();
-    delete parentElement.parallel;
-  };
-}
-
 /** As much of a text as a width in pixels holds. */
 function fit(text, width, isBold = false) {
   const pen = (fit.canvas ??= document.createElement('canvas').getContext('2d'));
@@ -48,14 +39,13 @@ class Parallel {
     Object.assign(this, { body, head: h('header'), tip: h('div', { class: 'tip' }) });
     this.scroll = h('div', { class: 'scroll', tabindex: 0 });
     body.replaceChildren(this.head, this.scroll, this.tip);
-    this.hear = ({ detail }) => detail.from !== this && this.lift(detail.ids);
-    window.addEventListener('tracker:hover', this.hear);
+    this.ears = hearRuns(this, { hover: (ids) => this.lift(ids) });
     this.size = new ResizeObserver(() => this.data && this.draw());
     this.size.observe(body);
   }
 
   close() {
-    window.removeEventListener('tracker:hover', this.hear);
+    this.ears.abort();
     this.size.disconnect();
   }
 
@@ -196,7 +186,7 @@ class Parallel {
     }
     const text = (place) => {
       const value = ends[0] + place * (ends[1] - ends[0]);
-      return String(+(log ? 10 ** value : value).toPrecision(3));
+      return number(log ? 10 ** value : value);
     };
     return `${text(low)} to ${text(high)}`;
   }
@@ -223,7 +213,7 @@ class Parallel {
     if (this.tip.textContent === (line?.label ?? '')) return;
     this.tip.textContent = line?.label ?? '';
     this.lift(ids);
-    window.dispatchEvent(new CustomEvent('tracker:hover', { detail: { ids, from: this } }));
+    tellRuns(this, 'hover', ids);
   }
 
   lift(ids) {
@@ -231,3 +221,5 @@ class Parallel {
     this.drawing?.classList.toggle('dimmed', this.paths.some((path) => ids.includes(path.line.key)));
   }
 }
+
+export default mounting(Parallel, 'parallel');

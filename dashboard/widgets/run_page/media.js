@@ -22,7 +22,7 @@ class Media {
     this.root.replaceChildren(...[...this.cards.values()].map((card) => card.element));
   }
 
-  leave() { for (const card of this.cards.values()) card.stop(); }
+  close() { for (const card of this.cards.values()) card.stop(); }
 }
 
 class Card {

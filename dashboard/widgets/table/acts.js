@@ -290,7 +290,7 @@ class Acts extends Head {
   }
 
   say(what, ids) {
-    window.dispatchEvent(new CustomEvent(`tracker:${what}`, { detail: { ids, from: 'list' } }));
+    tellRuns('list', what, ids);
   }
 
   context(event) {

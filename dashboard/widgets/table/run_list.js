@@ -43,23 +43,21 @@ class RunList extends Acts {
     this.grid.addEventListener('focus', () => this.markFocus());
     this.grid.addEventListener('blur', () => this.markFocus());
     root.addEventListener('click', (event) => this.click(event));
-    this.onHover = ({ detail }) => detail.from !== 'list' && this.lift(detail.ids);
-    this.onVisible = ({ detail }) => detail.from !== 'list' && this.take(detail.ids);
     this.onKey = (event) => this.slash(event);
     this.resized = new ResizeObserver(() => this.draw());
   }
 
   enter() {
-    window.addEventListener('tracker:hover', this.onHover);
-    window.addEventListener('tracker:visible', this.onVisible);
+    this.ears ??= hearRuns('list',
+      { hover: (ids) => this.lift(ids), visible: (ids) => this.take(ids) });
     window.addEventListener('keydown', this.onKey);
     for (const name of RELEASES) window.addEventListener(name, this.onRelease);
     this.resized.observe(this.grid);
   }
 
   leave() {
-    window.removeEventListener('tracker:hover', this.onHover);
-    window.removeEventListener('tracker:visible', this.onVisible);
+    this.ears.abort();
+    this.ears = null;
     window.removeEventListener('keydown', this.onKey);
     for (const name of RELEASES) window.removeEventListener(name, this.onRelease);
     this.resized.disconnect();

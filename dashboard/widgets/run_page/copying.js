@@ -1,19 +1,4 @@
-// What parts of the page have in common: how one is mounted, and buttons that copy.
-
-/** One object for each place that a part stands in. */
-function mounting(Part) {
-  const parts_ = new WeakMap();
-  return ({ parentElement, data, setTriggerValue }) => {
-    let part = parts_.get(parentElement);
-    if (!part) {
-      part = new Part(parentElement.querySelector('.root'));
-      parts_.set(parentElement, part);
-    }
-    part.tell = (value) => setTriggerValue('event', value);
-    part.update(data);
-    return () => part.leave?.();
-  };
-}
+// Buttons that copy.
 
 /** A button that copies a text, and says so. */
 function copyButton(root, text, title, ...words) {

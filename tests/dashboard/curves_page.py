@@ -1,4 +1,4 @@
-"""A page with nothing but panels of curves, for tests: `streamlit run canvas_page.py`.
+"""A page with nothing but panels of curves, for tests: `streamlit run curves_page.py`.
 
 The address says what is drawn: `runs`, `points`, `groups`, `log`, `logx`, `axis`, `spread`,
 `resumed`.

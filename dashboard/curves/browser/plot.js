@@ -1,0 +1,129 @@
+// A panel's drawing: axes, the texts of figures, and the paths of lines.
+
+const LEFT = 46, RIGHT = 18, TOP = 10, BOTTOM = 24; // Around a plot, in pixels.
+const WIDTH = 552, HEIGHT = 270; // Of a panel that is not laid out.
+const EDGE = 5, FAR = 1e6; // How far lines are drawn over its edge, and how far points lie.
+const UNIT = 8; // Of a pixel, in paths: whole numbers are written and read quickly.
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600,
+  43200];
+const last = (values) => values[values.length - 1];
+
+function before(values, limit) { // The number of the last of the ascending values up to a limit.
+  let low = 0, high = values.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle] <= limit) low = middle + 1; else high = middle;
+  }
+  return low - 1;
+}
+
+function span({ x }, { low, high }, pairs) { // The points of a line that are drawn, by number.
+  if (pairs) return [0, x.length];
+  return [Math.max(0, before(x, low)), Math.min(x.length, before(x, high) + 2)];
+}
+
+// Lines of training of a group's runs are seen only where one of them alone is pointed at.
+const isBehind = ({ role, quiet }) => role === 'member' && quiet;
+
+function fitted({ log, cut, pairs, section }, lines, x) { // The range of y between two x.
+  let [least, most] = [Infinity, -Infinity];
+  const floor = log ? 0 : -Infinity, unit = log ? Math.log10 : Number;
+  for (const line of lines.filter((one) => !isBehind(one))) {
+    const { low = line.y, high = line.y } = line, [first, end] = span(line, x, pairs);
+    for (let i = first; i < end; i++) {
+      if (low[i] > floor && low[i] < least) least = low[i];
+      if (high[i] < Infinity && high[i] > most) most = high[i];
+    }
+  }
+  if (!(least <= most)) [least, most] = log ? [0.1, 1] : [0, 1];
+  const isCut = cut && !section.matches('.whole') && least < cut[1] && most > cut[0];
+  if (isCut) [least, most] = [Math.max(least, cut[0]), Math.min(most, cut[1])];
+  const [bottom, top] = [unit(least), unit(most)];
+  const room = 0.05 * (top - bottom) || Math.abs(top) / 10 || 0.5;
+  const start = !log && bottom >= 0 && bottom < room ? 0 : bottom - room;
+  return log ? [10 ** start, 10 ** (top + room)] : [start, top + room];
+}
+
+function axis([low, high], from, to, isLog, floor = 0) { // From values to pixels, and back.
+  const unit = isLog ? (value) => Math.log10(Math.max(value, floor)) : Number;
+  const start = unit(low), each = (to - from) / (unit(high) - start);
+  const at = (pixel) => start + (pixel - from) / each;
+  return { low, high, from, to, isLog, at: isLog ? (pixel) => 10 ** at(pixel) : at,
+    place: (value) => (Math.abs(value) < Infinity
+      ? Math.max(-FAR, Math.min(FAR, from + (unit(value) - start) * each)) : NaN) };
+}
+
+function xText(kind, x, length = 0) { // A place on an axis, which spans so much.
+  const texts = { relative: duration, wall: (at) => moment(at, length),
+    share: (at) => `${+at.toFixed(1)} %`, step: (at) => number(Math.round(at)) };
+  return (texts[kind] ?? number)(x);
+}
+
+function ticks({ low, high, isLog }, count, kind) { // Round values on an axis, and their texts.
+  if (isLog && high / low > 20) return powers(low, high);
+  const raw = (high - low) / Math.max(1, count), power = 10 ** Math.floor(Math.log10(raw));
+  const isTime = kind === 'relative' || kind === 'wall', times = isTime && raw >= 1 ? SECONDS : [];
+  const round = [...times, ...[1, 2, 5, 10].map((factor) => factor * power)];
+  const step = Math.max(round.find((one) => one >= 0.999 * raw), kind === 'step' ? 1 : 0);
+  const first = Math.ceil(low / step - 1e-9), end = Math.floor(high / step + 1e-9);
+  const values = Array.from({ length: end - first + 1 }, (_, i) => (first + i) * step);
+  return values.map((value) => [value, isTime ? xText(kind, value, high - low)
+    : short(value, step) + (kind === 'share' ? ' %' : '')]);
+}
+
+function powers(low, high) { // Ticks of a logarithmic axis.
+  const digits = high / low < 1000 ? [1, 2, 5] : [1];
+  const exponents = { low: Math.floor(Math.log10(low)), high: Math.log10(high) };
+  const values = ticks(exponents, 8, 'step').flatMap(([n]) => digits.map((one) => +`${one}e${n}`));
+  return values.filter((value) => value >= low && value <= high)
+    .map((value) => [value, short(value, value)]);
+}
+
+function grid({ x, y, axis: kind }) { // Both axes as markup.
+  const beside = ticks(y, (y.from - y.to) / 40).map(([value, text]) => {
+    const top = y.place(value).toFixed(1);
+    return `<path d="M${x.from} ${top}H${x.to}"/>`
+      + `<text class="y" x="${LEFT - 8}" y="${top}" dy=".35em">${text}</text>`;
+  });
+  const below = ticks(x, (x.to - x.from) / (kind === 'wall' ? 90 : 56), kind).map(([value, text]) =>
+    `<text x="${x.place(value).toFixed(1)}" y="${y.from + 13}" dy=".35em">${text}</text>`);
+  return [...beside, ...below].join('');
+}
+
+function path(count, x, y) { // Through places by number; it is broken where y is not a number.
+  let d = '', down = false;
+  for (let i = 0; i < count; i++) {
+    const top = Math.round(UNIT * y(i)), isThere = !Number.isNaN(top);
+    if (isThere) d += `${down ? 'L' : 'M'}${Math.round(UNIT * x(i))} ${top}${down ? '' : 'h0'}`;
+    down = isThere;
+  }
+  return d;
+}
+
+const shapes = { // Of a line whose points from one number to another are in view.
+  trace: (line, { x, y }, from, to) =>
+    path(to - from, (i) => x.place(line.x[from + i]), (i) => y.place(line.y[from + i])),
+  band(line, { x, y }, from, to) {
+    const count = to - from, number = (i) => from + (i < count ? i : 2 * count - 1 - i);
+    return path(2 * count, (i) => x.place(line.x[number(i)]),
+      (i) => y.place((i < count ? line.low : line.high)[number(i)]));
+  },
+  best: ({ best: [at, value] }, { x, y }) => path(1, () => x.place(at), () => y.place(value)),
+  odd: (line, { x, y }, from, to) => Array.from(line.x.slice(from, to), (at, i) => // A triangle.
+    (Math.abs(line.y[from + i]) < Infinity ? '' : `M${Math.round(UNIT * (x.place(at) - 4))} `
+      + `${UNIT * (y.from - 8)}h${8 * UNIT}l${-4 * UNIT} ${7 * UNIT}z`)).join(''),
+};
+
+function draw(panel, lines) { // The panel has its axes, x and y.
+  const { drawing, x, y, pairs } = panel, frame = drawing.querySelector('.lines');
+  const box = [x.from - EDGE, y.to - EDGE, x.to - x.from + 2 * EDGE, y.from - y.to + 2 * EDGE];
+  ['x', 'y', 'width', 'height'].forEach((name, i) => frame.setAttribute(name, box[i]));
+  frame.setAttribute('viewBox', box.map((side) => UNIT * side).join(' '));
+  drawing.querySelector('.axes').innerHTML = grid(panel);
+  for (const line of lines) {
+    const [from, to] = span(line, x, pairs);
+    for (const mark of line.node.children) {
+      mark.setAttribute('d', shapes[mark.classList[0]](line, panel, from, to));
+    }
+  }
+}
