@@ -21,7 +21,7 @@ function plainDrawing(svg, unit = () => 1) {
 }
 
 /** One HTML file that needs nothing else; `style` has the values of the page's tokens. */
-function pageAlone(style, title, body, css = '') {
+function pageAlone(style, body, css = '', title = '') {
   const names = new Set(['ground', ...(css.match(/(?<=--)[\w-]+/g) ?? [])]);
   const tokens = [...names].map((name) => `--${name}:${name === 'font' ? PLAIN_FONT
     : style.getPropertyValue(`--${name}`)}`).filter((token) => !token.endsWith(':'));

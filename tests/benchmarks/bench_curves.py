@@ -35,7 +35,7 @@ TIMED = f"""
 async () => {{
   const curves = {CURVES}, begun = performance.now();
   %s;
-  await new Promise((drawn) => requestAnimationFrame(drawn));
+  await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
   return performance.now() - begun;
 }}
 """
@@ -126,7 +126,7 @@ def _open(browser: Any, address: str) -> Any:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{address}/curves?smooth=Smooth+off&group=none")
     page.wait_for_selector(READY)
-    page.wait_for_function(f"() => ({CURVES})?.data.panels[0].fitted")
+    page.wait_for_function(f"() => ({CURVES})?.data.panels[0].isDrawn")
     every = page.get_by_role("button", name="all", exact=True)
     if every.count():
         every.first.click()

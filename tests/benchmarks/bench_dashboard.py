@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 READY = "[data-testid=stApp][data-test-script-state=notRunning]"
-CHART = "section.panel canvas:not([hidden])"
+CHART = "section.panel .drawing"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ENTRIES = ("Curves", "Compare", "Evaluate", "Data", "Run", "Models", "SQL", "Overview")
 REPEATS = 3

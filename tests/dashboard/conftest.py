@@ -314,11 +314,11 @@ class Visitor:
         """How many charts are drawn, hidden tabs apart; every one must have a size."""
         self.settle()
         chart = self.page.locator(
-            "[data-testid=stVegaLiteChart], section.panel:has(canvas:not([hidden]))"
+            "[data-testid=stVegaLiteChart], section.panel:has(.drawing)"
         )
         shown = [i for i in range(chart.count()) if not chart.nth(i).evaluate(IN_HIDDEN_TAB)]
         for index in shown:
-            drawing = chart.nth(index).locator("svg.marks, canvas").first
+            drawing = chart.nth(index).locator("svg.marks, .drawing").first
             drawing.wait_for(timeout=15_000)
             box = drawing.bounding_box()
             if box is None or min(box["width"], box["height"]) <= 40:

@@ -121,7 +121,7 @@ def test_curves_fall_silent_when_their_run_has_ended(training, serve, visit):
 
 def drawing(visitor):
     """The first panel of curves as it is drawn now."""
-    return visitor.page.locator("section.panel canvas").first.evaluate("drawn => drawn.toDataURL()")
+    return visitor.page.locator("section.panel .drawing").first.inner_html()
 
 
 def listening(visitor):
@@ -206,7 +206,7 @@ def test_a_zoom_stays_while_new_points_arrive(training, serve, visit):
     visitor = visit(serve(training[0])).open("curves")
     visitor.charts()
     panel = visitor.page.locator("section.panel").first
-    box = panel.locator("canvas").bounding_box()
+    box = panel.locator(".drawing").bounding_box()
     visitor.page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 100)
     visitor.page.mouse.down()
     visitor.page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 100, steps=5)
@@ -233,14 +233,14 @@ def test_a_zoom_into_a_long_run_brings_the_steps_between(tmp_path, study, serve,
     connection.close()
     visitor = visit(serve(tmp_path / "tracking.db")).open("curves")
     visitor.charts()
-    box = visitor.page.locator("section.panel canvas").first.bounding_box()
+    box = visitor.page.locator("section.panel .drawing").first.bounding_box()
     visitor.page.mouse.move(box["x"] + 0.50 * box["width"], box["y"] + 100)
     visitor.page.mouse.down()
     visitor.page.mouse.move(box["x"] + 0.52 * box["width"], box["y"] + 100, steps=5)
     visitor.page.mouse.up()
     seen = (
         "node => { const { zoom, data } = node.getRootNode().curves;"
-        " const inside = (x) => x >= zoom.x[0] && x <= zoom.x[1];"
+        " const inside = (x) => x >= zoom.x[''][0] && x <= zoom.x[''][1];"
         " return data.panels[0].lines[0].x.filter(inside).length; }"
     )
     curves = visitor.page.locator(".curves")
@@ -292,9 +292,10 @@ def test_what_is_chosen_for_the_curves_is_in_the_link(server, visit):
     visitor.charts()
     chosen = visitor.page.locator(".curves").evaluate(
         "node => { const { data } = node.getRootNode().curves;"
-        " return [data.axis, data.spread, data.panels[0].log]; }"
+        " return [data.axis, data.panels[0].log]; }"
     )
-    assert chosen == ["share", "mean", True]
+    assert chosen == ["share", True]
+    expect(visitor.page.get_by_role("combobox", name="Groups")).to_have_value("Mean")
     expect(visitor.page.get_by_role("combobox", name="Smoothing")).to_have_value("Smooth 10 %")
     visitor.check()
 

@@ -8,7 +8,7 @@ function decoded(bytes) { // A head in JSON, and the float32 columns that it has
   const whole = bytes.slice().buffer, size = new DataView(whole).getUint32(0, true);
   const floats = new Float32Array(whole, 4 + size);
   const column = ([from, count, origin]) =>
-    Float64Array.from(floats.subarray(from, from + count), (value) => value + origin);
+    new Float64Array(floats.subarray(from, from + count)).map((value) => value + origin);
   return JSON.parse(new TextDecoder().decode(new Uint8Array(whole, 4, size)),
     (_, value) => (value?.column ? column(value.column) : value));
 }
@@ -144,16 +144,17 @@ class Curves {
     this.redraw();
   }
 
-  hover(ids) { // Lift runs here and tell the other components.
-    const before = [...this.lifted].join();
-    this.lift(ids);
-    if ([...this.lifted].join() !== before) tellRuns(this, 'hover', [...this.lifted]);
+  hover(ids) { // Lift runs here, and tell the other components.
+    if (this.lift(ids)) tellRuns(this, 'hover', [...this.lifted]);
   }
 
-  lift(ids) {
+  lift(ids) { // Whether others are lifted than before.
+    const before = [...this.lifted].join();
     this.lifted = new Set(ids.length ? ids : this.pinned);
-    this.mark();
+    const isNew = [...this.lifted].join() !== before;
+    if (isNew) this.mark();
     this.redraw();
+    return isNew;
   }
 
   leave() {
@@ -162,8 +163,7 @@ class Curves {
   }
 
   pin() { // Keep what is lifted in front until it is clicked again.
-    const ids = [...this.lifted];
-    this.pinned = ids.join() === this.pinned.join() ? [] : ids;
+    this.pinned = this.pinned.join() === [...this.lifted].join() ? [] : [...this.lifted];
   }
 
   isZoomed({ range, name }) { return Boolean(this.zoom.x[range] || this.zoom.y[name]); }
@@ -201,9 +201,7 @@ class Curves {
 
   table({ section }, button) { button.ariaPressed = section.classList.toggle('as-table'); }
 
-  savePng(panel) {
-    savePage(pageAlone(this.style, '', drawingOf(this, panel)), `${panel.name}.png`);
-  }
+  savePng(panel) { savePage(pageAlone(this.style, drawingOf(this, panel)), `${panel.name}.png`); }
 
   saveSvg(panel) { save('image/svg+xml', drawingOf(this, panel), `${panel.name}.svg`); }
 

@@ -24,5 +24,5 @@ function viewOf(curves) { // All panels.
     if (plot) plot.innerHTML = drawingOf(curves, panel);
   });
   const css = [...body.getRootNode().querySelectorAll('style')].map((one) => one.textContent);
-  return pageAlone(style, 'Curves', copy.outerHTML, `${css.join('')}body{padding:24px}`);
+  return pageAlone(style, copy.outerHTML, `${css.join('')}body{padding:24px}`, 'Curves');
 }

@@ -25,11 +25,10 @@ function listen(curves, drawing, now) {
     show(start.scale, (edge) => start.from + (edge - a) * ratio);
   };
   drawing.onpointerdown = (event) => {
-    const { offsetX: px, offsetY: py, pointerId, shiftKey: moves } = event;
+    const { offsetX: px, offsetY: py, pointerId, pointerType, shiftKey: moves } = event;
     drawing.setPointerCapture(pointerId);
-    if (event.pointerType !== 'touch') {
-      start = event.button ? null : { px, py, scale: scale(), moves };
-    } else if (touches.set(pointerId, px).size === 1) curves.point(now(), px, py);
+    if (pointerType !== 'touch') start = event.button ? null : { px, py, scale: scale(), moves };
+    else if (touches.set(pointerId, px).size === 1) curves.point(now(), px, py);
     else start = { from: fingers()[0], to: fingers()[1], scale: scale() };
   };
   drawing.onpointermove = ({ offsetX: px, offsetY: py, pointerId }) => {

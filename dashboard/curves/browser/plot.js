@@ -1,4 +1,4 @@
-// A panel's drawing: axes, the texts of figures, and the paths of lines.
+// A panel's drawing: axes and their ticks, and the paths of lines.
 
 const LEFT = 46, RIGHT = 18, TOP = 10, BOTTOM = 24; // Around a plot, in pixels.
 const WIDTH = 552, HEIGHT = 270; // Of a panel that is not laid out.
@@ -6,16 +6,9 @@ const EDGE = 5, FAR = 1e6; // How far lines are drawn over its edge, and how far
 const UNIT = 8; // Of a pixel, in paths: whole numbers are written and read quickly.
 const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600,
   43200];
-const last = (values) => values[values.length - 1];
 
-function before(values, limit) { // The number of the last of the ascending values up to a limit.
-  let low = 0, high = values.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (values[middle] <= limit) low = middle + 1; else high = middle;
-  }
-  return low - 1;
-}
+// The number of the last of the ascending values up to a limit, or -1.
+const before = (values, limit) => values.findLastIndex((value) => value <= limit);
 
 function span({ x }, { low, high }, pairs) { // The points of a line that are drawn, by number.
   if (pairs) return [0, x.length];
@@ -104,9 +97,9 @@ const shapes = { // Of a line whose points from one number to another are in vie
   trace: (line, { x, y }, from, to) =>
     path(to - from, (i) => x.place(line.x[from + i]), (i) => y.place(line.y[from + i])),
   band(line, { x, y }, from, to) {
-    const count = to - from, number = (i) => from + (i < count ? i : 2 * count - 1 - i);
-    return path(2 * count, (i) => x.place(line.x[number(i)]),
-      (i) => y.place((i < count ? line.low : line.high)[number(i)]));
+    const count = to - from, there = (i) => from + (i < count ? i : 2 * count - 1 - i);
+    return path(2 * count, (i) => x.place(line.x[there(i)]),
+      (i) => y.place((i < count ? line.low : line.high)[there(i)]));
   },
   best: ({ best: [at, value] }, { x, y }) => path(1, () => x.place(at), () => y.place(value)),
   odd: (line, { x, y }, from, to) => Array.from(line.x.slice(from, to), (at, i) => // A triangle.

@@ -5,15 +5,14 @@ const BEST = 5;
 function aimsAt(lines, { x, y, pairs }, px, py) { // Points near a place, and how far off they are.
   const at = x.at(px);
   return lines.filter((line) => line.role !== 'old' && !isBehind(line)).flatMap((line) => {
-    const [first, end] = span(line, { low: at, high: at }, pairs), [from, to] = [first, end - 1];
+    const [from, end] = span(line, { low: at, high: at }, pairs), to = end - 1;
     const share = (at - line.x[from]) / (line.x[to] - line.x[from] || 1); // Of the way between two.
     const height = line.y[from] + share * (line.y[to] - line.y[from]);
-    const isBeside = at < line.x[from] || at > line.x[to];
-    return Array.from(line.x.slice(first, end), (place, i) => {
-      const side = Math.abs(x.place(place) - px);
-      const away = Math.abs(y.place(pairs ? line.y[i] : height) - py);
-      const gap = pairs ? Math.hypot(side, away) : isBeside ? Infinity : away;
-      return { line, x: place, side, gap: Number.isNaN(gap) ? Infinity : gap };
+    const isBeside = !pairs && (at < line.x[from] || at > line.x[to]);
+    return Array.from(line.x.slice(from, end), (place, i) => {
+      const side = Math.abs(x.place(place) - px), top = y.place(pairs ? line.y[i] : height);
+      const gap = Math.hypot(pairs ? side : 0, top - py);
+      return { line, x: place, side, gap: isBeside || Number.isNaN(gap) ? Infinity : gap };
     });
   });
 }
@@ -25,7 +24,7 @@ function rowsAt(curves, { lines, pairs, parts, better }, at) { // What each says
     if (role === 'old' || (role === 'member' && !curves.isAlone(line))) continue;
     if (!found.has(of)) found.set(of, { ...line, cells: {}, end: -Infinity });
     const row = found.get(of), std = role === 'mean' && high ? high[i] - y[i] : NaN;
-    row.end = Math.max(row.end, last(x) ?? row.end);
+    row.end = Math.max(row.end, x.at(-1) ?? row.end);
     if (i >= 0) row.cells[part] = { y: y[i], std };
   }
   const lead = ({ cells }) =>
@@ -74,8 +73,8 @@ function shade(curves, panel) { // All but the range that is being dragged over.
   if (range.hidden) return;
   const [left, right] = (x ?? [scale.x.low, scale.x.high]).map(scale.x.place);
   const [bottom, top] = ((isHere && y) || [scale.y.low, scale.y.high]).map(scale.y.place);
-  range.style.inset = `${top}px auto auto ${left}px`;
-  [range.style.width, range.style.height] = [`${right - left}px`, `${bottom - top}px`];
+  Object.assign(range.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`,
+    height: `${bottom - top}px` });
   range.dataset.text = x ? rangeText(panel, x) : y.map(number).join(' to ');
 }
 
