@@ -30,6 +30,15 @@ function pageAlone(style, body, css = '', title = '') {
     + `<body>${body}</body></html>`;
 }
 
+/** A part of the page as a page of its own, `without` what only a hand needs, and changed. */
+function partAlone(part, without, change, title) {
+  const copy = part.cloneNode(true), root = part.getRootNode();
+  for (const node of copy.querySelectorAll(without)) node.remove();
+  change?.(copy);
+  const css = [...root.querySelectorAll('style')].map((style) => style.textContent).join('');
+  return pageAlone(getComputedStyle(part), copy.outerHTML, `${css}body{padding:24px}`, title);
+}
+
 /** Save a page as a PNG: drawn inside an image, where nothing is fetched and nothing runs. */
 async function savePage(html, name, width = 'max-content') {
   const page = new DOMParser().parseFromString(html, 'text/html');

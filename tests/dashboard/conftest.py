@@ -313,9 +313,7 @@ class Visitor:
     def charts(self) -> int:
         """How many charts are drawn, hidden tabs apart; every one must have a size."""
         self.settle()
-        chart = self.page.locator(
-            "[data-testid=stVegaLiteChart], section.panel:has(.drawing)"
-        )
+        chart = self.page.locator("[data-testid=stVegaLiteChart], section.panel:has(.drawing)")
         shown = [i for i in range(chart.count()) if not chart.nth(i).evaluate(IN_HIDDEN_TAB)]
         for index in shown:
             drawing = chart.nth(index).locator("svg.marks, .drawing").first

@@ -17,12 +17,9 @@ function drawingOf(curves, panel) { // A panel with its name and a legend below.
 }
 
 function viewOf(curves) { // All panels.
-  const { body, style } = curves, copy = body.cloneNode(true);
-  for (const node of copy.querySelectorAll('.tools, .menu, .hint, .box, [hidden]')) node.remove();
-  curves.data.panels.forEach((panel, i) => {
+  const draw = (copy) => curves.data.panels.forEach((panel, i) => {
     const plot = copy.querySelectorAll('.panel')[i].querySelector('.plot');
     if (plot) plot.innerHTML = drawingOf(curves, panel);
   });
-  const css = [...body.getRootNode().querySelectorAll('style')].map((one) => one.textContent);
-  return pageAlone(style, copy.outerHTML, `${css.join('')}body{padding:24px}`, 'Curves');
+  return partAlone(curves.body, '.tools, .menu, .hint, .box, [hidden]', draw, 'Curves');
 }

@@ -176,7 +176,13 @@ class Parallel {
       h('span', { class: 'ramp' }), h('span', {}, ends[1]),
       ...(others ? [h('span', {}, `gray: ${others}`)] : []), ...chips,
       h('span', { class: 'left' }, bound.length ? `${left} of ${lines.length}`
-        : 'drag on an axis to choose'));
+        : 'drag on an axis to choose'),
+      h('button', { type: 'button', title: 'Save a picture (PNG)', onclick: () => this.save() }, 'PNG'));
+  }
+
+  save() {
+    const page = partAlone(this.body, 'button, .left, .tip');
+    savePage(page, `parallel ${this.data.objective}.png`, `${this.wide + 50}px`);
   }
 
   rangeText({ ends, log, ticks }, low, high) {
