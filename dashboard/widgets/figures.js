@@ -19,7 +19,7 @@ function deviation(std) {
 
 /** A value on an axis: as many decimals as the distance of the values beside it needs. */
 function short(value, step) {
-  if (step < 1e-5 || step >= 1e12) return value ? value.toExponential(1) : '0';
+  if (step < 1e-5 || step >= 1e12) return String(+value.toPrecision(2)).replace('+', '');
   return step >= 1 ? COMPACT.format(value) : value.toFixed(Math.ceil(-Math.log10(step) - 1e-9));
 }
 
