@@ -1,7 +1,7 @@
 """The bytes in which panels travel to the browser.
 
-They are the length of a JSON head, the head, and float32 columns that the head has the places of:
-as JSON alone, twelve runs would take four times as long to write and to read.
+They are the length of a JSON head, the head, and float32 columns that the head's lines name by
+number: as JSON alone, twelve runs would take four times as long to write and to read.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def encoded(
         "entries": known,
         "axis": look.axis,
         "zoom": look.zoom,
+        "columns": columns.places,
     }
     text = json.dumps(head, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
@@ -96,13 +97,12 @@ def _panel(
     columns: _Columns,
 ) -> Json:
     lines = drawn(panel, runs, look)
-    usual = marks.usual(panel, lines)
     before, after = (f"{escape(panel.against)} ", "") if panel.against else AROUND[look.axis]
     return {
         "name": panel.name,
         "title": escape(panel.name),
         "label": marks.sentence(panel, runs, look.axis),
-        "html": marks.inside(panel, lines, known, look, usual),
+        "html": marks.inside(panel, lines, known, look),
         "parts": list(panel.parts),
         "better": panel.better,
         "log": panel.log,
@@ -113,9 +113,8 @@ def _panel(
         "range": panel.name if panel.against else "",
         "before": before,
         "after": after,
-        "width": look.width,
+        "width": look.width if look.axis == "step" and not panel.against else 1,
         "extent": _extent([panel]) if panel.against else extent,
-        "cut": usual,
         "lines": [_line(one, columns) for one in lines],
     }
 
@@ -126,13 +125,12 @@ def _results(panel: Results, table: str, note: str) -> Json:
 
 def _line(one: Drawn, columns: _Columns) -> Json:
     line = _with_odd(one.line)
-    found: Json = {"of": one.key, "role": one.role, "quiet": one.is_quiet, "part": line.part}
-    found |= {"x": columns.add(line.x), "y": columns.add(line.y)}
+    values = {"x": line.x, "y": line.y}
     if line.band:
-        found |= {"low": columns.add(line.band[0]), "high": columns.add(line.band[1])}
-    if line.best:
-        found["best"] = list(line.best)
-    return found
+        values |= {"low": line.band[0], "high": line.band[1]}
+    named = {name: columns.add(of) for name, of in values.items()}
+    found: Json = {"of": one.key, "role": one.role, "quiet": one.is_quiet, "part": line.part}
+    return found | {"columns": named} | ({"best": list(line.best)} if line.best else {})
 
 
 def _with_odd(line: Line) -> Line:
@@ -142,8 +140,11 @@ def _with_odd(line: Line) -> Line:
     values = np.array([NOT_FINITE[kind] for kind in line.odd.kinds])
     x = np.concatenate([line.x, line.odd.x])
     order = np.argsort(x, kind="stable")
-    y, *band = (np.concatenate([of, values])[order] for of in (line.y, *(line.band or ())))
-    return replace(line, x=x[order], y=y, band=(band[0], band[1]) if band else None)
+    x, y = x[order], np.concatenate([line.y, values])[order]
+    if not line.band or not len(line.x):
+        return replace(line, x=x, y=y)
+    low, high = (np.interp(x, line.x, side) for side in line.band)
+    return replace(line, x=x, y=y, band=(low, high))
 
 
 @dataclass
@@ -151,26 +152,24 @@ class _Columns:
     """Float32 columns, each kept once.
 
     Args:
+        places: Of each column: where it starts, its length, and what was taken off its numbers,
+            for a float32 has seven digits.
         pieces: The columns' bytes.
     """
 
+    places: list[tuple[int, int, float]] = field(default_factory=list)
     pieces: list[bytes] = field(default_factory=list)
-    _places: dict[tuple[bytes, float], Json] = field(default_factory=dict)
+    _known: dict[tuple[bytes, float], int] = field(default_factory=dict)
     _length: int = 0
 
-    def add(self, values: NDArray[np.float64]) -> Json:
-        """Where the column with these values is.
-
-        The place has its start, its length, and what was taken off its numbers, for a float32 has
-        seven digits.
-        """
+    def add(self, values: NDArray[np.float64]) -> int:
+        """The number of the column with these values."""
         finite = values[np.isfinite(values)]
         origin = float(finite[0]) if finite.size else 0.0
         piece = (values - origin).astype("<f4").tobytes()
-        place = self._places.get((piece, origin))
-        if place is None:
-            place = {"column": [self._length, len(values), origin]}
-            self._places[piece, origin] = place
+        number = self._known.setdefault((piece, origin), len(self.places))
+        if number == len(self.places):
+            self.places.append((self._length, len(values), origin))
             self.pieces.append(piece)
             self._length += len(values)
-        return place
+        return number

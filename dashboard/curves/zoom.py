@@ -55,14 +55,16 @@ def _set(name: str, values: list[str]) -> None:
 
 
 def _of_link() -> Zoom:
-    x, y = {SHARED: range_of(st.query_params.get("zoom", ""))}, {}
+    x = {SHARED: range_of(st.query_params.get("zoom", ""))}
+    y: dict[str, list[float] | None] = {}
     for text in st.query_params.get_all("y"):
         name, *ends = text.rsplit("~", 2)
         y[name] = range_of("~".join(ends))
-    x = {SHARED: range_of(st.query_params.get("zoom", ""))}
-    return {
-        of: {key: ends for key, ends in found.items() if ends} for of, found in (("x", x), ("y", y))
-    }
+    return {"x": _known(x), "y": _known(y)}
+
+
+def _known(ranges: dict[str, list[float] | None]) -> Zoom:
+    return {name: ends for name, ends in ranges.items() if ends}
 
 
 def range_of(text: str) -> list[float] | None:

@@ -48,7 +48,9 @@ def part(name: Part, key: str, data: dict[str, Any], **callbacks: Callable[[], N
         data: See that file.
         callbacks: `on_event_change`.
     """
-    js = _text("element.js", "table/dom.js", "run_page/copying.js", f"run_page/{name}.js")
+    js = _text(
+        "element.js", "figures.js", "table/dom.js", "run_page/copying.js", f"run_page/{name}.js"
+    )
     component = st.components.v2.component(
         f"run_{name}",
         html=f'<div class="root {name}"></div>',

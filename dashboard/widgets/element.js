@@ -1,6 +1,6 @@
 // What every component begins with: how it is mounted, and what it makes its elements with.
 
-/** One object of a class for each element that a component stands in, where it has this class. */
+/** Mount one object of a class in each element that a component stands in, on its `.name`. */
 function mounting(Part, name = 'root') {
   return ({ parentElement, data, setStateValue, setTriggerValue }) => {
     const part = parentElement[name] ??= new Part(parentElement.querySelector(`.${name}`));
@@ -12,6 +12,13 @@ function mounting(Part, name = 'root') {
       delete parentElement[name];
     };
   };
+}
+
+/** Give an element markup, where it has another; what stays keeps its focus, and a click on it. */
+function fill(element, html) {
+  const isOther = element.html !== html;
+  if (isOther) element.innerHTML = element.html = html;
+  return isOther;
 }
 
 /** An element with attributes, listeners (on…) and children; texts are never markup. */

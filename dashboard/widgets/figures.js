@@ -1,15 +1,18 @@
-// The texts of figures, as tracker/text.py writes them.
+// The texts of figures: a metric's value is written as by `number` of tracker/text.py.
 
 const COMPACT = new Intl.NumberFormat('en-US',
   { notation: 'compact', maximumSignificantDigits: 6 });
+const THOUSANDS = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
 /** A metric's value: four decimals, integers in full, an exponent for the very small or large. */
 function number(value) {
   const size = Math.abs(value), whole = +value.toPrecision(7); // A float32 has seven digits.
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '-∞';
-  if (Number.isInteger(whole) && size < 1e9) return whole.toLocaleString('en-US');
-  if (size < 0.01 || size >= 1e9) return value.toExponential(size < 1 ? 1 : 2);
-  return size < 1e4 ? value.toFixed(size < 10 ? 4 : 2) : Math.round(value).toLocaleString('en-US');
+  if (size >= 1e4 && (size < 1e7 || Number.isInteger(whole))) return THOUSANDS.format(whole);
+  if (Number.isInteger(whole)) return String(whole);
+  if (size >= 0.01 && size < 1e4) return value.toFixed(size < 10 ? 4 : 2);
+  const [mantissa, exponent] = value.toExponential(2).split('e');
+  return `${+mantissa}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
 }
 
 /** A standard deviation, to the decimals of its mean. */
@@ -23,7 +26,7 @@ function short(value, step) {
   return step >= 1 ? COMPACT.format(value) : value.toFixed(Math.ceil(-Math.log10(step) - 1e-9));
 }
 
-/** So many seconds, in the unit that suits them. */
+/** So many seconds on an axis, in the unit that suits them. */
 function duration(seconds) {
   const [unit, letter] = seconds >= 7200 ? [3600, 'h'] : seconds >= 120 ? [60, 'min'] : [1, 's'];
   return `${+(seconds / unit).toFixed(2)} ${letter}`;

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FOLDER = Path(__file__).with_name("parallel_axes")
-SCRIPTS = ("../element.js", "../runs.js", "../figures.js", "../picture.js", "parallel.js")
+SCRIPTS = ("../element.js", "../runs.js", "../picture.js", "parallel.js")
 PARAMETER = "range"
 # Parameters with at most so many values have them side by side, whatever lies between.
 FEW, TICKS = 6, 5

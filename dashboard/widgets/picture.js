@@ -1,18 +1,18 @@
 // What a page saves: files, and pictures of pages that stand alone.
 
 const PLAIN_FONT = 'system-ui, sans-serif'; // A file does not carry the page's own font.
-const LOOKS = ['fill', 'stroke', 'stroke-width', 'stroke-linecap', 'opacity', 'font-size',
-  'font-weight', 'text-anchor'];
+const LOOKS = ['fill', 'stroke', 'stroke-width', 'stroke-linecap', 'stroke-linejoin', 'opacity',
+  'font-size', 'text-anchor'];
 
 /** A copy of a drawing that needs no style sheet; `unit` says how many units a node's pixel has. */
 function plainDrawing(svg, unit = () => 1) {
-  const copy = svg.cloneNode(true), inside = 'svg, g, path, text, rect, line, title';
+  const copy = svg.cloneNode(true), inside = 'svg, g, path, text';
   const twins = copy.querySelectorAll(inside), gone = [];
   svg.querySelectorAll(inside).forEach((node, i) => {
     const look = getComputedStyle(node);
     for (const name of LOOKS) twins[i].setAttribute(name, look.getPropertyValue(name));
     twins[i].setAttribute('stroke-width', unit(node) * parseFloat(look.strokeWidth));
-    for (const name of ['class', 'style', 'data-ids']) twins[i].removeAttribute(name);
+    for (const name of ['class', 'style', 'data-ids', 'data-n']) twins[i].removeAttribute(name);
     if (look.display === 'none') gone.push(twins[i]);
   });
   for (const node of gone) node.remove();
@@ -20,8 +20,9 @@ function plainDrawing(svg, unit = () => 1) {
   return copy;
 }
 
-/** One HTML file that needs nothing else; `style` has the values of the page's tokens. */
-function pageAlone(style, body, css = '', title = '') {
+/** One HTML file that needs nothing else, with the tokens that a part of the page has. */
+function pageAlone(part, body, css = '') {
+  const style = getComputedStyle(part), { innerHTML: title } = h('title', {}, document.title);
   const names = new Set(['ground', ...(css.match(/(?<=--)[\w-]+/g) ?? [])]);
   const tokens = [...names].map((name) => `--${name}:${name === 'font' ? PLAIN_FONT
     : style.getPropertyValue(`--${name}`)}`).filter((token) => !token.endsWith(':'));
@@ -31,12 +32,12 @@ function pageAlone(style, body, css = '', title = '') {
 }
 
 /** A part of the page as a page of its own, `without` what only a hand needs, and changed. */
-function partAlone(part, without, change, title) {
+function partAlone(part, without, change) {
   const copy = part.cloneNode(true), root = part.getRootNode();
   for (const node of copy.querySelectorAll(without)) node.remove();
   change?.(copy);
   const css = [...root.querySelectorAll('style')].map((style) => style.textContent).join('');
-  return pageAlone(getComputedStyle(part), copy.outerHTML, `${css}body{padding:24px}`, title);
+  return pageAlone(part, copy.outerHTML, `${css}body{padding:24px}`);
 }
 
 /** Save a page as a PNG: drawn inside an image, where nothing is fetched and nothing runs. */

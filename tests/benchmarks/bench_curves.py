@@ -156,7 +156,7 @@ def hand(file: Path) -> list[Line]:
         page.wait_for_function(f"() => Object.keys(({CURVES}).data.entries).length === {MANY_RUNS}")
         page.wait_for_selector(READY)
         ids = page.evaluate(f"Object.keys(({CURVES}).data.entries)")
-        hover = [f"curves.hover(['{run_id}'])" for run_id in ids[:REPEATS]]
+        hover = [f"curves.lift(['{run_id}'])" for run_id in ids[:REPEATS]]
         drag = [f"curves.show(curves.data.panels[0], [{n}, {n + 150}])" for n in range(REPEATS)]
         hide = [
             "dispatchEvent(new CustomEvent('tracker:visible',"

@@ -10,6 +10,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from dashboard.curves import component
+from tracker import text
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LEFT, RIGHT, TOP, BOTTOM = 46, 18, 10, 24
@@ -176,6 +179,8 @@ def test_a_line_under_the_pointer_is_lifted_and_the_others_fade(curves):
     shown.settle()
     assert shown.state("[...curves.lifted]") == ["r0"]
     assert shown.page.evaluate("heard") == [["r0"]]
+    front = shown.panel("loss").locator(".lines > g").last
+    expect(front).to_have_attribute("data-ids", "r0")
     faded = shown.pixel(50, 0.7)
     assert sum(faded) > sum(before), "another run is lighter than it was"
     shown.page.mouse.move(2, 2)
@@ -212,6 +217,8 @@ def test_other_components_lift_and_hide_runs(curves):
     )
     shown.settle()
     assert set(shown.state("curves.lines(curves.data.panels[0]).map((l) => l.of)")) == {"r2"}
+    shown.panel("loss").get_by_role("button", name="Values as a table").click()
+    expect(shown.panel("loss").locator("tbody tr:visible")).to_have_count(2)
     expect(shown.panel("test_loss").locator("tbody tr:visible")).to_have_count(1)
 
 
@@ -233,6 +240,24 @@ def test_the_readout_names_the_five_best_in_order_and_how_many_are_left(curves):
     assert rows[0].split("\t")[1:] == ["0.5000", "0.5500"]
     assert more == "14 more"
     expect(shown.panel("accuracy").locator(".box")).to_be_hidden()
+
+
+def test_only_the_panel_under_the_pointer_has_a_readout(curves):
+    shown = curves()
+    shown.panel("accuracy").get_by_role("button", name="Fit").click()
+    shown.move(0.5)
+    expect(shown.panel("loss").locator(".box")).to_be_visible()
+    expect(shown.panel("accuracy").locator(".box")).to_be_hidden()
+
+
+def test_figures_are_written_as_everywhere_else(browser):
+    source = (Path(component.FOLDER).parents[1] / "widgets" / "figures.js").read_text()
+    known = [0, 1, 128, 9_999, 12_345, 61_234.4, 0.92517, 0.0018, -3.5e-7, 12.5, 123.456, 2.5e9]
+    known += [0.01, 9.99996, 1e6, float("inf"), -float("inf"), float("nan")]
+    page = browser.new_page()
+    found = page.evaluate(f"(values) => {{ {source}; return values.map(number); }}", known)
+    page.close()
+    assert found == [text.number(value) for value in known]
 
 
 def test_the_readout_stands_on_the_other_side_of_the_crosshair(curves):
@@ -319,6 +344,12 @@ def test_outliers_are_cut_with_a_note_and_fit_shows_them(curves):
     panel.get_by_role("button", name="Fit").click()
     expect(panel.get_by_text("cut at the 99th percentile")).to_be_hidden()
     assert shown.range(-1)[1] > 1e6
+    panel.get_by_role("button", name="Fit").click()
+    shown.drag((0.1, 0.5), (0.3, 0.5), "gradient norm")
+    expect(panel.get_by_text("cut at the 99th percentile")).to_be_hidden()
+    shown.drawing("gradient norm").dblclick()
+    shown.drag((0.46, 0.5), (0.54, 0.5), "gradient norm")
+    assert shown.range(-1)[1] > 1e6, "a peak that is zoomed to is seen"
 
 
 def test_one_metric_against_another_has_a_zoom_and_a_readout_of_its_own(curves):
@@ -337,6 +368,15 @@ def test_a_logarithmic_axis_has_powers_of_ten(curves):
     bottom, top = shown.range()
     assert 0.001 < bottom < 0.1
     assert 0.8 < top < 2
+
+
+def test_zero_has_no_dot_on_a_logarithmic_axis(curves):
+    shown = curves("runs=1&log=1")
+    tall = shown.page.evaluate("document.querySelector('.stMain').scrollHeight")
+    shown.move(0.999)
+    assert shown.readout()[1].split("\t")[1:] == ["0", "0.0500"]
+    expect(shown.panel("loss").locator(".cross i")).to_have_count(1)
+    assert shown.page.evaluate("document.querySelector('.stMain').scrollHeight") == tall
 
 
 def test_steps_on_a_logarithmic_axis_begin_at_one_and_are_zoomed_by_their_ratio(curves):
@@ -444,7 +484,7 @@ def test_a_panel_says_what_it_shows_to_who_cannot_see_it(curves):
 
 def test_a_theme_of_the_page_is_the_theme_of_the_panels(curves):
     shown = curves("runs=1", theme="dark")
-    assert shown.state("curves.style.getPropertyValue('--ground')") == "#11141b"
+    assert shown.state("getComputedStyle(curves.body).getPropertyValue('--ground')") == "#11141b"
 
 
 def test_all_panels_leave_as_one_page_that_stands_alone_and_as_a_picture(curves, browser, tmp_path):
@@ -458,10 +498,10 @@ def test_all_panels_leave_as_one_page_that_stands_alone_and_as_a_picture(curves,
     picture = Image.open(io.BytesIO(saved["curves.png"]))
     assert picture.size[0] > 1500
     assert len(picture.convert("RGB").getcolors(maxcolors=1 << 24)) > 50, "it is not blank"
-    text = saved["curves.html"].decode()
-    assert not re.search(r"<script|https?://(?!www\.w3\.org/)|src=", text)
+    page_text = saved["curves.html"].decode()
+    assert not re.search(r"<script|https?://(?!www\.w3\.org/)|src=", page_text)
     file = tmp_path / "curves.html"
-    file.write_text(text)
+    file.write_text(page_text)
     page = browser.new_page()
     page.goto(file.as_uri())
     expect(page.locator(".plot > svg")).to_have_count(4)

@@ -1,32 +1,32 @@
 // Panels of curves that share an x range, a crosshair and the run under the pointer.
-// The server makes the markup and says which marks a line has (markup.py), and sends the points
-// (encoding.py); curves.css says how they look. Here is where they are, and what moves them.
+// The server makes the markup (markup.py), says what is drawn and written (marks.py), and sends the
+// points (encoding.py); curves.css says how lines look. Here is where they are and what moves them.
 
-const NEAR = 14;
-
-function decoded(bytes) { // A head in JSON, and the float32 columns that it has the places of.
+function decoded(bytes) { // A head in JSON, and the float32 columns that its lines name by number.
   const whole = bytes.slice().buffer, size = new DataView(whole).getUint32(0, true);
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(whole, 4, size)));
   const floats = new Float32Array(whole, 4 + size);
-  const column = ([from, count, origin]) =>
-    new Float64Array(floats.subarray(from, from + count)).map((value) => value + origin);
-  return JSON.parse(new TextDecoder().decode(new Uint8Array(whole, 4, size)),
-    (_, value) => (value?.column ? column(value.column) : value));
+  const columns = head.columns.map(([from, count, origin]) =>
+    new Float64Array(floats.subarray(from, from + count)).map((value) => value + origin));
+  for (const line of head.panels.flatMap(({ lines }) => lines)) {
+    for (const [name, column] of Object.entries(line.columns)) line[name] = columns[column];
+  }
+  return head;
 }
 
 const idsOf = (node) => node?.dataset.ids.split(' ') ?? [];
 
 class Curves {
   constructor(body) {
-    Object.assign(this, { body, lifted: new Set(), pinned: [], style: getComputedStyle(body) });
-    this.ears = hearRuns(this, { hover: (ids) => this.lift(ids),
+    Object.assign(this, { body, lifted: new Set(), pinned: [], whole: new Set() });
+    this.hearing = hearRuns(this, { hover: (ids) => this.lift(ids, false),
       visible: (ids) => this.forget(this.shown = new Set(ids)) });
     body.onclick = ({ target }) => this.act(target);
     body.onpointerover = ({ target }) => {
-      if (!target.closest('.plot')) this.hover(idsOf(target.closest('[data-ids]')));
+      if (!target.closest('.plot')) this.lift(idsOf(target.closest('[data-ids]')));
     };
-    body.onpointerleave = ({ pointerType }) => pointerType === 'touch' || this.hover([]);
+    body.onpointerleave = ({ pointerType }) => pointerType === 'touch' || this.lift([]);
     this.size = new ResizeObserver(() => this.forget());
-    this.size.observe(body);
     this.sight = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) target.isSeen = isIntersecting;
       this.redraw();
@@ -34,9 +34,8 @@ class Curves {
   }
 
   close() {
-    this.ears.abort();
-    this.size.disconnect();
-    this.sight.disconnect();
+    this.hearing.abort();
+    for (const observer of [this.size, this.sight]) observer.disconnect();
   }
 
   update(bytes) {
@@ -47,23 +46,28 @@ class Curves {
     data.panels.forEach((panel, i) => {
       panel.section = this.sections[i];
       panel.find = (part) => panel.section.querySelector(part);
-      for (const [part, html] of Object.entries(panel.html)) panel.find(part).innerHTML = html;
+      for (const [part, html] of Object.entries(panel.html)) fill(panel.find(part), html);
       panel.drawing = panel.find('.drawing');
       panel.drawing?.setAttribute('aria-label', panel.label);
-      panel.lines.forEach((line, n) => Object.assign(line, data.entries[line.of],
-        { node: panel.find('.lines').children[n] }));
+      const nodes = panel.section.querySelectorAll('.lines > g');
+      for (const node of nodes) panel.lines[node.dataset.n].node = node;
+      for (const line of panel.lines) Object.assign(line, data.entries[line.of]);
+      for (const cell of panel.section.querySelectorAll('[data-at]')) {
+        cell.textContent = placeText(panel, Number(cell.dataset.at));
+      }
     });
     this.forget();
   }
 
   build(html) { // The markup of the server, whose texts are escaped.
-    this.sight.disconnect();
+    for (const observer of [this.size, this.sight]) observer.disconnect();
     this.body.innerHTML = html;
     this.sections = [...this.body.querySelectorAll('.panel')];
     this.sections.forEach((section, i) => {
       const drawing = section.querySelector('.drawing');
-      if (drawing) listen(this, drawing, () => this.data.panels[i]);
-      this.sight.observe(section);
+      if (!drawing) return;
+      for (const observer of [this.size, this.sight]) observer.observe(drawing);
+      listen(this, drawing, () => this.data.panels[i]);
     });
   }
 
@@ -86,8 +90,9 @@ class Curves {
     if (panel.y) return panel;
     const [wide, tall] = [drawing.clientWidth || WIDTH, drawing.clientHeight || HEIGHT];
     const x = axis(this.zoom.x[range] ?? extent, LEFT, wide - RIGHT, isLog, extent[0]);
-    const heights = this.zoom.y[name] ?? fitted(panel, this.lines(panel), x);
-    const y = axis(heights, tall - BOTTOM, TOP, panel.log);
+    const { ends, isCut } = fitted(panel, this.lines(panel), x, this.whole.has(name));
+    const y = axis(this.zoom.y[name] ?? ends, tall - BOTTOM, TOP, panel.log);
+    panel.section.classList.toggle('cut', isCut && !this.zoom.y[name]);
     return Object.assign(panel, { size: [wide, tall], x, y });
   }
 
@@ -100,7 +105,8 @@ class Curves {
   mark() { // Which elements stand for runs that are shown, and which for those that are lifted.
     for (const node of this.body.querySelectorAll('[data-ids]')) {
       node.toggleAttribute('hidden', !this.isShown(idsOf(node)));
-      node.classList.toggle('lifted', this.isLifted(idsOf(node)));
+      const isLifted = node.classList.toggle('lifted', this.isLifted(idsOf(node)));
+      if (isLifted && node.matches('.lines > g')) node.parentNode.append(node); // In front.
     }
     this.body.dataset.lifted = Math.min(2, this.lifted.size);
   }
@@ -108,7 +114,7 @@ class Curves {
   redraw() {
     this.due ??= requestAnimationFrame(() => {
       this.due = null;
-      const seen = this.data.panels.filter(({ drawing, section }) => drawing && section.isSeen);
+      const seen = this.data.panels.filter(({ drawing }) => drawing?.isSeen);
       for (const panel of seen) this.scale(panel); // All are measured before one is drawn.
       for (const panel of seen) this.render(panel);
     });
@@ -119,7 +125,7 @@ class Curves {
       const zoom = this.zoom.x[panel.range];
       draw(panel, this.lines(panel));
       panel.find('.chip').textContent = zoom ? `${rangeText(panel, zoom)} ×` : '';
-      panel.find('.fit').ariaPressed = this.isZoomed(panel) || panel.section.matches('.whole');
+      panel.find('.fit').ariaPressed = this.isZoomed(panel) || this.whole.has(panel.name);
       panel.isDrawn = true;
     }
     readout(this, panel);
@@ -127,12 +133,11 @@ class Curves {
   }
 
   point(panel, px, py) { // The crosshair goes to the nearest point; a line close by is lifted.
-    const { range, pairs } = panel;
     const aims = aimsAt(this.lines(panel), this.scale(panel), px, py);
     const least = (key) => aims.reduce((best, aim) => (aim[key] < best[key] ? aim : best), aims[0]);
-    const near = least('gap'), aim = pairs ? near : least('side');
-    this.cursor = aim && { range, x: aim.x, of: near.line.of };
-    this.hover(near?.gap < NEAR ? near.line.ids : []);
+    const near = least('gap'), aim = panel.pairs ? near : least('side');
+    this.cursor = aim && { range: panel.range, x: aim.x, of: near.line.of };
+    this.lift(near?.gap < NEAR ? near.line.ids : []);
   }
 
   step(panel, sign) { // The crosshair to the next point of any line.
@@ -144,22 +149,18 @@ class Curves {
     this.redraw();
   }
 
-  hover(ids) { // Lift runs here, and tell the other components.
-    if (this.lift(ids)) tellRuns(this, 'hover', [...this.lifted]);
-  }
-
-  lift(ids) { // Whether others are lifted than before.
+  lift(ids, isOwn = true) { // What is pointed at here is told to the other components.
     const before = [...this.lifted].join();
     this.lifted = new Set(ids.length ? ids : this.pinned);
-    const isNew = [...this.lifted].join() !== before;
-    if (isNew) this.mark();
     this.redraw();
-    return isNew;
+    if ([...this.lifted].join() === before) return;
+    this.mark();
+    if (isOwn) tellRuns(this, 'hover', [...this.lifted]);
   }
 
   leave() {
     this.cursor = null;
-    this.hover([]);
+    this.lift([]);
   }
 
   pin() { // Keep what is lifted in front until it is clicked again.
@@ -177,7 +178,7 @@ class Curves {
   reset() {
     this.zoom = { x: {}, y: {} };
     this.pinned = [];
-    this.hover([]);
+    this.lift([]);
     this.keep();
   }
 
@@ -189,19 +190,18 @@ class Curves {
 
   fit(panel) { // Undo the zoom; where there is none, show or cut the outliers.
     if (this.isZoomed(panel)) return this.reset();
-    panel.section.classList.toggle('whole');
+    this.whole[this.whole.has(panel.name) ? 'delete' : 'add'](panel.name);
     return this.forget();
   }
 
   enlarge({ section, drawing }) {
     section.classList.toggle('large');
     drawing?.focus();
-    this.forget();
   }
 
   table({ section }, button) { button.ariaPressed = section.classList.toggle('as-table'); }
 
-  savePng(panel) { savePage(pageAlone(this.style, drawingOf(this, panel)), `${panel.name}.png`); }
+  savePng(panel) { savePage(pageAlone(this.body, drawingOf(this, panel)), `${panel.name}.png`); }
 
   saveSvg(panel) { save('image/svg+xml', drawingOf(this, panel), `${panel.name}.svg`); }
 

@@ -20,10 +20,6 @@ function listen(curves, drawing, now) {
       y: isTall ? ends(y, start.py, py) : null };
     curves.redraw();
   };
-  const pinch = () => {
-    const [a, b] = fingers(), ratio = (start.to - start.from) / Math.max(20, b - a);
-    show(start.scale, (edge) => start.from + (edge - a) * ratio);
-  };
   drawing.onpointerdown = (event) => {
     const { offsetX: px, offsetY: py, pointerId, pointerType, shiftKey: moves } = event;
     drawing.setPointerCapture(pointerId);
@@ -34,8 +30,10 @@ function listen(curves, drawing, now) {
   drawing.onpointermove = ({ offsetX: px, offsetY: py, pointerId }) => {
     if (touches.has(pointerId)) touches.set(pointerId, px);
     if (!start) curves.point(now(), px, py);
-    else if (touches.size) pinch();
-    else if (start.moves) {
+    else if (touches.size) {
+      const [from, to] = fingers(), ratio = (start.to - start.from) / Math.max(20, to - from);
+      show(start.scale, (edge) => start.from + (edge - from) * ratio);
+    } else if (start.moves) {
       show(start.scale, (edge) => edge + start.px - px, (edge) => edge + start.py - py);
     } else if (curves.drag || Math.hypot(px - start.px, py - start.py) > CLICK) drag(px, py);
   };

@@ -3,12 +3,17 @@
 const LEFT = 46, RIGHT = 18, TOP = 10, BOTTOM = 24; // Around a plot, in pixels.
 const WIDTH = 552, HEIGHT = 270; // Of a panel that is not laid out.
 const EDGE = 5, FAR = 1e6; // How far lines are drawn over its edge, and how far points lie.
+const CUT = 2; // Outliers are so many times the range of the usual values away from them.
 const UNIT = 8; // Of a pixel, in paths: whole numbers are written and read quickly.
-const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600,
-  43200];
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800,
+  ...[1, 2, 3, 6, 12, 24, 48, 120, 240].map((hours) => 3600 * hours)];
 
-// The number of the last of the ascending values up to a limit, or -1.
-const before = (values, limit) => values.findLastIndex((value) => value <= limit);
+function before(values, limit, low = 0, high = values.length) { // The last up to a limit, or -1.
+  const middle = (low + high) >> 1;
+  if (low === high) return low - 1;
+  return values[middle] <= limit ? before(values, limit, middle + 1, high)
+    : before(values, limit, low, middle);
+}
 
 function span({ x }, { low, high }, pairs) { // The points of a line that are drawn, by number.
   if (pairs) return [0, x.length];
@@ -18,25 +23,23 @@ function span({ x }, { low, high }, pairs) { // The points of a line that are dr
 // Lines of training of a group's runs are seen only where one of them alone is pointed at.
 const isBehind = ({ role, quiet }) => role === 'member' && quiet;
 
-function fitted({ log, cut, pairs, section }, lines, x) { // The range of y between two x.
-  let [least, most] = [Infinity, -Infinity];
-  const floor = log ? 0 : -Infinity, unit = log ? Math.log10 : Number;
-  for (const line of lines.filter((one) => !isBehind(one))) {
-    const { low = line.y, high = line.y } = line, [first, end] = span(line, x, pairs);
-    for (let i = first; i < end; i++) {
-      if (low[i] > floor && low[i] < least) least = low[i];
-      if (high[i] < Infinity && high[i] > most) most = high[i];
-    }
-  }
-  if (!(least <= most)) [least, most] = log ? [0.1, 1] : [0, 1];
-  const isCut = cut && !section.matches('.whole') && least < cut[1] && most > cut[0];
-  if (isCut) [least, most] = [Math.max(least, cut[0]), Math.min(most, cut[1])];
-  const [bottom, top] = [unit(least), unit(most)];
+function fitted({ log, pairs }, lines, x, isWhole) { // The range of y between two x.
+  const found = lines.filter((line) => !isBehind(line)).flatMap((line) => {
+    const { y, low = y, high = [] } = line, ends = span(line, x, pairs);
+    return [...low.slice(...ends), ...high.slice(...ends)];
+  });
+  const known = Float64Array.from(found, log ? Math.log10 : Number).filter(Number.isFinite).sort();
+  const [least, p1, p99, most] = [0, 0.01, 0.99, 1].map((share) =>
+    known[Math.round(share * (known.length - 1))] ?? share);
+  const far = Math.max(most - p99, p1 - least), usual = p99 - p1;
+  const isCut = !isWhole && usual > 0 && far > CUT * usual;
+  const [bottom, top] = isCut ? [p1, p99] : [least, most];
   const room = 0.05 * (top - bottom) || Math.abs(top) / 10 || 0.5;
   const start = !log && bottom >= 0 && bottom < room ? 0 : bottom - room;
-  return log ? [10 ** start, 10 ** (top + room)] : [start, top + room];
+  return { isCut, ends: [start, top + room].map((end) => (log ? 10 ** end : end)) };
 }
 
+// Where a logarithm has no place, below zero and at it, is far below the plot.
 function axis([low, high], from, to, isLog, floor = 0) { // From values to pixels, and back.
   const unit = isLog ? (value) => Math.log10(Math.max(value, floor)) : Number;
   const start = unit(low), each = (to - from) / (unit(high) - start);

@@ -1,6 +1,6 @@
 // What panels say: at the crosshair, and of a range that is dragged over.
 
-const BEST = 5;
+const NEAR = 14, BEST = 5;
 
 function aimsAt(lines, { x, y, pairs }, px, py) { // Points near a place, and how far off they are.
   const at = x.at(px);
@@ -27,8 +27,7 @@ function rowsAt(curves, { lines, pairs, parts, better }, at) { // What each says
     row.end = Math.max(row.end, x.at(-1) ?? row.end);
     if (i >= 0) row.cells[part] = { y: y[i], std };
   }
-  const lead = ({ cells }) =>
-    parts.map((part) => sign * cells[part]?.y).find(Number.isFinite) ?? Infinity;
+  const lead = ({ cells }) => parts.map((part) => sign * cells[part]?.y).find(isFinite) ?? Infinity;
   return [...found.values()]
     .filter((row) => (pairs || row.end >= at) && Object.keys(row.cells).length)
     .sort((a, b) => lead(a) - lead(b) || 0);
@@ -36,15 +35,16 @@ function rowsAt(curves, { lines, pairs, parts, better }, at) { // What each says
 
 function readout(curves, panel) { // The crosshair, and what it meets; unseen where no hand is.
   const { cursor, drag } = curves, { x, y } = curves.scale(panel), left = x.place(cursor?.x);
-  const isCrossed = cursor && !drag && cursor.range === panel.range;
+  const isIn = (axis, place) => (place - axis.from) * (place - axis.to) <= 0;
+  const isCrossed = cursor && !drag && cursor.range === panel.range && isIn(x, left);
   const rows = isCrossed ? rowsAt(curves, panel, cursor.x) : [];
   const [cross, box] = ['.cross', '.box'].map(panel.find);
   cross.hidden = !isCrossed;
   cross.style.left = `${left}px`;
   cross.dataset.text = isCrossed ? xText(panel.axis, cursor.x, x.high - x.low) : '';
   cross.innerHTML = rows.flatMap(({ cells, color }) => Object.values(cells)
-    .filter((cell) => Number.isFinite(cell.y))
-    .map((cell) => `<i style="background:${color};top:${y.place(cell.y) - TOP}px"></i>`)).join('');
+    .map((cell) => y.place(cell.y)).filter((top) => isIn(y, top))
+    .map((top) => `<i style="background:${color};top:${top - TOP}px"></i>`)).join('');
   box.classList.toggle('right', left < (x.from + x.to) / 2);
   box.innerHTML = rows.length ? best(curves, panel, rows) : '';
 }
@@ -86,5 +86,5 @@ function placeText({ axis: kind, before: said, after, width }, x) { // Or the st
 
 function rangeText({ axis: kind }, [from, to]) {
   const texts = [from, to].map((x) => xText(kind, x, to - from));
-  return `${kind === 'step' ? 'steps ' : ''}${texts.join(' to ')}`;
+  return (kind === 'step' ? 'steps ' : '') + texts.join(' to ');
 }

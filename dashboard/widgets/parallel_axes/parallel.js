@@ -39,13 +39,13 @@ class Parallel {
     Object.assign(this, { body, head: h('header'), tip: h('div', { class: 'tip' }) });
     this.scroll = h('div', { class: 'scroll', tabindex: 0 });
     body.replaceChildren(this.head, this.scroll, this.tip);
-    this.ears = hearRuns(this, { hover: (ids) => this.lift(ids) });
+    this.hearing = hearRuns(this, { hover: (ids) => this.lift(ids) });
     this.size = new ResizeObserver(() => this.data && this.draw());
     this.size.observe(body);
   }
 
   close() {
-    this.ears.abort();
+    this.hearing.abort();
     this.size.disconnect();
   }
 
@@ -177,11 +177,11 @@ class Parallel {
       ...(others ? [h('span', {}, `gray: ${others}`)] : []), ...chips,
       h('span', { class: 'left' }, bound.length ? `${left} of ${lines.length}`
         : 'drag on an axis to choose'),
-      h('button', { type: 'button', title: 'Save a picture (PNG)', onclick: () => this.save() }, 'PNG'));
+      h('button', { type: 'button', class: 'save', title: 'Save a picture (PNG)', onclick: () => this.save() }, 'PNG'));
   }
 
   save() {
-    const page = partAlone(this.body, 'button, .left, .tip');
+    const page = partAlone(this.body, '.save, .tip');
     savePage(page, `parallel ${this.data.objective}.png`, `${this.wide + 50}px`);
   }
 
@@ -192,7 +192,7 @@ class Parallel {
     }
     const text = (place) => {
       const value = ends[0] + place * (ends[1] - ends[0]);
-      return number(log ? 10 ** value : value);
+      return String(+(log ? 10 ** value : value).toPrecision(3));
     };
     return `${text(low)} to ${text(high)}`;
   }

@@ -6,10 +6,7 @@ class Failure {
   constructor(root) { this.root = root; }
 
   update({ html, traceback }) {
-    if (html === this.html) return;
-    this.html = html;
-    this.root.innerHTML = html;
-    if (!traceback) return;
+    if (!fill(this.root, html) || !traceback) return;
     this.root.querySelector('.head').append(
       copyButton(this.root, traceback, 'Copy the traceback', 'Copy traceback'));
   }

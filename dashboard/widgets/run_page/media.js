@@ -107,7 +107,7 @@ class Card {
   draw() {
     const [step] = this.pictures[this.place];
     const { runs } = this.data;
-    this.step.textContent = `step ${step.toLocaleString('en')}`;
+    this.step.textContent = `step ${number(step)}`;
     this.slider.setAttribute('aria-valuetext', this.step.textContent);
     const seen = this.mode === 'this run' ? runs.slice(0, 1)
       : this.mode === 'beside baseline' ? runs.filter((run, place) => !place || run.baseline) : runs;
@@ -120,7 +120,7 @@ class Card {
         'aria-current': first + offset === this.place ? 'true' : null,
         onclick: () => this.go(first + offset) },
       h('img', { src: `${address}?side=80`, alt: '', loading: 'lazy' }),
-      h('span', {}, at.toLocaleString('en')))));
+      h('span', {}, number(at)))));
   }
 
   /** What a run had logged up to a step. */

@@ -48,7 +48,7 @@ class RunList extends Acts {
   }
 
   enter() {
-    this.ears ??= hearRuns('list',
+    this.hearing ??= hearRuns('list',
       { hover: (ids) => this.lift(ids), visible: (ids) => this.take(ids) });
     window.addEventListener('keydown', this.onKey);
     for (const name of RELEASES) window.addEventListener(name, this.onRelease);
@@ -56,8 +56,8 @@ class RunList extends Acts {
   }
 
   leave() {
-    this.ears.abort();
-    this.ears = null;
+    this.hearing.abort();
+    this.hearing = null;
     window.removeEventListener('keydown', this.onKey);
     for (const name of RELEASES) window.removeEventListener(name, this.onRelease);
     this.resized.disconnect();
