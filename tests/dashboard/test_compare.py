@@ -264,7 +264,7 @@ def test_a_range_is_chosen_with_the_keyboard_and_a_line_says_its_run(many, serve
     axis.focus()
     visitor.page.keyboard.press("ArrowUp")
     expect(chart.locator(".left")).to_have_text("6 of 12")
-    expect(axis).to_have_attribute("aria-valuetext", re.compile(r"^0\.683\d to 0\.86[67]\d$"))
+    expect(axis).to_have_attribute("aria-valuetext", "0.683 to 0.867")
     visitor.page.keyboard.press("Escape")
     expect(axis).to_have_attribute("aria-valuetext", "all")
     box = axis.locator(".grip").bounding_box()
