@@ -1,8 +1,8 @@
 // What a page saves: files, and pictures of pages that stand alone.
 
 const PLAIN_FONT = 'system-ui, sans-serif'; // A file does not carry the page's own font.
-const LOOKS = ['fill', 'stroke', 'stroke-width', 'stroke-linecap', 'stroke-linejoin', 'opacity',
-  'font-size', 'text-anchor'];
+const LOOKS = ['fill', 'stroke', 'stroke-width', 'stroke-linecap', 'stroke-linejoin',
+  'stroke-opacity', 'fill-opacity', 'font-size', 'text-anchor'];
 
 /** A copy of a drawing that needs no style sheet; `unit` says how many units a node's pixel has. */
 function plainDrawing(svg, unit = () => 1) {
