@@ -42,7 +42,6 @@ from tracker.exceptions import (
     InvalidValueError,
     NotFoundError,
     ParamConflictError,
-    ReadOnlyError,
     TrackerError,
     warn,
 )
@@ -1110,11 +1109,7 @@ class TrackingClient(ModelRegistry):
             InvalidStateError: It is deleted.
         """
         database = self.store.database
-        if database.read_only:
-            raise ReadOnlyError(
-                f"{str(database.path)!r} was opened read-only: open it without `read_only` to log "
-                f"files."
-            )
+        database.check_writable()
         with database.read() as connection:
             info = require_active(connection, check.check_run_id(run_id))
         return self.open_location(info.artifact_uri)

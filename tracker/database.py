@@ -143,12 +143,25 @@ class Database:
             folds: Whether what this process has in its journal comes first.
 
         Raises:
-            DatabaseError: The file was removed, or another connection cannot be opened.
+            DatabaseError: The file was removed or opened read-only, or another connection cannot
+                be opened.
         """
+        self.check_writable()
         self.refuse_removed_file()
         if folds:
             self.fold()
         return WriteTransaction(self.connection, self.path, self.connect)
+
+    def check_writable(self) -> None:
+        """Refuse to write what was opened for reading.
+
+        Raises:
+            ReadOnlyError: It was.
+        """
+        if self.read_only:
+            raise ReadOnlyError(
+                f"{str(self.path)!r} was opened read-only: open it without `read_only` to write."
+            )
 
     @property
     def in_transaction(self) -> bool:
@@ -168,6 +181,7 @@ class Database:
             DatabaseError: What sqlite3 reported, translated; nothing was written.
             InvalidValueError: A text or a number that SQLite cannot take; nothing was written.
         """
+        self.check_writable()
         connection = self.connection
         self.refuse_removed_file()
         self.fold()

@@ -118,8 +118,10 @@ def checked_tags(tags: Mapping[str, Any]) -> dict[str, str]:
     """Tags of a model or a version as texts.
 
     Raises:
+        InvalidTypeError: They are no dictionary.
         InvalidValueError: A key breaks a rule, or a value is too long.
     """
+    check.check_mapping("tag", tags)
     texts = {check.check_key("tag", key): str(value) for key, value in tags.items()}
     for key, text in texts.items():
         if len(text) > MAX_TAG_VALUE:

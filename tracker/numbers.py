@@ -50,9 +50,9 @@ def plain_int(name: str, value: object) -> int:
     try:
         number: int = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise InvalidValueError(f"A {name} is an integer, not {value!r}.") from error
+        raise InvalidValueError(f"The {name} is an integer, not {value!r}.") from error
     if not isinstance(value, (int, str)) and number != value:
-        raise InvalidValueError(f"A {name} is an integer, not {value!r}.")
+        raise InvalidValueError(f"The {name} is an integer, not {value!r}.")
     if not -MAX_INTEGER - 1 <= number <= MAX_INTEGER:
         raise InvalidValueError(f"The {name} {value!r} does not fit in 64 bits.")
     return number

@@ -202,9 +202,9 @@ def test_a_missing_database_is_not_created_by_reading(tmp_path):
 def test_a_read_only_client_reads_and_refuses_to_write(client, run_id):
     reader = TrackingClient(client.store.database.path, read_only=True)
     assert reader.get_run(run_id).info.run_id == run_id
-    with pytest.raises(ReadOnlyError, match="cannot be opened or written"):
+    with pytest.raises(ReadOnlyError, match="was opened read-only: open it without"):
         reader.set_tag(run_id, "k", "v")
-    with pytest.raises(ReadOnlyError, match="cannot be opened or written"):
+    with pytest.raises(ReadOnlyError, match="was opened read-only: open it without"):
         reader.log_metric(run_id, "m", 1.0)
 
 
@@ -233,7 +233,7 @@ def test_a_folder_without_rights_is_one_sentence(locked_folder):
 def test_a_database_in_a_folder_without_rights_can_be_read(locked_folder):
     client = TrackingClient(locked_folder / "t.db", read_only=True)
     assert [experiment.name for experiment in client.search_experiments()] == ["Default"]
-    with pytest.raises(ReadOnlyError, match="cannot be opened or written"):
+    with pytest.raises(ReadOnlyError, match="was opened read-only: open it without"):
         client.create_experiment("new")
 
 

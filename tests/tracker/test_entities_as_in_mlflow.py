@@ -161,7 +161,7 @@ def test_a_misuse_has_the_code_that_mlflow_gives_it(client, run_id, misuse, code
 def test_a_step_without_a_fraction_is_an_integer_however_it_is_written(client, run_id, steps):
     client.log_history(run_id, "m", [0.5] * len(steps), steps)
     assert [point.step for point in client.get_metric_history(run_id, "m")] == list(map(int, steps))
-    with pytest.raises(InvalidValueError, match=r"A step is an integer, not 0\.5"):
+    with pytest.raises(InvalidValueError, match=r"The step is an integer, not 0\.5"):
         client.log_history(run_id, "m", [1.0], [0.5])
 
 

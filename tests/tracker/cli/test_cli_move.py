@@ -38,7 +38,9 @@ def test_an_export_from_which_a_point_is_missing_says_so_and_fails(cli, runs, tm
     connection.close()
     said = cli("export", "-e", "digits", "-o", tmp_path / "digits.zip")
     assert said.code == 1
-    named = rf"warning: Run {runs['wide_1a']}, metric 'loss': A timestamp is an integer, not 'noon'"
+    named = (
+        rf"warning: Run {runs['wide_1a']}, metric 'loss': The timestamp is an integer, not 'noon'"
+    )
     assert re.search(rf"3 runs, [^!]*\n{named}", said.err)
 
 

@@ -92,7 +92,7 @@ def test_a_backup_holds_the_registry_and_the_files(other, tmp_path):
         ("current_stage = 'shop'", "no stage 'shop'"),
         ("name = x'ff'", "Registered model"),
         ("version = 'two'", "Registered model"),
-        ("creation_time = 'then'", "A time is an integer"),
+        ("creation_time = 'then'", "The time is an integer"),
     ],
 )
 def test_a_hostile_registry_costs_its_versions_and_no_run(other, merge, change, sentence):
