@@ -207,8 +207,8 @@ def fitted(array: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
     flat = array.ndim == 2 and fixed and array.shape[1] == row_size(tensor)  # noqa: PLR2004
     if flat and len(tensor.shape) > 1:
         return array.reshape(-1, *tensor.shape[1:])
-    shape = "x".join(map(str, array.shape[: MAX_DIMENSIONS + 1]))
-    expected = "x".join("any" if size < 0 else str(size) for size in tensor.shape)
+    shape = " x ".join(map(str, array.shape[: MAX_DIMENSIONS + 1]))
+    expected = " x ".join("any" if size < 0 else str(size) for size in tensor.shape)
     raise RequestError(f"The input has the shape {shape}, expected {expected}.", code=INVALID)
 
 

@@ -100,7 +100,7 @@ def test_the_open_inference_protocol_describes_and_answers(server):
         ({"inputs": [["a", "b", "c", "d"]]}, "array of numbers"),
         ({"inputs": [[None, 2, 3, 4]]}, "array of numbers"),
         ({"inputs": [[True, False, True, True]]}, "array of numbers"),
-        ({"inputs": [[1, 2, 3]]}, "shape 1x3, expected anyx1x2x2"),
+        ({"inputs": [[1, 2, 3]]}, "shape 1 x 3, expected any x 1 x 2 x 2"),
         ({"inputs": {"other": [ROW]}}, "takes the inputs 'pixels'"),
         ({"inputs": [[1e300, 0, 0, 0]]}, "not finite or too large"),
         ({"inputs": [ROW], "params": 3}, "'params' must be an object"),
