@@ -341,6 +341,8 @@ def test_outliers_are_cut_with_a_note_and_fit_shows_them(curves):
     panel.scroll_into_view_if_needed()
     expect(panel.get_by_text("cut at the 99th percentile")).to_be_visible()
     assert shown.range(-1)[1] < 2
+    heading = panel.get_by_role("heading").bounding_box()
+    assert heading["y"] - panel.bounding_box()["y"] < 20, "nothing stands above the head"
     panel.get_by_role("button", name="Fit").click()
     expect(panel.get_by_text("cut at the 99th percentile")).to_be_hidden()
     assert shown.range(-1)[1] > 1e6
