@@ -272,6 +272,16 @@ def test_the_keyboard_moves_folds_shows_ticks_and_opens(seeded, serve, visit):
     visitor.check()
 
 
+@pytest.mark.parametrize("address", ["curves?axis=Share&log=true", "compare?turned=true", ""])
+def test_a_run_is_opened_where_choices_of_the_page_are_in_the_link(seeded, serve, visit, address):
+    path, _, ids = seeded
+    visitor = visit(serve(path)).open(address)
+    row(visitor, "cnn").first.click(button="right")
+    visitor.page.get_by_role("menuitem", name="Open run").click()
+    visitor.page.wait_for_url(f"**/run?**run={ids['cnn', 1][:8]}**")
+    visitor.check()
+
+
 def test_the_menu_of_a_row_shows_only_this_one(seeded, serve, visit):
     path, _, ids = seeded
     visitor = visit(serve(path)).open("curves")
