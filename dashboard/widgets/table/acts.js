@@ -331,8 +331,8 @@ class Acts extends Head {
       const items = [...element.querySelectorAll('button, input')];
       const place = items.indexOf(this.root.getRootNode().activeElement);
       if (event.key === 'Escape' || event.key === 'Tab') { this.closeMenu(); this.grid.focus(); }
-      else if (event.key === 'ArrowDown') items[(place + 1) % items.length].focus();
-      else if (event.key === 'ArrowUp') items.at(place - 1).focus();
+      else if (event.key === 'ArrowDown') items[(place + 1) % items.length]?.focus();
+      else if (event.key === 'ArrowUp') items.at(place - 1)?.focus();
       else return;
       event.preventDefault();
     });
