@@ -104,7 +104,7 @@ def _choose_baseline(view: View, entries: Sequence[Entry]) -> None:
     st.session_state[key] = next(iter(found))
 
     def take() -> None:
-        view.state.baseline = str(st.session_state[key])
+        view.state.baseline = str(st.session_state.get(key, view.state.baseline))
 
     st.selectbox(
         "Baseline",

@@ -60,7 +60,16 @@ def part(name: Part, key: str, data: dict[str, Any], **callbacks: Callable[[], N
     component(key=key, data=data, height="content", **callbacks)  # type: ignore[arg-type]
 
 
+def told(key: str, name: str) -> Any:
+    """What a component tells under a name; to be called by its callback.
+
+    Nothing, too, where Streamlit has forgotten the component: it still calls back those of a page
+    that is left before it is drawn.
+    """
+    return (st.session_state.get(key) or {}).get(name) or {}
+
+
 def event(key: str) -> dict[str, Any]:
     """What was done in a component; to be called by `on_event_change`."""
-    found: dict[str, Any] = st.session_state[key]["event"] or {}
+    found: dict[str, Any] = told(key, "event")
     return found

@@ -14,7 +14,7 @@ import streamlit as st
 from dashboard import charts
 from dashboard.artifacts import evaluation
 from dashboard.palette import theme, verdict
-from dashboard.widgets import html, images
+from dashboard.widgets import component, html, images
 from tracker.text import MISSING
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _matrix(counts: pd.DataFrame, name: str, cell: Cell | None, *, rates: bool) 
     key = f"confusion-{name}-{begun}"
 
     def take() -> None:
-        picked = st.session_state[key]["selection"].get("cell") or []
+        picked = component.told(key, "selection").get("cell") or []
         chosen = (str(picked[0]["label"]), str(picked[0]["prediction"])) if picked else None
         _take("matrix", name, chosen)
 
@@ -103,7 +103,7 @@ def _pairs(counts: pd.DataFrame, name: str, cell: Cell | None) -> None:
     key = f"pairs-{name}-{begun}"
 
     def take() -> None:
-        picked = st.session_state[key]["selection"]["cells"]
+        picked = component.told(key, "selection").get("cells")
         _take("pairs", name, cells[picked[0][0]] if picked else None)
 
     row = cells.index(begun) if begun in cells else None

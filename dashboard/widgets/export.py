@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard.palette import TOKENS
 from dashboard.queries import records, run_lists
-from dashboard.widgets import run_rows
+from dashboard.widgets import component, run_rows
 from tracker.text import MISSING, local_time
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _download(title: str, content: Callable[[], bytes], name: str) -> None:
 
 
 def _want(key: str) -> None:
-    st.session_state[f"{key}-wanted"] = st.session_state[key]["wanted"]
+    st.session_state[f"{key}-wanted"] = component.told(key, "wanted")
 
 
 @cache

@@ -55,7 +55,7 @@ def choose_run(
 
 
 def _write(key: str) -> None:
-    st.query_params[key] = str(st.session_state[key])[: run_lists.DIGITS_SHOWN]
+    st.query_params[key] = str(st.session_state.get(key, ""))[: run_lists.DIGITS_SHOWN]
 
 
 def ask_for_runs(view: View, icon: str, sentence: str, least: int = 1) -> None:

@@ -113,9 +113,8 @@ def _of_table(view: View) -> dict[str, Any]:
 
 def _take_report(key: str) -> None:
     """What was chosen in the browser since; a report that is sent once more says nothing new."""
-    report = st.session_state[key]["report"]
-    state = view_state.current()
-    if int(report["n"]) <= state.reports:
+    report, state = component.told(key, "report"), view_state.current()
+    if not report or int(report["n"]) <= state.reports:
         return
     state.reports = int(report["n"])
     state.rows = max(state.rows, int(report["rows"]))

@@ -509,3 +509,19 @@ def test_a_line_says_how_many_points_of_killed_processes_cannot_be_shown_yet(tmp
     client._next_reap = 0.0
     client.reap()
     assert list(test.run().info) == []
+
+
+def test_a_component_that_is_forgotten_but_called_back_says_nothing():
+    def page():
+        from dashboard import view_state
+        from dashboard.widgets import component, export, grid, run_choice, run_list
+
+        run_list._take_report("gone")
+        run_list._take_event("gone", None)
+        grid._take("gone", None)
+        export._want("gone")
+        run_choice._write("gone")
+        assert component.event("gone") == {}
+        assert view_state.current().reports == 0
+
+    assert not AppTest.from_function(page, default_timeout=30).run().exception
