@@ -14,6 +14,40 @@ function mounting(Part, name = 'root') {
   };
 }
 
+const LEAVING_MS = 3000;
+
+/** Act where a link is pressed, until it is aborted. What is told to the server between the click
+    and the next page would call back the page that the link leads away from: it waits. */
+function beforeLeaving(act) {
+  const leaving = new AbortController(), { signal } = leaving;
+  const hear = (event) => { if (event.composedPath().some((node) => node.tagName === 'A')) act(); };
+  for (const name of ['pointerdown', 'keydown']) {
+    window.addEventListener(name, hear, { capture: true, signal });
+  }
+  return leaving;
+}
+
+/** Acts once the hand has rested for so many milliseconds, and is not about to leave the page. */
+class Resting {
+  constructor(delay, act) {
+    Object.assign(this, { delay, act, timer: null });
+    this.leaving = beforeLeaving(() => { if (this.timer) this.later(LEAVING_MS); });
+  }
+
+  later(delay = this.delay) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.act();
+    }, delay);
+  }
+
+  abort() {
+    clearTimeout(this.timer);
+    this.leaving.abort();
+  }
+}
+
 /** Give an element markup, where it has another; what stays keeps its focus, and a click on it. */
 function fill(element, html) {
   const isOther = element.html !== html;

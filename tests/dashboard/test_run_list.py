@@ -129,6 +129,19 @@ def test_a_group_unfolds_into_its_seeds_and_shows_how_many_are_drawn(seeded, ser
     visitor.check()
 
 
+@pytest.mark.parametrize("pause", [190, 220])
+def test_a_page_is_reached_right_after_two_quick_choices(seeded, serve, visit, pause):
+    visitor = visit(serve(seeded[0])).open("curves")
+    eyes = visitor.page.locator(".row [data-act=eye]")
+    eyes.nth(1).click()
+    eyes.nth(2).click()
+    visitor.page.wait_for_timeout(pause)
+    visitor.page.get_by_role("link", name="Compare", exact=True).click()
+    visitor.page.wait_for_url("**/compare**")
+    visitor.settle()
+    visitor.check()
+
+
 def test_a_wrong_filter_shows_why_under_the_box_and_the_suggestion_mends_it(seeded, serve, visit):
     server = serve(seeded[0])
     visitor = visit(server).open("curves")

@@ -26,6 +26,7 @@ class Curves {
       if (!target.closest('.plot')) this.lift(idsOf(target.closest('[data-ids]')));
     };
     body.onpointerleave = ({ pointerType }) => pointerType === 'touch' || this.lift([]);
+    this.resting = new Resting(300, () => this.send('zoom', structuredClone(this.zoom)));
     this.size = new ResizeObserver(() => this.forget());
     this.sight = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) target.isSeen = isIntersecting;
@@ -34,13 +35,13 @@ class Curves {
   }
 
   close() {
-    this.hearing.abort();
+    for (const one of [this.hearing, this.resting]) one.abort();
     for (const observer of [this.size, this.sight]) observer.disconnect();
   }
 
   update(bytes) {
     const data = decoded(bytes);
-    if (data.axis !== this.data?.axis) this.zoom = data.zoom;
+    if (data.axis !== this.zoom?.axis) this.zoom = { ...data.zoom, axis: data.axis };
     if (data.html !== this.data?.html) this.build(data.html);
     this.data = data;
     data.panels.forEach((panel, i) => {
@@ -176,7 +177,7 @@ class Curves {
   }
 
   reset() {
-    this.zoom = { x: {}, y: {} };
+    this.zoom = { x: {}, y: {}, axis: this.data.axis };
     this.pinned = [];
     this.lift([]);
     this.keep();
@@ -184,8 +185,7 @@ class Curves {
 
   keep() { // Draw, and tell the server once the hand rests.
     this.forget();
-    clearTimeout(this.rest);
-    this.rest = setTimeout(() => this.send('zoom', { ...this.zoom, axis: this.data.axis }), 300);
+    this.resting.later();
   }
 
   fit(panel) { // Undo the zoom; where there is none, show or cut the outliers.

@@ -39,18 +39,19 @@ class Parallel {
     Object.assign(this, { body, head: h('header'), tip: h('div', { class: 'tip' }) });
     this.scroll = h('div', { class: 'scroll', tabindex: 0 });
     body.replaceChildren(this.head, this.scroll, this.tip);
+    this.resting = new Resting(250, () => this.send('ranges', { ...this.ranges }));
     this.hearing = hearRuns(this, { hover: (ids) => this.lift(ids) });
     this.size = new ResizeObserver(() => this.data && this.draw());
     this.size.observe(body);
   }
 
   close() {
-    this.hearing.abort();
+    for (const one of [this.hearing, this.resting]) one.abort();
     this.size.disconnect();
   }
 
   update(data) {
-    const isDue = this.rest != null; // What the hand did last is on its way to the server.
+    const isDue = this.resting.timer !== null; // What the hand did last is on its way to the server.
     this.ranges = isDue ? this.ranges : { ...data.ranges };
     this.data = data;
     this.body.style.setProperty('--worst', data.worst);
@@ -146,11 +147,7 @@ class Parallel {
     if (range) this.ranges[title] = range;
     else delete this.ranges[title];
     this.mark();
-    clearTimeout(this.rest);
-    this.rest = setTimeout(() => {
-      this.rest = null;
-      this.send('ranges', { ...this.ranges });
-    }, 250);
+    this.resting.later();
   }
 
   mark() { // Which lines lie in the ranges, and what the ranges are.

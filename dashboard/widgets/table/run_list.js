@@ -48,6 +48,7 @@ class RunList extends Acts {
   }
 
   enter() {
+    this.leaving ??= beforeLeaving(() => { if (this.timer) this.sendReport(LEAVING_MS); });
     this.hearing ??= hearRuns('list',
       { hover: (ids) => this.lift(ids), visible: (ids) => this.take(ids) });
     window.addEventListener('keydown', this.onKey);
@@ -56,8 +57,8 @@ class RunList extends Acts {
   }
 
   leave() {
-    this.hearing.abort();
-    this.hearing = null;
+    for (const one of [this.hearing, this.leaving]) one.abort();
+    this.hearing = this.leaving = null;
     window.removeEventListener('keydown', this.onKey);
     for (const name of RELEASES) window.removeEventListener(name, this.onRelease);
     this.resized.disconnect();
