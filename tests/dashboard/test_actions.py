@@ -447,9 +447,9 @@ def test_back_takes_back_what_was_shown(server, visit):
     visitor = visit(server).open("curves?runs=x+00000000,x+00000002")
     row = visitor.page.locator(".row").filter(has_text="small_hidden")
     row.hover()
+    before = visitor.page.url
     row.locator(".dot").click()
     expect(row.locator(".dot.all")).to_have_count(1)
-    before = visitor.page.url
     visitor.page.wait_for_url(lambda url: url != before)
     visitor.page.go_back()
     visitor.settle()
