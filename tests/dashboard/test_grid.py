@@ -14,7 +14,9 @@ PAGE = Path(__file__).with_name("grid_page.py")
 
 @pytest.fixture
 def grid(serve_script, visit):
-    return visit(serve_script(PAGE)).open()
+    visitor = visit(serve_script(PAGE)).open()
+    visitor.page.locator(".row .name").first.wait_for()
+    return visitor
 
 
 def test_sections_are_open_unless_folded_and_text_is_text(grid):
