@@ -25,16 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dashboard.curves.drawn import Drawn
-    from dashboard.curves.payload import Axis, Line, Look, Member, Results, Section
+    from dashboard.curves.payload import Line, Look, Member, Results, Section
 
 Json = dict[str, Any]
-# What is said before and after a place on an axis.
-AROUND: dict[Axis, tuple[str, str]] = {
-    "step": ("step ", ""),
-    "relative": ("", ""),
-    "wall": ("", ""),
-    "share": ("", " of training"),
-}
 NOT_FINITE = {"NaN": math.nan, "∞": math.inf, "-∞": -math.inf}
 # Where a logarithmic axis of times begins, as a part of its end.
 LEAST_PART = 1e-4
@@ -97,7 +90,7 @@ def _panel(
     columns: _Columns,
 ) -> Json:
     lines = drawn(panel, runs, look)
-    before, after = (f"{escape(panel.against)} ", "") if panel.against else AROUND[look.axis]
+    before, after = (f"{escape(panel.against)} ", "") if panel.against else marks.AROUND[look.axis]
     return {
         "name": panel.name,
         "title": escape(panel.name),

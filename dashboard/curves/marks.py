@@ -26,6 +26,13 @@ AXES: dict[Axis, str] = {
     "wall": "time",
     "share": "training",
 }
+# What is said before and after a place on an axis.
+AROUND: dict[Axis, tuple[str, str]] = {
+    "step": ("step ", ""),
+    "relative": ("", ""),
+    "wall": ("", ""),
+    "share": ("", " of training"),
+}
 # Of more runs than this in a panel, the one that is pointed at is drawn in the color of text.
 MANY = 10
 # Seen where the browser cuts outliers.
@@ -126,8 +133,11 @@ def sentence(panel: Panel, runs: Mapping[str, Member], axis: Axis) -> str:
 
 
 def _place(axis: Axis, x: float) -> str:
+    before, after = AROUND[axis]
     if axis == "relative":
-        return text.duration(x)
-    if axis == "wall":
-        return text.local_time(int(1000 * x))
-    return f"{x:.3g} % of training" if axis == "share" else f"step {text.number(round(x))}"
+        said = text.duration(x)
+    elif axis == "wall":
+        said = text.local_time(int(1000 * x))
+    else:
+        said = f"{x:.3g} %" if axis == "share" else text.number(round(x))
+    return before + said + after

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from dashboard.widgets.component import told
+
 if TYPE_CHECKING:
     from dashboard.curves.payload import Axis, Zoom
 
@@ -27,9 +29,8 @@ def current(component: str, axis: Axis) -> Zoom:
         axis: What x is: a range of another axis is none of this.
     """
     place = f"{component}-zoom"
-    state = st.session_state.get(component)
-    if told := state.get("zoom") if state else None:
-        st.session_state[place] = dict(told)
+    if shown := told(component, "zoom"):
+        st.session_state[place] = dict(shown)
     kept = st.session_state.setdefault(place, {"axis": axis} | _of_link())
     x = {of: ends for of, ends in kept["x"].items() if of != SHARED or kept["axis"] == axis}
     return {"x": x, "y": kept["y"]}

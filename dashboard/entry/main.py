@@ -51,7 +51,8 @@ def _show(path: Path) -> None:
     page = st.navigation(list(pages.values()), position="top")
     wanted = st.session_state.pop(run_list.WANTED, None)
     if target := next((one for item, one in pages.items() if item.address == wanted), None):
-        st.switch_page(target, query_params={})  # Without them it refuses where a widget has one.
+        # Without `query_params` it raises where a widget is bound to one.
+        st.switch_page(target, query_params={})
     _call(f"{page.title} · {NAME}")
     item = next(item for item, one in pages.items() if one is page)
     frame.running_chip(current)

@@ -5,7 +5,7 @@ const LOOKS = ['fill', 'stroke', 'stroke-width', 'stroke-linecap', 'stroke-linej
   'stroke-opacity', 'fill-opacity', 'font-size', 'text-anchor'];
 
 /** A copy of a drawing that needs no style sheet; `unit` says how many units a node's pixel has. */
-function plainDrawing(svg, unit = () => 1) {
+function plainDrawing(svg, unit) {
   const copy = svg.cloneNode(true), inside = 'svg, g, path, text';
   const twins = copy.querySelectorAll(inside), gone = [];
   svg.querySelectorAll(inside).forEach((node, i) => {

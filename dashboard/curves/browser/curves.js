@@ -45,15 +45,14 @@ class Curves {
     if (data.html !== this.data?.html) this.build(data.html);
     this.data = data;
     data.panels.forEach((panel, i) => {
-      panel.section = this.sections[i];
-      panel.find = (part) => panel.section.querySelector(part);
+      const section = panel.section = this.sections[i];
+      panel.find = (part) => section.querySelector(part);
       for (const [part, html] of Object.entries(panel.html)) fill(panel.find(part), html);
       panel.drawing = panel.find('.drawing');
       panel.drawing?.setAttribute('aria-label', panel.label);
-      const nodes = panel.section.querySelectorAll('.lines > g');
-      for (const node of nodes) panel.lines[node.dataset.n].node = node;
+      for (const g of section.querySelectorAll('.lines > g')) panel.lines[g.dataset.n].node = g;
       for (const line of panel.lines) Object.assign(line, data.entries[line.of]);
-      for (const cell of panel.section.querySelectorAll('[data-at]')) {
+      for (const cell of section.querySelectorAll('[data-at]')) {
         cell.textContent = placeText(panel, Number(cell.dataset.at));
       }
     });
@@ -91,9 +90,10 @@ class Curves {
     if (panel.y) return panel;
     const [wide, tall] = [drawing.clientWidth || WIDTH, drawing.clientHeight || HEIGHT];
     const x = axis(this.zoom.x[range] ?? extent, LEFT, wide - RIGHT, isLog, extent[0]);
-    const { ends, isCut } = fitted(panel, this.lines(panel), x, this.whole.has(name));
-    const y = axis(this.zoom.y[name] ?? ends, tall - BOTTOM, TOP, panel.log);
-    panel.section.classList.toggle('cut', isCut && !this.zoom.y[name]);
+    const own = this.zoom.y[name], { ends, isCut } = own ? { ends: own, isCut: false }
+      : fitted(panel, this.lines(panel), x, this.whole.has(name));
+    const y = axis(ends, tall - BOTTOM, TOP, panel.log);
+    panel.section.classList.toggle('cut', isCut);
     return Object.assign(panel, { size: [wide, tall], x, y });
   }
 
@@ -105,8 +105,8 @@ class Curves {
 
   mark() { // Which elements stand for runs that are shown, and which for those that are lifted.
     for (const node of this.body.querySelectorAll('[data-ids]')) {
-      node.toggleAttribute('hidden', !this.isShown(idsOf(node)));
-      const isLifted = node.classList.toggle('lifted', this.isLifted(idsOf(node)));
+      const ids = idsOf(node), isLifted = node.classList.toggle('lifted', this.isLifted(ids));
+      node.toggleAttribute('hidden', !this.isShown(ids));
       if (isLifted && node.matches('.lines > g')) node.parentNode.append(node); // In front.
     }
     this.body.dataset.lifted = Math.min(2, this.lifted.size);

@@ -108,7 +108,7 @@ class Acts extends Head {
     this.state.automatic = false;
     this.touched.shown = true;
     this.place();
-    this.say('visible', [...this.shown]);
+    tellRuns('list', 'visible', [...this.shown]);
     this.drawCount();
     this.draw();
     this.sendReport(REPORT_MS);
@@ -191,7 +191,7 @@ class Acts extends Head {
       this.gone.add(id);
       this.shown.delete(id);
     });
-    this.say('visible', [...this.shown]);
+    tellRuns('list', 'visible', [...this.shown]);
     this.tell({ do: 'delete', ids: all ? [] : ids, all });
     clearTimeout(this.undoTimer);
     this.undoTimer = setTimeout(() => { this.undoing = 0; this.drawFoot(); }, UNDO_MS);
@@ -278,7 +278,7 @@ class Acts extends Head {
   hover(ids) {
     if (this.data.hoverless || this.said === ids || (!ids.length && !this.said?.length)) return;
     this.said = ids;
-    this.say('hover', ids);
+    tellRuns('list', 'hover', ids);
   }
 
   lift(ids) {
@@ -287,10 +287,6 @@ class Acts extends Head {
       const row = this.byKey.get(element.dataset.key);
       element.classList.toggle('lifted', row.ids.some((id) => this.hovered.has(id)));
     }
-  }
-
-  say(what, ids) {
-    tellRuns('list', what, ids);
   }
 
   context(event) {

@@ -87,7 +87,7 @@ class RunList extends Acts {
     this.drawHead();
     this.arrange();
     const isNew = [...this.shown].sort().join() !== before;
-    if (isNew && data.mode !== 'grid') this.say('visible', [...this.shown]);
+    if (isNew && data.mode !== 'grid') tellRuns('list', 'visible', [...this.shown]);
   }
 
   adopt(state) {
