@@ -126,20 +126,18 @@ def _workers(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not _MIN_POLL_SECONDS <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {_MIN_POLL_SECONDS} on")
-    return seconds
+    return _within(text, _MIN_POLL_SECONDS, sys.float_info.max, f"from {_MIN_POLL_SECONDS} on")
 
 
 def _share(text: str) -> float:
+    return _within(text, 0, 1, "from 0 to 1")
+
+
+def _within(text: str, low: float, high: float, range_words: str) -> float:
     try:
-        share = float(text)
+        number = float(text)
     except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return share
+        number = math.nan
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number {range_words}")
+    return number
